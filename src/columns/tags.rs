@@ -1,0 +1,117 @@
+//! Tags of the service: which are standard, what type each has, and which types a job may ask for instead.
+//!
+//! Source: profile fields, 1047/33520, and `reference/im-rest-api.md` section 4.
+
+use serde::Deserialize;
+
+/// How a column's values are typed in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    /// UTF-8 text.
+    String,
+    /// Unsigned 32-bit number.
+    Uint32,
+    /// Unsigned 64-bit number, all 64 bits.
+    Uint64,
+    /// Bytes of the JSON string as it came.
+    Bytes,
+    /// A day, read from the number yyyymmdd.
+    Date,
+}
+
+impl ColumnType {
+    /// The word used in job files, messages and `_rejected_values.csv`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ColumnType::String => "string",
+            ColumnType::Uint32 => "uint32",
+            ColumnType::Uint64 => "uint64",
+            ColumnType::Bytes => "bytes",
+            ColumnType::Date => "date",
+        }
+    }
+}
+
+/// One column of the table: a tag with an output name and a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The profile field asked for, e.g. `Tag_Profile_IM_Nick`.
+    pub tag: String,
+    /// The name in the table.
+    pub name: String,
+    /// How values are typed.
+    pub column_type: ColumnType,
+}
+
+/// What custom tags begin with; their type is not known to us.
+pub const CUSTOM_TAG_PREFIX: &str = "Tag_Profile_Custom_";
+
+/// Standard tags and the types a job may ask for; the first is the default.
+const STANDARD_TAGS: &[(&str, &[ColumnType])] = {
+    use ColumnType::{Bytes, Date, String, Uint32, Uint64};
+    const TEXT: &[ColumnType] = &[String, Bytes];
+    const NUMBER: &[ColumnType] = &[Uint32, Uint64, String];
+    &[
+        ("Tag_Profile_IM_Nick", TEXT),
+        ("Tag_Profile_IM_Gender", TEXT),
+        ("Tag_Profile_IM_BirthDay", &[Uint32, Date, Uint64, String]),
+        ("Tag_Profile_IM_Location", TEXT),
+        ("Tag_Profile_IM_SelfSignature", TEXT),
+        ("Tag_Profile_IM_AllowType", TEXT),
+        ("Tag_Profile_IM_Language", NUMBER),
+        ("Tag_Profile_IM_Image", TEXT),
+        ("Tag_Profile_IM_MsgSettings", NUMBER),
+        ("Tag_Profile_IM_AdminForbidType", TEXT),
+        ("Tag_Profile_IM_Level", NUMBER),
+        ("Tag_Profile_IM_Role", NUMBER),
+    ]
+};
+
+/// Types a custom tag may be given; the first is the default.
+const CUSTOM_TYPES: &[ColumnType] = &[
+    ColumnType::String,
+    ColumnType::Uint64,
+    ColumnType::Bytes,
+    ColumnType::Uint32,
+    ColumnType::Date,
+];
+
+/// The types a tag may have, the default first; `None` for a tag that is neither standard nor custom.
+pub fn types_of(tag: &str) -> Option<&'static [ColumnType]> {
+    if tag.starts_with(CUSTOM_TAG_PREFIX) && tag.len() > CUSTOM_TAG_PREFIX.len() {
+        return Some(CUSTOM_TYPES);
+    }
+    STANDARD_TAGS.iter().find(|(name, _)| *name == tag).map(|(_, types)| *types)
+}
+
+/// Names of the standard tags, in the order of the reference.
+pub fn standard_tags() -> impl Iterator<Item = &'static str> {
+    STANDARD_TAGS.iter().map(|(name, _)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_tags_know_their_type() {
+        assert_eq!(types_of("Tag_Profile_IM_Nick").unwrap()[0], ColumnType::String);
+        assert_eq!(types_of("Tag_Profile_IM_BirthDay").unwrap()[0], ColumnType::Uint32);
+        assert!(types_of("Tag_Profile_IM_BirthDay").unwrap().contains(&ColumnType::Date));
+        assert_eq!(standard_tags().count(), 12);
+    }
+
+    #[test]
+    fn custom_tags_default_to_string_and_may_be_anything() {
+        assert_eq!(types_of("Tag_Profile_Custom_Test").unwrap().len(), 5);
+        assert_eq!(types_of("Tag_Profile_Custom_888888_Test").unwrap()[0], ColumnType::String);
+    }
+
+    #[test]
+    fn misspelt_tags_are_not_known() {
+        for tag in ["Tag_Profile_IM_Birthday", "Tag_Profile_Custom_", "nick", ""] {
+            assert!(types_of(tag).is_none(), "{tag}");
+        }
+    }
+}

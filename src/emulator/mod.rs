@@ -1,0 +1,5 @@
+//! The emulator of the service.
+
+pub mod settings;
+
+pub use settings::Settings;

@@ -1,0 +1,3 @@
+//! The door of the library: arguments in, error chain out once, exit code.
+
+fn main() {}

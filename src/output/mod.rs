@@ -1,0 +1,5 @@
+//! What is published: parts, sidecars, manifest.
+
+pub mod settings;
+
+pub use settings::{Compression, Format, IfExists, OutputSettings};
