@@ -1,5 +1,10 @@
 //! The service: where it is, how calls are signed, what goes over the wire and what an answer means.
 
+pub mod client;
+pub mod codes;
 pub mod endpoint;
+pub mod json;
+pub mod outcome;
+pub mod signer;
 pub mod usersig;
 pub mod wire;

@@ -1,4 +1,12 @@
 //! Request and answer of `v4/profile/portrait_get` as they go over the wire.
+//!
+//! Answers are read tolerantly: keys in any order, unknown ones skipped, codes as numbers or as text, absent, null or
+//! misshapen parts taken as empty. Source: the API page and `reference/im-rest-api.md` section 3.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::json::{JsonReader, JsonValue, NotJson};
 
 /// Path of the one command the exporter calls.
 pub const PORTRAIT_GET_PATH: &str = "v4/profile/portrait_get";
@@ -8,3 +16,299 @@ pub const MAX_ACCOUNTS_PER_CALL: usize = 100;
 
 /// The name under which the service returns an account it does not know.
 pub const NOT_FOUND_MARKER: &str = "@TLS#NOT_FOUND";
+
+/// The body of a request for `accounts` and the tags in `tag_list` (see [`tag_list`]).
+pub fn request_body<'a>(accounts: impl Iterator<Item = &'a str>, tag_list: &str) -> String {
+    // Accounts are at most 32 bytes; quotes and a comma come on top.
+    let mut body = String::with_capacity(32 + tag_list.len() + MAX_ACCOUNTS_PER_CALL * 35);
+    body.push_str(r#"{"To_Account":["#);
+    for (index, account) in accounts.enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        push_json_string(&mut body, account);
+    }
+    body.push_str(r#"],"TagList":"#);
+    body.push_str(tag_list);
+    body.push('}');
+    body
+}
+
+/// The tags as a JSON array, made once for all requests of a run.
+pub fn tag_list<'a>(tags: impl Iterator<Item = &'a str>) -> String {
+    let mut list = String::from("[");
+    for (index, tag) in tags.enumerate() {
+        if index > 0 {
+            list.push(',');
+        }
+        push_json_string(&mut list, tag);
+    }
+    list.push(']');
+    list
+}
+
+fn push_json_string(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            control if control < ' ' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(control)));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
+
+/// The decoded body of one call.
+#[derive(Debug, Default)]
+pub struct Answer<'b> {
+    /// Whether `ActionStatus` is there and something else than `OK`.
+    pub status_is_fail: bool,
+    /// `ErrorCode`; 0 is success. `None` where the answer has none.
+    pub error_code: Option<i64>,
+    /// `ErrorInfo`.
+    pub error_info: Cow<'b, str>,
+    /// `UserProfileItem`, in the order of the answer.
+    pub items: Vec<Item<'b>>,
+    /// The values of all items that belong to an asked tag; an item names its range.
+    pub values: Vec<TagValue<'b>>,
+}
+
+/// What the answer says of one account.
+#[derive(Debug)]
+pub struct Item<'b> {
+    /// `To_Account`; may be a marker, empty, or none of ours.
+    pub account: Cow<'b, str>,
+    /// `ResultCode`; 0 is success.
+    pub result_code: i64,
+    /// `ResultInfo`.
+    pub result_info: Cow<'b, str>,
+    /// This item's part of [`Answer::values`].
+    pub values: Range<usize>,
+}
+
+/// One value of one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagValue<'b> {
+    /// Position of the tag among the tags asked for.
+    pub tag_index: usize,
+    /// The value as written.
+    pub value: JsonValue<'b>,
+}
+
+/// Reads an answer. `tags` are the tags asked for; values of other tags are dropped.
+pub fn decode<'b>(body: &'b str, tags: &[impl AsRef<str>]) -> Result<Answer<'b>, NotJson> {
+    let mut answer = Answer::default();
+    let mut reader = JsonReader::new(body);
+    reader.object(|reader, key| {
+        match key {
+            "UserProfileItem" => {
+                return reader.array_or_skip(|reader| read_item(reader, tags, &mut answer));
+            }
+            "ActionStatus" => {
+                answer.status_is_fail = !matches!(&*text(reader.value()?), "OK" | "");
+            }
+            "ErrorCode" => answer.error_code = code(reader.value()?),
+            "ErrorInfo" => answer.error_info = text(reader.value()?),
+            _ => drop(reader.value()?),
+        }
+        Ok(())
+    })?;
+    if reader.at_end() { Ok(answer) } else { Err(NotJson) }
+}
+
+fn read_item<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &[impl AsRef<str>],
+    answer: &mut Answer<'b>,
+) -> Result<(), NotJson> {
+    if reader.peek() != Some(b'{') {
+        return reader.value().map(drop);
+    }
+    let first_value = answer.values.len();
+    let values = &mut answer.values;
+    let (mut account, mut result_code, mut result_info) = (Cow::default(), 0, Cow::default());
+    reader.object(|reader, key| {
+        match key {
+            "To_Account" => account = text(reader.value()?),
+            "ResultCode" => result_code = code(reader.value()?).unwrap_or(0),
+            "ResultInfo" => result_info = text(reader.value()?),
+            "ProfileItem" => {
+                let mut expected_tag = 0;
+                return reader
+                    .array_or_skip(|reader| read_value(reader, tags, &mut expected_tag, values));
+            }
+            _ => drop(reader.value()?),
+        }
+        Ok(())
+    })?;
+    let values = first_value..answer.values.len();
+    answer.items.push(Item { account, result_code, result_info, values });
+    Ok(())
+}
+
+fn read_value<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &[impl AsRef<str>],
+    expected_tag: &mut usize,
+    values: &mut Vec<TagValue<'b>>,
+) -> Result<(), NotJson> {
+    if reader.peek() != Some(b'{') {
+        return reader.value().map(drop);
+    }
+    let mut tag_index = None;
+    let mut value = JsonValue::Null;
+    reader.object(|reader, key| {
+        match key {
+            "Tag" => tag_index = position(tags, *expected_tag, &text(reader.value()?)),
+            "Value" => value = reader.value()?,
+            _ => drop(reader.value()?),
+        }
+        Ok(())
+    })?;
+    if let Some(tag_index) = tag_index {
+        *expected_tag = tag_index + 1;
+        values.push(TagValue { tag_index, value });
+    }
+    Ok(())
+}
+
+/// The position of `tag`, looked for first where it stands when the answer keeps the order of the request.
+fn position(tags: &[impl AsRef<str>], expected: usize, tag: &str) -> Option<usize> {
+    if tags.get(expected).is_some_and(|candidate| candidate.as_ref() == tag) {
+        return Some(expected);
+    }
+    tags.iter().position(|candidate| candidate.as_ref() == tag)
+}
+
+/// A text, or whatever stands in its place, as text.
+fn text(value: JsonValue<'_>) -> Cow<'_, str> {
+    match value {
+        JsonValue::Text(text) => text.unescape(),
+        JsonValue::Number(written) | JsonValue::Other(written) => Cow::Borrowed(written),
+        JsonValue::Null => Cow::default(),
+    }
+}
+
+/// A code given as a number or as a numeric string.
+fn code(value: JsonValue<'_>) -> Option<i64> {
+    let written = text(value);
+    written.parse().ok().or_else(|| {
+        // Some encoders write whole numbers as 40006.0 or 4.0006e4.
+        let number: f64 = written.parse().ok()?;
+        let is_whole_and_exact = number.fract() == 0.0 && number.abs() < 9e15;
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and exact")]
+        is_whole_and_exact.then_some(number as i64)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TAGS: [&str; 2] = ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"];
+
+    /// The documented partial failure, appendix of the reference.
+    const DOCUMENTED: &str = r#"{"UserProfileItem":[
+      {"To_Account":"id1","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"N1"}],"ResultCode":0,"ResultInfo":""},
+      {"To_Account":"id4","ResultCode":40006,"ResultInfo":"Err_Profile_PortraitGet_Read_Custom_Data_Fail"}],
+     "Fail_Account":["id4"],"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
+
+    fn accounts_of(body: &str) -> Vec<String> {
+        let answer = decode(body, &TAGS).unwrap();
+        answer.items.iter().map(|item| item.account.to_string()).collect()
+    }
+
+    #[test]
+    fn the_documented_answer() {
+        let answer = decode(DOCUMENTED, &TAGS).unwrap();
+        assert!(!answer.status_is_fail);
+        assert_eq!(answer.error_code, Some(0));
+        assert_eq!(answer.items.len(), 2);
+        assert_eq!(answer.items[0].values, 0..1);
+        assert_eq!(answer.values[0].tag_index, 0);
+        assert_eq!(answer.items[1].result_code, 40006);
+        assert_eq!(answer.items[1].result_info, "Err_Profile_PortraitGet_Read_Custom_Data_Fail");
+        assert!(answer.items[1].values.is_empty());
+    }
+
+    #[test]
+    fn absent_null_and_misshapen_parts_are_empty() {
+        for profile_item in [
+            "",
+            r#","ProfileItem":null"#,
+            r#","ProfileItem":[]"#,
+            r#","ProfileItem":{"a":1}"#,
+            r#","ProfileItem":"x""#,
+        ] {
+            let body = format!(r#"{{"UserProfileItem":[{{"To_Account":"a"{profile_item}}}]}}"#);
+            let answer = decode(&body, &TAGS).unwrap();
+            assert_eq!(answer.items.len(), 1, "{body}");
+            assert!(answer.values.is_empty());
+        }
+        assert!(accounts_of(r#"{"UserProfileItem":null}"#).is_empty());
+        assert!(accounts_of(r#"{"UserProfileItem":{}}"#).is_empty());
+        assert_eq!(
+            accounts_of(r#"{"UserProfileItem":[1,null,{"To_Account":"a"},"x",{}]}"#),
+            ["a", ""]
+        );
+    }
+
+    #[test]
+    fn keys_in_any_order_unknown_repeated_and_escaped() {
+        let body = r#" {"ErrorCode":"40006.0","RequestId":{"a":[1]},"ActionStatus":"FAIL","\u0055serProfileItem":[
+            {"ResultCode":"40003","x":[{}],"ProfileItem":[{"Value":7,"Tag":"Tag_Profile_IM_Level"},{"Tag":"other","Value":1}],
+             "To_Account":"\u0061b"}],"ErrorInfo":null} "#;
+        let answer = decode(body, &TAGS).unwrap();
+        assert!(answer.status_is_fail);
+        assert_eq!(answer.error_code, Some(40006));
+        assert_eq!(answer.items[0].account, "ab");
+        assert_eq!(answer.items[0].result_code, 40003);
+        assert_eq!(answer.values, [TagValue { tag_index: 1, value: JsonValue::Number("7") }]);
+    }
+
+    #[test]
+    fn a_broken_or_cut_answer_is_not_json() {
+        for end in 0..DOCUMENTED.len() {
+            assert!(decode(&DOCUMENTED[..end], &TAGS).is_err(), "cut at {end}");
+        }
+        for broken in ["<html>", "[]", "null", r#"{"a":1} x"#, r#"{"a":1,}"#, r#"{"a" 1}"#] {
+            assert!(decode(broken, &TAGS).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn request_bodies_are_json_whatever_the_account() {
+        let accounts = ["plain", "quo\"te", "back\\slash", "tab\t", "张三"];
+        let tags = tag_list(TAGS.into_iter());
+        let body: serde_json::Value =
+            serde_json::from_str(&request_body(accounts.into_iter(), &tags)).unwrap();
+        assert_eq!(body, serde_json::json!({"To_Account": accounts, "TagList": TAGS}));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode(&String::from_utf8_lossy(&bytes), &TAGS);
+        }
+
+        #[test]
+        fn a_damaged_answer_is_read_without_panic(at in 0..DOCUMENTED.len(), byte in 0u8..128) {
+            let mut bytes = DOCUMENTED.as_bytes().to_vec();
+            bytes[at] = byte;
+            let _ = decode(&String::from_utf8_lossy(&bytes), &TAGS);
+        }
+
+        #[test]
+        fn request_bodies_carry_any_accounts(accounts in proptest::collection::vec(any::<String>(), 0..5)) {
+            let body = request_body(accounts.iter().map(String::as_str), "[]");
+            let read: serde_json::Value = serde_json::from_str(&body).unwrap();
+            prop_assert_eq!(&read["To_Account"], &serde_json::json!(accounts));
+        }
+    }
+}
