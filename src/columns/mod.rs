@@ -1,5 +1,8 @@
-//! Tags and their types; answers become arrays of an Arrow table.
+//! Tags and their types; values of answers become arrays of an Arrow table (pure).
 
+pub mod convert;
+pub mod rows;
 pub mod tags;
 
+pub use rows::{RowBuilder, schema};
 pub use tags::{Column, ColumnType};
