@@ -1,0 +1,199 @@
+//! The one way a file comes under its final name: stage, fsync, rename, fsync folder.
+//!
+//! Whoever finds the final name finds the whole file, after a power loss too.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Appended to the final name while a file is being written.
+const STAGED_SUFFIX: &str = ".staged";
+
+/// Bytes gathered before they go to the file.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// The disk refused: what was tried, on which path.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action} {}", .path.display())]
+pub struct DiskError {
+    action: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl DiskError {
+    /// For `map_err`: an error of `action` on `path`.
+    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
+        let path = path.to_owned();
+        move |source| DiskError { action, path, source }
+    }
+
+    /// What the operating system said.
+    pub fn io(&self) -> &io::Error {
+        &self.source
+    }
+}
+
+/// Size and digest of a committed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+}
+
+/// A file being written under a staged name; dropped without a commit, it is removed.
+#[derive(Debug)]
+pub struct StagedFile {
+    final_path: PathBuf,
+    staged_path: PathBuf,
+    /// `None` once committed.
+    writer: Option<BufWriter<DigestWriter>>,
+}
+
+#[derive(Debug)]
+struct DigestWriter {
+    file: File,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Write for DigestWriter {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(buffer)?;
+        self.digest.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl StagedFile {
+    /// Starts the file that will be `final_path`. A staged file left by a stopped run is replaced.
+    pub fn create(final_path: PathBuf) -> Result<StagedFile, DiskError> {
+        let mut staged_name = final_path.clone().into_os_string();
+        staged_name.push(STAGED_SUFFIX);
+        let staged_path = PathBuf::from(staged_name);
+        remove_if_there(&staged_path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&staged_path)
+            .map_err(DiskError::on("create", &staged_path))?;
+        let writer = DigestWriter { file, digest: Sha256::new(), bytes: 0 };
+        let writer = Some(BufWriter::with_capacity(BUFFER_BYTES, writer));
+        Ok(StagedFile { final_path, staged_path, writer })
+    }
+
+    /// Where the file will be.
+    pub fn path(&self) -> &Path {
+        &self.final_path
+    }
+
+    /// Makes the file durable under its final name.
+    pub fn commit(mut self) -> Result<FileFacts, DiskError> {
+        let path = &self.final_path;
+        let Some(writer) = self.writer.take() else {
+            return Err(DiskError::on("commit again", path)(io::ErrorKind::NotFound.into()));
+        };
+        let written = writer
+            .into_inner()
+            .map_err(|error| DiskError::on("write", path)(error.into_error()))?;
+        written.file.sync_all().map_err(DiskError::on("make durable", path))?;
+        fs::rename(&self.staged_path, path).map_err(DiskError::on("rename into place", path))?;
+        if let Some(folder) = path.parent() {
+            sync_folder(folder)?;
+        }
+        Ok(FileFacts { bytes: written.bytes, sha256: hex(&written.digest.finalize()) })
+    }
+}
+
+impl Write for StagedFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match &mut self.writer {
+            Some(writer) => writer.write(buffer),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            // Nothing to tell: the next run removes what is left.
+            let _ = fs::remove_file(&self.staged_path);
+        }
+    }
+}
+
+/// Makes the names in a folder durable.
+pub fn sync_folder(folder: &Path) -> Result<(), DiskError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)
+        .and_then(|handle| handle.sync_all())
+        .map_err(DiskError::on("make durable the folder", folder))
+}
+
+/// Removes a file, or does nothing where there is none.
+pub fn remove_if_there(path: &Path) -> Result<(), DiskError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(DiskError::on("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_with_its_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let mut staged = StagedFile::create(path.clone()).unwrap();
+        staged.write_all(b"abc").unwrap();
+        assert!(!path.exists());
+        let facts = staged.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"abc");
+        assert_eq!(facts.bytes, 3);
+        assert_eq!(
+            facts.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_dropped_file_leaves_nothing_and_a_left_over_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs::write(folder.path().join("a.txt.staged"), "left over").unwrap();
+        drop(StagedFile::create(path.clone()).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_error_names_what_was_tried_and_where() {
+        let error = StagedFile::create(PathBuf::from("/nowhere/at/all/x")).unwrap_err();
+        assert_eq!(error.to_string(), "could not create /nowhere/at/all/x.staged");
+        assert_eq!(error.io().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,70 @@
+//! A part as Parquet. Nothing in the file differs from run to run.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use super::durable::{FileFacts, StagedFile};
+use super::part_writer::{PartError, encode_error};
+use super::settings::Compression;
+use crate::columns::rows::ACCOUNT_COLUMN;
+
+/// Rows in a row group: large enough to compress and scan well, small enough that an open part stays in a few MiB.
+const ROWS_PER_ROW_GROUP: usize = 125_000;
+
+/// What a reader sees as the writer of the file.
+const CREATED_BY: &str = concat!("im-profiles ", env!("CARGO_PKG_VERSION"));
+
+/// A Parquet file being written.
+#[derive(Debug)]
+pub struct ParquetPart {
+    path: std::path::PathBuf,
+    writer: ArrowWriter<StagedFile>,
+}
+
+impl ParquetPart {
+    /// Starts the file.
+    pub fn create(
+        file: StagedFile,
+        schema: &SchemaRef,
+        compression: Compression,
+    ) -> Result<ParquetPart, PartError> {
+        let path = file.path().to_owned();
+        let codec = match compression {
+            Compression::None => Codec::UNCOMPRESSED,
+            Compression::Snappy => Codec::SNAPPY,
+            Compression::Gzip => Codec::GZIP(GzipLevel::default()),
+            Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
+        };
+        let properties = WriterProperties::builder()
+            .set_created_by(CREATED_BY.to_owned())
+            .set_compression(codec)
+            .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
+            .set_statistics_enabled(EnabledStatistics::Page)
+            // Accounts are distinct: a dictionary of them is only a detour.
+            .set_column_dictionary_enabled(ColumnPath::from(ACCOUNT_COLUMN), false)
+            .build();
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
+            .map_err(encode_error(&path))?;
+        Ok(ParquetPart { path, writer })
+    }
+
+    /// Adds rows.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
+        self.writer.write(rows).map_err(encode_error(&self.path))
+    }
+
+    /// Ends the row group at hand.
+    pub fn flush(&mut self) -> Result<(), PartError> {
+        self.writer.flush().map_err(encode_error(&self.path))
+    }
+
+    /// Ends the file and makes it durable.
+    pub fn commit(self) -> Result<FileFacts, PartError> {
+        let file = self.writer.into_inner().map_err(encode_error(&self.path))?;
+        Ok(file.commit()?)
+    }
+}
