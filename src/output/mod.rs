@@ -3,8 +3,13 @@
 pub mod csv_part;
 pub mod durable;
 pub mod failed;
+pub mod manifest;
 pub mod parquet_part;
 pub mod part_writer;
+pub mod publish;
+pub mod row_store;
 pub mod settings;
+pub mod snapshot_writer;
+pub mod work_folder;
 
 pub use settings::{Compression, Format, IfExists, OutputSettings};

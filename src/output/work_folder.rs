@@ -1,0 +1,205 @@
+//! The hidden sibling in which a run works until its snapshot is complete: `.NAME.partial/` beside `NAME`.
+//!
+//! ```text
+//! .dt=2026-11-22.partial/
+//!   lock                 held while a run works here
+//!   failed-00000.csv …   sidecar lines of each part
+//!   snapshot/            becomes the published folder by one rename
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::durable::DiskError;
+use super::settings::IfExists;
+
+/// Name of the marker that is written last.
+pub const SUCCESS_MARKER: &str = "_SUCCESS";
+
+/// Why a run cannot work at an output path. Each text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkFolderError {
+    /// `if_exists = "fail"`.
+    #[error("{} exists already and output.if_exists is \"fail\"; remove it, choose another output.path, or set output.if_exists = \"replace\"", .0.display())]
+    Exists(PathBuf),
+    /// Something else than a snapshot is there, and replacing it would delete it.
+    #[error("{} is not a snapshot (it holds no {SUCCESS_MARKER}), so it is not replaced; choose another output.path", .0.display())]
+    NotASnapshot(PathBuf),
+    /// The path names no folder that could be made.
+    #[error("{} cannot be a snapshot folder, since it has no name; choose another output.path", .0.display())]
+    NoName(PathBuf),
+    /// Another run is at work there.
+    #[error("another run is writing {}: {holder}; wait for it to end, or stop it", .path.display())]
+    Locked {
+        /// The output path.
+        path: PathBuf,
+        /// What the lock says of its holder.
+        holder: String,
+    },
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// The folder a run works in, locked for as long as this value lives.
+#[derive(Debug)]
+pub struct WorkFolder {
+    output_path: PathBuf,
+    root: PathBuf,
+    _lock: File,
+}
+
+impl WorkFolder {
+    /// Checks the output path, makes the work folder and takes its lock. What a stopped run left there is removed.
+    pub fn open(
+        output_path: &Path,
+        if_exists: IfExists,
+        holder: &str,
+    ) -> Result<WorkFolder, WorkFolderError> {
+        ensure_output_path_may_be_published(output_path, if_exists)?;
+        let root = root_of(output_path)?;
+        fs::create_dir_all(&root).map_err(DiskError::on("create", &root))?;
+        let lock = take_lock(output_path, &root, holder)?;
+        let folder = WorkFolder { output_path: output_path.to_owned(), root, _lock: lock };
+        folder.remove_left_overs()?;
+        let snapshot = folder.snapshot();
+        fs::create_dir(&snapshot).map_err(DiskError::on("create", &snapshot))?;
+        Ok(folder)
+    }
+
+    /// Where the snapshot will be published.
+    pub fn output_path(&self) -> &Path {
+        &self.output_path
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder that becomes the snapshot.
+    pub fn snapshot(&self) -> PathBuf {
+        self.root.join("snapshot")
+    }
+
+    /// Removes the folder and gives the lock back.
+    pub fn remove(self) -> Result<(), DiskError> {
+        fs::remove_dir_all(&self.root).map_err(DiskError::on("remove", &self.root))
+    }
+
+    fn remove_left_overs(&self) -> Result<(), DiskError> {
+        for entry in fs::read_dir(&self.root).map_err(DiskError::on("read", &self.root))? {
+            let entry = entry.map_err(DiskError::on("read", &self.root))?;
+            let path = entry.path();
+            let is_folder = entry.file_type().map_err(DiskError::on("look at", &path))?.is_dir();
+            if entry.file_name() == LOCK_NAME {
+                continue;
+            }
+            let removed =
+                if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(DiskError::on("remove", &path))?;
+        }
+        Ok(())
+    }
+}
+
+const LOCK_NAME: &str = "lock";
+
+fn root_of(output_path: &Path) -> Result<PathBuf, WorkFolderError> {
+    let name = output_path
+        .file_name()
+        .ok_or_else(|| WorkFolderError::NoName(output_path.to_owned()))?
+        .to_string_lossy();
+    Ok(output_path.with_file_name(format!(".{name}.partial")))
+}
+
+/// Refuses before any work is done what publishing would have to refuse, or must not destroy.
+fn ensure_output_path_may_be_published(
+    output_path: &Path,
+    if_exists: IfExists,
+) -> Result<(), WorkFolderError> {
+    if fs::symlink_metadata(output_path).is_err() {
+        return Ok(());
+    }
+    if if_exists == IfExists::Fail {
+        return Err(WorkFolderError::Exists(output_path.to_owned()));
+    }
+    let is_empty_folder =
+        fs::read_dir(output_path).is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty_folder || output_path.join(SUCCESS_MARKER).is_file() {
+        return Ok(());
+    }
+    Err(WorkFolderError::NotASnapshot(output_path.to_owned()))
+}
+
+fn take_lock(output_path: &Path, root: &Path, holder: &str) -> Result<File, WorkFolderError> {
+    let path = root.join(LOCK_NAME);
+    let mut lock = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(DiskError::on("open", &path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // The text only helps the reader; the lock itself is what counts.
+            let _ = lock.read_to_string(&mut holder);
+            let holder = if holder.is_empty() { "holder unknown".to_owned() } else { holder };
+            return Err(WorkFolderError::Locked { path: output_path.to_owned(), holder });
+        }
+        Err(TryLockError::Error(error)) => Err(DiskError::on("lock", &path)(error))?,
+    }
+    lock.set_len(0)
+        .and_then(|()| lock.rewind())
+        .and_then(|()| lock.write_all(holder.as_bytes()))
+        .map_err(DiskError::on("write", &path))?;
+    Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path, if_exists: IfExists) -> Result<WorkFolder, WorkFolderError> {
+        WorkFolder::open(path, if_exists, "pid 7 on host a since noon")
+    }
+
+    #[test]
+    fn left_overs_of_a_stopped_run_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("dt=1");
+        let left_over = folder.path().join(".dt=1.partial/snapshot");
+        fs::create_dir_all(&left_over).unwrap();
+        fs::write(left_over.join("part-00000.csv"), "half").unwrap();
+        let work = open(&output, IfExists::Replace).unwrap();
+        assert_eq!(fs::read_dir(work.snapshot()).unwrap().count(), 0);
+        work.remove().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_second_run_is_told_who_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("dt=1");
+        let _first = open(&output, IfExists::Replace).unwrap();
+        let message = open(&output, IfExists::Replace).unwrap_err().to_string();
+        assert!(message.contains("pid 7 on host a since noon"), "{message}");
+    }
+
+    #[test]
+    fn only_a_snapshot_or_an_empty_folder_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("home");
+        fs::create_dir(&output).unwrap();
+        assert!(open(&output, IfExists::Replace).is_ok());
+        assert!(matches!(open(&output, IfExists::Fail), Err(WorkFolderError::Exists(_))));
+        fs::write(output.join("thesis.txt"), "years of work").unwrap();
+        assert!(matches!(open(&output, IfExists::Replace), Err(WorkFolderError::NotASnapshot(_))));
+        fs::write(output.join(SUCCESS_MARKER), "").unwrap();
+        assert!(open(&output, IfExists::Replace).is_ok());
+    }
+}
