@@ -1,1 +1,44 @@
-//! Account lists.
+//! Account lists: files of 10 thousand to 100 million account ids, read as a stream.
+//!
+//! ```text
+//!  file or spooled stdin ─► sha256 ─► gunzip / unzstd ─► lines ─► csv | txt | ndjson ─┐
+//!              └─────────── sha256 apart ─────────────────────────► parquet ──────────┴─► records ─► scan, distinct
+//! ```
+//!
+//! A list is read twice. [`AccountList::scan`] counts, digests and marks what may be a duplicate;
+//! [`AccountList::distinct`] then yields every distinct valid account once, in list order. Memory does not grow with the
+//! list except for the duplicate filter of the scan (about 1.25 bytes an account, freed when the scan ends) and for the
+//! accounts that really occur more than once.
+//!
+//! What counts as what, whatever the format:
+//! * Ids are taken as they are. Only in `txt` are the blanks around an id dropped, since there they are layout (`psql -t`
+//!   indents, editors leave trailing blanks); an account that begins or ends with a blank goes into one of the other
+//!   formats, where quotes or RFC 4180 section 2.4 make its blanks part of the id.
+//! * A line of blanks is skipped and not counted. A byte order mark, CRLF and a missing last line end are normal.
+//! * What cannot be an account is an [`InvalidAccount`]; it never ends the scan and never reaches a call.
+//! * No line may hold more than 1 MiB: beyond that it is an invalid account, in CSV an error (its end cannot be known).
+
+mod bloom;
+mod column;
+mod csv;
+mod distinct;
+mod duplicates;
+mod error;
+mod file;
+mod input;
+mod lines;
+mod list;
+mod ndjson;
+mod parquet;
+mod records;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod text;
+mod validate;
+
+pub use distinct::{Account, DistinctAccounts};
+pub use error::ListError;
+pub use list::{AccountList, ListFormat, ListPath, ListSource};
+pub use scan::Scan;
+pub use validate::{InvalidAccount, InvalidReason, MAX_ACCOUNT_BYTES};

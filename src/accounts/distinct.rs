@@ -1,0 +1,88 @@
+//! Second pass over a list: its distinct, valid accounts in list order. Their ordinals are implied: 0, 1, 2, …
+
+use std::sync::Arc;
+
+use super::duplicates::{Candidates, SeenCandidates};
+use super::error::ListError;
+use super::file::{ListDigest, ListFile};
+use super::list::AccountList;
+use super::records::Records;
+use super::scan::Scan;
+
+/// A distinct, valid account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account<'a> {
+    /// Its name, as it stands in the list.
+    pub name: &'a str,
+    /// Line on which it first occurs, or row number in Parquet; from 1.
+    pub line: u64,
+}
+
+/// The distinct accounts of a list, one after the other. Owns what it needs, so it can go to a thread of its own.
+pub struct DistinctAccounts {
+    file: ListFile,
+    records: Records,
+    candidates: Arc<Candidates>,
+    seen: SeenCandidates,
+    duplicates: u64,
+    scanned: ListDigest,
+    is_finished: bool,
+    name: String,
+}
+
+impl AccountList {
+    /// Begins the second pass: every distinct, valid account at its first occurrence.
+    ///
+    /// # Errors
+    /// When the list can no longer be read.
+    pub fn distinct(&self, scan: &Scan) -> Result<DistinctAccounts, ListError> {
+        Ok(DistinctAccounts {
+            file: self.file().clone(),
+            records: self.records()?,
+            candidates: Arc::clone(&scan.candidates),
+            seen: SeenCandidates::default(),
+            duplicates: 0,
+            scanned: scan.digest,
+            is_finished: false,
+            name: String::with_capacity(super::MAX_ACCOUNT_BYTES),
+        })
+    }
+}
+
+impl DistinctAccounts {
+    /// The next account; none at the end of the list.
+    ///
+    /// # Errors
+    /// When the list cannot be read on, or with [`ListError::Changed`] at its end when it is not the list of the scan:
+    /// then accounts may have been left out or given twice.
+    pub fn next_account(&mut self) -> Result<Option<Account<'_>>, ListError> {
+        while !self.is_finished && self.records.advance()? {
+            let record = self.records.record();
+            let Ok(name) = record.account() else { continue };
+            if self.seen.is_repeat(name, &self.candidates) {
+                self.duplicates += 1;
+                continue;
+            }
+            let line = record.line;
+            // A copy of at most 32 bytes is cheaper than to check UTF-8 again.
+            self.name.clear();
+            self.name.push_str(name);
+            return Ok(Some(Account { name: &self.name, line }));
+        }
+        self.finish()?;
+        Ok(None)
+    }
+
+    /// Repeats of earlier accounts that were left out so far.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    fn finish(&mut self) -> Result<(), ListError> {
+        if !self.is_finished && self.records.digest()? != self.scanned {
+            return Err(ListError::Changed { list: self.file.name.to_string() });
+        }
+        self.is_finished = true;
+        Ok(())
+    }
+}

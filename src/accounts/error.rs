@@ -1,0 +1,90 @@
+//! What can be wrong with an account list as a whole. Each message names the list, the fault and the way out; causes from
+//! below are in `source()` only.
+
+use std::io;
+use std::path::PathBuf;
+
+use parquet::errors::ParquetError;
+
+/// Why an account list cannot be read. `list` is its path, or `standard input`.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant and field is")]
+pub enum ListError {
+    #[error("account list {list} does not exist; correct `accounts.path`")]
+    Missing { list: String },
+    #[error(
+        "account list {list} is a folder; name a file in it, or join its files and pipe them in with path = \"-\""
+    )]
+    Folder { list: String },
+    #[error(
+        "account list {list} is a pipe or a device, which cannot be read twice; pipe it in with path = \"-\""
+    )]
+    NotARegularFile { list: String },
+    #[error("cannot open account list {list}; see that this user may read it")]
+    Open { list: String, source: io::Error },
+    #[error("cannot read account list {list}; see to its disk or network share, then run again")]
+    Read { list: String, source: io::Error },
+    #[error("cannot spool standard input to a file in {}; see that the folder can be written and has room", folder.display())]
+    Spool { folder: PathBuf, source: io::Error },
+    #[error("cannot read standard input; run again")]
+    Stdin { source: io::Error },
+    #[error(
+        "the format of account list {list} does not show in its name; set `accounts.format` to csv, txt, ndjson or parquet"
+    )]
+    UnknownFormat { list: String },
+    #[error("account list {list} is {kind}, not {format}; {remedy}")]
+    OtherKind { list: String, kind: &'static str, format: &'static str, remedy: &'static str },
+    #[error(
+        "account list {list} is a damaged or cut off {compression} file; copy it again, or have it made again"
+    )]
+    Damaged { list: String, compression: &'static str, source: io::Error },
+    #[error(
+        "account list {list} is not a sound Parquet file; copy it again, or have it made again"
+    )]
+    Parquet { list: String, source: ParquetError },
+    #[error(
+        "account list {list} is empty, but csv begins with a line of column names; set `accounts.format` to txt if it has none"
+    )]
+    NoHeader { list: String },
+    #[error(
+        "account list {list} is not separated by commas (its first line is {header:?}); export it with commas"
+    )]
+    Separator { list: String, header: String },
+    #[error(
+        "account list {list} is ndjson; name the key that holds the account in `accounts.column`"
+    )]
+    NoKeyChosen { list: String },
+    #[error(
+        "account list {list} has several columns ({columns}); name the one that holds the account in `accounts.column`"
+    )]
+    NoColumnChosen { list: String, columns: String },
+    #[error("account list {list} has no column {column:?}; it has {columns}{}", did_you_mean(nearest.as_deref()))]
+    NoSuchColumn { list: String, column: String, columns: String, nearest: Option<String> },
+    #[error("account list {list} has more than one column {column:?}; rename all but one")]
+    RepeatedColumn { list: String, column: String },
+    #[error(
+        "column {column:?} of account list {list} holds {found}; make it a string or integer column"
+    )]
+    ColumnType { list: String, column: String, found: String },
+    #[error(
+        "line {line} of account list {list}: a quote opened in the record that begins here is never closed; close or double it"
+    )]
+    OpenQuote { list: String, line: u64 },
+    #[error(
+        "line {line} of account list {list}: the record that begins here is longer than 1 MiB; look for a quote that is not closed"
+    )]
+    RecordTooLong { list: String, line: u64 },
+    #[error(
+        "account list {list} was changed while it was read; run again when nobody writes to it"
+    )]
+    Changed { list: String },
+    #[error("cannot report an invalid account")]
+    Report { source: io::Error },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(
+        || "; correct `accounts.column`".to_owned(),
+        |name| format!("; did you mean {name:?}?"),
+    )
+}

@@ -1,0 +1,154 @@
+//! A list's stored bytes: opened once and kept open, so that a list replaced by a rename is read on as it was; standard
+//! input spooled to disk; the digest. Sizes are in bytes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::error::ListError;
+
+/// What is copied or digested at a time.
+const COPY_BUFFER_BYTES: usize = 256 * 1024;
+
+/// SHA-256 of the stored bytes.
+pub(super) type ListDigest = [u8; 32];
+
+/// An open list: a regular file, or standard input spooled to a file without a name. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct ListFile {
+    file: Arc<File>,
+    /// How messages call it.
+    pub name: Arc<str>,
+    /// Size when it was opened.
+    pub bytes: u64,
+}
+
+impl ListFile {
+    /// Opens a regular file; anything else could not be read twice.
+    pub fn open(path: &Path) -> Result<Self, ListError> {
+        let list = path.display().to_string();
+        let unreadable = |source: io::Error| match source.kind() {
+            ErrorKind::NotFound => ListError::Missing { list: list.clone() },
+            _ => ListError::Open { list: list.clone(), source },
+        };
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(ListError::Folder { list });
+        }
+        if !metadata.is_file() {
+            return Err(ListError::NotARegularFile { list });
+        }
+        let file = File::open(path).map_err(unreadable)?;
+        let bytes = file.metadata().map_err(unreadable)?.len();
+        Ok(Self { file: Arc::new(file), name: list.into(), bytes })
+    }
+
+    /// Copies `input` to a file in `folder`. Its name is removed at once, so that the file goes with its last handle,
+    /// even when the process is killed.
+    pub fn spool(input: &mut dyn Read, folder: &Path) -> Result<Self, ListError> {
+        let unwritable = |source| ListError::Spool { folder: folder.to_owned(), source };
+        let mut file = create_nameless(folder).map_err(unwritable)?;
+        let mut buffer = vec![0; COPY_BUFFER_BYTES];
+        let mut bytes = 0;
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(length) => {
+                    file.write_all(&buffer[..length]).map_err(unwritable)?;
+                    bytes += length as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(source) => return Err(ListError::Stdin { source }),
+            }
+        }
+        Ok(Self { file: Arc::new(file), name: "standard input".into(), bytes })
+    }
+
+    /// Reads at `offset` without moving any cursor; 0 only at the end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match self.file.read_at(buffer, offset) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Up to `N` bytes from `offset` on; what the file does not have is 0.
+    pub fn peek<const N: usize>(&self, offset: u64) -> Result<[u8; N], ListError> {
+        let mut bytes = [0; N];
+        let mut filled = 0;
+        while filled < N {
+            match self
+                .read_at(&mut bytes[filled..], offset + filled as u64)
+                .map_err(|error| self.read_error(error))?
+            {
+                0 => break,
+                length => filled += length,
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Digest of the whole file, for formats that are not read from front to back.
+    pub fn digest(&self) -> Result<ListDigest, ListError> {
+        DigestingReader::new(self.clone()).digest()
+    }
+
+    /// A failure of the disk below this list.
+    pub fn read_error(&self, source: io::Error) -> ListError {
+        ListError::Read { list: self.name.to_string(), source }
+    }
+}
+
+fn create_nameless(folder: &Path) -> io::Result<File> {
+    let process = std::process::id();
+    for attempt in 0.. {
+        let path = folder.join(format!(".stdin-{process}-{attempt}.spool"));
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(file) => return fs::remove_file(&path).map(|()| file),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+/// Reads the file from front to back with a cursor of its own.
+pub(super) struct DigestingReader {
+    file: ListFile,
+    /// How many bytes were read so far.
+    pub position: u64,
+    sha256: Sha256,
+}
+
+impl DigestingReader {
+    pub fn new(file: ListFile) -> Self {
+        Self { file, position: 0, sha256: Sha256::new() }
+    }
+
+    /// Reads what is left and tells the digest of the whole.
+    pub fn digest(&mut self) -> Result<ListDigest, ListError> {
+        self.drain().map_err(|error| self.file.read_error(error))?;
+        Ok(self.sha256.clone().finalize().into())
+    }
+
+    fn drain(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; COPY_BUFFER_BYTES];
+        while self.read(&mut buffer)? > 0 {}
+        Ok(())
+    }
+}
+
+impl Read for DigestingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buffer, self.position)?;
+        self.sha256.update(&buffer[..length]);
+        self.position += length as u64;
+        Ok(length)
+    }
+}

@@ -1,0 +1,208 @@
+//! `ndjson`: one JSON object a line, the account under one key. Text is unescaped; a number is taken by its literal text,
+//! so that `1e3` and `1000` stay what was written. Of a repeated key the last value counts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::ListError;
+use super::lines::{BYTE_ORDER_MARK, Lines, is_blank};
+use super::records::Record;
+use super::validate::InvalidReason;
+
+/// Reads the lines that are not blank.
+pub(super) struct NdjsonRecords {
+    lines: Lines,
+    key: Arc<str>,
+    /// The account of the current record, when it has no fault.
+    id: Vec<u8>,
+    fault: Option<InvalidReason>,
+}
+
+impl NdjsonRecords {
+    /// Begins before the first record.
+    pub fn new(lines: Lines, key: Arc<str>) -> Self {
+        Self { lines, key, id: Vec::new(), fault: None }
+    }
+
+    /// Goes to the next record; false at the end of the list.
+    pub fn advance(&mut self) -> Result<bool, ListError> {
+        while self.lines.advance()? {
+            let line = self.lines.line();
+            if self.lines.is_too_long() {
+                self.fault = Some(InvalidReason::LineTooLong);
+                return Ok(true);
+            }
+            if !is_blank(line) {
+                self.fault = take_id(line, &self.key, &mut self.id).err();
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The current record: the account, or the whole line when it has a fault.
+    pub fn record(&self) -> Record<'_> {
+        let bytes = match self.fault {
+            None => &self.id,
+            Some(_) => self.lines.line().trim_ascii(),
+        };
+        Record { line: self.lines.number(), bytes, fault: self.fault }
+    }
+
+    /// What it reads from.
+    pub fn lines(&mut self) -> &mut Lines {
+        &mut self.lines
+    }
+}
+
+/// The keys of the first object in `sample`, when none of its objects has `key`: then the key is a mistake, not a gap.
+pub(super) fn keys_without(sample: &[u8], key: &str) -> Option<Vec<String>> {
+    let sample = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
+    let mut objects = sample.split(|byte| *byte == b'\n').filter_map(|line| {
+        let object: BTreeMap<String, IgnoredAny> = serde_json::from_slice(line).ok()?;
+        Some(object)
+    });
+    let first = objects.next()?;
+    let is_absent = !first.contains_key(key) && !objects.any(|object| object.contains_key(key));
+    is_absent.then(|| first.into_keys().collect())
+}
+
+fn take_id(line: &[u8], key: &str, id: &mut Vec<u8>) -> Result<(), InvalidReason> {
+    let not_an_object = |_| match std::str::from_utf8(line) {
+        Ok(_) => InvalidReason::NotAnObject,
+        Err(_) => InvalidReason::NotUtf8,
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(line);
+    let value = ValueOf(key).deserialize(&mut deserializer).map_err(not_an_object)?;
+    deserializer.end().map_err(not_an_object)?;
+    let literal = value.ok_or(InvalidReason::NoKey)?.get();
+    id.clear();
+    match literal.as_bytes() {
+        [b'"', text @ .., b'"'] if memchr::memchr(b'\\', text).is_none() => {
+            id.extend_from_slice(text)
+        }
+        // A lone surrogate is the one escape that makes no character.
+        [b'"', ..] => {
+            let text: String = serde_json::from_str(literal).map_err(|_| InvalidReason::NotUtf8)?;
+            id.extend_from_slice(text.as_bytes());
+        }
+        [b'-' | b'0'..=b'9', ..] => id.extend_from_slice(literal.as_bytes()),
+        b"null" => return Err(InvalidReason::Null),
+        _ => return Err(InvalidReason::NotTextOrNumber),
+    }
+    Ok(())
+}
+
+/// Reads one object and gives the value of one key as it stands there.
+struct ValueOf<'k>(&'k str);
+
+impl<'de> DeserializeSeed<'de> for ValueOf<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueOf<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(is_wanted) = object.next_key_seed(IsKey(self.0))? {
+            match is_wanted {
+                true => found = Some(object.next_value()?),
+                false => drop(object.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a key is the wanted one, without keeping it.
+struct IsKey<'k>(&'k str);
+
+impl<'de> DeserializeSeed<'de> for IsKey<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsKey<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<bool, E> {
+        Ok(key == self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id_of(line: &[u8]) -> Result<String, InvalidReason> {
+        let mut id = b"old".to_vec();
+        take_id(line, "id", &mut id)?;
+        Ok(String::from_utf8(id).unwrap())
+    }
+
+    #[test]
+    fn ids_are_text_or_the_literal_of_a_number() {
+        for (line, id) in [
+            (r#"{"id":"007"}"#, "007"),
+            (r#" { "a" : [{"id":1}], "id" : "x y" } "#, "x y"),
+            (r#"{"id":"a\"\u00e9\n"}"#, "a\"é\n"),
+            (r#"{"\u0069d":"escaped key"}"#, "escaped key"),
+            (r#"{"id":18446744073709551616}"#, "18446744073709551616"),
+            (r#"{"id":-1e3}"#, "-1e3"),
+            (r#"{"id":"first","id":"last"}"#, "last"),
+            (r#"{"id":""}"#, ""),
+        ] {
+            assert_eq!(id_of(line.as_bytes()).as_deref(), Ok(id), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_holds_no_id_has_a_reason() {
+        for (line, reason) in [
+            (b"[1]".as_slice(), InvalidReason::NotAnObject),
+            (b"\"id\"", InvalidReason::NotAnObject),
+            (br#"{"id":"a""#, InvalidReason::NotAnObject),
+            (br#"{"id":"a"} {"id":"b"}"#, InvalidReason::NotAnObject),
+            (br#"{"id":"a"} x"#, InvalidReason::NotAnObject),
+            (b"{\"id\":\"\xff\"}", InvalidReason::NotUtf8),
+            (br#"{"id":"\ud800"}"#, InvalidReason::NotUtf8),
+            (br#"{"ID":"a"}"#, InvalidReason::NoKey),
+            (br#"{"id":null}"#, InvalidReason::Null),
+            (br#"{"id":true}"#, InvalidReason::NotTextOrNumber),
+            (br#"{"id":["a"]}"#, InvalidReason::NotTextOrNumber),
+        ] {
+            assert_eq!(id_of(line), Err(reason), "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn a_key_that_no_object_has_is_told_apart_from_a_gap() {
+        assert_eq!(
+            keys_without(b"x\n{\"uid\":1,\"b\":2}\n{}\n", "id"),
+            Some(vec!["b".to_owned(), "uid".to_owned()])
+        );
+        assert_eq!(keys_without(b"{\"uid\":1}\n{\"id\":2}\n", "id"), None);
+        assert_eq!(keys_without(b"x\n\n", "id"), None);
+        assert_eq!(keys_without(b"\xef\xbb\xbf{\"uid\":1}", "id"), Some(vec!["uid".to_owned()]));
+    }
+}

@@ -1,0 +1,77 @@
+//! First pass over a list: counts, digest, invalid accounts, candidates for duplicates.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use super::duplicates::{CandidateFinder, Candidates};
+use super::error::ListError;
+use super::file::ListDigest;
+use super::list::AccountList;
+use super::validate::InvalidAccount;
+
+/// Progress is told after so many entries.
+const PROGRESS_STEP: u64 = 65_536;
+
+/// What the first pass found.
+pub struct Scan {
+    /// Valid accounts, duplicates included.
+    pub valid: u64,
+    /// Entries that cannot be accounts.
+    pub invalid: u64,
+    /// Digest of the list as stored, in hexadecimal: what `sha256sum FILE` prints.
+    pub sha256: String,
+    pub(super) digest: ListDigest,
+    pub(super) candidates: Arc<Candidates>,
+}
+
+impl fmt::Debug for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut scan = f.debug_struct("Scan");
+        scan.field("valid", &self.valid)
+            .field("invalid", &self.invalid)
+            .field("sha256", &self.sha256);
+        scan.field("candidates", &self.candidates.len()).finish()
+    }
+}
+
+impl AccountList {
+    /// Reads the list once. `on_invalid` is told every entry that cannot be an account, in order; `on_progress` how many
+    /// entries were read, now and then and at the end.
+    ///
+    /// # Errors
+    /// When the list cannot be read to its end, or with [`ListError::Report`] when `on_invalid` fails.
+    pub fn scan(
+        &self,
+        on_invalid: &mut dyn FnMut(&InvalidAccount) -> io::Result<()>,
+        on_progress: &mut dyn FnMut(u64),
+    ) -> Result<Scan, ListError> {
+        let mut records = self.records()?;
+        let mut finder = CandidateFinder::new(self.estimated_accounts());
+        let (mut valid, mut invalid) = (0, 0);
+        while records.advance()? {
+            let record = records.record();
+            match record.account() {
+                Ok(account) => {
+                    finder.add(account);
+                    valid += 1;
+                }
+                Err(reason) => {
+                    on_invalid(&InvalidAccount::new(record.line, record.bytes, reason))
+                        .map_err(|source| ListError::Report { source })?;
+                    invalid += 1;
+                }
+            }
+            if (valid + invalid) % PROGRESS_STEP == 0 {
+                on_progress(valid + invalid);
+            }
+            if finder.is_full() {
+                finder.expect_more(records.estimate_left(valid + invalid));
+            }
+        }
+        on_progress(valid + invalid);
+        let digest = records.digest()?;
+        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Scan { valid, invalid, sha256, digest, candidates: Arc::new(finder.finish()) })
+    }
+}

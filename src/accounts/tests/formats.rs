@@ -1,0 +1,254 @@
+//! What is read from sound lists, in every format and compression.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, DictionaryArray, Int32Array, Int64Array, LargeStringArray, StringArray,
+    StringViewArray, UInt32Array, UInt64Array,
+};
+use arrow::datatypes::Int32Type;
+
+use super::*;
+
+const CSV: &[u8] = b"name,id\nAnn,0017\nBob,b b\nAnn,0017\n";
+const TXT: &[u8] = b"0017\nb b\n0017\n";
+const NDJSON: &[u8] = b"{\"id\":\"0017\"}\n{\"id\":\"b b\"}\n{\"id\":\"0017\"}\n";
+
+#[test]
+fn every_format_in_every_compression_gives_the_same_accounts() {
+    for (name, content, column, first_line) in [
+        ("l.csv", CSV, Some("id"), 2),
+        ("l.txt", TXT, None, 1),
+        ("l.ndjson", NDJSON, Some("id"), 1),
+    ] {
+        let expected = Found {
+            accounts: vec![("0017".to_owned(), first_line), ("b b".to_owned(), first_line + 1)],
+            invalid: vec![],
+            duplicates: 1,
+        };
+        assert_eq!(read_bytes(name, content, column), expected, "{name}");
+        assert_eq!(
+            read_bytes(&format!("{name}.gz"), &gzip(content), column),
+            expected,
+            "{name}.gz"
+        );
+        assert_eq!(
+            read_bytes(&format!("{name}.ZST"), &zstd(content), column),
+            expected,
+            "{name}.zst"
+        );
+        // The bytes count, not the name.
+        assert_eq!(read_bytes(name, &gzip(content), column), expected, "gzip named {name}");
+        assert_eq!(
+            read_bytes(&format!("{name}.gz"), content, column),
+            expected,
+            "plain named {name}.gz"
+        );
+    }
+}
+
+#[test]
+fn all_members_of_gzip_and_frames_of_zstd_are_read() {
+    let skippable_frame = [0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
+    let gzips = [gzip(b"a\n"), gzip(b""), gzip(b"b\nc"), gzip(b"d\n")].concat();
+    let zstds = [skippable_frame.to_vec(), zstd(b"a\n"), zstd(b"b\nc"), zstd(b"d\n")].concat();
+    for bytes in [gzips, zstds] {
+        assert_eq!(read_bytes("l.txt", &bytes, None).names(), ["a", "b", "cd"]);
+    }
+}
+
+#[test]
+fn byte_order_mark_crlf_blank_lines_and_a_missing_line_end_are_normal() {
+    let csv = b"\xef\xbb\xbf\r\n\"id\",n\r\n\r\na,1\r\n \t\r\n\"b\",2\r\n\n\nc,3";
+    let txt = b"\xef\xbb\xbfa\r\n\r\n   \r\n\tb \r\n\nc";
+    let ndjson = b"\xef\xbb\xbf{\"id\":\"a\"}\r\n\r\n \r\n {\"id\":\"b\"} \r\n\n{\"id\":\"c\"}";
+    let accounts = |lines: [u64; 3]| {
+        ["a", "b", "c"].map(str::to_owned).into_iter().zip(lines).collect::<Vec<_>>()
+    };
+    for (name, bytes, column, lines) in [
+        ("l.csv", csv.as_slice(), Some("id"), [4, 6, 9]),
+        ("l.txt", txt, None, [1, 4, 6]),
+        ("l.ndjson", ndjson, Some("id"), [1, 4, 6]),
+    ] {
+        let expected = Found { accounts: accounts(lines), ..Found::default() };
+        assert_eq!(read_bytes(name, bytes, column), expected, "{name}");
+    }
+}
+
+#[test]
+fn an_empty_list_has_no_accounts() {
+    for (name, bytes, column) in [
+        ("l.txt", b"".as_slice(), None),
+        ("l.txt", b"\n\n", None),
+        ("l.ndjson", b"", Some("id")),
+        ("l.csv", b"id\n", None),
+    ] {
+        assert_eq!(read_bytes(name, bytes, column), Found::default(), "{name}");
+    }
+}
+
+#[test]
+fn invalid_accounts_carry_line_text_and_reason() {
+    let long = "x".repeat(33);
+    let txt =
+        [b"ok\n\n@TLS#NOT_FOUND\n\xff\n", long.as_bytes(), b"\n@TGS#1\n@TIM#SYSTEM\n"].concat();
+    let invalid = read_bytes("l.txt", &txt, None).invalid;
+    let expected = [
+        (3, "@TLS#NOT_FOUND", InvalidReason::SystemMarker),
+        (4, "\u{fffd}", InvalidReason::NotUtf8),
+        (5, long.as_str(), InvalidReason::TooLong { bytes: 33 }),
+        (6, "@TGS#1", InvalidReason::SystemMarker),
+        (7, "@TIM#SYSTEM", InvalidReason::SystemMarker),
+    ];
+    assert_eq!(invalid, expected.map(|(line, text, reason)| (line, text.to_owned(), reason)));
+}
+
+#[test]
+fn csv_lines_stay_right_after_fields_with_line_ends() {
+    let csv = b"note,id\n\"two\nlines\",a\n\"three\r\n\r\nlines\",\"\"\nplain,\nshort\n\"q\"\"\n,\",\"b\nb\"\n,c\n";
+    let found = read_bytes("l.csv", csv, Some("id"));
+    assert_eq!(found.accounts, [("a".to_owned(), 2), ("b\nb".to_owned(), 9), ("c".to_owned(), 12)]);
+    let empty = |line| (line, String::new(), InvalidReason::Empty);
+    assert_eq!(found.invalid, [empty(4), empty(7), empty(8)]);
+}
+
+#[test]
+fn blanks_belong_to_the_id_in_all_formats_but_txt() {
+    assert_eq!(
+        read_bytes("l.csv", b"id,n\n a ,1\n\"  b\",2\n", Some("id")).names(),
+        [" a ", "  b"]
+    );
+    assert_eq!(read_bytes("l.ndjson", b"{\"id\":\" a \"}", Some("id")).names(), [" a "]);
+    assert_eq!(read_bytes("l.txt", b" a \n\tb\n", None).names(), ["a", "b"]);
+}
+
+#[test]
+fn failed_accounts_of_one_run_are_a_list_for_another() {
+    let csv = b"account,category,error_code,error_info\nu1,not_found,40003,\"no, \"\"none\"\"\"\nu2,no_answer,,\n";
+    assert_eq!(read_bytes("_failed_accounts.csv", csv, Some("account")).names(), ["u1", "u2"]);
+}
+
+#[test]
+fn ndjson_lines_without_an_id_are_invalid_accounts() {
+    let ndjson =
+        b"{\"id\":12}\nnot json\n{\"n\":1}\n{\"id\":null}\n{\"id\":\"\"}\n{\"id\":{}}\n\xff\n";
+    let found = read_bytes("l.ndjson", ndjson, Some("id"));
+    assert_eq!(found.names(), ["12"]);
+    let expected = [
+        (2, "not json", InvalidReason::NotAnObject),
+        (3, "{\"n\":1}", InvalidReason::NoKey),
+        (4, "{\"id\":null}", InvalidReason::Null),
+        (5, "", InvalidReason::Empty),
+        (6, "{\"id\":{}}", InvalidReason::NotTextOrNumber),
+        (7, "\u{fffd}", InvalidReason::NotUtf8),
+    ];
+    assert_eq!(found.invalid, expected.map(|(line, text, reason)| (line, text.to_owned(), reason)));
+}
+
+#[test]
+fn a_line_over_1_mib_is_one_invalid_account_and_the_next_lines_are_read() {
+    for length in [1024 * 1024, 1024 * 1024 + 1, 3_000_000] {
+        let long = [b"a\n", "y".repeat(length).as_bytes(), b"\nb\n"].concat();
+        let found = read_bytes("l.txt.zst", &zstd(&long), None);
+        assert_eq!(found.accounts, [("a".to_owned(), 1), ("b".to_owned(), 3)], "{length}");
+        let shown = "y".repeat(200) + "…";
+        assert_eq!(found.invalid, [(2, shown, InvalidReason::LineTooLong)], "{length}");
+    }
+    let last = read_bytes("l.ndjson", "[".repeat(2_500_000).as_bytes(), Some("id"));
+    assert_eq!(last.invalid.len(), 1);
+}
+
+#[test]
+fn a_long_line_that_fits_is_read() {
+    let csv = format!("n,id\n{},a\n\"{}\",b\n", "n".repeat(700_000), "n\n".repeat(350_000));
+    assert_eq!(read_bytes("l.csv", csv.as_bytes(), Some("id")).names(), ["a", "b"]);
+}
+
+#[test]
+fn parquet_text_columns_of_every_kind_are_read() {
+    let values = vec![Some("0017"), None, Some("b b"), Some("0017"), Some("")];
+    let columns: [(&str, ArrayRef); 5] = [
+        ("string", Arc::new(StringArray::from(values.clone()))),
+        ("large", Arc::new(LargeStringArray::from(values.clone()))),
+        ("view", Arc::new(StringViewArray::from(values.clone()))),
+        ("dictionary", Arc::new(values.iter().copied().collect::<DictionaryArray<Int32Type>>())),
+        (
+            "binary",
+            Arc::new(BinaryArray::from_iter(values.iter().map(|value| value.map(str::as_bytes)))),
+        ),
+    ];
+    let bytes = parquet(&columns);
+    for (column, _) in columns {
+        let expected = Found {
+            accounts: vec![("0017".to_owned(), 1), ("b b".to_owned(), 3)],
+            invalid: vec![
+                (2, String::new(), InvalidReason::Empty),
+                (5, String::new(), InvalidReason::Empty),
+            ],
+            duplicates: 1,
+        };
+        assert_eq!(read_bytes("l.parquet", &bytes, Some(column)), expected, "{column}");
+    }
+}
+
+#[test]
+fn parquet_integer_columns_of_every_kind_are_read() {
+    let columns: [(&str, ArrayRef); 4] = [
+        ("i32", Arc::new(Int32Array::from(vec![Some(-1), None, Some(i32::MAX), Some(0)]))),
+        ("u32", Arc::new(UInt32Array::from(vec![Some(1), None, Some(u32::MAX), Some(0)]))),
+        ("i64", Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(i64::MAX), Some(0)]))),
+        ("u64", Arc::new(UInt64Array::from(vec![Some(1), None, Some(u64::MAX), Some(0)]))),
+    ];
+    let bytes = parquet(&columns);
+    for (column, names) in [
+        ("i32", ["-1", "2147483647", "0"]),
+        ("u32", ["1", "4294967295", "0"]),
+        ("i64", ["-9223372036854775808", "9223372036854775807", "0"]),
+        ("u64", ["1", "18446744073709551615", "0"]),
+    ] {
+        let found = read_bytes("l.parquet", &bytes, Some(column));
+        assert_eq!(found.names(), names);
+        assert_eq!(found.invalid, [(2, String::new(), InvalidReason::Empty)]);
+    }
+}
+
+#[test]
+fn parquet_text_that_is_not_utf8_costs_its_row_alone() {
+    let ids = BinaryArray::from_iter_values([b"a".as_slice(), b"\xff", b"b"]);
+    let found = read_bytes("l.parquet", &parquet(&[("id", Arc::new(ids))]), None);
+    assert_eq!(found.accounts, [("a".to_owned(), 1), ("b".to_owned(), 3)]);
+    assert_eq!(found.invalid, [(2, "\u{fffd}".to_owned(), InvalidReason::NotUtf8)]);
+}
+
+#[test]
+fn a_parquet_list_longer_than_a_batch_keeps_its_order() {
+    let ids: Vec<i64> = (0..10_000).collect();
+    let batch: ArrayRef = Arc::new(Int64Array::from(ids.clone()));
+    let schema = RecordBatch::try_from_iter([("id", Arc::clone(&batch))]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema.schema(), None).unwrap();
+    writer.write(&schema).unwrap();
+    let found = read_bytes("l.parquet", &writer.into_inner().unwrap(), Some("id"));
+    assert!(
+        found
+            .accounts
+            .iter()
+            .enumerate()
+            .all(|(at, (name, line))| *name == at.to_string() && *line == at as u64 + 1)
+    );
+    assert_eq!(found.accounts.len(), 10_000);
+}
+
+#[test]
+fn the_format_is_told_from_the_name() {
+    let of = |name: &str| ListFormat::of_path(Path::new(name));
+    assert_eq!(of("/a.csv/b.txt.gz"), Some(ListFormat::Txt));
+    assert_eq!(of("B.NDJSON.ZST"), Some(ListFormat::Ndjson));
+    assert_eq!(of("a.parquet"), Some(ListFormat::Parquet));
+    assert_eq!(of("a.csv"), Some(ListFormat::Csv));
+    assert!(
+        ["accounts", "a.json", "a.gz", "csv", "a.csv.gz.zst", ".."]
+            .iter()
+            .all(|name| of(name).is_none())
+    );
+    assert_eq!(serde_json::from_str::<ListFormat>("\"ndjson\"").unwrap(), ListFormat::Ndjson);
+}

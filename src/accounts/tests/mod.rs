@@ -1,0 +1,117 @@
+//! Lists written to disk, opened, scanned and read through.
+
+mod formats;
+mod properties;
+mod reading_twice;
+mod refusals;
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use flate2::write::GzEncoder;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+use tempfile::TempDir;
+
+use super::*;
+
+pub(super) const ANY_COLUMN: &str = "id";
+
+/// A file in a folder of its own.
+pub(super) struct File {
+    folder: TempDir,
+    name: String,
+}
+
+impl File {
+    pub fn new(name: &str, bytes: &[u8]) -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        Self { folder, name: name.to_owned() }
+    }
+
+    pub fn source(&self, format: Option<ListFormat>, column: Option<&str>) -> ListSource {
+        let path = ListPath::File(self.folder.path().join(&self.name));
+        ListSource { path, format, column: column.map(str::to_owned) }
+    }
+
+    pub fn open(&self, column: Option<&str>) -> Result<AccountList, ListError> {
+        AccountList::open(&self.source(None, column), self.folder.path())
+    }
+
+    /// The whole error chain, without the folder.
+    pub fn message(&self, error: &dyn std::error::Error) -> String {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message += &format!(": {cause}");
+            source = cause.source();
+        }
+        message.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+/// All that both passes tell.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub accounts: Vec<(String, u64)>,
+    pub invalid: Vec<(u64, String, InvalidReason)>,
+    pub duplicates: u64,
+}
+
+impl Found {
+    pub fn names(&self) -> Vec<&str> {
+        self.accounts.iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+pub(super) fn read(list: &AccountList) -> Result<Found, ListError> {
+    let mut found = Found::default();
+    let mut told = 0;
+    let scan = list.scan(
+        &mut |invalid| {
+            found.invalid.push((invalid.line, invalid.text.clone(), invalid.reason));
+            Ok(())
+        },
+        &mut |accounts| told = accounts,
+    )?;
+    let mut distinct = list.distinct(&scan)?;
+    while let Some(account) = distinct.next_account()? {
+        found.accounts.push((account.name.to_owned(), account.line));
+    }
+    assert_eq!(distinct.next_account()?, None);
+    found.duplicates = distinct.duplicates();
+    assert_eq!(told, scan.valid + scan.invalid);
+    assert_eq!(scan.invalid, found.invalid.len() as u64);
+    assert_eq!(scan.valid, found.accounts.len() as u64 + found.duplicates);
+    Ok(found)
+}
+
+pub(super) fn read_bytes(name: &str, bytes: &[u8], column: Option<&str>) -> Found {
+    read(&File::new(name, bytes).open(column).unwrap()).unwrap()
+}
+
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub(super) fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 0).unwrap()
+}
+
+pub(super) fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
+    let fields = columns.iter().map(|(name, array)| (*name, Arc::clone(array), true));
+    let batch = RecordBatch::try_from_iter_with_nullable(fields).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(3)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+pub(super) fn files_in(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}

@@ -1,0 +1,94 @@
+//! What holds for any list.
+
+use std::collections::HashSet;
+
+use arrow::array::{ArrayRef, StringArray};
+use proptest::prelude::*;
+
+use super::*;
+
+const FORMATS: [ListFormat; 4] =
+    [ListFormat::Csv, ListFormat::Txt, ListFormat::Ndjson, ListFormat::Parquet];
+
+/// Reads as much as can be read; what matters is that it comes back.
+fn read_somehow(bytes: &[u8], format: ListFormat) -> Option<Found> {
+    let file = File::new("l", bytes);
+    let list =
+        AccountList::open(&file.source(Some(format), Some(ANY_COLUMN)), file.folder.path()).ok()?;
+    read(&list).ok()
+}
+
+fn likely_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: Vec<&[u8]> = vec![
+        b"id",
+        b",",
+        b"\n",
+        b"\r\n",
+        b"\"",
+        b"{\"id\":",
+        b"}",
+        b"1",
+        b"null",
+        b"\xef\xbb\xbf",
+        b"\xff",
+        b"@TLS#",
+        b" ",
+        b"\x1f\x8b\x08",
+        b"\x28\xb5\x2f\xfd",
+        b"\\u0041",
+        b"PAR1",
+        b"\0",
+    ];
+    let likely = prop::collection::vec(prop::sample::select(pieces), 0..40)
+        .prop_map(|pieces| pieces.concat());
+    prop_oneof![likely, prop::collection::vec(any::<u8>(), 0..200)]
+}
+
+proptest! {
+    #[test]
+    fn distinct_accounts_are_the_first_occurrences(
+        numbers in prop::collection::vec(0_u16..300, 0..1000), estimate in 0_u64..200) {
+        let names: Vec<String> = numbers.iter().map(|number| format!("u{number}")).collect();
+        let mut seen = HashSet::new();
+        let first: Vec<(String, u64)> = (1..).zip(&names).filter(|(_, name)| seen.insert(name.as_str()))
+            .map(|(line, name)| (name.clone(), line)).collect();
+        let mut list = File::new("l.txt", names.join("\n").as_bytes()).open(None).unwrap();
+        list.set_estimated_accounts(estimate);
+        let found = read(&list).unwrap();
+        prop_assert_eq!(found.duplicates as usize, names.len() - first.len());
+        prop_assert_eq!(found.accounts, first);
+    }
+
+    #[test]
+    fn any_bytes_as_any_format_come_back(bytes in likely_bytes()) {
+        for format in FORMATS {
+            read_somehow(&bytes, format);
+        }
+    }
+
+    #[test]
+    fn text_lists_never_fail(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assume!(!matches!(bytes.as_slice(), [0x1f, 0x8b, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..]));
+        let found = read_somehow(&bytes, ListFormat::Txt).expect("a text list is always readable");
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
+        let byte_order_mark_alone = bytes.starts_with(b"\xef\xbb\xbf") as usize;
+        let total = found.accounts.len() + found.invalid.len() + found.duplicates as usize;
+        prop_assert!(total == lines || total + byte_order_mark_alone == lines);
+    }
+
+    #[test]
+    fn damaged_gzip_zstd_and_parquet_come_back(
+        kind in 0..3, at in any::<prop::sample::Index>(), byte in any::<u8>(), length in any::<prop::sample::Index>()) {
+        let ids: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "d"]));
+        let (mut bytes, format) = match kind {
+            0 => (gzip(b"a\nb\na\nd\n"), ListFormat::Txt),
+            1 => (zstd(b"a\nb\na\nd\n"), ListFormat::Txt),
+            _ => (parquet(&[(ANY_COLUMN, ids)]), ListFormat::Parquet),
+        };
+        let position = at.index(bytes.len());
+        bytes[position] = byte;
+        read_somehow(&bytes, format);
+        bytes.truncate(length.index(bytes.len()));
+        read_somehow(&bytes, format);
+    }
+}

@@ -1,0 +1,121 @@
+//! What the two passes promise together: digest, change, spooling, threads.
+
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+use super::super::file::ListFile;
+use super::*;
+
+fn quiet_scan(list: &AccountList) -> Scan {
+    list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap()
+}
+
+fn drain(distinct: &mut DistinctAccounts) -> Result<u64, ListError> {
+    let mut count = 0;
+    while distinct.next_account()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+#[test]
+fn the_digest_is_that_of_the_stored_bytes() {
+    let ids: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![1, 2]));
+    for (name, bytes) in [
+        ("l.txt", b"\xef\xbb\xbfa\r\nb".to_vec()),
+        ("l.csv.gz", [gzip(b"id\na\n"), gzip(&b"b\n".repeat(300_000))].concat()),
+        ("l.txt.zst", zstd(b"a\n")),
+        ("l.parquet", parquet(&[("id", ids)])),
+    ] {
+        let expected: String =
+            Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let list = File::new(name, &bytes).open(None).unwrap();
+        assert_eq!(quiet_scan(&list).sha256, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_list_changed_between_the_passes_is_an_error() {
+    for changed in ["a\nc\n", "a\nb\nc\n", "a\n"] {
+        let file = File::new("l.txt", b"a\nb\n");
+        let list = file.open(None).unwrap();
+        let scan = quiet_scan(&list);
+        std::fs::write(file.folder.path().join("l.txt"), changed).unwrap();
+        let error = drain(&mut list.distinct(&scan).unwrap()).unwrap_err();
+        assert_eq!(
+            file.message(&error),
+            "account list l.txt was changed while it was read; run again when nobody writes to it"
+        );
+    }
+}
+
+#[test]
+fn a_list_replaced_by_a_rename_is_read_on_as_it_was() {
+    let file = File::new("l.txt", b"a\nb\n");
+    let list = file.open(None).unwrap();
+    let scan = quiet_scan(&list);
+    std::fs::write(file.folder.path().join("new"), "c\n").unwrap();
+    std::fs::rename(file.folder.path().join("new"), file.folder.path().join("l.txt")).unwrap();
+    assert_eq!(drain(&mut list.distinct(&scan).unwrap()).unwrap(), 2);
+}
+
+#[test]
+fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
+    struct Interrupted<'a>(&'a [u8], bool);
+    impl Read for Interrupted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 { Err(io::ErrorKind::Interrupted.into()) } else { self.0.read(buffer) }
+        }
+    }
+    let folder = TempDir::new().unwrap();
+    let content = gzip(&b"a\nb\na\n".repeat(100_000));
+    let spool = || ListFile::spool(&mut Interrupted(&content, false), folder.path()).unwrap();
+    let (file, other) = (spool(), spool());
+    assert_eq!(files_in(folder.path()), 0);
+    for file in [file, other] {
+        let list = AccountList::of_file(file, ListFormat::Txt, None).unwrap();
+        let found = read(&list).unwrap();
+        assert_eq!((found.names(), found.duplicates), (vec!["a", "b"], 299_998));
+    }
+}
+
+#[test]
+fn a_spool_folder_that_cannot_be_written_is_named() {
+    let error = ListFile::spool(&mut b"a\n".as_slice(), Path::new("/nowhere/at/all")).unwrap_err();
+    let expected = "cannot spool standard input to a file in /nowhere/at/all; see that the folder can be written and has room";
+    assert_eq!(error.to_string(), expected);
+    let folder = TempDir::new().unwrap();
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("gone"))
+        }
+    }
+    let error = ListFile::spool(&mut Broken, folder.path()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read standard input; run again");
+}
+
+#[test]
+fn accounts_can_be_read_on_another_thread_after_the_list_is_dropped() {
+    let mut distinct = {
+        let list = File::new("l.ndjson", b"{\"id\":1}\n{\"id\":1}\n{\"id\":2}\n")
+            .open(Some("id"))
+            .unwrap();
+        let scan = quiet_scan(&list);
+        list.distinct(&scan).unwrap()
+    };
+    let count = std::thread::spawn(move || drain(&mut distinct)).join().unwrap().unwrap();
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn the_length_of_a_list_is_guessed_from_its_beginning() {
+    let content: Vec<u8> = (0..400_000).flat_map(|n| format!("user_{n}\n").into_bytes()).collect();
+    for bytes in [content.clone(), gzip(&content), zstd(&content)] {
+        let estimate = File::new("l.txt", &bytes).open(None).unwrap().estimated_accounts();
+        assert!((360_000..480_000).contains(&estimate), "{estimate}");
+    }
+    assert_eq!(File::new("l.txt", b"a\nb\n").open(None).unwrap().estimated_accounts(), 3);
+}
