@@ -1,1 +1,169 @@
-//! The job file.
+//! The job file: what to export, from where, to where and how.
+//!
+//! A job is written as [`file::JobFile`] (TOML, unknown keys refused) and used as [`Job`] (checked, typed).
+//! [`Job::load`] is the one way from the first to the second. It reads no secret and opens no list: it decides by
+//! the job file, the overrides and the date alone, so that the same three always give the same job.
+//!
+//! Promise: a job that cannot work is refused with one [`JobError`] that names the file, the line, the key, what is
+//! wrong and how to mend it, and that never repeats the value of a key that may hold a secret.
+
+mod accounts;
+mod api;
+mod check;
+mod columns;
+mod error;
+mod explain;
+mod file;
+mod locate;
+mod max_failed;
+mod nearest;
+mod output;
+mod overrides;
+mod retry;
+mod secret;
+mod source;
+mod values;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::civil::Date;
+
+pub use error::JobError;
+pub use max_failed::MaxFailed;
+
+use crate::accounts::ListSource;
+use crate::api::endpoint::Endpoint;
+use crate::columns::Column;
+use crate::emulator;
+use crate::output::OutputSettings;
+
+/// A checked job: every value is present, in range and at peace with the others.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What the run is called in reports, manifest and metrics.
+    pub name: String,
+    /// The account list.
+    pub accounts: ListSource,
+    /// The service and how to call it.
+    pub api: ApiSettings,
+    /// The columns of the table after `account`, in order; 1 to 32.
+    pub columns: Vec<Column>,
+    /// The snapshot.
+    pub output: OutputSettings,
+    /// When and how long to try again.
+    pub retry: RetrySettings,
+    /// When not to publish.
+    pub limits: Limits,
+    /// The emulator that the run starts when the target is [`Target::Emulator`]; unused otherwise.
+    pub emulator: emulator::Settings,
+}
+
+/// The service and how to call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Where calls go.
+    pub target: Target,
+    /// SDKAppID of the app, given by the console.
+    pub sdkappid: u64,
+    /// The app administrator in whose name calls are made.
+    pub identifier: String,
+    /// Where the secret is to be read when the run starts.
+    pub secret: SecretSource,
+    /// Most calls in any second. 0 means no limit, which only a target on this machine may have.
+    pub calls_per_second: u32,
+    /// Most calls under way at once.
+    pub max_in_flight: usize,
+    /// How long a call may take. Longer than the service's own 3 s unless the target is on this machine.
+    pub timeout: Duration,
+}
+
+/// Where calls go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An emulator that the run starts in its own process.
+    Emulator,
+    /// The service, or whatever answers at a base URL.
+    Endpoint(Endpoint),
+}
+
+impl Target {
+    /// Whether calls stay on this machine, so that the limits of the real service need not be kept.
+    pub fn is_on_this_machine(&self) -> bool {
+        match self {
+            Target::Emulator => true,
+            Target::Endpoint(endpoint) => endpoint.is_loopback(),
+        }
+    }
+}
+
+/// Where the secret is to be read. Holds names, never a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The secret key is in this environment variable.
+    KeyEnv(String),
+    /// The secret key is the content of this file.
+    KeyFile(PathBuf),
+    /// A UserSig made elsewhere is in this environment variable.
+    UserSigEnv(String),
+    /// The key that the emulator in the process makes for itself.
+    EmulatorKey,
+}
+
+/// When and how long to try again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrySettings {
+    /// Times an account is asked before it counts as failed, the first included.
+    pub max_attempts: u32,
+    /// The most to wait before the second attempt; doubles from attempt to attempt.
+    pub initial_backoff: Duration,
+    /// Where the doubling ends.
+    pub max_backoff: Duration,
+    /// How long nothing may get through before the run stops, to be resumed.
+    pub outage_patience: Duration,
+}
+
+/// When not to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The most accounts that may fail; not-found and invalid accounts do not count.
+    pub max_failed: MaxFailed,
+}
+
+impl Job {
+    /// Reads and checks the job at `path`. `overrides` are `key.path=value` and win over the file; `date` fills
+    /// `{date}`. Paths in the job, overridden ones too, are relative to the job file's folder.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the file or with an override.
+    pub fn load(path: &Path, overrides: &[String], date: Date) -> Result<Job, JobError> {
+        let text = source::read(path)?;
+        Job::from_text(path, &text, overrides, date)
+    }
+
+    /// [`Job::load`] with the text at hand; `path` is for messages and relative paths.
+    ///
+    /// # Errors
+    /// As [`Job::load`].
+    pub fn from_text(
+        path: &Path,
+        text: &str,
+        overrides: &[String],
+        date: Date,
+    ) -> Result<Job, JobError> {
+        let mut table = source::parse(path, text)?;
+        let overrides = overrides::parse(overrides)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        overrides::apply(&overrides, &mut table)
+            .and_then(|()| secret::ensure_none_is_pasted(&table))
+            .and_then(|()| values::ensure_texts_are_one_line(&table))
+            .and_then(|()| file::JobFile::from_table(table))
+            .and_then(|file| check::job(&file, &check::Context { folder, date }))
+            .map_err(|refusal| {
+                JobError::at(locate::place(path, text, &overrides, &refusal.key), refusal)
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

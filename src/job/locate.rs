@@ -1,0 +1,115 @@
+//! From a key to where it was written: an override, or a line of the file.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{KeyPath, Place};
+use super::overrides::Override;
+
+/// Where `key` was written. A key that is missing is looked for at the table it belongs to.
+pub(super) fn place(path: &Path, text: &str, overrides: &[Override], key: &KeyPath) -> Place {
+    let (found_steps, line) = deepest_line(text, key);
+    let set_here = |candidate: &&Override| {
+        let shared = candidate.key.shared_steps(key);
+        shared == candidate.key.0.len() || shared > found_steps
+    };
+    match (overrides.iter().rev().find(set_here), line) {
+        (Some(found), _) => Place::Override(found.shown.clone()),
+        (None, Some(line)) => Place::Line(path.to_owned(), line),
+        (None, None) => Place::file(path),
+    }
+}
+
+/// How many steps of `key` are in the file, and the line of the last of them.
+fn deepest_line(text: &str, key: &KeyPath) -> (usize, Option<usize>) {
+    let Ok(document) = DeTable::parse(text) else { return (0, None) };
+    let root = DeValue::Table(document.into_inner());
+    let mut value = &root;
+    let mut offset = None;
+    for (depth, step) in key.0.iter().enumerate() {
+        let Some((start, inner)) = child(value, step) else {
+            return (depth, offset.map(|offset| line_of_offset(text.as_bytes(), offset)));
+        };
+        (offset, value) = (Some(start), inner);
+    }
+    (key.0.len(), offset.map(|offset| line_of_offset(text.as_bytes(), offset)))
+}
+
+/// The item of a table or list, with the offset in bytes at which it (or its key) begins.
+fn child<'a, 'i>(value: &'a DeValue<'i>, step: &str) -> Option<(usize, &'a DeValue<'i>)> {
+    match value {
+        DeValue::Table(table) => {
+            let (key, inner) = table.iter().find(|(key, _)| key.get_ref() == step)?;
+            Some((key.span().start, inner.get_ref()))
+        }
+        DeValue::Array(array) => {
+            let inner: &Spanned<DeValue<'i>> = array.get(step.parse::<usize>().ok()?)?;
+            Some((inner.span().start, inner.get_ref()))
+        }
+        _ => None,
+    }
+}
+
+/// The line, from 1, of an offset in bytes.
+pub(super) fn line_of_offset(text: &[u8], offset: usize) -> usize {
+    1 + memchr::memchr_iter(b'\n', &text[..offset.min(text.len())]).count()
+}
+
+/// The column in characters, from 1, of an offset in bytes.
+pub(super) fn column_of_offset(text: &str, offset: usize) -> usize {
+    let before = text.get(..offset).unwrap_or(text);
+    1 + before.chars().rev().take_while(|character| *character != '\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "name = \"n\"\n\n[api]\ntimeout = \"1s\"\nretry.max = 3\n\n[[columns]]\ntag = \"a\"\n\n\
+                        [[columns]]\nname = \"b\"\nlist = [\n  1,\n  2,\n]\n";
+
+    #[test]
+    fn every_kind_of_key_has_its_line() {
+        for (key, line) in [
+            ("name", 1),
+            ("api", 3),
+            ("api.timeout", 4),
+            ("api.retry.max", 5),
+            ("columns.0", 7),
+            ("columns.0.tag", 8),
+            ("columns.1", 10),
+            ("columns.1.name", 11),
+            ("columns.1.list.1", 14),
+        ] {
+            let key = KeyPath::from(key);
+            assert_eq!(deepest_line(TEXT, &key), (key.0.len(), Some(line)), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_is_at_its_table_and_a_missing_table_nowhere() {
+        assert_eq!(deepest_line(TEXT, &"api.region".into()), (1, Some(3)));
+        assert_eq!(deepest_line(TEXT, &"columns.1.tag".into()), (2, Some(10)));
+        assert_eq!(deepest_line(TEXT, &"columns.7.tag".into()), (1, Some(7)));
+        assert_eq!(deepest_line(TEXT, &"output.path".into()), (0, None));
+        assert_eq!(deepest_line("not toml", &"output.path".into()), (0, None));
+    }
+
+    #[test]
+    fn the_line_of_an_offset_counts_the_line_ends_before_it() {
+        assert_eq!(line_of_offset(b"a\nb\n", 0), 1);
+        assert_eq!(line_of_offset(b"a\nb\n", 1), 1);
+        assert_eq!(line_of_offset(b"a\nb\n", 2), 2);
+        assert_eq!(line_of_offset(b"a\nb\n", 99), 3);
+    }
+
+    #[test]
+    fn the_column_counts_characters() {
+        assert_eq!(column_of_offset("a\néx", 0), 1);
+        assert_eq!(column_of_offset("a\néx", 2), 1);
+        assert_eq!(column_of_offset("a\néx", 4), 2);
+        assert_eq!(column_of_offset("a\néx", 99), 3);
+    }
+}
