@@ -17,3 +17,4 @@ pub mod emulator;
 pub mod exit_code;
 pub mod job;
 pub mod output;
+pub mod run;

@@ -23,8 +23,15 @@ pub enum SigSource {
 }
 
 /// Which UserSig a call was made with: it grows by one with each new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SigGeneration(u64);
+
+impl SigGeneration {
+    /// The one after this.
+    pub fn next(self) -> SigGeneration {
+        SigGeneration(self.0 + 1)
+    }
+}
 
 /// Hands out the UserSig for each call.
 #[derive(Debug)]
@@ -51,7 +58,8 @@ impl Signer {
             SigSource::Key(key) => sign(key, sdkappid, &identifier, now, LIFETIME_SECONDS),
             SigSource::Ready(sig) => sig.clone(),
         };
-        let current = Mutex::new(Current { sig, generation: SigGeneration(0), signed_at: now });
+        let current =
+            Mutex::new(Current { sig, generation: SigGeneration::default(), signed_at: now });
         Signer { source, sdkappid, identifier, clock, current }
     }
 
@@ -84,7 +92,7 @@ impl Signer {
 
     fn replace(&self, current: &mut Current, key: &SecretKey, now: u64) {
         current.sig = sign(key, self.sdkappid, &self.identifier, now, LIFETIME_SECONDS);
-        current.generation = SigGeneration(current.generation.0 + 1);
+        current.generation = current.generation.next();
         current.signed_at = now;
     }
 

@@ -220,6 +220,16 @@ impl SnapshotWriter {
         Ok(committed)
     }
 
+    /// Takes an account that is given up after it was asked again; gives back the part it completed, if it did.
+    pub fn late_failure(
+        &mut self,
+        failed: FailedAccount,
+    ) -> Result<Option<CommittedPart>, PartError> {
+        let part_index = self.part_of(failed.ordinal);
+        self.open_part(part_index)?.count_and_keep_late_failure(failed);
+        self.commit_if_complete(part_index)
+    }
+
     /// Says how many accounts there are in all, once the list has been read to its end; gives back the last part if
     /// that completes it. An empty list is published as one empty part, so that readers find the columns.
     pub fn end_of_list(&mut self, total_accounts: u64) -> Result<Option<CommittedPart>, PartError> {

@@ -1,0 +1,370 @@
+//! The loop of a run: picks what to ask next, keeps to the pace, and hands ended calls to `verdict`.
+//!
+//! Queues and their capacities:
+//!
+//! | queue                       | holds up to                                                    |
+//! |-----------------------------|----------------------------------------------------------------|
+//! | chunks read ahead           | [`CHUNKS_READ_AHEAD`]                                          |
+//! | calls in flight             | `max_in_flight`                                                |
+//! | chunks to ask once more     | calls in flight, and the halves of one bisection of each       |
+//! | accounts backing off        | [`ACCOUNTS_BACKING_OFF`], and the calls in flight              |
+//! | answers on their way to disk| [`ANSWERS_TO_WRITE`]                                           |
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::chunk::{Account, Chunk, ListEnd};
+use super::event::{Event, Observer, Progress};
+use super::outage::Outage;
+use super::pace::Pace;
+use super::retry::RetryQueue;
+use super::settle::Settler;
+use super::throttle::Throttle;
+use super::{RunError, RunSettings, Service, ToWriter};
+use crate::accounts::ListError;
+use crate::api::client::Reply;
+use crate::api::wire::request_body;
+use crate::output::manifest::CallFacts;
+use crate::output::snapshot_writer::CommittedPart;
+
+/// Chunks that the list's reader may be ahead.
+pub const CHUNKS_READ_AHEAD: usize = 32;
+
+/// Answers that may wait for the writer.
+pub const ANSWERS_TO_WRITE: usize = 256;
+
+/// Accounts that may back off before no fresh ones are asked.
+const ACCOUNTS_BACKING_OFF: usize = 50_000;
+
+/// Parts that may be begun and incomplete: each holds open files and a few rows.
+const OPEN_PARTS: u64 = 64;
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// The state of a run.
+pub(super) struct Dispatcher<'o, S> {
+    pub(super) service: Arc<S>,
+    pub(super) settings: RunSettings,
+    pub(super) observer: &'o mut Observer<'o>,
+    pub(super) started: Instant,
+    pub(super) random: fastrand::Rng,
+    pub(super) wall_clock: fn() -> Timestamp,
+
+    chunks: mpsc::Receiver<Chunk>,
+    reader: Option<JoinHandle<Result<ListEnd, ListError>>>,
+    next_first: Option<Chunk>,
+    pub(super) list_end: Option<ListEnd>,
+
+    writer: mpsc::Sender<ToWriter>,
+    committed: mpsc::UnboundedReceiver<CommittedPart>,
+    pub(super) to_write: Vec<ToWriter>,
+    pub(super) parts: Vec<CommittedPart>,
+    parts_begun: u64,
+
+    calls: JoinSet<EndedCall>,
+    pub(super) once_more: VecDeque<Chunk>,
+    pub(super) retry: RetryQueue,
+    pace: Pace,
+    pub(super) throttle: Throttle,
+    pub(super) outage: Outage,
+    pub(super) settler: Settler,
+
+    pub(super) facts: CallFacts,
+    pub(super) settled: u64,
+    pub(super) failed: u64,
+    first_call_at: Option<Duration>,
+    last_call_at: Duration,
+    /// When a call got through last, or the run began.
+    pub(super) got_through_at: Duration,
+    /// An account that has been answered: a probe that asks it can fail only by the service.
+    pub(super) answered_account: Option<Account>,
+    pub(super) signed_anew_in_vain: bool,
+    pub(super) paused_by_code: bool,
+    pub(super) failures_in_a_row: u32,
+    pub(super) rejected_in_a_row: u32,
+}
+
+/// A call that has ended.
+pub(super) struct EndedCall {
+    pub(super) chunk: Chunk,
+    pub(super) reply: Reply,
+    pub(super) called_at: Duration,
+    pub(super) is_probe: bool,
+}
+
+/// The ends of the channels and threads a run is connected to.
+pub(super) struct Connections {
+    pub(super) chunks: mpsc::Receiver<Chunk>,
+    pub(super) reader: JoinHandle<Result<ListEnd, ListError>>,
+    pub(super) writer: mpsc::Sender<ToWriter>,
+    pub(super) committed: mpsc::UnboundedReceiver<CommittedPart>,
+}
+
+impl<'o, S: Service> Dispatcher<'o, S> {
+    pub(super) fn new(
+        service: Arc<S>,
+        settings: RunSettings,
+        settler: Settler,
+        connections: Connections,
+        random: fastrand::Rng,
+        wall_clock: fn() -> Timestamp,
+        observer: &'o mut Observer<'o>,
+    ) -> Self {
+        Dispatcher {
+            service,
+            observer,
+            started: Instant::now(),
+            random,
+            wall_clock,
+            chunks: connections.chunks,
+            reader: Some(connections.reader),
+            next_first: None,
+            list_end: None,
+            writer: connections.writer,
+            committed: connections.committed,
+            to_write: Vec::new(),
+            parts: Vec::new(),
+            parts_begun: 0,
+            calls: JoinSet::new(),
+            once_more: VecDeque::new(),
+            retry: RetryQueue::default(),
+            pace: Pace::new(settings.calls_per_second),
+            throttle: Throttle::default(),
+            outage: Outage::new(&settings.retry),
+            settler,
+            facts: CallFacts {
+                calls_per_second: settings.calls_per_second,
+                ..CallFacts::default()
+            },
+            settled: 0,
+            failed: 0,
+            first_call_at: None,
+            last_call_at: Duration::ZERO,
+            got_through_at: Duration::ZERO,
+            answered_account: None,
+            signed_anew_in_vain: false,
+            paused_by_code: false,
+            failures_in_a_row: 0,
+            rejected_in_a_row: 0,
+            settings,
+        }
+    }
+
+    /// Runs until every account is settled and every part is committed.
+    pub(super) async fn run(&mut self) -> Result<(), RunError> {
+        let mut progress = interval(PROGRESS_EVERY);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let wake_at = self.start_calls()?;
+            for message in std::mem::take(&mut self.to_write) {
+                self.writer.send(message).await.map_err(|_| RunError::WriterStopped)?;
+            }
+            if self.is_done() {
+                return Ok(());
+            }
+            let wake_at = self.started + wake_at.unwrap_or(Duration::from_secs(3600));
+            let wants_chunk = self.next_first.is_none() && self.list_end.is_none();
+            tokio::select! {
+                Some(ended) = self.calls.join_next() => {
+                    self.call_ended(ended.map_err(|_| RunError::Panicked)?)?;
+                }
+                chunk = self.chunks.recv(), if wants_chunk => self.chunk_came(chunk)?,
+                part = self.committed.recv() => {
+                    self.part_committed(part.ok_or(RunError::WriterStopped)?);
+                }
+                _ = progress.tick() => {
+                    let progress = self.progress();
+                    (self.observer)(Event::Progress(progress));
+                }
+                () = sleep_until(wake_at) => {}
+            }
+        }
+    }
+
+    /// What the run has done.
+    pub(super) fn call_facts(&self) -> CallFacts {
+        let mut facts = CallFacts { highest_second: self.pace.highest_second(), ..self.facts };
+        if facts.calls_per_second > 0 && facts.made > 1 {
+            // From the first call to the last there are as many spaces as calls but one.
+            let first_call_at = self.first_call_at.unwrap_or_default();
+            let seconds = (self.last_call_at - first_call_at).as_secs_f64();
+            let spaces = facts.made as f64 - 1.0;
+            let share = spaces / (seconds * f64::from(facts.calls_per_second));
+            facts.rate_used_percent = Some((share.min(1.0) * 1000.0).round() / 10.0);
+        }
+        facts
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            accounts_to_ask: self
+                .list_end
+                .map_or(self.settings.accounts_to_ask, |end| end.accounts),
+            settled: self.settled,
+            failed: self.failed,
+            calls: self.facts.made,
+            calls_in_last_second: self.pace.calls_in_last_second(self.now()),
+            waiting: self.retry.len() as u64,
+            elapsed: self.now(),
+        }
+    }
+
+    /// Goes on at a share of the limit.
+    pub(super) fn set_share(&mut self, share: f64) {
+        self.pace.set_share(share);
+    }
+
+    /// Time since the run began.
+    pub(super) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn is_done(&self) -> bool {
+        self.list_end.is_some()
+            && self.is_idle()
+            && self.retry.is_empty()
+            && !self.outage.holds_back()
+            && self.parts_begun == self.parts.len() as u64
+    }
+
+    /// Whether no call is in flight and no chunk is at hand.
+    fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.once_more.is_empty() && self.next_first.is_none()
+    }
+
+    /// Starts every call that may be made now; gives back when to look again, if time alone decides that.
+    fn start_calls(&mut self) -> Result<Option<Duration>, RunError> {
+        loop {
+            let now = self.now();
+            if self.throttle.recover(now) {
+                self.pace.set_share(self.throttle.share());
+                if self.throttle.share() >= 1.0 {
+                    (self.observer)(Event::BackToFullSpeed);
+                }
+            }
+            if self.calls.len() >= self.settings.max_in_flight {
+                return Ok(None);
+            }
+            if now < self.throttle.still_until() {
+                return Ok(Some(self.throttle.still_until()));
+            }
+            if let Some(due_at) = self.outage.probe_due_at() {
+                if !self.calls.is_empty() {
+                    return Ok(None);
+                }
+                if now < due_at {
+                    return Ok(Some(due_at));
+                }
+                if let Err(wait) = self.pace.take(now) {
+                    return Ok(Some(now + wait));
+                }
+                let probe = self.probe();
+                self.start_call(probe, now, true);
+                return Ok(None);
+            }
+            if !self.has_work(now) {
+                if self.list_end.is_some() && self.is_idle() && self.retry.is_empty() {
+                    let calls = self.outage.release();
+                    if !calls.is_empty() {
+                        self.charge(calls, now)?;
+                        continue;
+                    }
+                }
+                return Ok(self.retry.next_at());
+            }
+            if let Err(wait) = self.pace.take(now) {
+                return Ok(Some(now + wait));
+            }
+            if let Some(chunk) = self.take_work() {
+                self.start_call(chunk, now, false);
+            }
+        }
+    }
+
+    /// Makes sure that the next chunk to ask, if there is one, stands in `once_more` or `next_first`.
+    fn has_work(&mut self, now: Duration) -> bool {
+        if !self.once_more.is_empty() {
+            return true;
+        }
+        let nobody_else_comes =
+            self.list_end.is_some() && self.is_idle() && !self.outage.holds_back();
+        if let Some(accounts) = self.retry.take(now, nobody_else_comes) {
+            self.once_more.push_back(Chunk::again(accounts));
+            return true;
+        }
+        let has_room = self.retry.len() < ACCOUNTS_BACKING_OFF;
+        if self.next_first.is_none()
+            && let Ok(chunk) = self.chunks.try_recv()
+        {
+            self.next_first = Some(chunk);
+        }
+        match &self.next_first {
+            Some(chunk) => {
+                let begins_part = chunk.ordinals().start % self.settings.accounts_per_part == 0;
+                let open_parts = self.parts_begun - self.parts.len() as u64;
+                has_room && !(begins_part && open_parts >= OPEN_PARTS)
+            }
+            None => false,
+        }
+    }
+
+    fn take_work(&mut self) -> Option<Chunk> {
+        if let Some(chunk) = self.once_more.pop_front() {
+            return Some(chunk);
+        }
+        let chunk = self.next_first.take()?;
+        if chunk.ordinals().start % self.settings.accounts_per_part == 0 {
+            self.parts_begun += 1;
+        }
+        Some(chunk)
+    }
+
+    fn start_call(&mut self, chunk: Chunk, now: Duration, is_probe: bool) {
+        self.facts.made += 1;
+        self.first_call_at.get_or_insert(now);
+        self.last_call_at = now;
+        let names = chunk.accounts.iter().map(|account| account.name.as_str());
+        let request = request_body(names, &self.settings.tag_list);
+        let random = self.random.u32(..);
+        let service = Arc::clone(&self.service);
+        self.calls.spawn(async move {
+            let reply = service.call(request, random).await;
+            EndedCall { chunk, reply, called_at: now, is_probe }
+        });
+    }
+
+    /// One account that is known to be answered, or else the first of a chunk that was not.
+    fn probe(&self) -> Chunk {
+        let held_back = || self.outage.first_held_back().or(self.once_more.front());
+        let account = self.answered_account.as_ref().or_else(|| held_back()?.accounts.first());
+        Chunk::again(account.cloned().into_iter().collect())
+    }
+
+    fn chunk_came(&mut self, chunk: Option<Chunk>) -> Result<(), RunError> {
+        if chunk.is_some() {
+            self.next_first = chunk;
+            return Ok(());
+        }
+        let Some(reader) = self.reader.take() else { return Ok(()) };
+        let end = reader.join().map_err(|_| RunError::Panicked)??;
+        self.list_end = Some(end);
+        if end.accounts == 0 {
+            self.parts_begun = 1;
+        }
+        self.to_write.push(ToWriter::EndOfList(end.accounts));
+        Ok(())
+    }
+
+    fn part_committed(&mut self, part: CommittedPart) {
+        (self.observer)(Event::PartCommitted(&part));
+        self.parts.push(part);
+    }
+}

@@ -1,0 +1,76 @@
+//! What a run tells its observer while it goes on. The run itself prints nothing.
+
+use std::time::Duration;
+
+use crate::output::snapshot_writer::CommittedPart;
+
+/// How far the run has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Progress {
+    /// Accounts in the list that are to be asked, duplicates not yet told apart.
+    pub accounts_to_ask: u64,
+    /// Accounts that have a row or will have none.
+    pub settled: u64,
+    /// Accounts that will have no row.
+    pub failed: u64,
+    /// Calls made.
+    pub calls: u64,
+    /// Calls made in the last second.
+    pub calls_in_last_second: u64,
+    /// Accounts that wait to be asked again.
+    pub waiting: u64,
+    /// Time since the first call.
+    pub elapsed: Duration,
+}
+
+/// Something worth telling.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Comes several times a second.
+    Progress(Progress),
+    /// A part is complete and durable.
+    PartCommitted(&'a CommittedPart),
+    /// The service said "too fast": the run goes at this share of its limit.
+    SlowedDown {
+        /// 0 excluded, 1 the whole limit.
+        share: f64,
+        /// What the service said.
+        because: String,
+    },
+    /// The run is at its full limit again.
+    BackToFullSpeed,
+    /// A chunk failed and is bisected to find the account that is to blame.
+    Bisecting {
+        /// Accounts in the chunk.
+        accounts: usize,
+        /// How it failed.
+        because: String,
+    },
+    /// Accounts will be asked again after whole calls for them failed.
+    CallsFailed {
+        /// How many calls.
+        calls: usize,
+        /// How the last one failed.
+        because: String,
+    },
+    /// Nothing gets through; calls are paused.
+    OutageBegan {
+        /// How the last call failed.
+        because: String,
+    },
+    /// Calls get through again.
+    OutageEnded {
+        /// How long nothing did.
+        lasted: Duration,
+    },
+    /// The UserSig was refused and has been signed anew.
+    SignedAnew {
+        /// What the service said.
+        because: String,
+    },
+    /// An answer was not UTF-8; what could not be read became U+FFFD.
+    AnswerNotUtf8,
+}
+
+/// Gets the events of a run.
+pub type Observer<'o> = dyn FnMut(Event<'_>) + 'o;

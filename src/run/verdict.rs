@@ -1,0 +1,356 @@
+//! What the end of a call means to the run: rows to write, accounts to ask again, a slower pace, or the end.
+
+use std::time::Duration;
+
+use super::chunk::{Account, Chunk};
+use super::dispatch::{Dispatcher, EndedCall};
+use super::event::Event;
+use super::outage::{FailedCall, ProbeVerdict};
+use super::retry::backoff;
+use super::settle::{NotSettled, Reason, Settled, failed_account, refusal_category};
+use super::{RunError, Service, ToWriter};
+use crate::api::codes::Class;
+use crate::api::outcome::CallFailure;
+use crate::api::signer::SigGeneration;
+use crate::output::failed::Category;
+use crate::output::snapshot_writer::{FirstAnswer, LateAnswer};
+
+/// Accounts rejected one after another, without any row in between, that show the request itself to be at fault: going
+/// on would only burn quota on every account of the list.
+const REJECTED_IN_A_ROW: u32 = 20;
+
+impl<S: Service> Dispatcher<'_, S> {
+    /// Takes in a call that has ended.
+    pub(super) fn call_ended(&mut self, ended: EndedCall) -> Result<(), RunError> {
+        let now = self.now();
+        let EndedCall { chunk, reply, called_at, is_probe } = ended;
+        let first_ordinals = chunk.is_first.then(|| chunk.ordinals());
+        let first_account = chunk.accounts.first().cloned();
+        let settled = match reply.body {
+            Ok(body) => self.settler.settle(chunk, &body, (self.wall_clock)()),
+            Err(failure) => Err(NotSettled::Failed(chunk, failure)),
+        };
+        if is_probe {
+            return self.probe_ended(settled, called_at, reply.sig_generation, now);
+        }
+        match settled {
+            Ok(settled) => {
+                self.got_through(now)?;
+                if self.answered_account.is_none() {
+                    self.answered_account = first_account
+                        .filter(|account| settled.ordinals.first() == Some(&account.ordinal));
+                }
+                self.write(first_ordinals, settled, now)
+            }
+            Err(NotSettled::Failed(chunk, failure)) => {
+                self.call_failed(chunk, failure, called_at, reply.sig_generation, now)
+            }
+            Err(NotSettled::Bug(error)) => Err(RunError::Rows(error)),
+        }
+    }
+
+    /// A call was answered: whatever failed before it failed by itself.
+    fn got_through(&mut self, now: Duration) -> Result<(), RunError> {
+        self.signed_anew_in_vain = false;
+        self.paused_by_code = false;
+        self.failures_in_a_row = 0;
+        self.got_through_at = now;
+        let calls = self.outage.call_got_through();
+        self.charge(calls, now)
+    }
+
+    fn write(
+        &mut self,
+        first_ordinals: Option<std::ops::Range<u64>>,
+        settled: Settled,
+        now: Duration,
+    ) -> Result<(), RunError> {
+        let Settled { rows, ordinals, rejected, failed, again, bisect, was_not_utf8 } = settled;
+        if was_not_utf8 {
+            (self.observer)(Event::AnswerNotUtf8);
+        }
+        self.settled += (ordinals.len() + failed.len()) as u64;
+        self.failed += failed.len() as u64;
+        if !ordinals.is_empty() {
+            self.rejected_in_a_row = 0;
+        }
+        self.to_write.push(match first_ordinals {
+            Some(ordinals) => ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }),
+            None => ToWriter::Late(LateAnswer { ordinals, rows, rejected, failed }),
+        });
+        for (account, reason) in again {
+            let jitter = self.random.f64();
+            self.ask_again(account, reason, jitter, now)?;
+        }
+        if !bisect.is_empty() {
+            self.push_halves(bisect, "markers and unanswered accounts do not match in number");
+        }
+        Ok(())
+    }
+
+    fn probe_ended(
+        &mut self,
+        settled: Result<Settled, NotSettled>,
+        called_at: Duration,
+        sig_generation: SigGeneration,
+        now: Duration,
+    ) -> Result<(), RunError> {
+        let failure = match settled {
+            Ok(_) => None,
+            Err(NotSettled::Failed(chunk, failure)) => match failure.class_after(1) {
+                Class::Retry => Some(failure),
+                // The service is there, and says something else that counts for the whole run.
+                Class::Fatal | Class::Throttle => {
+                    let calls = self.outage.call_got_through();
+                    self.charge(calls, now)?;
+                    self.end_outage(now)?;
+                    return self.refused(chunk, failure, called_at, sig_generation, now, false);
+                }
+                Class::BadBatch | Class::Permanent => None,
+            },
+            Err(NotSettled::Bug(error)) => return Err(RunError::Rows(error)),
+        };
+        let Some(failure) = failure else { return self.end_outage(now) };
+        match self.outage.probe_ended(false, now) {
+            ProbeVerdict::OutageBegan(calls) => {
+                (self.observer)(Event::OutageBegan { because: failure.to_string() });
+                self.once_more.extend(calls.into_iter().map(|call| call.chunk));
+            }
+            ProbeVerdict::PatienceEnded => {
+                return Err(RunError::Outage { last_failure: failure.to_string() });
+            }
+            ProbeVerdict::OutageGoesOn
+            | ProbeVerdict::OutageEnded(_)
+            | ProbeVerdict::NoOutage(_) => {}
+        }
+        Ok(())
+    }
+
+    fn end_outage(&mut self, now: Duration) -> Result<(), RunError> {
+        match self.outage.probe_ended(true, now) {
+            ProbeVerdict::NoOutage(calls) => self.charge(calls, now)?,
+            ProbeVerdict::OutageEnded(lasted) => {
+                (self.observer)(Event::OutageEnded { lasted });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn call_failed(
+        &mut self,
+        chunk: Chunk,
+        failure: CallFailure,
+        called_at: Duration,
+        sig_generation: SigGeneration,
+        now: Duration,
+    ) -> Result<(), RunError> {
+        self.failures_in_a_row += 1;
+        self.refused(chunk, failure, called_at, sig_generation, now, true)
+    }
+
+    /// Decides by the class of a failure. `is_asked` is false for a probe, whose account needs no answer.
+    fn refused(
+        &mut self,
+        chunk: Chunk,
+        failure: CallFailure,
+        called_at: Duration,
+        sig_generation: SigGeneration,
+        now: Duration,
+        is_asked: bool,
+    ) -> Result<(), RunError> {
+        if failure.wants_resign() && self.sign_anew(sig_generation, &failure) {
+            if is_asked {
+                self.once_more.push_front(chunk);
+            }
+            return Ok(());
+        }
+        match self.class_of(&failure, chunk.fewest_attempts() + 1) {
+            Class::Fatal => return Err(RunError::Refused(failure)),
+            Class::Throttle => {
+                self.slow_down(&failure, called_at, now)?;
+                if is_asked {
+                    self.once_more.push_front(chunk);
+                }
+            }
+            _ if !is_asked => {}
+            Class::Retry => {
+                self.facts.failed += 1;
+                let call = FailedCall { chunk, failure };
+                if may_be_outage(&call.failure) {
+                    self.outage.call_failed(call, now);
+                } else {
+                    self.charge(vec![call], now)?;
+                }
+            }
+            Class::BadBatch | Class::Permanent => {
+                let calls = self.outage.call_got_through();
+                self.charge(calls, now)?;
+                self.bisect(chunk, &failure)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The class of a failure. One that is final only after some tries is so only if nothing got through in between:
+    /// a code that comes and goes must not stop a run of a million calls.
+    fn class_of(&self, failure: &CallFailure, tries: u32) -> Class {
+        let class = failure.class_after(tries);
+        let at_first = failure.class_after(0);
+        let got_through_meanwhile = self.failures_in_a_row < tries;
+        if class == Class::Fatal && at_first == Class::Retry && got_through_meanwhile {
+            return at_first;
+        }
+        class
+    }
+
+    /// Whether the call may be made again because the UserSig is, or by now has been, signed anew.
+    fn sign_anew(&mut self, refused: SigGeneration, failure: &CallFailure) -> bool {
+        if refused < self.service.sig_generation() {
+            return true;
+        }
+        if self.signed_anew_in_vain || !self.service.resign() {
+            return false;
+        }
+        self.signed_anew_in_vain = true;
+        (self.observer)(Event::SignedAnew { because: failure.to_string() });
+        true
+    }
+
+    fn slow_down(
+        &mut self,
+        failure: &CallFailure,
+        called_at: Duration,
+        now: Duration,
+    ) -> Result<(), RunError> {
+        self.facts.throttled += 1;
+        let (pause, is_lock) = match failure {
+            CallFailure::Refused { rule, .. } => (rule.pause, !rule.pause.is_zero()),
+            CallFailure::Transport { retry_after, .. } => (retry_after.unwrap_or_default(), false),
+        };
+        let is_new = self.throttle.slow_down(called_at, now, pause);
+        if !is_new {
+            return Ok(());
+        }
+        if is_lock && std::mem::replace(&mut self.paused_by_code, true) {
+            return Err(RunError::Refused(failure.clone()));
+        }
+        if now - self.got_through_at >= self.settings.retry.outage_patience {
+            return Err(RunError::Outage { last_failure: failure.to_string() });
+        }
+        let share = self.throttle.share();
+        self.set_share(share);
+        (self.observer)(Event::SlowedDown { share, because: failure.to_string() });
+        Ok(())
+    }
+
+    /// Counts an attempt of every account of the calls, and lets them wait to be asked again.
+    pub(super) fn charge(&mut self, calls: Vec<FailedCall>, now: Duration) -> Result<(), RunError> {
+        let Some(last) = calls.last() else { return Ok(()) };
+        let because = last.failure.to_string();
+        (self.observer)(Event::CallsFailed { calls: calls.len(), because });
+        for FailedCall { chunk, failure } in calls {
+            self.give_up_place(&chunk)?;
+            let category = match failure.code() {
+                Some(_) => Category::InternalError,
+                None => Category::NoAnswer,
+            };
+            let reason = Reason { category, code: failure.code(), info: failure.info() };
+            // One wait for all: accounts that failed together stay together.
+            let jitter = self.random.f64();
+            let is_last_try =
+                |account: &Account| account.attempts + 1 >= self.settings.retry.max_attempts;
+            let (used_up, others): (Vec<Account>, Vec<Account>) =
+                chunk.accounts.into_iter().partition(is_last_try);
+            for account in others {
+                self.ask_again(account, reason.clone(), jitter, now)?;
+            }
+            // One account may be to blame for the failures of all: none is given up before it has been asked alone.
+            if used_up.len() > 1 {
+                self.push_halves(used_up, &failure.to_string());
+            } else if let Some(account) = used_up.into_iter().next() {
+                self.give_up(account, reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts an attempt; lets the account wait to be asked again, or gives it up when its attempts are used up.
+    fn ask_again(
+        &mut self,
+        mut account: Account,
+        reason: Reason,
+        jitter: f64,
+        now: Duration,
+    ) -> Result<(), RunError> {
+        if account.attempts + 1 >= self.settings.retry.max_attempts {
+            self.give_up(account, reason);
+            return Ok(());
+        }
+        account.attempts += 1;
+        self.facts.accounts_asked_again += 1;
+        let wait = backoff(&self.settings.retry, account.attempts, jitter);
+        self.retry.push(account, now + wait);
+        Ok(())
+    }
+
+    /// Splits a chunk the service would not take, until the account that is to blame stands alone.
+    fn bisect(&mut self, chunk: Chunk, failure: &CallFailure) -> Result<(), RunError> {
+        self.give_up_place(&chunk)?;
+        if chunk.accounts.len() > 1 {
+            self.push_halves(chunk.accounts, &failure.to_string());
+            return Ok(());
+        }
+        let is_not_found =
+            matches!(failure, CallFailure::Refused { rule, .. } if rule.is_not_found());
+        if !is_not_found {
+            self.rejected_in_a_row += 1;
+            if self.rejected_in_a_row >= REJECTED_IN_A_ROW && self.answered_account.is_none() {
+                return Err(RunError::RejectsEverything(failure.clone()));
+            }
+        }
+        let category = refusal_category(is_not_found);
+        let reason = Reason { category, code: failure.code(), info: failure.info() };
+        for account in chunk.accounts {
+            self.give_up(account, reason.clone());
+        }
+        Ok(())
+    }
+
+    fn push_halves(&mut self, mut accounts: Vec<Account>, because: &str) {
+        let count = accounts.len();
+        (self.observer)(Event::Bisecting { accounts: count, because: because.to_owned() });
+        let second_half = accounts.split_off(count.div_ceil(2));
+        for half in [second_half, accounts] {
+            if !half.is_empty() {
+                self.once_more.push_front(Chunk::again(half));
+            }
+        }
+    }
+
+    fn give_up(&mut self, account: Account, reason: Reason) {
+        let failed = failed_account(account, reason, (self.wall_clock)());
+        self.settled += 1;
+        self.failed += 1;
+        self.to_write.push(ToWriter::LateFailure(failed));
+    }
+
+    /// The rows of a first chunk that failed will come late: its place in the part stays empty.
+    fn give_up_place(&mut self, chunk: &Chunk) -> Result<(), RunError> {
+        if chunk.is_first {
+            let rows = self.settler.no_rows().map_err(RunError::Rows)?;
+            let (rejected, failed) = (Vec::new(), Vec::new());
+            let ordinals = chunk.ordinals();
+            self.to_write.push(ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }));
+        }
+        Ok(())
+    }
+}
+
+/// Whether an outage would explain the failure: nothing was said, or something that passes by itself.
+fn may_be_outage(failure: &CallFailure) -> bool {
+    match failure {
+        CallFailure::Transport { .. } => true,
+        CallFailure::Refused { rule, .. } => rule.then != Class::Fatal,
+    }
+}
