@@ -1,5 +1,6 @@
 //! `[api]`: which service, in whose name, how fast.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::check::Context;
@@ -7,7 +8,7 @@ use super::error::{Refusal, shown};
 use super::file::ApiFile;
 use super::values::{duration, non_empty, path, whole_number, written};
 use super::{ApiSettings, SecretSource, Target, secret};
-use crate::api::endpoint::Endpoint;
+use crate::api::endpoint::{Endpoint, EndpointError};
 
 /// What the emulator in the process takes when the job names no app.
 const EMULATOR_SDKAPPID: u64 = 1_400_000_000;
@@ -46,28 +47,23 @@ pub(super) fn check(file: &ApiFile, context: &Context) -> Result<ApiSettings, Re
 }
 
 fn target(file: &ApiFile) -> Result<Target, Refusal> {
-    let choices = [
+    ensure_at_most_one(&[
         ("api.emulator", file.emulator == Some(true)),
         ("api.region", file.region.is_some()),
         ("api.base_url", file.base_url.is_some()),
-    ];
-    let fix = "write one of: region = \"singapore\" (or another), base_url = \"https://...\", emulator = true";
-    ensure_at_most_one(&choices)?;
-    if let Some(region) = &file.region {
-        let endpoint = Endpoint::of_region(region);
-        return endpoint
-            .map(Target::Endpoint)
-            .map_err(|error| Refusal::new("api.region", error.to_string()));
-    }
-    if let Some(base_url) = &file.base_url {
-        let endpoint = Endpoint::at_base_url(base_url);
-        return endpoint
-            .map(Target::Endpoint)
-            .map_err(|error| Refusal::new("api.base_url", error.to_string()));
-    }
-    match file.emulator {
-        Some(true) => Ok(Target::Emulator),
-        _ => Err(Refusal::new("api.region", format!("is missing; {fix}"))),
+    ])?;
+    let at = |key: &str, endpoint: Result<Endpoint, EndpointError>| {
+        endpoint.map(Target::Endpoint).map_err(|error| Refusal::new(key, error.to_string()))
+    };
+    match (file.emulator, &file.region, &file.base_url) {
+        (Some(true), _, _) => Ok(Target::Emulator),
+        (_, Some(region), _) => at("api.region", Endpoint::of_region(region)),
+        (_, _, Some(base_url)) => at("api.base_url", Endpoint::at_base_url(base_url)),
+        (_, None, None) => Err(Refusal::new(
+            "api.region",
+            "is missing; write one of: region = \"singapore\" (or another), base_url = \"https://...\", \
+             emulator = true",
+        )),
     }
 }
 
@@ -124,17 +120,15 @@ fn secret_source(
         ("api.secret_key_file", file.secret_key_file.is_some()),
         ("api.usersig_env", file.usersig_env.is_some()),
     ])?;
-    let given = if let Some(name) = &file.secret_key_env {
-        Some(SecretSource::KeyEnv(variable_name("api.secret_key_env", name)?))
-    } else if let Some(text) = &file.secret_key_file {
-        let key = "api.secret_key_file";
-        ensure_not_the_secret(key, text)?;
-        non_empty(key, text, "the path of the file that holds the secret key")?;
-        Some(SecretSource::KeyFile(path(key, text, context)?))
-    } else if let Some(name) = &file.usersig_env {
-        Some(SecretSource::UserSigEnv(variable_name("api.usersig_env", name)?))
-    } else {
-        None
+    let given = match (&file.secret_key_env, &file.secret_key_file, &file.usersig_env) {
+        (Some(name), _, _) => {
+            Some(SecretSource::KeyEnv(variable_name("api.secret_key_env", name)?))
+        }
+        (_, Some(text), _) => Some(SecretSource::KeyFile(key_file(text, context)?)),
+        (_, _, Some(name)) => {
+            Some(SecretSource::UserSigEnv(variable_name("api.usersig_env", name)?))
+        }
+        (None, None, None) => None,
     };
     match (target, given) {
         (Target::Emulator, _) => Ok(SecretSource::EmulatorKey),
@@ -145,6 +139,13 @@ fn secret_source(
              secret_key_file or usersig_env instead",
         )),
     }
+}
+
+fn key_file(text: &str, context: &Context) -> Result<PathBuf, Refusal> {
+    const KEY: &str = "api.secret_key_file";
+    ensure_not_the_secret(KEY, text)?;
+    non_empty(KEY, text, "the path of the file that holds the secret key")?;
+    path(KEY, text, context)
 }
 
 /// POSIX names of environment variables. The text is not repeated: it may be the secret.

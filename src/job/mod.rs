@@ -1,6 +1,6 @@
 //! The job file: what to export, from where, to where and how.
 //!
-//! A job is written as [`file::JobFile`] (TOML, unknown keys refused) and used as [`Job`] (checked, typed).
+//! A job is written as `JobFile` (TOML, unknown keys refused) and used as [`Job`] (checked, typed).
 //! [`Job::load`] is the one way from the first to the second. It reads no secret and opens no list: it decides by
 //! the job file, the overrides and the date alone, so that the same three always give the same job.
 //!
