@@ -572,6 +572,12 @@ fn retry_refused() {
 }
 
 #[test]
+fn a_backoff_that_does_not_grow_is_taken() {
+    let job = load(FULL, &["retry.initial_backoff=1m"]).unwrap();
+    assert_eq!(job.retry.initial_backoff, job.retry.max_backoff);
+}
+
+#[test]
 fn limits_refused() {
     let line = "max_failed = \"0.5%\"";
     insta::assert_snapshot!(refusals(&[
