@@ -1,0 +1,96 @@
+//! What a call is given: a status, a body, when, and how much of it.
+
+use std::time::Duration;
+
+/// How much of a reply goes over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    Whole,
+    /// About half of the body, then the connection ends.
+    Cut,
+    /// Nothing; the connection is reset.
+    Reset,
+}
+
+/// A reply, ready to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) body: Vec<u8>,
+    pub(super) retry_after_seconds: Option<u32>,
+    pub(super) location: Option<&'static str>,
+    /// Time before the reply that a stop of the emulator waits for.
+    pub(super) latency: Duration,
+    /// Time before the reply that a stop of the emulator cuts short.
+    pub(super) hang: Option<Duration>,
+    pub(super) wire: Wire,
+}
+
+impl Reply {
+    /// HTTP 200 with JSON.
+    pub(super) fn json(body: Vec<u8>) -> Reply {
+        Reply {
+            status: 200,
+            content_type: "application/json",
+            body,
+            retry_after_seconds: None,
+            location: None,
+            latency: Duration::ZERO,
+            hang: None,
+            wire: Wire::Whole,
+        }
+    }
+
+    /// HTML or less, as a proxy in between would say it.
+    pub(super) fn text(status: u16, text: &str) -> Reply {
+        let content_type = "text/html; charset=utf-8";
+        Reply { status, content_type, ..Reply::json(text.as_bytes().to_vec()) }
+    }
+}
+
+/// JSON that no reader should hold in memory.
+pub(super) fn oversized_body(bytes: usize) -> Vec<u8> {
+    let (before, after) = (b"{\"UserProfileItem\":[],\"ErrorInfo\":\"", b"\"}");
+    let mut body = Vec::with_capacity(bytes + before.len() + after.len());
+    body.extend_from_slice(before);
+    body.resize(bytes.max(before.len()), b'x');
+    body.extend_from_slice(after);
+    body
+}
+
+/// The body with a byte that UTF-8 knows not, within the first value that is a text, or at least within a text.
+pub(super) fn with_a_bad_byte(mut body: Vec<u8>) -> Vec<u8> {
+    let value = b"\"Value\":\"";
+    let within_value = body.windows(value.len()).position(|window| window == value);
+    let at = within_value
+        .map(|at| at + value.len())
+        .or_else(|| memchr::memmem::find(&body, b":\"").map(|at| at + 2))
+        .unwrap_or(0);
+    body.insert(at, 0xff);
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_oversized_body_is_json_of_at_least_that_size() {
+        let body = oversized_body(1_000);
+        assert!(body.len() >= 1_000);
+        assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
+    }
+
+    #[test]
+    fn a_bad_byte_spoils_one_text_and_nothing_else() {
+        for (body, expected) in [
+            (r#"{"A":"x","Tag":"T","Value":"v"}"#, r#"{"A":"x","Tag":"T","Value":"�v"}"#),
+            (r#"{"A":"x"}"#, r#"{"A":"�x"}"#),
+        ] {
+            let spoilt = with_a_bad_byte(body.as_bytes().to_vec());
+            assert!(std::str::from_utf8(&spoilt).is_err());
+            assert_eq!(String::from_utf8_lossy(&spoilt), expected);
+        }
+    }
+}
