@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::Emulator;
 use super::answer::{status_body, words_of};
-use super::population::{TagKind, Value, is_account};
 use super::portrait_get::{CallError, DECODE_FAILED, read_object};
+use super::profiles::{Value, is_account};
 use super::settings::PopulationSettings;
+use super::tags::TagKind;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 
 /// Longest text the service stores.

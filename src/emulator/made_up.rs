@@ -4,8 +4,9 @@
 use std::fmt::Write;
 
 use super::faults::{falls_within, mix, pick};
-use super::population::{TagKind, ValueRef};
+use super::profiles::ValueRef;
 use super::settings::{Oddities, PopulationSettings};
+use super::tags::TagKind;
 
 const NAMES: [&str; 20] = [
     "小明",

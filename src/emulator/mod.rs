@@ -19,11 +19,13 @@ mod made_up;
 mod page;
 mod population;
 mod portrait_get;
+mod profiles;
 mod rate;
 mod reply;
 mod server;
 pub mod settings;
 mod stats;
+mod tags;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use gateway::Credentials;
-pub use population::{Fate, Population, Profiles, ProfilesError, Value};
+pub use population::{Fate, Population};
+pub use profiles::{Profiles, ProfilesError, Value};
 pub use rate::{Meter, RateWindow};
 pub use server::run;
 pub use settings::Settings;

@@ -1,201 +1,18 @@
 //! The accounts of the app and their profiles: made up, or read from NDJSON, and what calls changed since.
 //!
-//! NDJSON holds one object a line: `{"account":"id","Tag_Profile_IM_Nick":"…","Tag_Profile_IM_Level":3}`. Values
-//! are strings or numbers from 0 to 2^64-1; `null` and absent are "never set"; accounts not listed are unknown.
 //! Made-up profiles cost no memory, whatever the number of accounts.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::BufRead;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-
-use serde::{Deserialize, Serialize};
 
 use super::faults::{Picker, falls_within, hash_of, mix, salt_of};
 use super::made_up;
-use super::settings::{CustomKind, Oddities, PopulationSettings, Settings};
+use super::profiles::{Profiles, Value, ValueRef, is_account};
+use super::settings::{Oddities, PopulationSettings, Settings};
+use super::tags::{Tag, TagKind};
 
 /// Most accounts that calls may import or change; then they are told of the quota (70398).
 const MAX_CHANGED_ACCOUNTS: usize = 1_000_000;
-
-/// What every custom tag begins with.
-const CUSTOM_PREFIX: &str = "Tag_Profile_Custom_";
-
-/// Custom tags that hold numbers when the settings do not say otherwise.
-const NUMBER_TAGS: [&str; 6] = ["Score", "Points", "Coins", "Level", "Rank", "Id"];
-
-/// A profile field's value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// A number.
-    Number(u64),
-    /// A text.
-    Text(String),
-}
-
-/// A value that is about to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ValueRef<'a> {
-    Number(u64),
-    Text(&'a str),
-}
-
-impl Value {
-    fn borrowed(&self) -> ValueRef<'_> {
-        match self {
-            Value::Number(number) => ValueRef::Number(*number),
-            Value::Text(text) => ValueRef::Text(text),
-        }
-    }
-}
-
-/// What a tag holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TagKind {
-    Nick,
-    Text,
-    Bytes,
-    Image,
-    Location,
-    Gender,
-    AllowType,
-    AdminForbid,
-    BirthDay,
-    Flag,
-    Uint32,
-    Number,
-}
-
-impl TagKind {
-    /// The kind of a tag; `None` when the app has no such tag.
-    pub(super) fn of(tag: &str, settings: &PopulationSettings) -> Option<TagKind> {
-        Some(match tag {
-            "Tag_Profile_IM_Nick" => TagKind::Nick,
-            "Tag_Profile_IM_Gender" => TagKind::Gender,
-            "Tag_Profile_IM_BirthDay" => TagKind::BirthDay,
-            "Tag_Profile_IM_Location" => TagKind::Location,
-            "Tag_Profile_IM_SelfSignature" => TagKind::Text,
-            "Tag_Profile_IM_AllowType" => TagKind::AllowType,
-            "Tag_Profile_IM_Image" => TagKind::Image,
-            "Tag_Profile_IM_MsgSettings" => TagKind::Flag,
-            "Tag_Profile_IM_AdminForbidType" => TagKind::AdminForbid,
-            "Tag_Profile_IM_Language" | "Tag_Profile_IM_Level" | "Tag_Profile_IM_Role" => {
-                TagKind::Uint32
-            }
-            custom if settings.custom_tags.is_empty() && is_custom_tag(custom) => {
-                let keyword = custom.rsplit('_').next().unwrap_or_default();
-                if NUMBER_TAGS.contains(&keyword) { TagKind::Number } else { TagKind::Text }
-            }
-            listed => match settings.custom_tags.get(listed)? {
-                CustomKind::Text => TagKind::Text,
-                CustomKind::Number => TagKind::Number,
-                CustomKind::Bytes => TagKind::Bytes,
-            },
-        })
-    }
-
-    /// Whether the service gives the tag as a number.
-    pub(super) fn is_number(self) -> bool {
-        use TagKind::{BirthDay, Flag, Number, Uint32};
-        matches!(self, BirthDay | Flag | Uint32 | Number)
-    }
-}
-
-/// `Tag_Profile_Custom_` and 1 to 8 letters, or the older form with the SDKAppID in between.
-pub(super) fn is_custom_tag(tag: &str) -> bool {
-    let Some(keyword) = tag.strip_prefix(CUSTOM_PREFIX) else {
-        return false;
-    };
-    let keyword = match keyword.split_once('_') {
-        Some((sdkappid, keyword)) if sdkappid.bytes().all(|byte| byte.is_ascii_digit()) => keyword,
-        _ => keyword,
-    };
-    (1..=8).contains(&keyword.len()) && keyword.bytes().all(|byte| byte.is_ascii_alphabetic())
-}
-
-/// Whether an account may exist: 1 to 32 bytes without control characters, and none of the system's markers.
-pub(super) fn is_account(account: &str) -> bool {
-    (1..=32).contains(&account.len())
-        && !["@TLS#", "@TGS#", "@TIM#"].iter().any(|marker| account.starts_with(marker))
-        && !account.chars().any(char::is_control)
-}
-
-/// Where profiles come from.
-#[derive(Debug, Default)]
-pub struct Profiles(Option<HashMap<String, HashMap<String, Value>>>);
-
-/// A line of a profile file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ProfilesError {
-    /// Not what a line should hold.
-    #[error(
-        "line {line}: {problem}; write one object a line, such as {{\"account\":\"id\",\"Tag_Profile_IM_Nick\":\"N\"}}"
-    )]
-    Line {
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The file could not be read.
-    #[error("line {line} could not be read")]
-    Read {
-        /// The line, counted from 1.
-        line: u64,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl Profiles {
-    /// Every account is known and has a profile made up from its id and the seed.
-    pub fn made_up() -> Profiles {
-        Profiles(None)
-    }
-
-    /// The accounts of an NDJSON text and no others; blank lines are skipped.
-    pub fn from_ndjson(reader: impl BufRead) -> Result<Profiles, ProfilesError> {
-        let mut profiles = HashMap::new();
-        for (line, text) in (1..).zip(reader.lines()) {
-            let text = text.map_err(|source| ProfilesError::Read { line, source })?;
-            if text.trim().is_empty() {
-                continue;
-            }
-            let (account, profile) =
-                read_profile(&text).map_err(|problem| ProfilesError::Line { line, problem })?;
-            if profiles.contains_key(&account) {
-                let problem = format!("account \"{account}\" is there already");
-                return Err(ProfilesError::Line { line, problem });
-            }
-            profiles.insert(account, profile);
-        }
-        Ok(Profiles(Some(profiles)))
-    }
-}
-
-fn read_profile(line: &str) -> Result<(String, HashMap<String, Value>), String> {
-    let fields: HashMap<String, Option<serde_json::Value>> =
-        serde_json::from_str(line).map_err(|error| format!("not a JSON object ({error})"))?;
-    let mut account = None;
-    let mut profile = HashMap::new();
-    for (key, value) in fields {
-        match value {
-            Some(serde_json::Value::String(id)) if key == "account" => account = Some(id),
-            None => {}
-            Some(value) => {
-                let value: Value = serde_json::from_value(value).map_err(|_| {
-                    format!("{key} is neither a string nor a number from 0 to {}", u64::MAX)
-                })?;
-                profile.insert(key, value);
-            }
-        }
-    }
-    match account {
-        Some(account) if is_account(&account) => Ok((account, profile)),
-        Some(account) => Err(format!("\"{account}\" cannot be an account")),
-        None => Err("there is no \"account\" that is a string".to_owned()),
-    }
-}
 
 /// What an export of an account ends with, for reconciliation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -316,20 +133,6 @@ impl Population {
     }
 }
 
-/// A tag of a call, looked at once.
-#[derive(Debug)]
-pub(super) struct Tag<'t> {
-    pub(super) name: &'t str,
-    pub(super) kind: TagKind,
-    salt: u64,
-}
-
-impl<'t> Tag<'t> {
-    pub(super) fn new(name: &'t str, kind: TagKind) -> Tag<'t> {
-        Tag { name, kind, salt: salt_of(name) }
-    }
-}
-
 /// The population while no call changes it.
 pub(super) struct View<'p> {
     population: &'p Population,
@@ -446,30 +249,6 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_do_not_exist_have_no_value() {
-        let settings = PopulationSettings::default();
-        for (tag, kind) in [
-            (NICK, Some(TagKind::Nick)),
-            ("Tag_Profile_IM_BirthDay", Some(TagKind::BirthDay)),
-            ("Tag_Profile_IM_Birthday", None),
-            ("Tag_Profile_Custom_Coins", Some(TagKind::Number)),
-            ("Tag_Profile_Custom_Test", Some(TagKind::Text)),
-            ("Tag_Profile_Custom_888888_Test", Some(TagKind::Text)),
-            ("Tag_Profile_Custom_", None),
-            ("Tag_Profile_Custom_TooLongOne", None),
-            ("Tag_Profile_Custom_A1", None),
-            ("", None),
-        ] {
-            assert_eq!(TagKind::of(tag, &settings), kind, "{tag}");
-        }
-        let custom_tags =
-            BTreeMap::from([("Tag_Profile_Custom_Test".to_owned(), CustomKind::Number)]);
-        let listed = PopulationSettings { custom_tags, ..settings };
-        assert_eq!(TagKind::of("Tag_Profile_Custom_Test", &listed), Some(TagKind::Number));
-        assert_eq!(TagKind::of("Tag_Profile_Custom_Coins", &listed), None);
-    }
-
-    #[test]
     fn ndjson_profiles_are_all_there_is() {
         let text = "{\"account\":\"a\",\"Tag_Profile_IM_Nick\":\"N,\\n\",\"Tag_Profile_Custom_Coins\":18446744073709551615}\n\n\
                     {\"account\":\"b\",\"Tag_Profile_IM_Nick\":null}\n";
@@ -483,21 +262,6 @@ mod tests {
         assert_eq!(population.value("a", "Tag_Profile_IM_Level"), None);
         assert_eq!((population.value("b", NICK), population.is_known("b")), (None, true));
         assert_eq!(population.fate("c"), Fate::NotFound);
-    }
-
-    #[test]
-    fn a_bad_line_is_named() {
-        for (text, expected) in [
-            ("{\"account\":\"a\"}\n[]\n", "line 2: not a JSON object"),
-            ("{\"Tag_Profile_IM_Nick\":\"N\"}", "line 1: there is no \"account\""),
-            ("{\"account\":7}", "line 1: there is no \"account\""),
-            ("{\"account\":\"a\",\"T\":-1}", "line 1: T is neither a string nor a number"),
-            ("{\"account\":\"a\"}\n{\"account\":\"a\"}", "line 2: account \"a\" is there already"),
-            ("{\"account\":\"@TLS#NOT_FOUND\"}", "cannot be an account"),
-        ] {
-            let message = Profiles::from_ndjson(text.as_bytes()).unwrap_err().to_string();
-            assert!(message.contains(expected), "{message}");
-        }
     }
 
     #[test]

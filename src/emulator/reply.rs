@@ -61,11 +61,9 @@ pub(super) fn oversized_body(bytes: usize) -> Vec<u8> {
 
 /// The body with a byte that UTF-8 knows not, within the first value that is a text, or at least within a text.
 pub(super) fn with_a_bad_byte(mut body: Vec<u8>) -> Vec<u8> {
-    let value = b"\"Value\":\"";
-    let within_value = body.windows(value.len()).position(|window| window == value);
-    let at = within_value
-        .map(|at| at + value.len())
-        .or_else(|| memchr::memmem::find(&body, b":\"").map(|at| at + 2))
+    let at = [b"\"Value\":\"".as_slice(), b":\""]
+        .iter()
+        .find_map(|start| Some(memchr::memmem::find(&body, start)? + start.len()))
         .unwrap_or(0);
     body.insert(at, 0xff);
     body

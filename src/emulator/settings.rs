@@ -4,13 +4,15 @@
 //! documented limits. A `rate` is a share from 0.0 (never) to 1.0 (always). Units are in the names.
 
 mod faults;
+mod oddities;
 mod open_questions;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use faults::{AccountFault, CallFault, CodeFault, Faults, Oddities, Window, WindowKind};
+pub use faults::{AccountFault, CallFault, CodeFault, Faults, Window, WindowKind};
+pub use oddities::Oddities;
 pub use open_questions::{
     AllUnset, BytesEncoding, FailAccount, OpenQuestions, TagErrors, TooManyAccounts, Unknown,
     UnknownProfile, UnsetTag,
@@ -150,7 +152,7 @@ impl Settings {
             ensure_is_a_share(key, rate)?;
         }
         for tag in population.custom_tags.keys() {
-            if !super::population::is_custom_tag(tag) {
+            if !super::tags::is_custom_tag(tag) {
                 return Err((
                     format!("population.custom_tags.{tag}"),
                     "is no custom tag; write Tag_Profile_Custom_ and 1 to 8 letters".to_owned(),
