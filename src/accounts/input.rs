@@ -52,7 +52,7 @@ pub(super) struct Input {
 
 enum Decoder {
     Plain(DigestingReader),
-    Gzip(MultiGzDecoder<BufReader<DigestingReader>>),
+    Gzip(Box<MultiGzDecoder<BufReader<DigestingReader>>>),
     Zstd(zstd::Decoder<'static, BufReader<DigestingReader>>),
 }
 
@@ -63,7 +63,7 @@ impl Input {
         let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
         let decoder = match compression {
             Compression::Plain => Decoder::Plain(raw),
-            Compression::Gzip => Decoder::Gzip(MultiGzDecoder::new(buffered(raw))),
+            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffered(raw)))),
             Compression::Zstd => Decoder::Zstd(
                 zstd::Decoder::with_buffer(buffered(raw))
                     .map_err(|error| file.read_error(error))?,

@@ -2,6 +2,7 @@
 //! and not the list. Rows count from 1; a null is an empty id.
 
 use std::io::{self, BufReader, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
@@ -70,7 +71,7 @@ impl ParquetRecords {
     pub fn advance(&mut self) -> Result<bool, ListError> {
         if self.next_in_batch == self.batch.rows {
             self.next_in_batch = 0;
-            if !self.read_batch().map_err(|error| unsound(&self.file, error))? {
+            if !guarded(|| self.read_batch()).map_err(|error| unsound(&self.file, error))? {
                 return Ok(false);
             }
         }
@@ -115,6 +116,12 @@ impl ParquetRecords {
             self.next_row_group += 1;
         }
     }
+}
+
+/// The `parquet` crate asserts, in places, what a damaged file does not hold. What it leaves behind then is not used again.
+fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    let contradiction = || ParquetError::General("its pages contradict themselves".to_owned());
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(contradiction()))
 }
 
 fn unsound(file: &ListFile, source: ParquetError) -> ListError {

@@ -9,10 +9,10 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::file::properties::WriterProperties;
 use arrow::array::{ArrayRef, RecordBatch};
 use flate2::write::GzEncoder;
-use parquet::arrow::ArrowWriter;
-use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
 use super::*;

@@ -113,9 +113,11 @@ fn accounts_can_be_read_on_another_thread_after_the_list_is_dropped() {
 #[test]
 fn the_length_of_a_list_is_guessed_from_its_beginning() {
     let content: Vec<u8> = (0..400_000).flat_map(|n| format!("user_{n}\n").into_bytes()).collect();
-    for bytes in [content.clone(), gzip(&content), zstd(&content)] {
-        let estimate = File::new("l.txt", &bytes).open(None).unwrap().estimated_accounts();
-        assert!((360_000..480_000).contains(&estimate), "{estimate}");
-    }
-    assert_eq!(File::new("l.txt", b"a\nb\n").open(None).unwrap().estimated_accounts(), 3);
+    let estimate =
+        |bytes: &[u8]| File::new("l.txt", bytes).open(None).unwrap().estimated_accounts();
+    assert!((400_000..450_000).contains(&estimate(&content)));
+    // How well a list packs changes along it.
+    assert!((200_000..800_000).contains(&estimate(&gzip(&content))));
+    assert!((200_000..800_000).contains(&estimate(&zstd(&content))));
+    assert_eq!(estimate(b"a\nb\n"), 3);
 }
