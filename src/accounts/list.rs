@@ -13,7 +13,7 @@ use super::error::ListError;
 use super::file::ListFile;
 use super::input::{Compression, Input};
 use super::lines::Lines;
-use super::ndjson::{NdjsonRecords, keys_without};
+use super::ndjson::{NdjsonRecords, is_array, keys_without};
 use super::parquet::ParquetRecords;
 use super::records::Records;
 use super::text::TextRecords;
@@ -241,6 +241,9 @@ fn ensure_is_text(
         && sample.starts_with(PARQUET_MARK)
         && file.peek(file.bytes.saturating_sub(4))? == *PARQUET_MARK;
     let (kind, remedy) = match sample {
+        _ if format == ListFormat::Ndjson && is_array(sample) => {
+            ("one JSON array", "write one object a line, as `jq -c '.[]'` does")
+        }
         _ if is_parquet => ("a Parquet file", "set `accounts.format` to parquet"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("text in UTF-16", "save it as UTF-8"),
         [b'P', b'K', 3, 4, ..] => {

@@ -61,14 +61,23 @@ impl NdjsonRecords {
 
 /// The keys of the first object in `sample`, when none of its objects has `key`: then the key is a mistake, not a gap.
 pub(super) fn keys_without(sample: &[u8], key: &str) -> Option<Vec<String>> {
-    let sample = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
-    let mut objects = sample.split(|byte| *byte == b'\n').filter_map(|line| {
-        let object: BTreeMap<String, IgnoredAny> = serde_json::from_slice(line).ok()?;
-        Some(object)
-    });
+    let mut objects = objects_in(sample);
     let first = objects.next()?;
     let is_absent = !first.contains_key(key) && !objects.any(|object| object.contains_key(key));
     is_absent.then(|| first.into_keys().collect())
+}
+
+/// Whether `sample` is one JSON array, over several lines or alone on one, rather than an object a line.
+pub(super) fn is_array(sample: &[u8]) -> bool {
+    let content = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample).trim_ascii();
+    let first_line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_complete = serde_json::from_slice::<IgnoredAny>(first_line).is_ok();
+    content.starts_with(b"[") && (!is_complete || first_line.len() == content.len())
+}
+
+fn objects_in(sample: &[u8]) -> impl Iterator<Item = BTreeMap<String, IgnoredAny>> {
+    let content = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
+    content.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 fn take_id(line: &[u8], key: &str, id: &mut Vec<u8>) -> Result<(), InvalidReason> {
@@ -193,6 +202,14 @@ mod tests {
         ] {
             assert_eq!(id_of(line), Err(reason), "{}", String::from_utf8_lossy(line));
         }
+    }
+
+    #[test]
+    fn an_array_is_told_apart_from_a_line_that_is_one() {
+        assert!(is_array(b"[\n{\"id\":1},\n{\"id\":2}\n]\n"));
+        assert!(is_array(b"\xef\xbb\xbf [{\"id\":1}]"));
+        assert!(!is_array(b"[1]\n{\"id\":2}\n"));
+        assert!(!is_array(b"x\n"));
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn a_line_over_1_mib_is_one_invalid_account_and_the_next_lines_are_read() {
         let shown = "y".repeat(200) + "…";
         assert_eq!(found.invalid, [(2, shown, InvalidReason::LineTooLong)], "{length}");
     }
-    let last = read_bytes("l.ndjson", "[".repeat(2_500_000).as_bytes(), Some("id"));
+    let last = read_bytes("l.ndjson", "{".repeat(2_500_000).as_bytes(), Some("id"));
     assert_eq!(last.invalid.len(), 1);
 }
 

@@ -4,6 +4,8 @@ mod formats;
 mod properties;
 mod reading_twice;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod scale;
 
 use std::io::Write;
 use std::path::Path;
