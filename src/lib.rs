@@ -12,9 +12,14 @@
 
 pub mod accounts;
 pub mod api;
+pub mod cli;
 pub mod columns;
+pub mod commands;
 pub mod emulator;
 pub mod exit_code;
 pub mod job;
+pub mod logging;
 pub mod output;
+pub mod progress;
+pub mod report;
 pub mod run;

@@ -1,3 +1,10 @@
-//! The door of the library: arguments in, error chain out once, exit code.
+//! The door of the library: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use im_profiles::{cli::Cli, commands};
+
+fn main() -> ExitCode {
+    commands::run(&Cli::parse()).into()
+}

@@ -21,7 +21,7 @@ mod verdict;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use arrow::error::ArrowError;
 use jiff::Timestamp;
@@ -185,6 +185,41 @@ enum ToWriter {
     EndOfList(u64),
 }
 
+/// Capacities of the queues between the threads of a run.
+struct Room {
+    chunks_read_ahead: usize,
+    answers_to_write: usize,
+}
+
+/// The threads of a run, at work, and the ends of the channels to them.
+struct Threads {
+    connections: Connections,
+    writer: JoinHandle<Result<(), PartError>>,
+}
+
+impl Threads {
+    fn start(
+        list: DistinctAccounts,
+        accounts_per_part: u64,
+        writer: SnapshotWriter,
+        room: Room,
+    ) -> Threads {
+        let (chunk_sender, chunks) = mpsc::channel::<Chunk>(room.chunks_read_ahead);
+        let (answer_sender, answers) = mpsc::channel(room.answers_to_write);
+        // As many as there are parts; nothing waits for room here, so nothing can wait for each other.
+        let (committed_sender, committed) = mpsc::unbounded_channel();
+        let reader = thread::spawn(move || send_chunks(list, accounts_per_part, &chunk_sender));
+        let writer = thread::spawn(move || write_parts(writer, answers, &committed_sender));
+        let connections = Connections { chunks, reader, writer: answer_sender, committed };
+        Threads { connections, writer }
+    }
+
+    #[cfg(test)]
+    fn has_read_all(&self) -> bool {
+        self.connections.reader.is_finished()
+    }
+}
+
 /// Asks for every account of the list and writes the parts.
 pub async fn run<S: Service>(
     service: Arc<S>,
@@ -194,15 +229,19 @@ pub async fn run<S: Service>(
     writer: SnapshotWriter,
     surroundings: Surroundings<'_, impl Future<Output = ExitCode>>,
 ) -> Result<RunResult, RunError> {
-    let (chunk_sender, chunks) = mpsc::channel::<Chunk>(CHUNKS_READ_AHEAD);
-    let (answer_sender, answers) = mpsc::channel(ANSWERS_TO_WRITE);
-    // As many as there are parts; nothing waits for room here, so nothing can wait for each other.
-    let (committed_sender, committed) = mpsc::unbounded_channel();
-    let accounts_per_part = settings.accounts_per_part;
-    let reader = thread::spawn(move || send_chunks(list, accounts_per_part, &chunk_sender));
-    let writer = thread::spawn(move || write_parts(writer, answers, &committed_sender));
+    let room = Room { chunks_read_ahead: CHUNKS_READ_AHEAD, answers_to_write: ANSWERS_TO_WRITE };
+    let threads = Threads::start(list, settings.accounts_per_part, writer, room);
+    run_with(threads, service, settings, columns, surroundings).await
+}
 
-    let connections = Connections { chunks, reader, writer: answer_sender, committed };
+async fn run_with<S: Service>(
+    threads: Threads,
+    service: Arc<S>,
+    settings: RunSettings,
+    columns: &[Column],
+    surroundings: Surroundings<'_, impl Future<Output = ExitCode>>,
+) -> Result<RunResult, RunError> {
+    let Threads { connections, writer } = threads;
     let Surroundings { random, wall_clock, observer, stop } = surroundings;
     let settler = Settler::new(columns);
     let mut dispatcher =
@@ -245,3 +284,6 @@ fn write_parts(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

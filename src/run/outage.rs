@@ -15,21 +15,12 @@
 use std::time::Duration;
 
 use super::chunk::Chunk;
-use crate::api::outcome::CallFailure;
+use super::settle::FailedCall;
 use crate::job::RetrySettings;
 
 /// Failed calls in a row after which no further call is made before a probe. Isolated failures of 1 % of all calls
 /// come five in a row once in ten thousand million.
 const SUSPICIOUS_FAILURES: u32 = 5;
-
-/// A chunk whose call failed, and how.
-#[derive(Debug)]
-pub struct FailedCall {
-    /// The chunk.
-    pub chunk: Chunk,
-    /// The failure.
-    pub failure: CallFailure,
-}
 
 /// What a probe's end means.
 #[derive(Debug)]

@@ -23,6 +23,9 @@ const SECOND_WITH_MARGIN: Duration = Duration::from_millis(1006);
 /// How much lateness is caught up with, as a fraction of a second's calls.
 const CATCH_UP_SHARE: f64 = 0.05;
 
+/// A late timer must be caught up with at any limit.
+const LEAST_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
 /// Decides when calls may be made, and remembers the highest second.
 #[derive(Debug)]
 pub struct Pace {
@@ -81,7 +84,7 @@ impl Pace {
         let calls_per_second = full * share / SECOND_WITH_MARGIN.as_secs_f64();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         let burst = (calls_per_second * CATCH_UP_SHARE) as u32;
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(burst).map_or(LEAST_BURST, |burst| burst.max(LEAST_BURST));
         let period = Duration::from_secs_f64(1.0 / calls_per_second);
         self.spacing = Quota::with_period(period).map(|quota| {
             RateLimiter::direct_with_clock(quota.allow_burst(burst), self.clock.clone())
@@ -131,17 +134,15 @@ mod tests {
 
     /// Most calls in any sliding second, by the exact times.
     fn exact_meter(calls: &[Duration]) -> usize {
-        calls
-            .iter()
-            .enumerate()
-            .map(|(first, start)| {
-                calls[first..]
-                    .iter()
-                    .take_while(|call| **call < *start + Duration::from_secs(1))
-                    .count()
-            })
-            .max()
-            .unwrap_or(0)
+        let mut first = 0;
+        let mut highest = 0;
+        for (last, at) in calls.iter().enumerate() {
+            while calls[first] + Duration::from_secs(1) <= *at {
+                first += 1;
+            }
+            highest = highest.max(last - first + 1);
+        }
+        highest
     }
 
     /// The times of calls over `seconds` when each wait ends `lateness` too late.
@@ -162,6 +163,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn no_sliding_second_exceeds_the_limit_and_the_limit_is_used(
             limit in 1u32..2000,

@@ -50,13 +50,29 @@ pub struct Settler {
     rows: RowBuilder,
 }
 
+/// A chunk whose call failed as a whole, and how.
+#[derive(Debug)]
+pub struct FailedCall {
+    /// The chunk.
+    pub chunk: Chunk,
+    /// The failure.
+    pub failure: CallFailure,
+}
+
 /// The chunk was not answered.
 #[derive(Debug)]
 pub enum NotSettled {
     /// The call failed as a whole.
-    Failed(Chunk, CallFailure),
+    Failed(Box<FailedCall>),
     /// A bug: the rows could not be put together.
     Bug(ArrowError),
+}
+
+impl NotSettled {
+    /// The call for `chunk` failed as a whole.
+    pub fn failed(chunk: Chunk, failure: CallFailure) -> NotSettled {
+        NotSettled::Failed(Box::new(FailedCall { chunk, failure }))
+    }
 }
 
 impl Settler {
@@ -81,14 +97,14 @@ impl Settler {
         let text = String::from_utf8_lossy(body);
         let was_not_utf8 = matches!(text, std::borrow::Cow::Owned(_));
         let Ok(answer) = decode(&text, &self.tags) else {
-            return Err(NotSettled::Failed(chunk, TransportFailure::NotJson.into()));
+            return Err(NotSettled::failed(chunk, TransportFailure::NotJson.into()));
         };
         if let Some(failure) = call_failure(&answer) {
-            return Err(NotSettled::Failed(chunk, failure));
+            return Err(NotSettled::failed(chunk, failure));
         }
         let reconciled = reconcile(&chunk.accounts, &answer);
         if let Some(failure) = fatal_item(&answer.items, &reconciled.outcomes) {
-            return Err(NotSettled::Failed(chunk, failure));
+            return Err(NotSettled::failed(chunk, failure));
         }
         let mut settled = Outcomes::default();
         for (account, outcome) in chunk.accounts.into_iter().zip(reconciled.outcomes) {
@@ -285,7 +301,7 @@ mod tests {
         let body = r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":40009}]}"#;
         let refused = settler().settle(chunk(&["a"]), body.as_bytes(), Timestamp::UNIX_EPOCH);
         assert!(
-            matches!(refused, Err(NotSettled::Failed(_, failure)) if failure.class_after(1) == Class::Fatal)
+            matches!(refused, Err(NotSettled::Failed(call)) if call.failure.class_after(1) == Class::Fatal)
         );
     }
 
@@ -330,7 +346,7 @@ mod tests {
                 body[at] = byte;
             }
             match settler().settle(chunk(&["a", "b", "c", "d"]), &body, Timestamp::UNIX_EPOCH) {
-                Err(NotSettled::Failed(chunk, _)) => prop_assert_eq!(chunk.accounts.len(), 4),
+                Err(NotSettled::Failed(call)) => prop_assert_eq!(call.chunk.accounts.len(), 4),
                 Err(NotSettled::Bug(error)) => prop_assert!(false, "{}", error),
                 Ok(settled) => {
                     let mut ordinals = settled.ordinals.clone();

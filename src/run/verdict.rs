@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::chunk::{Account, Chunk};
 use super::dispatch::{Dispatcher, EndedCall};
 use super::event::Event;
-use super::outage::{FailedCall, ProbeVerdict};
+use super::outage::ProbeVerdict;
 use super::retry::backoff;
-use super::settle::{NotSettled, Reason, Settled, failed_account, refusal_category};
+use super::settle::{FailedCall, NotSettled, Reason, Settled, failed_account, refusal_category};
 use super::{RunError, Service, ToWriter};
 use crate::api::codes::Class;
 use crate::api::outcome::CallFailure;
@@ -28,7 +28,7 @@ impl<S: Service> Dispatcher<'_, S> {
         let first_account = chunk.accounts.first().cloned();
         let settled = match reply.body {
             Ok(body) => self.settler.settle(chunk, &body, (self.wall_clock)()),
-            Err(failure) => Err(NotSettled::Failed(chunk, failure)),
+            Err(failure) => Err(NotSettled::failed(chunk, failure)),
         };
         if is_probe {
             return self.probe_ended(settled, called_at, reply.sig_generation, now);
@@ -42,8 +42,9 @@ impl<S: Service> Dispatcher<'_, S> {
                 }
                 self.write(first_ordinals, settled, now)
             }
-            Err(NotSettled::Failed(chunk, failure)) => {
-                self.call_failed(chunk, failure, called_at, reply.sig_generation, now)
+            Err(NotSettled::Failed(call)) => {
+                self.failures_in_a_row += 1;
+                self.refused(*call, called_at, reply.sig_generation, now, true)
             }
             Err(NotSettled::Bug(error)) => Err(RunError::Rows(error)),
         }
@@ -97,14 +98,14 @@ impl<S: Service> Dispatcher<'_, S> {
     ) -> Result<(), RunError> {
         let failure = match settled {
             Ok(_) => None,
-            Err(NotSettled::Failed(chunk, failure)) => match failure.class_after(1) {
-                Class::Retry => Some(failure),
+            Err(NotSettled::Failed(call)) => match call.failure.class_after(1) {
+                Class::Retry => Some(call.failure),
                 // The service is there, and says something else that counts for the whole run.
                 Class::Fatal | Class::Throttle => {
                     let calls = self.outage.call_got_through();
                     self.charge(calls, now)?;
                     self.end_outage(now)?;
-                    return self.refused(chunk, failure, called_at, sig_generation, now, false);
+                    return self.refused(*call, called_at, sig_generation, now, false);
                 }
                 Class::BadBatch | Class::Permanent => None,
             },
@@ -137,28 +138,16 @@ impl<S: Service> Dispatcher<'_, S> {
         Ok(())
     }
 
-    fn call_failed(
-        &mut self,
-        chunk: Chunk,
-        failure: CallFailure,
-        called_at: Duration,
-        sig_generation: SigGeneration,
-        now: Duration,
-    ) -> Result<(), RunError> {
-        self.failures_in_a_row += 1;
-        self.refused(chunk, failure, called_at, sig_generation, now, true)
-    }
-
     /// Decides by the class of a failure. `is_asked` is false for a probe, whose account needs no answer.
     fn refused(
         &mut self,
-        chunk: Chunk,
-        failure: CallFailure,
+        call: FailedCall,
         called_at: Duration,
         sig_generation: SigGeneration,
         now: Duration,
         is_asked: bool,
     ) -> Result<(), RunError> {
+        let FailedCall { chunk, failure } = call;
         if failure.wants_resign() && self.sign_anew(sig_generation, &failure) {
             if is_asked {
                 self.once_more.push_front(chunk);
@@ -197,6 +186,10 @@ impl<S: Service> Dispatcher<'_, S> {
     fn class_of(&self, failure: &CallFailure, tries: u32) -> Class {
         let class = failure.class_after(tries);
         let at_first = failure.class_after(0);
+        if at_first == Class::Throttle {
+            // Pauses are counted, not calls: many may have been on their way.
+            return at_first;
+        }
         let got_through_meanwhile = self.failures_in_a_row < tries;
         if class == Class::Fatal && at_first == Class::Retry && got_through_meanwhile {
             return at_first;

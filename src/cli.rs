@@ -1,0 +1,143 @@
+//! The command line, as clap types. What each verb does is in `commands/`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
+
+/// Turns a list of accounts into one table of Tencent Cloud IM profiles.
+#[derive(Debug, Parser)]
+#[command(
+    name = "im-profiles",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "\
+Exit codes:
+  0 published · 1 internal or disk error · 2 bad usage, job or account list
+  3 too many accounts failed, not published · 4 refused by the service
+  75 stopped by an outage or a deadline · 130/143 stopped by SIGINT/SIGTERM"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Flags that every verb knows.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Export the profiles of a job's accounts and publish the snapshot
+    #[command(
+        after_help = "Example:\n  im-profiles export jobs/nightly.toml --set api.calls_per_second=100"
+    )]
+    Export(ExportArgs),
+    /// Serve an emulator of the service on this machine
+    #[command(
+        after_help = "Example:\n  im-profiles emulate --listen 127.0.0.1:8080 --faults faults.toml"
+    )]
+    Emulate(EmulateArgs),
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The job file (TOML)
+    pub job: PathBuf,
+    /// Print the run's summary as one line of JSON on stdout when it ends
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `emulate`.
+#[derive(Debug, Args)]
+pub struct EmulateArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+    /// Profiles to serve, NDJSON with one {"account":…,"Tag_Profile_…":…} a line; made up from the account id without it
+    #[arg(long, value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
+    /// Settings and faults (TOML), the same keys as a job's [emulator] table
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// SDKAppID of the app it plays
+    #[arg(long, default_value_t = 1_400_000_000)]
+    pub sdkappid: u64,
+    /// Administrator account of the app; may be given several times
+    #[arg(long = "admin", default_value = "administrator", value_name = "ACCOUNT")]
+    pub admins: Vec<String>,
+    /// Environment variable that holds the secret key UserSigs are verified with; the emulator's own public key without it
+    #[arg(long, value_name = "NAME")]
+    pub secret_key_env: Option<String>,
+}
+
+/// Flags that every verb knows.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Flags of every verb")]
+pub struct Flags {
+    /// Override one key of the job; may be given several times
+    #[arg(long = "set", global = true, value_name = "KEY.PATH=VALUE")]
+    pub overrides: Vec<String>,
+    /// The run's logical date, for {date} in paths [default: today, UTC]
+    #[arg(long, global = true, value_name = "YYYY-MM-DD")]
+    pub date: Option<Date>,
+    /// How progress is shown on stderr
+    #[arg(long, global = true, value_enum, default_value_t = ProgressChoice::Auto)]
+    pub progress: ProgressChoice,
+    /// How log lines are written on stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Say less: warnings and errors only; twice: errors only
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub quiet: u8,
+    /// Say more; twice: everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressChoice {
+    /// A bar on a terminal, plain lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// A line every few seconds
+    Plain,
+    /// Nothing
+    None,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        let help = Cli::command().render_long_help().to_string();
+        for code in crate::exit_code::ExitCode::ALL {
+            assert!(help.contains(&code.number().to_string()), "{code:?}");
+        }
+    }
+}

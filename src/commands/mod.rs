@@ -1,0 +1,68 @@
+//! What each verb does, one file per verb.
+
+mod emulate;
+mod export;
+mod in_process_emulator;
+mod secret;
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+
+use tracing::error;
+
+use crate::cli::{Cli, LogFormat, Verb};
+use crate::exit_code::ExitCode;
+use crate::logging;
+use crate::progress::{Reporter, TerminalFacts, resolve};
+
+/// Why a verb did not do what it says: the exit code, and the error to print with all its causes.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the process ends.
+    pub code: ExitCode,
+    /// What to tell.
+    pub error: Box<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// For `map_err`.
+    fn with<E: Into<Box<dyn Error + Send + Sync>>>(code: ExitCode) -> impl FnOnce(E) -> Failure {
+        move |error| Failure { code, error: error.into() }
+    }
+}
+
+/// Runs the verb of the command line; gives back how the process ends.
+pub fn run(cli: &Cli) -> ExitCode {
+    let terminal = TerminalFacts::of_process();
+    let style = resolve(cli.flags.progress, cli.flags.quiet > 0, terminal);
+    let mut reporter = Reporter::new(style);
+    // On a terminal the reader knows what time it is.
+    logging::start(&cli.flags, reporter.log_writer(), !io::stderr().is_terminal());
+    let ended = match &cli.verb {
+        Verb::Export(args) => export::export(args, &cli.flags, &mut reporter),
+        Verb::Emulate(args) => emulate::emulate(args),
+    };
+    match ended {
+        Ok(()) => ExitCode::Published,
+        Err(failure) => {
+            report_failure(&failure, cli.flags.log_format);
+            failure.code
+        }
+    }
+}
+
+/// Prints an error once, with its causes behind it.
+fn report_failure(failure: &Failure, format: LogFormat) {
+    let text = chain(&*failure.error);
+    match format {
+        LogFormat::Json => error!(exit_code = failure.code.number(), "{text}"),
+        // Nothing is left to tell a reader who has closed stderr.
+        LogFormat::Text => drop(writeln!(io::stderr(), "error: {text}")),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,3 @@
+//! What a run leaves to read besides the snapshot.
+
+pub mod summary;

@@ -1,0 +1,231 @@
+//! The closing summary: for a person at a glance, or one line of JSON.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use crate::exit_code::ExitCode;
+use crate::output::failed::Category;
+use crate::output::manifest::{CallFacts, Counts, FailureFacts};
+
+/// How a run ended. Keys of the JSON are only ever added.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// `published`, or why not.
+    pub status: &'static str,
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// The job's name.
+    pub job: String,
+    /// The run's logical date.
+    pub date: String,
+    /// Where the snapshot is, or would have been.
+    pub snapshot: String,
+    /// From the start of the program to its end.
+    pub duration_seconds: f64,
+    /// What was exported; absent when the run did not get through the list.
+    #[serde(flatten)]
+    pub result: Option<ResultSummary>,
+    /// What went wrong; absent after a publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What a run through the whole list brought.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResultSummary {
+    /// Where every account went.
+    pub counts: Counts,
+    /// Accounts without a row, by category and code.
+    pub failures: Vec<FailureFacts>,
+    /// Part files.
+    pub parts: u64,
+    /// Bytes of the part files.
+    pub bytes: u64,
+    /// The calls.
+    pub calls: CallFacts,
+}
+
+impl Summary {
+    /// As one line of JSON.
+    pub fn to_json(&self) -> String {
+        // Plain structs with string keys: serialising them cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// As a few lines for a person.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let heading = match self.status {
+            "published" => format!("Published {}", self.snapshot),
+            status => format!("Not published ({status}): {}", self.snapshot),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{heading}");
+        if let Some(result) = &self.result {
+            let _ = write_result(&mut text, result, self.duration_seconds);
+        }
+        text
+    }
+}
+
+fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> std::fmt::Result {
+    let counts = &result.counts;
+    let parts = if result.parts == 1 { "1 part" } else { &format!("{} parts", result.parts) };
+    writeln!(
+        text,
+        "  rows        {} in {parts}, {}",
+        HumanCount(counts.rows),
+        HumanBytes(result.bytes)
+    )?;
+    write!(text, "  failed      {}", HumanCount(counts.failed))?;
+    for (index, category) in Category::ALL.into_iter().enumerate() {
+        let accounts: u64 = result
+            .failures
+            .iter()
+            .filter(|failure| failure.category == category && category != Category::InvalidAccount)
+            .map(|failure| failure.accounts)
+            .sum();
+        if accounts > 0 {
+            let separator = if index == 0 { "  " } else { ", " };
+            write!(text, "{separator}{} {}", category.name(), HumanCount(accounts))?;
+        }
+    }
+    writeln!(text)?;
+    writeln!(text, "  duplicates  {}", HumanCount(counts.duplicates))?;
+    writeln!(text, "  invalid     {}", HumanCount(counts.invalid))?;
+    if counts.rejected_values > 0 {
+        writeln!(
+            text,
+            "  rejected    {} values, see _rejected_values.csv",
+            HumanCount(counts.rejected_values)
+        )?;
+    }
+    writeln!(text, "  calls       {}", calls_line(&result.calls))?;
+    writeln!(text, "  took        {}", duration_text(Duration::from_secs_f64(seconds)))
+}
+
+fn calls_line(calls: &CallFacts) -> String {
+    let mut line = HumanCount(calls.made).to_string();
+    if let Some(percent) = calls.rate_used_percent {
+        line.push_str(&format!(", {percent} % of {}/s", calls.calls_per_second));
+    }
+    line.push_str(&format!(", highest second {}", HumanCount(calls.highest_second)));
+    for (count, what) in [(calls.failed, "failed"), (calls.throttled, "throttled")] {
+        if count > 0 {
+            line.push_str(&format!(", {} {what}", HumanCount(count)));
+        }
+    }
+    if calls.accounts_asked_again > 0 {
+        line.push_str(&format!(
+            ", {} accounts asked again",
+            HumanCount(calls.accounts_asked_again)
+        ));
+    }
+    line
+}
+
+fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// The word for how a run ended.
+pub fn status_of(code: ExitCode) -> &'static str {
+    match code {
+        ExitCode::Published => "published",
+        ExitCode::InternalOrDisk => "failed",
+        ExitCode::BadUsage => "bad_usage",
+        ExitCode::TooManyFailed => "too_many_failed",
+        ExitCode::RefusedByService => "refused",
+        ExitCode::TryAgainLater => "try_again_later",
+        ExitCode::Interrupted => "interrupted",
+        ExitCode::Terminated => "terminated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary() -> Summary {
+        Summary {
+            status: "published",
+            exit_code: 0,
+            job: "sample".to_owned(),
+            date: "2026-11-22".to_owned(),
+            snapshot: "exports/sample/dt=2026-11-22".to_owned(),
+            duration_seconds: 75.25,
+            result: Some(ResultSummary {
+                counts: Counts {
+                    accounts_in_list: 12_000,
+                    rows: 11_900,
+                    failed: 79,
+                    duplicates: 20,
+                    invalid: 1,
+                    rejected_values: 3,
+                },
+                failures: vec![
+                    FailureFacts {
+                        category: Category::NotFound,
+                        error_code: Some(40003),
+                        accounts: 70,
+                    },
+                    FailureFacts {
+                        category: Category::InternalError,
+                        error_code: Some(40006),
+                        accounts: 9,
+                    },
+                    FailureFacts {
+                        category: Category::InvalidAccount,
+                        error_code: None,
+                        accounts: 1,
+                    },
+                ],
+                parts: 3,
+                bytes: 1_234_567,
+                calls: CallFacts {
+                    made: 130,
+                    failed: 1,
+                    throttled: 0,
+                    accounts_asked_again: 240,
+                    calls_per_second: 200,
+                    highest_second: 130,
+                    rate_used_percent: Some(99.4),
+                },
+            }),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_person_sees_where_every_account_went() {
+        insta::assert_snapshot!(summary().to_text(), @r"
+        Published exports/sample/dt=2026-11-22
+          rows        11,900 in 3 parts, 1.18 MiB
+          failed      79  not_found 70, internal_error 9
+          duplicates  20
+          invalid     1
+          rejected    3 values, see _rejected_values.csv
+          calls       130, 99.4 % of 200/s, highest second 130, 1 failed, 240 accounts asked again
+          took        1 min 15 s
+        ");
+    }
+
+    #[test]
+    fn json_is_one_line_with_the_same_facts() {
+        let json = summary().to_json();
+        assert!(!json.contains('\n'));
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["counts"]["rows"], 11_900);
+        assert_eq!(read["exit_code"], 0);
+        assert_eq!(read["failures"][1]["category"], "internal_error");
+        assert!(read.get("error").is_none());
+    }
+}
