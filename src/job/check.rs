@@ -10,6 +10,7 @@ use super::max_failed::MaxFailed;
 use super::values::required_text;
 use super::{Job, Limits, accounts, api, columns, output, retry};
 use crate::accounts::{ListPath, ListSource};
+use crate::emulator;
 use crate::output::OutputSettings;
 
 /// What the text of a job does not say.
@@ -30,10 +31,18 @@ pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
         output: output::check(&file.output, context)?,
         retry: retry::check(&file.retry)?,
         limits: Limits { max_failed: MaxFailed::from_value(file.limits.max_failed.as_ref())? },
-        emulator: file.emulator.clone(), // what the settings owe one another is checked here
+        emulator: emulator(file)?,
     };
     ensure_list_is_outside_the_snapshot(&job.accounts, &job.output)?;
     Ok(job)
+}
+
+/// The settings of the emulator know best what they owe one another.
+fn emulator(file: &JobFile) -> Result<emulator::Settings, Refusal> {
+    match file.emulator.check() {
+        Ok(()) => Ok(file.emulator.clone()),
+        Err((key, problem)) => Err(Refusal::new(format!("emulator.{key}").as_str(), problem)),
+    }
 }
 
 /// The name of the job appears in reports, file headers and metric labels.

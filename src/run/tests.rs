@@ -544,12 +544,9 @@ fn accounts_that_are_never_mentioned_are_no_answer() {
 #[test]
 fn a_slow_call_holds_up_nothing_but_its_own_rows() {
     let slow = Duration::from_secs(4);
-    let ended = run_scripted(
-        200_000,
-        move |number, _, _| {
-            if number % 100 == 5 { Answered::After(slow) } else { ok() }
-        },
-    );
+    let ended = run_scripted_in_parts(200_000, 100_000, move |number, _, _| {
+        if number % 100 == 5 { Answered::After(slow) } else { ok() }
+    });
     ended.assert_conserved(200_000);
     // A slow first answer is still a first answer.
     assert!(is_in_order(&ended.accounts_with_rows()));
