@@ -40,7 +40,7 @@ fn the_sample_needs_nothing_but_this_repository() {
     assert_eq!(job.output.path, folder("jobs/../exports/sample/dt=2026-11-22"));
     let types: Vec<ColumnType> = job.columns.iter().map(|column| column.column_type).collect();
     use ColumnType::{Date, String, Uint32, Uint64};
-    assert_eq!(types, [String, String, Date, Uint32, String, Uint64]);
+    assert_eq!(types, [String, String, Date, Uint32, String, Uint64, Uint32]);
 }
 
 #[test]
@@ -49,7 +49,10 @@ fn the_nightly_job_writes_out_the_defaults_that_it_keeps() {
     assert_eq!(job.api.secret, SecretSource::KeyEnv("IM_SECRET_KEY".to_owned()));
     assert_eq!(job.limits.max_failed, MaxFailed::PartsPerMillion(10_000));
     let sample = load("sample.toml");
-    assert_eq!(job.retry, sample.retry);
+    let defaults = load("backfill-csv.toml").retry;
+    assert_eq!(job.retry.max_attempts, defaults.max_attempts);
+    assert_eq!(job.retry.initial_backoff, defaults.initial_backoff);
+    assert_eq!(job.retry.max_backoff, defaults.max_backoff);
     assert_eq!(job.api.identifier, sample.api.identifier);
     assert_eq!(job.api.max_in_flight, sample.api.max_in_flight);
     assert_eq!(job.api.timeout, sample.api.timeout);

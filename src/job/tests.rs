@@ -615,7 +615,7 @@ fn unknown_keys_refused() {
     jobs/n.toml:13: api.call_per_second: is not a key of a job; did you mean calls_per_second?
     jobs/n.toml:13: api.burst: is not a key of a job; write one of: emulator, region, base_url, sdkappid, identifier, secret_key_env, secret_key_file, usersig_env, calls_per_second, max_in_flight, timeout
     jobs/n.toml:13: api."calls per\u{1b}second": is not a key of a job; did you mean calls_per_second?
-    jobs/n.toml:41: emulator.no_such_fault: is not a key of a job; take it out
+    jobs/n.toml:41: emulator.no_such_fault: is not a key of a job; write one of: seed, rate, population, open_questions, faults, oddities
     jobs/n.toml:34: retry: is a list; write [retry] in single brackets, once
     jobs/n.toml:27: output: is a list; write [output] in single brackets, once
     jobs/n.toml:2: emulator: is a list; write [emulator] in single brackets, once
