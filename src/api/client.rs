@@ -182,3 +182,154 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     let seconds: u64 = text.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(LONGEST_SECONDS)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    use super::*;
+    use crate::api::signer::SigSource;
+    use crate::api::usersig::{SecretKey, UserSig};
+
+    /// Gives each answer to one connection; gives back the requests it got.
+    fn serve(answers: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let answer_one = |answer: Vec<u8>| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                let mut buffer = [0; 4096];
+                while !request.ends_with(b"{}") {
+                    let count = stream.read(&mut buffer).unwrap();
+                    request.extend_from_slice(&buffer[..count]);
+                }
+                // The client may have read enough and gone.
+                let _ = stream.write_all(&answer);
+                String::from_utf8(request).unwrap()
+            };
+            answers.into_iter().map(answer_one).collect()
+        });
+        (base_url, server)
+    }
+
+    fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+        let length = body.len();
+        let mut answer =
+            format!("HTTP/1.1 {head}Content-Length: {length}\r\nConnection: close\r\n\r\n")
+                .into_bytes();
+        answer.extend_from_slice(body);
+        answer
+    }
+
+    fn dead_base_url() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    }
+
+    fn client(base_url: String, backup_base_url: Option<String>) -> Client {
+        let sig = SigSource::Ready(UserSig::new("secret*sig-_".to_owned()));
+        let signer = Signer::new(sig, 7, "ad min/张".to_owned(), || 0);
+        let endpoint = Endpoint { base_url, backup_base_url };
+        Client::new(endpoint, signer, 7, "ad min/张", Duration::from_secs(30)).unwrap()
+    }
+
+    fn call(client: &Client) -> Result<Bytes, CallFailure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(client.portrait_get("{}".to_owned(), 99)).body
+    }
+
+    #[test]
+    fn the_request_is_as_documented_and_everything_in_it_is_escaped() {
+        let (base_url, server) = serve(vec![answer("200 OK\r\n", b"{\"a\":1}")]);
+        assert_eq!(call(&client(base_url, None)).unwrap(), "{\"a\":1}");
+        let request = server.join().unwrap().remove(0);
+        let line = request.lines().next().unwrap();
+        assert_eq!(
+            line,
+            "POST /v4/profile/portrait_get?sdkappid=7&identifier=ad%20min%2F%E5%BC%A0&usersig=secret*sig-_&random=99&contenttype=json HTTP/1.1"
+        );
+        assert!(request.contains("content-type: application/json"), "{request}");
+        assert!(request.contains("accept-encoding: gzip"), "{request}");
+    }
+
+    #[test]
+    fn the_backup_host_is_used_once_the_first_cannot_be_reached() {
+        let ok = answer("200 OK\r\n", b"{}");
+        let (backup, server) = serve(vec![ok.clone(), ok]);
+        let client = client(dead_base_url(), Some(backup));
+        let failure = call(&client).unwrap_err();
+        assert!(matches!(
+            failure,
+            CallFailure::Transport { failure: TransportFailure::Connection(_), .. }
+        ));
+        assert!(call(&client).is_ok());
+        assert!(call(&client).is_ok());
+        assert_eq!(server.join().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_failed_connection_does_not_show_the_url() {
+        let client = client(dead_base_url(), None);
+        let failure = call(&client).unwrap_err();
+        let shown = format!("{failure} {failure:?}");
+        assert!(!shown.contains("usersig") && !shown.contains("secret*sig"), "{shown}");
+        assert!(shown.contains("refused"), "{shown}");
+    }
+
+    #[test]
+    fn redirects_are_not_followed_and_statuses_are_told() {
+        for (status, head) in
+            [(302, "302 Found\r\nLocation: http://127.0.0.1:1/\r\n"), (502, "502 Bad Gateway\r\n")]
+        {
+            let (base_url, _server) = serve(vec![answer(head, b"")]);
+            let failure = call(&client(base_url, None)).unwrap_err();
+            assert_eq!(failure, TransportFailure::Status(status).into());
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_bounded() {
+        for (text, seconds) in
+            [("7", Some(7)), ("999999", Some(3600)), ("Wed, 21 Oct 2015 07:28:00 GMT", None)]
+        {
+            let head = format!("429 Too Many Requests\r\nRetry-After: {text}\r\n");
+            let (base_url, _server) = serve(vec![answer(&head, b"")]);
+            let Err(CallFailure::Transport { retry_after, .. }) = call(&client(base_url, None))
+            else {
+                panic!("{text} is no failure");
+            };
+            assert_eq!(retry_after, seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_read_and_a_bomb_is_cut_off() {
+        let gzip = |bytes: &[u8]| {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            answer("200 OK\r\nContent-Encoding: gzip\r\n", &encoder.finish().unwrap())
+        };
+        let (base_url, _server) = serve(vec![gzip(b"{\"a\":2}")]);
+        assert_eq!(call(&client(base_url, None)).unwrap(), "{\"a\":2}");
+        let (base_url, _server) = serve(vec![gzip(&vec![b' '; BODY_CAP_BYTES + 1])]);
+        let failure = call(&client(base_url, None)).unwrap_err();
+        assert_eq!(failure, TransportFailure::TooLarge(BODY_CAP_BYTES).into());
+    }
+
+    #[test]
+    fn a_key_given_to_a_client_is_not_printed() {
+        let signer = Signer::new(
+            SigSource::Key(SecretKey::new("hunter2".to_owned())),
+            7,
+            "a".to_owned(),
+            || 0,
+        );
+        let endpoint = Endpoint { base_url: dead_base_url(), backup_base_url: None };
+        let client = Client::new(endpoint, signer, 7, "a", Duration::from_secs(1)).unwrap();
+        assert!(!format!("{client:?}").contains("hunter2"));
+    }
+}

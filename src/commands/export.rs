@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -62,7 +62,7 @@ pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
         exit_code: code.number(),
         job: job.name.clone(),
         date: date.to_string(),
-        snapshot: job.output.path.display().to_string(),
+        snapshot: absolute(&job.output.path).display().to_string(),
         duration_seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         result,
         error: ended.as_ref().err().map(|failure| chain(&*failure.error)),
@@ -79,7 +79,8 @@ fn tell(summary: &Summary, args: &ExportArgs, flags: &Flags) {
     if flags.log_format == crate::cli::LogFormat::Json {
         info!(summary = summary.to_json(), "the run has ended");
     } else if flags.quiet == 0 && summary.result.is_some() {
-        let _ = write!(io::stderr(), "{}", summary.to_text());
+        let here = std::env::current_dir().unwrap_or_default();
+        let _ = write!(io::stderr(), "{}", summary.to_text(&here));
     }
 }
 
@@ -222,6 +223,19 @@ fn stop_signal() -> io::Result<impl Future<Output = ExitCode>> {
     })
 }
 
+fn list_path(path: &ListPath) -> String {
+    match path {
+        ListPath::File(path) => absolute(path).display().to_string(),
+        ListPath::Stdin => "-".to_owned(),
+    }
+}
+
+/// The path without detours, as far as it exists.
+fn absolute(path: &Path) -> PathBuf {
+    let in_its_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(in_its_folder).unwrap_or_else(|| path.to_owned())
+}
+
 fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
@@ -275,10 +289,6 @@ fn manifest_of(
         column_type: column.column_type.name(),
         tag: Some(column.tag.clone()),
     });
-    let path = match &job.accounts.path {
-        ListPath::File(path) => path.as_path(),
-        ListPath::Stdin => Path::new("-"),
-    };
     Manifest {
         version: MANIFEST_VERSION,
         generator: concat!("im-profiles ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -288,7 +298,7 @@ fn manifest_of(
             started_at: rfc3339_seconds(started_at),
             finished_at: rfc3339_seconds(Timestamp::now()),
         },
-        list: ListFacts { path: path.display().to_string(), sha256: scan.sha256.clone() },
+        list: ListFacts { path: list_path(&job.accounts.path), sha256: scan.sha256.clone() },
         counts,
         columns: std::iter::once(account).chain(columns).collect(),
         parts: result.parts.iter().map(manifest::PartFacts::from).collect(),

@@ -1,6 +1,7 @@
 //! The closing summary: for a person at a glance, or one line of JSON.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
@@ -21,7 +22,7 @@ pub struct Summary {
     pub job: String,
     /// The run's logical date.
     pub date: String,
-    /// Where the snapshot is, or would have been.
+    /// Where the snapshot is, or would have been; an absolute path.
     pub snapshot: String,
     /// From the start of the program to its end.
     pub duration_seconds: f64,
@@ -55,12 +56,14 @@ impl Summary {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// As a few lines for a person.
-    pub fn to_text(&self) -> String {
+    /// As a few lines for a person who is in the folder `here`.
+    pub fn to_text(&self, here: &Path) -> String {
         let mut text = String::new();
+        let snapshot = Path::new(&self.snapshot);
+        let snapshot = snapshot.strip_prefix(here).unwrap_or(snapshot).display();
         let heading = match self.status {
-            "published" => format!("Published {}", self.snapshot),
-            status => format!("Not published ({status}): {}", self.snapshot),
+            "published" => format!("Published {snapshot}"),
+            status => format!("Not published ({status}): {snapshot}"),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{heading}");
@@ -160,7 +163,7 @@ mod tests {
             exit_code: 0,
             job: "sample".to_owned(),
             date: "2026-11-22".to_owned(),
-            snapshot: "exports/sample/dt=2026-11-22".to_owned(),
+            snapshot: "/here/exports/sample/dt=2026-11-22".to_owned(),
             duration_seconds: 75.25,
             result: Some(ResultSummary {
                 counts: Counts {
@@ -206,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_person_sees_where_every_account_went() {
-        insta::assert_snapshot!(summary().to_text(), @r"
+        insta::assert_snapshot!(summary().to_text(Path::new("/here")), @r"
         Published exports/sample/dt=2026-11-22
           rows        11,900 in 3 parts, 1.18 MiB
           failed      79  not_found 70, internal_error 9

@@ -9,6 +9,7 @@
 //! | chunks to ask once more     | calls in flight, and the halves of one bisection of each       |
 //! | accounts backing off        | [`ACCOUNTS_BACKING_OFF`], and the calls in flight              |
 //! | answers on their way to disk| [`ANSWERS_TO_WRITE`]                                           |
+//! | committed parts             | [`OPEN_PARTS`]                                                 |
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub const ANSWERS_TO_WRITE: usize = 256;
 const ACCOUNTS_BACKING_OFF: usize = 50_000;
 
 /// Parts that may be begun and incomplete: each holds open files and a few rows.
-const OPEN_PARTS: u64 = 64;
+pub const OPEN_PARTS: usize = 64;
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -64,10 +65,10 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) list_end: Option<ListEnd>,
 
     writer: mpsc::Sender<ToWriter>,
-    committed: mpsc::UnboundedReceiver<CommittedPart>,
+    committed: mpsc::Receiver<CommittedPart>,
     pub(super) to_write: Vec<ToWriter>,
     pub(super) parts: Vec<CommittedPart>,
-    parts_begun: u64,
+    parts_begun: usize,
 
     calls: JoinSet<EndedCall>,
     pub(super) once_more: VecDeque<Chunk>,
@@ -105,7 +106,7 @@ pub(super) struct Connections {
     pub(super) chunks: mpsc::Receiver<Chunk>,
     pub(super) reader: JoinHandle<Result<ListEnd, ListError>>,
     pub(super) writer: mpsc::Sender<ToWriter>,
-    pub(super) committed: mpsc::UnboundedReceiver<CommittedPart>,
+    pub(super) committed: mpsc::Receiver<CommittedPart>,
 }
 
 impl<'o, S: Service> Dispatcher<'o, S> {
@@ -232,7 +233,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             && self.is_idle()
             && self.retry.is_empty()
             && !self.outage.holds_back()
-            && self.parts_begun == self.parts.len() as u64
+            && self.parts_begun == self.parts.len()
     }
 
     /// Whether no call is in flight and no chunk is at hand.
@@ -309,7 +310,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         match &self.next_first {
             Some(chunk) => {
                 let begins_part = chunk.ordinals().start % self.settings.accounts_per_part == 0;
-                let open_parts = self.parts_begun - self.parts.len() as u64;
+                let open_parts = self.parts_begun - self.parts.len();
                 has_room && !(begins_part && open_parts >= OPEN_PARTS)
             }
             None => false,

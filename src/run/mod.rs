@@ -4,7 +4,7 @@
 //!  list reader (thread) ──chunks──► dispatcher (async) ──answers──► writer (thread)
 //!                        CHUNKS_READ_AHEAD    │ ▲        ANSWERS_TO_WRITE   │
 //!                                             ▼ │                           │
-//!                              calls, up to max_in_flight   ◄──committed parts
+//!                              calls, up to max_in_flight   ◄──committed parts, up to OPEN_PARTS
 //! ```
 //!
 //! The dispatcher owns all that decides: pace, retries, throttling, outage. The writer owns all that touches the disk.
@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use self::chunk::{Chunk, ListEnd, send_chunks};
-use self::dispatch::{ANSWERS_TO_WRITE, CHUNKS_READ_AHEAD, Connections, Dispatcher};
+use self::dispatch::{ANSWERS_TO_WRITE, CHUNKS_READ_AHEAD, Connections, Dispatcher, OPEN_PARTS};
 use self::event::Observer;
 use self::settle::Settler;
 use crate::accounts::{DistinctAccounts, ListError};
@@ -206,8 +206,8 @@ impl Threads {
     ) -> Threads {
         let (chunk_sender, chunks) = mpsc::channel::<Chunk>(room.chunks_read_ahead);
         let (answer_sender, answers) = mpsc::channel(room.answers_to_write);
-        // As many as there are parts; nothing waits for room here, so nothing can wait for each other.
-        let (committed_sender, committed) = mpsc::unbounded_channel();
+        // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
+        let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
         let reader = thread::spawn(move || send_chunks(list, accounts_per_part, &chunk_sender));
         let writer = thread::spawn(move || write_parts(writer, answers, &committed_sender));
         let connections = Connections { chunks, reader, writer: answer_sender, committed };
@@ -268,7 +268,7 @@ async fn run_with<S: Service>(
 fn write_parts(
     mut writer: SnapshotWriter,
     mut answers: mpsc::Receiver<ToWriter>,
-    committed: &mpsc::UnboundedSender<CommittedPart>,
+    committed: &mpsc::Sender<CommittedPart>,
 ) -> Result<(), PartError> {
     while let Some(message) = answers.blocking_recv() {
         let parts = match message {
@@ -279,7 +279,7 @@ fn write_parts(
         };
         for part in parts {
             // Nobody listens only when the run has stopped, which then has its own reason.
-            let _ = committed.send(part);
+            let _ = committed.blocking_send(part);
         }
     }
     Ok(())
