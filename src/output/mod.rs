@@ -4,6 +4,7 @@ pub mod csv_part;
 pub mod durable;
 pub mod failed;
 pub mod manifest;
+pub mod open_part;
 pub mod parquet_part;
 pub mod part_writer;
 pub mod publish;

@@ -9,7 +9,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::durable::{DiskError, StagedFile, sync_folder};
 use super::failed::{FAILED_ACCOUNTS_HEADER, REJECTED_VALUES_HEADER};
 use super::manifest::Manifest;
-use super::snapshot_writer::{Sidecar, sidecar_path};
+use super::open_part::{Sidecar, sidecar_path};
 use super::work_folder::{SUCCESS_MARKER, WorkFolder};
 
 /// Where the lines of the list's invalid accounts wait for the snapshot to be put together.
