@@ -147,7 +147,7 @@ impl Reporter {
             }
             Style::Bar => {
                 self.bar.set_style(style_of(
-                    "{bar:30} {human_pos}/{human_len} accounts ({percent}%) {msg}",
+                    "{bar:20} {human_pos}/{human_len} accounts ({percent}%) {wide_msg}",
                 ));
                 self.bar.set_length(progress.accounts_to_ask);
                 self.bar.set_position(progress.settled);
@@ -167,7 +167,7 @@ fn bar_message(progress: &Progress) -> String {
         message.push_str(&format!(", {} to ask again", HumanCount(progress.waiting)));
     }
     if let Some(eta) = eta(progress) {
-        message.push_str(&format!(", {} left", HumanDuration(eta)));
+        message.push_str(&format!(", {:#} left", HumanDuration(eta)));
     }
     message
 }
@@ -254,9 +254,6 @@ mod tests {
             waiting: 3,
             elapsed: Duration::from_secs(10),
         };
-        assert_eq!(
-            bar_message(&progress),
-            "199 calls/s, 12 failed, 3 to ask again, 30 seconds left"
-        );
+        assert_eq!(bar_message(&progress), "199 calls/s, 12 failed, 3 to ask again, 30s left");
     }
 }
