@@ -48,6 +48,9 @@ pub enum Verb {
 pub struct ExportArgs {
     /// The job file (TOML)
     pub job: PathBuf,
+    /// Start over instead of going on with an unfinished run
+    #[arg(long)]
+    pub restart: bool,
     /// Print the run's summary as one line of JSON on stdout when it ends
     #[arg(long)]
     pub json: bool,

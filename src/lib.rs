@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod api;
+pub mod checkpoint;
 pub mod cli;
 pub mod columns;
 pub mod commands;

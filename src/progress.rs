@@ -117,6 +117,12 @@ impl Reporter {
                 warn!(seconds = lasted.as_secs(), "calls get through to the service again");
             }
             Event::SignedAnew { because } => warn!("signed the UserSig anew: {because}"),
+            Event::Stopping { in_flight } => {
+                warn!(
+                    in_flight,
+                    "stopping: calls in flight are let end; stop again to leave at once"
+                );
+            }
             Event::AnswerNotUtf8 => {
                 warn!("an answer was not UTF-8; characters that could not be read became U+FFFD");
             }

@@ -16,7 +16,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
     README
         .split(&format!("```{language}\n"))
         .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
+        .filter_map(|rest| rest.split("```").next())
         .collect()
 }
 

@@ -3,9 +3,10 @@
 //! Whoever finds the final name finds the whole file, after a power loss too.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Appended to the final name while a file is being written.
@@ -38,7 +39,7 @@ impl DiskError {
 }
 
 /// Size and digest of a committed file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
     /// Bytes in the file.
     pub bytes: u64,
@@ -133,6 +134,24 @@ impl Drop for StagedFile {
         if self.writer.take().is_some() {
             // Nothing to tell: the next run removes what is left.
             let _ = fs::remove_file(&self.staged_path);
+        }
+    }
+}
+
+impl FileFacts {
+    /// The facts of a file that is there.
+    pub fn of(path: &Path) -> Result<FileFacts, DiskError> {
+        let mut file = File::open(path).map_err(DiskError::on("open", path))?;
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut bytes = 0;
+        loop {
+            let count = file.read(&mut buffer).map_err(DiskError::on("read", path))?;
+            if count == 0 {
+                return Ok(FileFacts { bytes, sha256: hex(&digest.finalize()) });
+            }
+            digest.update(&buffer[..count]);
+            bytes += count as u64;
         }
     }
 }

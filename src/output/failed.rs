@@ -1,9 +1,10 @@
 //! Accounts that could not be exported and values that did not fit: the two sidecar tables.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Header of `_failed_accounts.csv`; the file is itself a valid account list.
 pub const FAILED_ACCOUNTS_HEADER: [&str; 7] = [
@@ -20,7 +21,7 @@ pub const FAILED_ACCOUNTS_HEADER: [&str; 7] = [
 pub const REJECTED_VALUES_HEADER: [&str; 4] = ["account", "tag", "expected_type", "value"];
 
 /// Why an account has no row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// The service does not know it.
@@ -54,6 +55,11 @@ impl Category {
             Category::NoAnswer => "no_answer",
             Category::InvalidAccount => "invalid_account",
         }
+    }
+
+    /// The category of a word.
+    pub fn of_name(name: &str) -> Option<Category> {
+        Category::ALL.into_iter().find(|category| category.name() == name)
     }
 
     /// Whether accounts of the category count towards `max_failed`: an account that does not exist, or is no account,
@@ -111,6 +117,62 @@ pub fn write_failed<W: Write>(csv: &mut csv::Writer<W>, failed: &FailedAccount) 
         &rfc3339_seconds(failed.last_attempt_at),
         &failed.input_line.to_string(),
     ])
+}
+
+/// An account of a line that [`write_failed`] wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedLine {
+    /// The account id.
+    pub account: String,
+    /// Why it has no row.
+    pub category: Category,
+    /// Where it stands in the account list.
+    pub input_line: u64,
+}
+
+/// Lines of failed accounts cannot be read back.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read the failed accounts of an earlier run back from {}; start over with --restart", .path.display())]
+pub struct FailedLinesError {
+    path: PathBuf,
+    #[source]
+    source: csv::Error,
+}
+
+/// Reads back what [`write_failed`] wrote into a file without a header: what each line says, and the line itself.
+pub fn failed_records(path: &Path) -> Result<FailedRecords, FailedLinesError> {
+    let path = path.to_owned();
+    let lines = csv::ReaderBuilder::new().has_headers(false).from_path(&path);
+    match lines {
+        Ok(lines) => Ok(FailedRecords { path, lines: lines.into_records() }),
+        Err(source) => Err(FailedLinesError { path, source }),
+    }
+}
+
+/// The lines of one file, read back.
+pub struct FailedRecords {
+    path: PathBuf,
+    lines: csv::StringRecordsIntoIter<std::fs::File>,
+}
+
+impl Iterator for FailedRecords {
+    type Item = Result<(FailedLine, csv::StringRecord), FailedLinesError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = self.lines.next()?.and_then(|record| match failed_line(&record) {
+            Some(line) => Ok((line, record)),
+            None => Err(std::io::Error::from(std::io::ErrorKind::InvalidData).into()),
+        });
+        Some(read.map_err(|source| FailedLinesError { path: self.path.clone(), source }))
+    }
+}
+
+fn failed_line(record: &csv::StringRecord) -> Option<FailedLine> {
+    Some(FailedLine {
+        account: record.get(0)?.to_owned(),
+        category: Category::of_name(record.get(1)?)?,
+        input_line: record.get(6)?.parse().ok()?,
+    })
 }
 
 /// Writes the line of `_failed_accounts.csv` for an entry of the list that is no account and was never asked.

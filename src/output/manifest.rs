@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::failed::Category;
 use super::snapshot_writer::CommittedPart;
@@ -45,6 +45,8 @@ pub struct JobFacts {
 /// Of the run.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunFacts {
+    /// Tells this run from every other.
+    pub id: String,
     /// Its logical date, yyyy-mm-dd.
     pub date: String,
     /// When it began, RFC 3339.
@@ -104,7 +106,7 @@ pub struct ColumnFacts {
 pub struct PartFacts {
     /// Name of the file.
     pub file: String,
-    /// First ordinal it covers.
+    /// First account it covers, counted from 0 in the order of the list; of the accounts asked again, in theirs.
     pub first_ordinal: u64,
     /// Ordinals it covers.
     pub accounts: u64,
@@ -150,7 +152,7 @@ pub struct CallFacts {
 }
 
 /// Accounts without a row for one reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureFacts {
     /// The category.
     pub category: Category,
@@ -160,19 +162,34 @@ pub struct FailureFacts {
     pub accounts: u64,
 }
 
-/// Adds up the parts' failures.
-pub fn failures_of(parts: &[CommittedPart], invalid: u64) -> Vec<FailureFacts> {
-    let mut accounts_by: BTreeMap<(Category, Option<i64>), u64> = BTreeMap::new();
-    for (key, accounts) in parts.iter().flat_map(|part| &part.failed) {
-        *accounts_by.entry(*key).or_default() += accounts;
+/// Counts failures by category and code.
+#[derive(Debug, Clone, Default)]
+pub struct FailureCounts(BTreeMap<(Category, Option<i64>), u64>);
+
+impl FailureCounts {
+    /// Adds accounts that failed for one reason.
+    pub fn add(&mut self, category: Category, error_code: Option<i64>, accounts: u64) {
+        *self.0.entry((category, error_code)).or_default() += accounts;
     }
-    if invalid > 0 {
-        accounts_by.insert((Category::InvalidAccount, None), invalid);
+
+    /// Adds what was counted elsewhere.
+    pub fn add_all<'f>(&mut self, failures: impl IntoIterator<Item = &'f FailureFacts>) {
+        for failure in failures {
+            self.add(failure.category, failure.error_code, failure.accounts);
+        }
     }
-    accounts_by
-        .into_iter()
-        .map(|((category, error_code), accounts)| FailureFacts { category, error_code, accounts })
-        .collect()
+
+    /// All accounts counted.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// The counts, in the order of category and code.
+    pub fn into_facts(self) -> Vec<FailureFacts> {
+        let facts =
+            |((category, error_code), accounts)| FailureFacts { category, error_code, accounts };
+        self.0.into_iter().map(facts).collect()
+    }
 }
 
 impl Manifest {

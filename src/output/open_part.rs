@@ -8,8 +8,9 @@ use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 
-use super::durable::StagedFile;
-use super::failed::{Category, FailedAccount, RejectedValue, write_failed, write_rejected};
+use super::durable::{FileFacts, StagedFile};
+use super::failed::{FailedAccount, RejectedValue, write_failed, write_rejected};
+use super::manifest::FailureCounts;
 use super::part_writer::{PartError, PartWriter, encode_error};
 use super::row_store::{RowStore, StoredRows};
 use super::settings::OutputSettings;
@@ -57,7 +58,7 @@ pub struct OpenPart {
     late_rejected: Vec<RejectedValue>,
     rows: u64,
     late_rows: u64,
-    failed: BTreeMap<(Category, Option<i64>), u64>,
+    failed: FailureCounts,
     rejected_values: u64,
 }
 
@@ -104,7 +105,7 @@ impl OpenPart {
             late_rejected: Vec::new(),
             rows: 0,
             late_rows: 0,
-            failed: BTreeMap::new(),
+            failed: FailureCounts::default(),
             rejected_values: 0,
         })
     }
@@ -160,7 +161,7 @@ impl OpenPart {
 
     /// Whether every account has a row or a reason for none.
     pub(super) fn is_settled(&self, ordinals: &Range<u64>) -> bool {
-        let settled = self.rows + self.late_rows + self.failed.values().sum::<u64>();
+        let settled = self.rows + self.late_rows + self.failed.total();
         settled >= ordinals.end - ordinals.start
     }
 
@@ -192,7 +193,7 @@ impl OpenPart {
     }
 
     fn count_failure(&mut self, failed: &FailedAccount) {
-        *self.failed.entry((failed.category, failed.error_code)).or_default() += 1;
+        self.failed.add(failed.category, failed.error_code, 1);
     }
 
     fn write_failed(&mut self, failed: &FailedAccount) -> Result<(), PartError> {
@@ -226,13 +227,8 @@ impl OpenPart {
         for rejected in &late_rejected {
             self.write_rejected(rejected)?;
         }
-        for sidecar in [self.failed_csv, self.rejected_csv] {
-            let path = sidecar.get_ref().path().to_owned();
-            sidecar
-                .into_inner()
-                .map_err(|error| encode_error(&path)(error.into_error()))?
-                .commit()?;
-        }
+        let failed_lines = commit_lines(self.failed_csv)?;
+        let rejected_lines = commit_lines(self.rejected_csv)?;
         let facts = self.writer.commit()?;
         Ok(CommittedPart {
             index,
@@ -240,7 +236,9 @@ impl OpenPart {
             ordinals,
             rows: self.rows + self.late_rows,
             facts,
-            failed: self.failed,
+            failed: self.failed.into_facts(),
+            failed_lines,
+            rejected_lines,
             rejected_values: self.rejected_values,
         })
     }
@@ -266,4 +264,10 @@ impl OpenPart {
         }
         Ok(())
     }
+}
+
+fn commit_lines(lines: csv::Writer<StagedFile>) -> Result<FileFacts, PartError> {
+    let path = lines.get_ref().path().to_owned();
+    let file = lines.into_inner().map_err(|error| encode_error(&path)(error.into_error()))?;
+    Ok(file.commit()?)
 }

@@ -1,13 +1,16 @@
 //! The last steps: sidecars and manifest into the snapshot, `_SUCCESS`, one rename.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::durable::{DiskError, StagedFile, sync_folder};
-use super::failed::{FAILED_ACCOUNTS_HEADER, REJECTED_VALUES_HEADER};
+use super::failed::{
+    FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, failed_records,
+};
 use super::manifest::Manifest;
 use super::open_part::{Sidecar, sidecar_path};
 use super::work_folder::{SUCCESS_MARKER, WorkFolder};
@@ -15,24 +18,39 @@ use super::work_folder::{SUCCESS_MARKER, WorkFolder};
 /// Where the lines of the list's invalid accounts wait for the snapshot to be put together.
 pub const INVALID_ACCOUNTS_FILE: &str = "invalid.csv";
 
+/// The snapshot could not be published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Failed accounts of an earlier round cannot be read back.
+    #[error(transparent)]
+    FailedLines(#[from] FailedLinesError),
+}
+
 /// Completes the snapshot and puts it under its final name, in place of the one before it.
-pub fn publish(work: WorkFolder, manifest: &Manifest) -> Result<(), DiskError> {
+/// Failed accounts of the parts in `asked_again` are left out where they were asked again in a later round.
+pub fn publish(
+    work: WorkFolder,
+    manifest: &Manifest,
+    asked_again: &BTreeSet<u64>,
+) -> Result<(), PublishError> {
     let parts = manifest.parts.len() as u64;
     let snapshot = work.snapshot();
-    let sidecar = |kind| (0..parts).map(move |part| (kind, part));
-    let mut failed: Vec<_> = sidecar(Sidecar::FailedAccounts)
-        .map(|(kind, part)| sidecar_path(work.root(), kind, part))
-        .collect();
-    failed.push(work.root().join(INVALID_ACCOUNTS_FILE));
-    let rejected: Vec<_> = sidecar(Sidecar::RejectedValues)
-        .map(|(kind, part)| sidecar_path(work.root(), kind, part))
-        .collect();
-    join_lines(&snapshot.join("_failed_accounts.csv"), &FAILED_ACCOUNTS_HEADER, &failed)?;
-    join_lines(&snapshot.join("_rejected_values.csv"), &REJECTED_VALUES_HEADER, &rejected)?;
+    write_failed_accounts(&work, parts, asked_again)?;
+    let rejected: Vec<PathBuf> =
+        (0..parts).map(|part| sidecar_path(work.root(), Sidecar::RejectedValues, part)).collect();
+    let path = snapshot.join("_rejected_values.csv");
+    let mut joined = begin_csv(&path, &REJECTED_VALUES_HEADER)?;
+    for lines in &rejected {
+        append(&mut joined, lines)?;
+    }
+    joined.commit()?;
     write_file(&snapshot.join("_manifest.json"), manifest.to_json().as_bytes())?;
     write_file(&snapshot.join(SUCCESS_MARKER), b"")?;
     exchange(&snapshot, work.output_path())?;
-    work.remove()
+    Ok(work.remove()?)
 }
 
 fn write_file(path: &Path, content: &[u8]) -> Result<(), DiskError> {
@@ -41,19 +59,54 @@ fn write_file(path: &Path, content: &[u8]) -> Result<(), DiskError> {
     file.commit().map(drop)
 }
 
-/// One CSV file of a header and the lines of other files.
-fn join_lines(
-    path: &Path,
-    header: &[&str],
-    files_of_lines: &[std::path::PathBuf],
-) -> Result<(), DiskError> {
-    let mut joined = StagedFile::create(path.to_owned())?;
-    writeln!(joined, "{}", header.join(",")).map_err(DiskError::on("write", path))?;
-    for lines in files_of_lines {
-        let mut lines = File::open(lines).map_err(DiskError::on("open", lines))?;
-        io::copy(&mut lines, &mut joined).map_err(DiskError::on("write", path))?;
+fn write_failed_accounts(
+    work: &WorkFolder,
+    parts: u64,
+    asked_again: &BTreeSet<u64>,
+) -> Result<(), PublishError> {
+    let path = work.snapshot().join("_failed_accounts.csv");
+    let mut joined = begin_csv(&path, &FAILED_ACCOUNTS_HEADER)?;
+    for part in 0..parts {
+        let lines = sidecar_path(work.root(), Sidecar::FailedAccounts, part);
+        if asked_again.contains(&part) {
+            append_final_failures(&mut joined, &lines)?;
+        } else {
+            append(&mut joined, &lines)?;
+        }
     }
-    joined.commit().map(drop)
+    append(&mut joined, &work.root().join(INVALID_ACCOUNTS_FILE))?;
+    joined.commit()?;
+    Ok(())
+}
+
+/// Starts a CSV file with its header.
+fn begin_csv(path: &Path, header: &[&str]) -> Result<StagedFile, DiskError> {
+    let mut file = StagedFile::create(path.to_owned())?;
+    writeln!(file, "{}", header.join(",")).map_err(DiskError::on("write", path))?;
+    Ok(file)
+}
+
+/// Appends all lines of another file.
+fn append(joined: &mut StagedFile, lines: &Path) -> Result<(), DiskError> {
+    let mut lines_file = File::open(lines).map_err(DiskError::on("open", lines))?;
+    io::copy(&mut lines_file, joined).map_err(DiskError::on("copy", lines))?;
+    Ok(())
+}
+
+/// Appends the lines of another file whose accounts were not asked again.
+fn append_final_failures(joined: &mut StagedFile, lines: &Path) -> Result<(), PublishError> {
+    let path = joined.path().to_owned();
+    let mut csv = csv::Writer::from_writer(joined);
+    for record in failed_records(lines)? {
+        let (line, record) = record?;
+        if !line.category.counts_as_failed() {
+            csv.write_record(&record)
+                .map_err(io::Error::from)
+                .map_err(DiskError::on("write", &path))?;
+        }
+    }
+    csv.flush().map_err(DiskError::on("write", &path))?;
+    Ok(())
 }
 
 /// Puts `snapshot` where `output_path` is. An earlier snapshot changes places with it in one step, so that no reader
@@ -102,19 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_joined_under_one_header() {
+    fn lines_of_accounts_asked_again_are_left_out() {
         let folder = tempfile::tempdir().unwrap();
-        let lines: Vec<_> = ["1,2\n", "", "3,4\n"]
-            .iter()
-            .enumerate()
-            .map(|(index, text)| {
-                let path = folder.path().join(index.to_string());
-                fs::write(&path, text).unwrap();
-                path
-            })
-            .collect();
-        let joined = folder.path().join("joined.csv");
-        join_lines(&joined, &["a", "b"], &lines).unwrap();
-        assert_eq!(fs::read_to_string(joined).unwrap(), "a,b\n1,2\n3,4\n");
+        let lines = folder.path().join("failed.csv");
+        let final_line = "gone,not_found,40003,\"no, such\",1,2026-11-22T00:00:00Z,7\n";
+        let passing_line = "b,internal_error,40006,,6,2026-11-22T00:00:00Z,8\n";
+        fs::write(&lines, format!("{passing_line}{final_line}")).unwrap();
+        let path = folder.path().join("joined.csv");
+        let mut joined = begin_csv(&path, &["a", "b"]).unwrap();
+        append_final_failures(&mut joined, &lines).unwrap();
+        append(&mut joined, &lines).unwrap();
+        joined.commit().unwrap();
+        let expected = format!("a,b\n{final_line}{passing_line}{final_line}");
+        assert_eq!(fs::read_to_string(path).unwrap(), expected);
     }
 }

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
 
 use super::durable::FileFacts;
-use super::failed::{Category, FailedAccount, RejectedValue};
+use super::failed::{FailedAccount, RejectedValue};
+use super::manifest::FailureFacts;
 use super::open_part::{Folders, OpenPart};
 use super::part_writer::{PartError, encode_error};
 use super::row_store::RowStore;
@@ -49,7 +51,7 @@ pub struct LateAnswer {
 }
 
 /// A part that is complete and durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommittedPart {
     /// Its place among the parts, from 0.
     pub index: u64,
@@ -62,7 +64,11 @@ pub struct CommittedPart {
     /// Size and digest of its file.
     pub facts: FileFacts,
     /// Accounts without a row, by category and code.
-    pub failed: BTreeMap<(Category, Option<i64>), u64>,
+    pub failed: Vec<FailureFacts>,
+    /// Size and digest of its lines of `_failed_accounts.csv`.
+    pub failed_lines: FileFacts,
+    /// Size and digest of its lines of `_rejected_values.csv`.
+    pub rejected_lines: FileFacts,
     /// Values that did not fit.
     pub rejected_values: u64,
 }
@@ -70,7 +76,7 @@ pub struct CommittedPart {
 impl CommittedPart {
     /// Accounts of the part without a row.
     pub fn failed_accounts(&self) -> u64 {
-        self.failed.values().sum()
+        self.failed.iter().map(|failure| failure.accounts).sum()
     }
 }
 
@@ -80,6 +86,7 @@ pub struct SnapshotWriter {
     settings: OutputSettings,
     schema: SchemaRef,
     chunk_accounts: u64,
+    files_before: u64,
     snapshot_folder: PathBuf,
     work_folder: PathBuf,
     total_accounts: Option<u64>,
@@ -88,12 +95,13 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// A writer of part files into `snapshot_folder` and of sidecar lines into `work_folder`; chunks hold up to
-    /// `chunk_accounts`.
+    /// A writer of part files into `snapshot_folder`, numbered from `files_before`, and of sidecar lines into
+    /// `work_folder`; chunks hold up to `chunk_accounts`.
     pub fn new(
         settings: OutputSettings,
         schema: SchemaRef,
         chunk_accounts: u64,
+        files_before: u64,
         snapshot_folder: &Path,
         work_folder: &Path,
     ) -> SnapshotWriter {
@@ -101,6 +109,7 @@ impl SnapshotWriter {
             settings,
             schema,
             chunk_accounts,
+            files_before,
             snapshot_folder: snapshot_folder.to_owned(),
             work_folder: work_folder.to_owned(),
             total_accounts: None,
@@ -199,8 +208,9 @@ impl SnapshotWriter {
             Entry::Vacant(place) => {
                 let first_ordinal = part_index * self.settings.accounts_per_part;
                 let folders = Folders { snapshot: &self.snapshot_folder, work: &self.work_folder };
+                let file_index = self.files_before + part_index;
                 let (settings, schema) = (&self.settings, &self.schema);
-                let part = OpenPart::create(part_index, first_ordinal, settings, schema, &folders)?;
+                let part = OpenPart::create(file_index, first_ordinal, settings, schema, &folders)?;
                 place.insert(part)
             }
         };
@@ -218,7 +228,7 @@ impl SnapshotWriter {
             return part.flush().map(|()| None);
         }
         let Some(part) = self.open.remove(&part_index) else { return Ok(None) };
-        part.commit(part_index, ordinals, &mut self.store).map(Some)
+        part.commit(self.files_before + part_index, ordinals, &mut self.store).map(Some)
     }
 }
 

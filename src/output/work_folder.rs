@@ -3,6 +3,8 @@
 //! ```text
 //! .dt=2026-11-22.partial/
 //!   lock                 held while a run works here
+//!   checkpoint.ndjson    what is durable
+//!   invalid.csv          sidecar lines of the list's invalid accounts
 //!   failed-00000.csv …   sidecar lines of each part
 //!   snapshot/            becomes the published folder by one rename
 //! ```
@@ -51,7 +53,7 @@ pub struct WorkFolder {
 }
 
 impl WorkFolder {
-    /// Checks the output path, makes the work folder and takes its lock. What a stopped run left there is removed.
+    /// Checks the output path, makes the work folder and takes its lock. What a stopped run left there stays.
     pub fn open(
         output_path: &Path,
         if_exists: IfExists,
@@ -61,11 +63,7 @@ impl WorkFolder {
         let root = root_of(output_path)?;
         fs::create_dir_all(&root).map_err(DiskError::on("create", &root))?;
         let lock = take_lock(output_path, &root, holder)?;
-        let folder = WorkFolder { output_path: output_path.to_owned(), root, _lock: lock };
-        folder.remove_left_overs()?;
-        let snapshot = folder.snapshot();
-        fs::create_dir(&snapshot).map_err(DiskError::on("create", &snapshot))?;
-        Ok(folder)
+        Ok(WorkFolder { output_path: output_path.to_owned(), root, _lock: lock })
     }
 
     /// Where the snapshot will be published.
@@ -88,23 +86,26 @@ impl WorkFolder {
         fs::remove_dir_all(&self.root).map_err(DiskError::on("remove", &self.root))
     }
 
-    fn remove_left_overs(&self) -> Result<(), DiskError> {
+    /// Makes room for a new run: only the files named in `keep` stay, and an empty snapshot folder.
+    pub fn clear(&self, keep: &[&str]) -> Result<(), DiskError> {
         for entry in fs::read_dir(&self.root).map_err(DiskError::on("read", &self.root))? {
             let entry = entry.map_err(DiskError::on("read", &self.root))?;
             let path = entry.path();
             let is_folder = entry.file_type().map_err(DiskError::on("look at", &path))?.is_dir();
-            if entry.file_name() == LOCK_NAME {
+            if keep.iter().any(|name| entry.file_name() == *name) {
                 continue;
             }
             let removed =
                 if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(DiskError::on("remove", &path))?;
         }
-        Ok(())
+        let snapshot = self.snapshot();
+        fs::create_dir(&snapshot).map_err(DiskError::on("create", &snapshot))
     }
 }
 
-const LOCK_NAME: &str = "lock";
+/// Name of the lock in the work folder.
+pub const LOCK_NAME: &str = "lock";
 
 fn root_of(output_path: &Path) -> Result<PathBuf, WorkFolderError> {
     let name = output_path
@@ -169,13 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn left_overs_of_a_stopped_run_are_removed() {
+    fn left_overs_of_a_stopped_run_stay_until_they_are_cleared() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("dt=1");
         let left_over = folder.path().join(".dt=1.partial/snapshot");
         fs::create_dir_all(&left_over).unwrap();
         fs::write(left_over.join("part-00000.csv"), "half").unwrap();
         let work = open(&output, IfExists::Replace).unwrap();
+        assert_eq!(fs::read_dir(work.snapshot()).unwrap().count(), 1);
+        work.clear(&[LOCK_NAME]).unwrap();
         assert_eq!(fs::read_dir(work.snapshot()).unwrap().count(), 0);
         work.remove().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -1,9 +1,13 @@
 //! Accounts on their way: cut from the list into chunks, each within one part.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use tokio::sync::mpsc;
 
-use crate::accounts::{DistinctAccounts, ListError};
+use super::source::{AccountSource, SourceError};
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
+use crate::checkpoint::RoundEnd;
 
 /// One account on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,38 +59,38 @@ impl Chunk {
     }
 }
 
-/// What the list held, known when it has been read to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListEnd {
-    /// Distinct valid accounts.
-    pub accounts: u64,
-    /// Entries that repeat an earlier one.
-    pub duplicates: u64,
-}
-
-/// Cuts the list into chunks and sends them until it ends, or until nobody listens any more.
+/// Cuts accounts into chunks and sends them until they end, or until nobody listens any more. Accounts of parts that
+/// are `committed` (by first ordinal) are counted and not sent.
 pub fn send_chunks(
-    mut list: DistinctAccounts,
+    mut accounts: AccountSource,
     accounts_per_part: u64,
+    committed: &BTreeSet<u64>,
     chunks: &mpsc::Sender<Chunk>,
-) -> Result<ListEnd, ListError> {
+) -> Result<RoundEnd, SourceError> {
     let mut ordinal = 0;
-    let mut accounts = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
-    while let Some(account) = list.next_account()? {
-        let name = account.name.to_owned();
-        accounts.push(Account { name, ordinal, line: account.line, attempts: 0 });
-        ordinal += 1;
-        if accounts.len() == MAX_ACCOUNTS_PER_CALL || ordinal % accounts_per_part == 0 {
-            let next = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
-            let accounts = std::mem::replace(&mut accounts, next);
-            if chunks.blocking_send(Chunk { accounts, is_first: true }).is_err() {
-                return Ok(ListEnd { accounts: ordinal, duplicates: list.duplicates() });
-            }
+    let mut gathered = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
+    let send = |gathered: &mut Vec<Account>| {
+        let next = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
+        let accounts = std::mem::replace(gathered, next);
+        match chunks.blocking_send(Chunk { accounts, is_first: true }) {
+            Ok(()) => ControlFlow::Continue(()),
+            // The run has stopped, and has its own reason for it.
+            Err(_) => ControlFlow::Break(()),
         }
+    };
+    accounts.for_each(|name, line| {
+        let part_start = ordinal - ordinal % accounts_per_part;
+        if !committed.contains(&part_start) {
+            let name = name.to_owned();
+            gathered.push(Account { name, ordinal, line, attempts: 0 });
+        }
+        ordinal += 1;
+        let is_full = gathered.len() == MAX_ACCOUNTS_PER_CALL;
+        let ends_part = ordinal % accounts_per_part == 0 && !gathered.is_empty();
+        if is_full || ends_part { send(&mut gathered) } else { ControlFlow::Continue(()) }
+    })?;
+    if !gathered.is_empty() {
+        let _ = send(&mut gathered);
     }
-    if !accounts.is_empty() {
-        // Nobody listens only when the run has stopped, which then has its own reason.
-        let _ = chunks.blocking_send(Chunk { accounts, is_first: true });
-    }
-    Ok(ListEnd { accounts: ordinal, duplicates: list.duplicates() })
+    Ok(RoundEnd { accounts: ordinal, duplicates: accounts.duplicates() })
 }

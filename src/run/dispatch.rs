@@ -21,17 +21,19 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::chunk::{Account, Chunk, ListEnd};
+use super::chunk::{Account, Chunk};
 use super::event::{Event, Observer, Progress};
 use super::outage::Outage;
 use super::pace::Pace;
 use super::retry::RetryQueue;
 use super::settle::Settler;
+use super::source::SourceError;
 use super::throttle::Throttle;
 use super::{RunError, RunSettings, Service, ToWriter};
-use crate::accounts::ListError;
 use crate::api::client::Reply;
 use crate::api::wire::request_body;
+use crate::checkpoint::RoundEnd;
+use crate::exit_code::ExitCode;
 use crate::output::manifest::CallFacts;
 use crate::output::snapshot_writer::CommittedPart;
 
@@ -60,9 +62,9 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) wall_clock: fn() -> Timestamp,
 
     chunks: mpsc::Receiver<Chunk>,
-    reader: Option<JoinHandle<Result<ListEnd, ListError>>>,
+    reader: Option<JoinHandle<Result<RoundEnd, SourceError>>>,
     next_first: Option<Chunk>,
-    pub(super) list_end: Option<ListEnd>,
+    pub(super) round_end: Option<RoundEnd>,
 
     writer: mpsc::Sender<ToWriter>,
     committed: mpsc::Receiver<CommittedPart>,
@@ -70,6 +72,7 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) parts: Vec<CommittedPart>,
     parts_begun: usize,
 
+    stopping: Option<ExitCode>,
     calls: JoinSet<EndedCall>,
     pub(super) once_more: VecDeque<Chunk>,
     pub(super) retry: RetryQueue,
@@ -104,7 +107,7 @@ pub(super) struct EndedCall {
 /// The ends of the channels and threads a run is connected to.
 pub(super) struct Connections {
     pub(super) chunks: mpsc::Receiver<Chunk>,
-    pub(super) reader: JoinHandle<Result<ListEnd, ListError>>,
+    pub(super) reader: JoinHandle<Result<RoundEnd, SourceError>>,
     pub(super) writer: mpsc::Sender<ToWriter>,
     pub(super) committed: mpsc::Receiver<CommittedPart>,
 }
@@ -128,12 +131,13 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             chunks: connections.chunks,
             reader: Some(connections.reader),
             next_first: None,
-            list_end: None,
+            round_end: None,
             writer: connections.writer,
             committed: connections.committed,
             to_write: Vec::new(),
             parts: Vec::new(),
             parts_begun: 0,
+            stopping: None,
             calls: JoinSet::new(),
             once_more: VecDeque::new(),
             retry: RetryQueue::default(),
@@ -160,7 +164,13 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     }
 
     /// Runs until every account is settled and every part is committed.
-    pub(super) async fn run(&mut self) -> Result<(), RunError> {
+    ///
+    /// The first reason to stop lets the calls in flight end and what is complete be committed; the second one ends the
+    /// run at once.
+    pub(super) async fn run(
+        &mut self,
+        stop: &mut mpsc::Receiver<ExitCode>,
+    ) -> Result<(), RunError> {
         let mut progress = interval(PROGRESS_EVERY);
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -171,8 +181,13 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             if self.is_done() {
                 return Ok(());
             }
+            if let Some(code) = self.stopping
+                && self.calls.is_empty()
+            {
+                return Err(RunError::Stopped(code));
+            }
             let wake_at = self.started + wake_at.unwrap_or(Duration::from_secs(3600));
-            let wants_chunk = self.next_first.is_none() && self.list_end.is_none();
+            let wants_chunk = self.next_first.is_none() && self.round_end.is_none();
             tokio::select! {
                 Some(ended) = self.calls.join_next() => {
                     self.call_ended(ended.map_err(|_| RunError::Panicked)?)?;
@@ -185,6 +200,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
                     let progress = self.progress();
                     (self.observer)(Event::Progress(progress));
                 }
+                Some(code) = stop.recv() => self.stop(code)?,
                 () = sleep_until(wake_at) => {}
             }
         }
@@ -207,9 +223,9 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     pub(super) fn progress(&self) -> Progress {
         Progress {
             accounts_to_ask: self
-                .list_end
+                .round_end
                 .map_or(self.settings.accounts_to_ask, |end| end.accounts),
-            settled: self.settled,
+            settled: self.settings.settled_before + self.settled,
             failed: self.failed,
             calls: self.facts.made,
             calls_in_last_second: self.pace.calls_in_last_second(self.now()),
@@ -229,7 +245,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     }
 
     fn is_done(&self) -> bool {
-        self.list_end.is_some()
+        self.round_end.is_some()
             && self.is_idle()
             && self.retry.is_empty()
             && !self.outage.holds_back()
@@ -239,6 +255,16 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     /// Whether no call is in flight and no chunk is at hand.
     fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.once_more.is_empty() && self.next_first.is_none()
+    }
+
+    fn stop(&mut self, code: ExitCode) -> Result<(), RunError> {
+        if self.stopping.is_some() {
+            return Err(RunError::Stopped(code));
+        }
+        self.stopping = Some(code);
+        let in_flight = self.calls.len();
+        (self.observer)(Event::Stopping { in_flight });
+        Ok(())
     }
 
     /// Starts every call that may be made now; gives back when to look again, if time alone decides that.
@@ -251,7 +277,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
                     (self.observer)(Event::BackToFullSpeed);
                 }
             }
-            if self.calls.len() >= self.settings.max_in_flight {
+            if self.stopping.is_some() || self.calls.len() >= self.settings.max_in_flight {
                 return Ok(None);
             }
             if now < self.throttle.still_until() {
@@ -272,7 +298,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
                 return Ok(None);
             }
             if !self.has_work(now) {
-                if self.list_end.is_some() && self.is_idle() && self.retry.is_empty() {
+                if self.round_end.is_some() && self.is_idle() && self.retry.is_empty() {
                     let calls = self.outage.release();
                     if !calls.is_empty() {
                         self.charge(calls, now)?;
@@ -296,7 +322,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             return true;
         }
         let nobody_else_comes =
-            self.list_end.is_some() && self.is_idle() && !self.outage.holds_back();
+            self.round_end.is_some() && self.is_idle() && !self.outage.holds_back();
         if let Some(accounts) = self.retry.take(now, nobody_else_comes) {
             self.once_more.push_back(Chunk::again(accounts));
             return true;
@@ -356,11 +382,11 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         }
         let Some(reader) = self.reader.take() else { return Ok(()) };
         let end = reader.join().map_err(|_| RunError::Panicked)??;
-        self.list_end = Some(end);
-        if end.accounts == 0 {
+        self.round_end = Some(end);
+        if end.accounts == 0 && self.settings.committed.is_empty() {
             self.parts_begun = 1;
         }
-        self.to_write.push(ToWriter::EndOfList(end.accounts));
+        self.to_write.push(ToWriter::EndOfRound(end.accounts));
         Ok(())
     }
 

@@ -68,6 +68,11 @@ pub enum Event<'a> {
         /// What the service said.
         because: String,
     },
+    /// The run was asked to stop and lets its calls in flight end.
+    Stopping {
+        /// How many those are.
+        in_flight: usize,
+    },
     /// An answer was not UTF-8; what could not be read became U+FFFD.
     AnswerNotUtf8,
 }

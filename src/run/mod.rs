@@ -16,9 +16,11 @@ pub mod outage;
 pub mod pace;
 pub mod retry;
 pub mod settle;
+pub mod source;
 pub mod throttle;
 mod verdict;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -27,14 +29,16 @@ use arrow::error::ArrowError;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use self::chunk::{Chunk, ListEnd, send_chunks};
+use self::chunk::{Chunk, send_chunks};
 use self::dispatch::{ANSWERS_TO_WRITE, CHUNKS_READ_AHEAD, Connections, Dispatcher, OPEN_PARTS};
 use self::event::Observer;
 use self::settle::Settler;
-use crate::accounts::{DistinctAccounts, ListError};
+use self::source::{AccountSource, SourceError};
+use crate::accounts::ListError;
 use crate::api::client::{Client, Reply};
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
+use crate::checkpoint::{CheckpointError, CheckpointJournal};
 use crate::columns::Column;
 use crate::exit_code::ExitCode;
 use crate::job::RetrySettings;
@@ -82,27 +86,29 @@ pub struct RunSettings {
     pub accounts_per_part: u64,
     /// Valid entries of the list, duplicates included; for the progress only.
     pub accounts_to_ask: u64,
+    /// First ordinals of the parts that an earlier run has committed.
+    pub committed: BTreeSet<u64>,
+    /// Accounts in those parts; for the progress only.
+    pub settled_before: u64,
 }
 
 /// What comes from outside the run's own logic: chance, the calendar, and the wish to stop.
-pub struct Surroundings<'s, Stop> {
+pub struct Surroundings<'s> {
     /// Jitter and the `random` of each call.
     pub random: fastrand::Rng,
     /// Time stamps of failed accounts.
     pub wall_clock: fn() -> Timestamp,
     /// Gets the events.
     pub observer: &'s mut Observer<'s>,
-    /// Ends when the run is to stop, with the exit code to stop with.
-    pub stop: Stop,
+    /// Gets the exit code to stop with: the first lets calls in flight end, the second does not.
+    pub stop: &'s mut mpsc::Receiver<ExitCode>,
 }
 
-/// What a run has done.
+/// What a round has done.
 #[derive(Debug)]
 pub struct RunResult {
-    /// The parts, by index.
-    pub parts: Vec<CommittedPart>,
-    /// What the list held.
-    pub list_end: ListEnd,
+    /// The checkpoint, with all parts of the round and its end.
+    pub journal: CheckpointJournal,
     /// The calls.
     pub calls: CallFacts,
 }
@@ -110,9 +116,12 @@ pub struct RunResult {
 /// Why a run did not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The list could not be read.
+    /// The accounts could not be read.
     #[error(transparent)]
-    List(#[from] ListError),
+    Source(#[from] SourceError),
+    /// The checkpoint could not be written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// A part could not be written.
     #[error(transparent)]
     Part(#[from] PartError),
@@ -165,11 +174,13 @@ impl RunError {
     /// How the process ends for it.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            RunError::List(error) => exit_code_of_list_error(error),
+            RunError::Source(SourceError::List(error)) => exit_code_of_list_error(error),
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
             RunError::Outage { .. } => ExitCode::TryAgainLater,
             RunError::Stopped(code) => *code,
-            RunError::Part(_)
+            RunError::Source(SourceError::Failed(_))
+            | RunError::Checkpoint(_)
+            | RunError::Part(_)
             | RunError::Rows(_)
             | RunError::WriterStopped
             | RunError::Panicked => ExitCode::InternalOrDisk,
@@ -182,7 +193,7 @@ enum ToWriter {
     First(FirstAnswer),
     Late(LateAnswer),
     LateFailure(FailedAccount),
-    EndOfList(u64),
+    EndOfRound(u64),
 }
 
 /// Capacities of the queues between the threads of a run.
@@ -194,22 +205,27 @@ struct Room {
 /// The threads of a run, at work, and the ends of the channels to them.
 struct Threads {
     connections: Connections,
-    writer: JoinHandle<Result<(), PartError>>,
+    writer: JoinHandle<Result<CheckpointJournal, RunError>>,
 }
 
 impl Threads {
     fn start(
-        list: DistinctAccounts,
-        accounts_per_part: u64,
+        accounts: AccountSource,
+        settings: &RunSettings,
         writer: SnapshotWriter,
+        journal: CheckpointJournal,
         room: Room,
     ) -> Threads {
         let (chunk_sender, chunks) = mpsc::channel::<Chunk>(room.chunks_read_ahead);
         let (answer_sender, answers) = mpsc::channel(room.answers_to_write);
         // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
         let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
-        let reader = thread::spawn(move || send_chunks(list, accounts_per_part, &chunk_sender));
-        let writer = thread::spawn(move || write_parts(writer, answers, &committed_sender));
+        let accounts_per_part = settings.accounts_per_part;
+        let done = settings.committed.clone();
+        let reader =
+            thread::spawn(move || send_chunks(accounts, accounts_per_part, &done, &chunk_sender));
+        let writer =
+            thread::spawn(move || write_parts(writer, journal, answers, &committed_sender));
         let connections = Connections { chunks, reader, writer: answer_sender, committed };
         Threads { connections, writer }
     }
@@ -225,12 +241,13 @@ pub async fn run<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
     columns: &[Column],
-    list: DistinctAccounts,
+    accounts: AccountSource,
     writer: SnapshotWriter,
-    surroundings: Surroundings<'_, impl Future<Output = ExitCode>>,
+    journal: CheckpointJournal,
+    surroundings: Surroundings<'_>,
 ) -> Result<RunResult, RunError> {
     let room = Room { chunks_read_ahead: CHUNKS_READ_AHEAD, answers_to_write: ANSWERS_TO_WRITE };
-    let threads = Threads::start(list, settings.accounts_per_part, writer, room);
+    let threads = Threads::start(accounts, &settings, writer, journal, room);
     run_with(threads, service, settings, columns, surroundings).await
 }
 
@@ -239,50 +256,48 @@ async fn run_with<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
     columns: &[Column],
-    surroundings: Surroundings<'_, impl Future<Output = ExitCode>>,
+    surroundings: Surroundings<'_>,
 ) -> Result<RunResult, RunError> {
     let Threads { connections, writer } = threads;
     let Surroundings { random, wall_clock, observer, stop } = surroundings;
     let settler = Settler::new(columns);
     let mut dispatcher =
         Dispatcher::new(service, settings, settler, connections, random, wall_clock, observer);
-    let ended = tokio::select! {
-        ended = dispatcher.run() => ended,
-        code = stop => Err(RunError::Stopped(code)),
-    };
+    let ended = dispatcher.run(stop).await;
     let calls = dispatcher.call_facts();
-    let mut parts = std::mem::take(&mut dispatcher.parts);
-    let list_end = dispatcher.list_end;
+    let round_end = dispatcher.round_end;
     drop(dispatcher);
     let written = writer.join().map_err(|_| RunError::Panicked)?;
-    match ended {
-        Err(RunError::WriterStopped) => written?,
-        other => other.and(written.map_err(RunError::from))?,
-    }
-    parts.sort_unstable_by_key(|part| part.index);
-    let list_end = list_end.ok_or(RunError::WriterStopped)?;
-    Ok(RunResult { parts, list_end, calls })
+    // When the writer has stopped by itself, its own error tells why.
+    let mut journal = match ended {
+        Ok(()) | Err(RunError::WriterStopped) => written?,
+        Err(error) => return Err(error),
+    };
+    journal.end_round(round_end.ok_or(RunError::WriterStopped)?)?;
+    Ok(RunResult { journal, calls })
 }
 
-/// Writes what comes until nothing comes any more.
+/// Writes what comes until nothing comes any more. A part counts once its entry is in the journal.
 fn write_parts(
     mut writer: SnapshotWriter,
+    mut journal: CheckpointJournal,
     mut answers: mpsc::Receiver<ToWriter>,
     committed: &mpsc::Sender<CommittedPart>,
-) -> Result<(), PartError> {
+) -> Result<CheckpointJournal, RunError> {
     while let Some(message) = answers.blocking_recv() {
         let parts = match message {
             ToWriter::First(answer) => Vec::from_iter(writer.first_answer(answer)?),
             ToWriter::Late(answer) => writer.late_answer(answer)?,
             ToWriter::LateFailure(failed) => Vec::from_iter(writer.late_failure(failed)?),
-            ToWriter::EndOfList(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
+            ToWriter::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
         };
         for part in parts {
+            journal.add_part(&part)?;
             // Nobody listens only when the run has stopped, which then has its own reason.
             let _ = committed.blocking_send(part);
         }
     }
-    Ok(())
+    Ok(journal)
 }
 
 #[cfg(test)]

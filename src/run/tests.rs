@@ -9,12 +9,14 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::*;
-use crate::accounts::{AccountList, ListFormat, ListPath, ListSource};
+use crate::accounts::{AccountList, DistinctAccounts, ListFormat, ListPath, ListSource};
 use crate::api::codes::rule_of;
 use crate::api::outcome::TransportFailure;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
+use crate::checkpoint::Begin;
 use crate::columns::{ColumnType, schema};
 use crate::output::failed::Category;
+use crate::output::manifest::FailureFacts;
 use crate::output::settings::{Compression, Format, IfExists, OutputSettings};
 use crate::run::event::Event;
 
@@ -164,6 +166,8 @@ fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
         },
         accounts_per_part,
         accounts_to_ask: accounts,
+        committed: BTreeSet::new(),
+        settled_before: 0,
     }
 }
 
@@ -196,7 +200,7 @@ fn run_scripted_in_parts(
     std::fs::create_dir(&work).unwrap();
     let output = output_settings(folder.path(), accounts_per_part);
     let chunk_accounts = MAX_ACCOUNTS_PER_CALL as u64;
-    let writer = SnapshotWriter::new(output, schema(&columns()), chunk_accounts, &parts, &work);
+    let writer = SnapshotWriter::new(output, schema(&columns()), chunk_accounts, 0, &parts, &work);
     let list = list_of(accounts, folder.path());
     let room = Room { chunks_read_ahead: ROOM_FOR_ALL, answers_to_write: ROOM_FOR_ALL };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -212,6 +216,7 @@ fn run_scripted_in_parts(
             calls: Mutex::default(),
             sig_generation: Mutex::default(),
         });
+        let (_stop, mut stopped) = mpsc::channel(1);
         let surroundings = Surroundings {
             random: fastrand::Rng::with_seed(7),
             wall_clock: || Timestamp::UNIX_EPOCH,
@@ -220,10 +225,12 @@ fn run_scripted_in_parts(
                     events.push(format!("{event:?}"));
                 }
             },
-            stop: std::future::pending(),
+            stop: &mut stopped,
         };
         let settings = run_settings(accounts, accounts_per_part);
-        let threads = Threads::start(list, accounts_per_part, writer, room);
+        let journal = CheckpointJournal::create(&work, begin()).unwrap();
+        let accounts = AccountSource::List(Box::new(list));
+        let threads = Threads::start(accounts, &settings, writer, journal, room);
         while !threads.has_read_all() {
             std::thread::yield_now();
         }
@@ -233,8 +240,8 @@ fn run_scripted_in_parts(
         (service, result, took)
     });
     let calls = std::mem::take(&mut *service.calls.lock().unwrap());
-    let rows = lines_of(&parts, 1);
-    let failed = lines_of(&work, 0)
+    let rows = lines_of(&parts, "part-", 1);
+    let failed = lines_of(&work, "failed-", 0)
         .into_iter()
         .map(|line| {
             let mut fields = line.split(',');
@@ -242,6 +249,16 @@ fn run_scripted_in_parts(
         })
         .collect();
     Ended { result, rows, failed, calls, events, took }
+}
+
+fn begin() -> Begin {
+    Begin {
+        version: crate::checkpoint::VERSION,
+        run_id: "r".to_owned(),
+        date: "2026-11-22".to_owned(),
+        started_at: String::new(),
+        content: std::collections::BTreeMap::new(),
+    }
 }
 
 fn list_of(accounts: u64, folder: &Path) -> DistinctAccounts {
@@ -255,9 +272,10 @@ fn list_of(accounts: u64, folder: &Path) -> DistinctAccounts {
     list.distinct(&scan).unwrap()
 }
 
-fn lines_of(folder: &Path, header_lines: usize) -> Vec<String> {
+fn lines_of(folder: &Path, prefix: &str, header_lines: usize) -> Vec<String> {
     let mut paths: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix));
     paths.sort();
     let text = |path| std::fs::read_to_string(path).unwrap();
     paths
@@ -284,8 +302,9 @@ fn undisturbed_rows_come_in_the_order_of_the_list_within_the_rate() {
     let seconds = ended.calls.last().unwrap().0.as_secs_f64();
     assert!(500.0 / seconds >= 200.0 * 0.99, "{seconds} s");
     let result = ended.result.unwrap();
-    assert_eq!(result.parts.len(), 51);
-    assert_eq!(result.parts[50].rows, 50);
+    let parts = result.journal.value().parts();
+    assert_eq!(parts.len(), 51);
+    assert_eq!(parts[50].rows, 50);
     assert!(result.calls.highest_second <= 200);
     assert!(ended.events.is_empty(), "{:?}", ended.events);
 }
@@ -294,7 +313,7 @@ fn undisturbed_rows_come_in_the_order_of_the_list_within_the_rate() {
 fn an_empty_list_is_one_empty_part() {
     let ended = run_scripted(0, |_, _, _| ok());
     assert_eq!(ended.calls.len(), 0);
-    assert_eq!(ended.result.unwrap().parts.len(), 1);
+    assert_eq!(ended.result.unwrap().journal.value().parts().len(), 1);
 }
 
 #[test]
@@ -332,8 +351,10 @@ fn attempts_are_used_up_and_the_code_is_told() {
     assert!(ended.failed.values().all(|category| category == "internal_error"));
     let asked = ended.calls.iter().flat_map(|(_, accounts)| accounts);
     assert_eq!(asked.filter(|account| *account == "a150").count(), 6);
-    let failures = &ended.result.unwrap().parts[0].failed;
-    assert_eq!(failures.get(&(Category::InternalError, Some(40006))), Some(&3));
+    let failures = &ended.result.unwrap().journal.value().parts()[0].failed;
+    let expected =
+        FailureFacts { category: Category::InternalError, error_code: Some(40006), accounts: 3 };
+    assert_eq!(failures, &[expected]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::output::failed::Category;
 use crate::output::open_part::{Sidecar, sidecar_path};
 use crate::output::settings::{Compression, Format, IfExists};
 
@@ -83,7 +84,7 @@ fn write(
         if_exists: IfExists::Replace,
     };
     let schema = rows(&[]).schema();
-    let mut writer = SnapshotWriter::new(settings, schema, CHUNK, folder.path(), folder.path());
+    let mut writer = SnapshotWriter::new(settings, schema, CHUNK, 0, folder.path(), folder.path());
     writer.store = RowStore::new(folder.path(), budget);
     let total = ways.len() as u64;
     let of = |ordinals: &[u64], way: Way| -> Vec<u64> {

@@ -1,0 +1,295 @@
+//! What a run has made durable, so that the same command can go on after any stop.
+//!
+//! A journal of JSON lines in the work folder: first what the run is about, then an entry for each part once its files
+//! are durable under their final names, then an entry for the end of each round. A round asks a list of accounts once:
+//! round 0 the account list, each further one the failed accounts of the round before.
+//!
+//! | what is found                              | what it means                                             |
+//! |--------------------------------------------|-----------------------------------------------------------|
+//! | a last line without its line end           | the crash that it was written in; it is cut off           |
+//! | any other line that cannot be read         | damage: refused, never guessed at                         |
+//! | a version that is not [`VERSION`]          | another program's: refused                                |
+//! | parts that overlap, or a round with a gap  | accounts would be twice or lost: refused                  |
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::output::durable::{DiskError, sync_folder};
+use crate::output::snapshot_writer::CommittedPart;
+
+/// Version of the journal's form.
+pub const VERSION: u32 = 1;
+
+/// Name of the journal in the work folder.
+pub const CHECKPOINT_FILE: &str = "checkpoint.ndjson";
+
+/// What a run is about; decides whether a later command may go on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Tells this run from every other.
+    pub run_id: String,
+    /// The run's logical date.
+    pub date: String,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// Everything that decides what the snapshot holds: the list's digest and keys of the job, by name.
+    pub content: BTreeMap<String, String>,
+}
+
+/// The end of a round: what it was asked to bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundEnd {
+    /// Distinct accounts asked for.
+    pub accounts: u64,
+    /// Entries of the list that repeat an earlier one.
+    pub duplicates: u64,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+enum Entry {
+    Begin(Begin),
+    Part(CommittedPart),
+    RoundEnd(RoundEnd),
+}
+
+/// What one round has made durable.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Its parts, by first ordinal of the round.
+    pub parts: BTreeMap<u64, CommittedPart>,
+    /// Its end, once all its parts are there.
+    pub end: Option<RoundEnd>,
+}
+
+/// What a run has made durable: a plain value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// What the run is about.
+    pub begin: Begin,
+    /// Its rounds; the last may be under way.
+    pub rounds: Vec<Round>,
+}
+
+/// Why a checkpoint cannot be used. Each text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A line that cannot be read, or does not belong where it is.
+    #[error("line {line} of the checkpoint {} is damaged ({problem}); start over with --restart", .path.display())]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Written by another version of the program.
+    #[error("the checkpoint {} has version {found}, this program knows {VERSION}; go on with the program that wrote it, or start over with --restart", .path.display())]
+    Version {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+    },
+}
+
+/// The entry does not fit what is there; nothing has been changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// Accounts would be there twice.
+    #[error("part {0} overlaps an earlier one")]
+    Overlap(u64),
+    /// Accounts would be lost.
+    #[error("the round ends with a gap at account {0}")]
+    Gap(u64),
+    /// The entry is not of its place.
+    #[error("an entry is out of place")]
+    OutOfPlace,
+}
+
+impl Checkpoint {
+    /// A run of which nothing is durable yet.
+    pub fn new(begin: Begin) -> Checkpoint {
+        Checkpoint { begin, rounds: vec![Round::default()] }
+    }
+
+    /// All parts, in the order of their files.
+    pub fn parts(&self) -> Vec<CommittedPart> {
+        let parts = self.rounds.iter().flat_map(|round| round.parts.values());
+        let mut parts: Vec<CommittedPart> = parts.cloned().collect();
+        parts.sort_unstable_by_key(|part| part.index);
+        parts
+    }
+
+    /// The last round.
+    pub fn last_round(&self) -> Option<&Round> {
+        self.rounds.last()
+    }
+
+    fn add_part(&mut self, part: CommittedPart) -> Result<(), Misfit> {
+        let round = match self.rounds.last_mut() {
+            Some(round) if round.end.is_none() => round,
+            // The first part after the end of a round begins the next.
+            _ => {
+                let parts = BTreeMap::from([(part.ordinals.start, part)]);
+                self.rounds.push(Round { parts, end: None });
+                return Ok(());
+            }
+        };
+        let before = round.parts.range(..=part.ordinals.start).next_back();
+        let after = round.parts.range(part.ordinals.start..).next();
+        let overlaps = |other: Option<(&u64, &CommittedPart)>| {
+            other.is_some_and(|(_, other)| {
+                let (one, two): (&Range<u64>, &Range<u64>) = (&part.ordinals, &other.ordinals);
+                one.start == two.start || (one.start < two.end && two.start < one.end)
+            })
+        };
+        if overlaps(before) || overlaps(after) {
+            return Err(Misfit::Overlap(part.index));
+        }
+        round.parts.insert(part.ordinals.start, part);
+        Ok(())
+    }
+
+    fn end_round(&mut self, end: RoundEnd) -> Result<(), Misfit> {
+        let Some(round) = self.rounds.last_mut().filter(|round| round.end.is_none()) else {
+            return Err(Misfit::OutOfPlace);
+        };
+        let mut next = 0;
+        for part in round.parts.values() {
+            if part.ordinals.start != next {
+                return Err(Misfit::Gap(next));
+            }
+            next = part.ordinals.end;
+        }
+        if next != end.accounts {
+            return Err(Misfit::Gap(next));
+        }
+        round.end = Some(end);
+        Ok(())
+    }
+}
+
+/// Reads a journal's text; gives back the value and how many bytes of the text it is.
+fn parse(path: &Path, text: &str) -> Result<Option<(Checkpoint, usize)>, CheckpointError> {
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    let mut checkpoint: Option<Checkpoint> = None;
+    for (index, line) in text[..whole].lines().enumerate() {
+        let damaged = |problem: String| CheckpointError::Damaged {
+            path: path.to_owned(),
+            line: index + 1,
+            problem,
+        };
+        if index == 0 {
+            let value: serde_json::Value =
+                serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
+            let found = value["version"].as_u64().unwrap_or(0);
+            if found != u64::from(VERSION) {
+                return Err(CheckpointError::Version { path: path.to_owned(), found });
+            }
+        }
+        let entry: Entry =
+            serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
+        let fits = match (entry, &mut checkpoint) {
+            (Entry::Begin(begin), checkpoint @ None) => {
+                *checkpoint = Some(Checkpoint::new(begin));
+                Ok(())
+            }
+            (Entry::Part(part), Some(checkpoint)) => checkpoint.add_part(part),
+            (Entry::RoundEnd(end), Some(checkpoint)) => checkpoint.end_round(end),
+            _ => Err(Misfit::OutOfPlace),
+        };
+        fits.map_err(|misfit| damaged(misfit.to_string()))?;
+    }
+    Ok(checkpoint.map(|checkpoint| (checkpoint, whole)))
+}
+
+/// The journal of a run, open for further entries.
+#[derive(Debug)]
+pub struct CheckpointJournal {
+    path: PathBuf,
+    file: File,
+    value: Checkpoint,
+}
+
+impl CheckpointJournal {
+    /// Opens the journal in a work folder, if there is one with anything in it. What a crash left of a last entry is
+    /// cut off.
+    pub fn open(work_folder: &Path) -> Result<Option<CheckpointJournal>, CheckpointError> {
+        let path = work_folder.join(CHECKPOINT_FILE);
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(DiskError::on("read", &path))?,
+        };
+        // A byte that is no text can only be in a line that is no entry either.
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((value, length)) = parse(&path, &text)? else { return Ok(None) };
+        let file =
+            OpenOptions::new().append(true).open(&path).map_err(DiskError::on("open", &path))?;
+        file.set_len(length as u64)
+            .and_then(|()| file.sync_all())
+            .map_err(DiskError::on("cut a broken entry off", &path))?;
+        Ok(Some(CheckpointJournal { path, file, value }))
+    }
+
+    /// Begins a journal; one that is there is overwritten.
+    pub fn create(work_folder: &Path, begin: Begin) -> Result<CheckpointJournal, DiskError> {
+        let path = work_folder.join(CHECKPOINT_FILE);
+        let file = File::create(&path).map_err(DiskError::on("create", &path))?;
+        sync_folder(work_folder)?;
+        let value = Checkpoint::new(begin.clone());
+        let mut journal = CheckpointJournal { path, file, value };
+        journal.write(&Entry::Begin(begin))?;
+        Ok(journal)
+    }
+
+    /// What is durable.
+    pub fn value(&self) -> &Checkpoint {
+        &self.value
+    }
+
+    /// Adds a part whose files are durable.
+    ///
+    /// # Errors
+    /// A part that does not fit is a bug; nothing is written then.
+    pub fn add_part(&mut self, part: &CommittedPart) -> Result<(), CheckpointError> {
+        self.value.add_part(part.clone()).map_err(|misfit| self.bug(&misfit))?;
+        Ok(self.write(&Entry::Part(part.clone()))?)
+    }
+
+    /// Ends the round at hand.
+    ///
+    /// # Errors
+    /// A round with a gap is a bug; nothing is written then.
+    pub fn end_round(&mut self, end: RoundEnd) -> Result<(), CheckpointError> {
+        self.value.end_round(end).map_err(|misfit| self.bug(&misfit))?;
+        Ok(self.write(&Entry::RoundEnd(end))?)
+    }
+
+    fn bug(&self, misfit: &Misfit) -> CheckpointError {
+        let line = self.value.parts().len() + self.value.rounds.len() + 1;
+        CheckpointError::Damaged { path: self.path.clone(), line, problem: misfit.to_string() }
+    }
+
+    fn write(&mut self, entry: &Entry) -> Result<(), DiskError> {
+        // Plain structs: serialising them cannot fail.
+        let mut line = serde_json::to_vec(entry).unwrap_or_default();
+        line.push(b'\n');
+        self.file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data())
+            .map_err(DiskError::on("write", &self.path))
+    }
+}

@@ -1,0 +1,312 @@
+//! `export`: from a job to a published snapshot.
+
+mod results;
+mod resume;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
+use super::in_process_emulator::InProcessEmulator;
+use super::{Failure, chain, secret};
+use crate::accounts::{AccountList, ListError, Scan};
+use crate::api::client::Client;
+use crate::api::signer::Signer;
+use crate::api::wire::{MAX_ACCOUNTS_PER_CALL, tag_list};
+use crate::checkpoint::{Checkpoint, CheckpointJournal, Round};
+use crate::cli::{ExportArgs, Flags, LogFormat};
+use crate::columns::schema;
+use crate::exit_code::ExitCode;
+use crate::job::{Job, Target};
+use crate::output::failed::{rfc3339_seconds, write_invalid};
+use crate::output::manifest::CallFacts;
+use crate::output::open_part::{Sidecar, sidecar_path};
+use crate::output::publish::{INVALID_ACCOUNTS_FILE, publish};
+use crate::output::snapshot_writer::SnapshotWriter;
+use crate::output::work_folder::{WorkFolder, WorkFolderError};
+use crate::progress::Reporter;
+use crate::report::summary::{ResultSummary, Summary, status_of};
+use crate::run::source::AccountSource;
+use crate::run::{self, RunResult, RunSettings, Surroundings, exit_code_of_list_error};
+
+/// Runs a job; prints its summary.
+pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
+    let started = Instant::now();
+    let date =
+        flags.date.unwrap_or_else(|| Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
+    let job =
+        Job::load(&args.job, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
+    let mut result = None;
+    let ended = run_job(&job, date, args.restart, reporter, &mut result);
+    reporter.finish();
+    let code = ended.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
+    let summary = Summary {
+        status: status_of(code),
+        exit_code: code.number(),
+        job: job.name.clone(),
+        date: date.to_string(),
+        snapshot: absolute(&job.output.path).display().to_string(),
+        duration_seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        result,
+        error: ended.as_ref().err().map(|failure| chain(&*failure.error)),
+    };
+    tell(&summary, args, flags);
+    ended
+}
+
+fn tell(summary: &Summary, args: &ExportArgs, flags: &Flags) {
+    // A reader who has closed the pipe has heard enough.
+    if args.json {
+        let _ = writeln!(io::stdout(), "{}", summary.to_json());
+    }
+    if flags.log_format == LogFormat::Json {
+        info!(summary = summary.to_json(), "the run has ended");
+    } else if flags.quiet == 0 && summary.result.is_some() {
+        let here = std::env::current_dir().unwrap_or_default();
+        let _ = write!(io::stderr(), "{}", summary.to_text(&here));
+    }
+}
+
+/// Runs rounds until there is something to publish, or one round has not been enough.
+fn run_job(
+    job: &Job,
+    date: Date,
+    restart: bool,
+    reporter: &mut Reporter,
+    result: &mut Option<ResultSummary>,
+) -> Result<(), Failure> {
+    let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
+    let work = open_work_folder(job, restart)?;
+    let (list, scan) = read_list(job, &work, reporter)?;
+    info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
+    let mut journal = resume::open_journal(&work, job, &scan, date)
+        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
+    let emulator = start_emulator(job)?;
+    let client = Arc::new(client_of(job, sig_source, emulator.as_ref())?);
+    let mut calls = CallFacts::default();
+    let mut has_run_a_round = false;
+    loop {
+        let checkpoint = journal.value();
+        if checkpoint.last_round().is_some_and(|round| round.end.is_some()) {
+            let so_far = results_of(checkpoint, &scan, calls);
+            let verdict = ensure_publishable(&job.limits.max_failed, &so_far);
+            *result = Some(so_far.clone());
+            match verdict {
+                Ok(()) => {
+                    let manifest = manifest_of(job, checkpoint, &scan, &so_far);
+                    return publish(work, &manifest, &asked_again(checkpoint))
+                        .map_err(Failure::with(ExitCode::InternalOrDisk));
+                }
+                Err(NotPublished::TooManyFailed { .. }) if !has_run_a_round => {}
+                Err(error) => return Err(not_published(error)),
+            }
+        }
+        let round = run_round(job, &work, &list, &scan, journal, Arc::clone(&client), reporter)?;
+        (journal, calls) = (round.journal, round.calls);
+        has_run_a_round = true;
+    }
+}
+
+fn not_published(error: NotPublished) -> Failure {
+    let code = match error {
+        NotPublished::TooManyFailed { .. } => ExitCode::TooManyFailed,
+        NotPublished::NotConserved(_) => ExitCode::InternalOrDisk,
+    };
+    Failure { code, error: error.into() }
+}
+
+/// Parts whose failed accounts were asked again in a later round.
+fn asked_again(checkpoint: &Checkpoint) -> BTreeSet<u64> {
+    let (_, earlier) = checkpoint.rounds.split_last().unwrap_or((&EMPTY_ROUND, &[]));
+    earlier.iter().flat_map(|round| round.parts.values()).map(|part| part.index).collect()
+}
+
+const EMPTY_ROUND: Round = Round { parts: std::collections::BTreeMap::new(), end: None };
+
+/// Goes on with the round at hand, or with the next one when it has ended.
+fn run_round(
+    job: &Job,
+    work: &WorkFolder,
+    list: &AccountList,
+    scan: &Scan,
+    journal: CheckpointJournal,
+    client: Arc<Client>,
+    reporter: &mut Reporter,
+) -> Result<RunResult, Failure> {
+    let rounds = &journal.value().rounds;
+    let (round, earlier) = match rounds.split_last() {
+        Some((last, earlier)) if last.end.is_none() => (last, earlier),
+        _ => (&EMPTY_ROUND, rounds.as_slice()),
+    };
+    let (accounts, accounts_to_ask) = match earlier.last() {
+        None => {
+            let distinct = list.distinct(scan).map_err(list_failure)?;
+            (AccountSource::List(Box::new(distinct)), scan.valid)
+        }
+        Some(before) => failed_accounts_of(before, work),
+    };
+    let settings = RunSettings {
+        tag_list: tag_list(job.columns.iter().map(|column| column.tag.as_str())),
+        calls_per_second: job.api.calls_per_second,
+        max_in_flight: job.api.max_in_flight,
+        retry: job.retry.clone(),
+        accounts_per_part: job.output.accounts_per_part,
+        accounts_to_ask,
+        committed: round.parts.keys().copied().collect(),
+        settled_before: round
+            .parts
+            .values()
+            .map(|part| part.ordinals.end - part.ordinals.start)
+            .sum(),
+    };
+    let writer = SnapshotWriter::new(
+        job.output.clone(),
+        schema(&job.columns),
+        MAX_ACCOUNTS_PER_CALL as u64,
+        earlier.iter().map(|round| round.parts.len() as u64).sum(),
+        &work.snapshot(),
+        work.root(),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    runtime.block_on(async {
+        let mut stop = stop_signals().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+        let surroundings = Surroundings {
+            random: fastrand::Rng::new(),
+            wall_clock: Timestamp::now,
+            observer: &mut |event| reporter.on(event),
+            stop: &mut stop,
+        };
+        run::run(client, settings, &job.columns, accounts, writer, journal, surroundings)
+            .await
+            .map_err(|error| Failure { code: error.exit_code(), error: error.into() })
+    })
+}
+
+fn failed_accounts_of(round: &Round, work: &WorkFolder) -> (AccountSource, u64) {
+    let parts = round.parts.values();
+    let failed = parts.clone().flat_map(|part| &part.failed);
+    let accounts = failed
+        .filter(|failure| failure.category.counts_as_failed())
+        .map(|failure| failure.accounts)
+        .sum();
+    info!(accounts, "asking the failed accounts again");
+    let files =
+        parts.map(|part| sidecar_path(work.root(), Sidecar::FailedAccounts, part.index)).collect();
+    (AccountSource::failed(files), accounts)
+}
+
+fn start_emulator(job: &Job) -> Result<Option<InProcessEmulator>, Failure> {
+    match job.api.target {
+        Target::Emulator => InProcessEmulator::start(job.emulator.clone())
+            .map(Some)
+            .map_err(Failure::with(ExitCode::InternalOrDisk)),
+        Target::Endpoint(_) => Ok(None),
+    }
+}
+
+fn client_of(
+    job: &Job,
+    sig_source: crate::api::signer::SigSource,
+    emulator: Option<&InProcessEmulator>,
+) -> Result<Client, Failure> {
+    let api = &job.api;
+    let endpoint = match (&api.target, emulator) {
+        (Target::Endpoint(endpoint), _) => endpoint.clone(),
+        (Target::Emulator, Some(emulator)) => emulator.endpoint(),
+        (Target::Emulator, None) => {
+            let error = "the emulator did not start".into();
+            return Err(Failure { code: ExitCode::InternalOrDisk, error });
+        }
+    };
+    let signer = Signer::new(sig_source, api.sdkappid, api.identifier.clone(), unix_seconds);
+    Client::new(endpoint, signer, api.sdkappid, &api.identifier, api.timeout)
+        .map_err(Failure::with(ExitCode::InternalOrDisk))
+}
+
+fn open_work_folder(job: &Job, restart: bool) -> Result<WorkFolder, Failure> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let since = rfc3339_seconds(Timestamp::now());
+    let holder = format!("process {} on {host} since {since}", std::process::id());
+    let failure = |error: WorkFolderError| {
+        let code = match error {
+            WorkFolderError::Disk(_) => ExitCode::InternalOrDisk,
+            _ => ExitCode::BadUsage,
+        };
+        Failure { code, error: error.into() }
+    };
+    let work =
+        WorkFolder::open(&job.output.path, job.output.if_exists, &holder).map_err(failure)?;
+    if restart {
+        let cleared = work.clear(&[crate::output::work_folder::LOCK_NAME]);
+        cleared.map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    }
+    Ok(work)
+}
+
+/// Reads the list once; invalid accounts go to a file of their own.
+fn read_list(
+    job: &Job,
+    work: &WorkFolder,
+    reporter: &mut Reporter,
+) -> Result<(AccountList, Scan), Failure> {
+    let list = AccountList::open(&job.accounts, work.root()).map_err(list_failure)?;
+    let path = work.root().join(INVALID_ACCOUNTS_FILE);
+    let file = File::create(&path).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let mut csv = csv::Writer::from_writer(BufWriter::new(file));
+    let scan = list
+        .scan(
+            &mut |invalid| {
+                let reason = invalid.reason.to_string();
+                write_invalid(&mut csv, &invalid.text, &reason, invalid.line)
+                    .map_err(io::Error::other)
+            },
+            &mut |entries| reporter.scanning(entries),
+        )
+        .map_err(list_failure)?;
+    csv.flush().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    if scan.valid == 0 {
+        warn!("the account list holds no valid account");
+    }
+    Ok((list, scan))
+}
+
+fn list_failure(error: ListError) -> Failure {
+    Failure { code: exit_code_of_list_error(&error), error: error.into() }
+}
+
+/// SIGINT and SIGTERM, as the exit codes to stop with.
+fn stop_signals() -> io::Result<mpsc::Receiver<ExitCode>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    // The first lets calls end, the second does not; nobody listens to a third.
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::spawn(async move {
+        loop {
+            let code = tokio::select! {
+                Some(()) = interrupted.recv() => ExitCode::Interrupted,
+                Some(()) = terminated.recv() => ExitCode::Terminated,
+                else => return,
+            };
+            if sender.send(code).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,137 @@
+//! What the rounds of a run add up to: counts, the verdict on publishing, the manifest.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::accounts::{ListPath, Scan};
+use crate::checkpoint::Checkpoint;
+use crate::columns::ColumnType;
+use crate::columns::rows::ACCOUNT_COLUMN;
+use crate::job::{Job, MaxFailed};
+use crate::output::failed::{Category, rfc3339_seconds};
+use crate::output::manifest::{
+    CallFacts, ColumnFacts, Counts, FailureCounts, FailureFacts, JobFacts, ListFacts,
+    MANIFEST_VERSION, Manifest, PartFacts, RunFacts,
+};
+use crate::report::summary::ResultSummary;
+
+/// Why a run that got through the list does not publish.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPublished {
+    /// More than the job allows.
+    #[error(
+        "{failed} of {asked} accounts failed, more than limits.max_failed allows; run again to ask those again, or raise limits.max_failed to publish without them"
+    )]
+    TooManyFailed {
+        /// Accounts that failed.
+        failed: u64,
+        /// Accounts asked for.
+        asked: u64,
+    },
+    /// Promise 1 is broken.
+    #[error("the counts do not add up ({0:?}), which is a bug; nothing was published")]
+    NotConserved(Counts),
+}
+
+/// What the rounds so far add up to.
+pub fn results_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallFacts) -> ResultSummary {
+    let mut failures = FailureCounts::default();
+    let rounds = &checkpoint.rounds;
+    for (index, round) in rounds.iter().enumerate() {
+        let is_last = index + 1 == rounds.len();
+        let failed = round.parts.values().flat_map(|part| &part.failed);
+        // Accounts that failed in an earlier round and were asked again are counted where they ended.
+        failures.add_all(failed.filter(|failed| is_last || !failed.category.counts_as_failed()));
+    }
+    let failed = failures.total();
+    if scan.invalid > 0 {
+        failures.add(Category::InvalidAccount, None, scan.invalid);
+    }
+    let parts = checkpoint.parts();
+    let list_end = rounds.first().and_then(|round| round.end);
+    let counts = Counts {
+        accounts_in_list: scan.valid + scan.invalid,
+        rows: parts.iter().map(|part| part.rows).sum(),
+        failed,
+        duplicates: list_end.map_or(0, |end| end.duplicates),
+        invalid: scan.invalid,
+        rejected_values: parts.iter().map(|part| part.rejected_values).sum(),
+    };
+    ResultSummary {
+        counts,
+        failures: failures.into_facts(),
+        parts: parts.len() as u64,
+        bytes: parts.iter().map(|part| part.facts.bytes).sum(),
+        calls,
+    }
+}
+
+/// Whether what there is may be published.
+pub fn ensure_publishable(
+    max_failed: &MaxFailed,
+    result: &ResultSummary,
+) -> Result<(), NotPublished> {
+    let counts = &result.counts;
+    if !counts.are_conserved() {
+        return Err(NotPublished::NotConserved(*counts));
+    }
+    let counts_as_failed = |failure: &&FailureFacts| failure.category.counts_as_failed();
+    let failed =
+        result.failures.iter().filter(counts_as_failed).map(|failure| failure.accounts).sum();
+    let asked = counts.rows + counts.failed;
+    if max_failed.allows(failed, asked) {
+        return Ok(());
+    }
+    Err(NotPublished::TooManyFailed { failed, asked })
+}
+
+/// The manifest of what is published.
+pub fn manifest_of(
+    job: &Job,
+    checkpoint: &Checkpoint,
+    scan: &Scan,
+    result: &ResultSummary,
+) -> Manifest {
+    let account = ColumnFacts {
+        name: ACCOUNT_COLUMN.to_owned(),
+        column_type: ColumnType::String.name(),
+        tag: None,
+    };
+    let columns = job.columns.iter().map(|column| ColumnFacts {
+        name: column.name.clone(),
+        column_type: column.column_type.name(),
+        tag: Some(column.tag.clone()),
+    });
+    let begin = &checkpoint.begin;
+    Manifest {
+        version: MANIFEST_VERSION,
+        generator: concat!("im-profiles ", env!("CARGO_PKG_VERSION")).to_owned(),
+        job: JobFacts { name: job.name.clone() },
+        run: RunFacts {
+            id: begin.run_id.clone(),
+            date: begin.date.clone(),
+            started_at: begin.started_at.clone(),
+            finished_at: rfc3339_seconds(Timestamp::now()),
+        },
+        list: ListFacts { path: list_path(&job.accounts.path), sha256: scan.sha256.clone() },
+        counts: result.counts,
+        columns: std::iter::once(account).chain(columns).collect(),
+        parts: checkpoint.parts().iter().map(PartFacts::from).collect(),
+        calls: result.calls,
+        failures: result.failures.clone(),
+    }
+}
+
+fn list_path(path: &ListPath) -> String {
+    match path {
+        ListPath::File(path) => absolute(path).display().to_string(),
+        ListPath::Stdin => "-".to_owned(),
+    }
+}
+
+/// The path without detours, as far as it exists.
+pub fn absolute(path: &Path) -> PathBuf {
+    let in_its_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(in_its_folder).unwrap_or_else(|| path.to_owned())
+}

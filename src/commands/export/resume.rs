@@ -1,0 +1,174 @@
+//! Whether there is a run to go on with, and whether it is this one.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+use tracing::info;
+
+use crate::accounts::{ListPath, Scan};
+use crate::checkpoint::{Begin, CHECKPOINT_FILE, CheckpointError, CheckpointJournal, VERSION};
+use crate::exit_code::ExitCode;
+use crate::job::{Job, Target};
+use crate::output::durable::{DiskError, FileFacts, hex};
+use crate::output::failed::rfc3339_seconds;
+use crate::output::open_part::{Sidecar, sidecar_path};
+use crate::output::publish::INVALID_ACCOUNTS_FILE;
+use crate::output::snapshot_writer::CommittedPart;
+use crate::output::work_folder::{LOCK_NAME, WorkFolder};
+
+/// Why an unfinished run cannot be gone on with. Each text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Something that decides the content has changed.
+    #[error("the unfinished run in {} was begun with another {changed}; go back to that, or start over with --restart", .folder.display())]
+    Changed {
+        /// The work folder.
+        folder: PathBuf,
+        /// What has changed.
+        changed: String,
+    },
+    /// A file that was durable is not as it was.
+    #[error("{} of the unfinished run is missing or damaged; start over with --restart", .file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+impl ResumeError {
+    /// How the process ends for it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            ResumeError::Changed { .. } => ExitCode::BadUsage,
+            _ => ExitCode::InternalOrDisk,
+        }
+    }
+}
+
+/// Goes on with the run in the work folder, or begins one.
+pub fn open_journal(
+    work: &WorkFolder,
+    job: &Job,
+    scan: &Scan,
+    date: Date,
+) -> Result<CheckpointJournal, ResumeError> {
+    let content = content_of(job, scan);
+    if let Some(journal) = CheckpointJournal::open(work.root())? {
+        let begin = &journal.value().begin;
+        ensure_same_content(work.root(), &begin.content, &content)?;
+        let parts = journal.value().parts();
+        ensure_parts_are_whole(work, &parts)?;
+        remove_what_no_entry_names(work, &parts)?;
+        info!(parts = parts.len(), begun = begin.started_at, "going on with the unfinished run");
+        return Ok(journal);
+    }
+    work.clear(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
+    let begin = Begin {
+        version: VERSION,
+        run_id: format!("{:016x}", fastrand::u64(..)),
+        date: date.to_string(),
+        started_at: rfc3339_seconds(Timestamp::now()),
+        content,
+    };
+    Ok(CheckpointJournal::create(work.root(), begin)?)
+}
+
+/// Everything that decides what the snapshot holds, under the name a person knows it by.
+fn content_of(job: &Job, scan: &Scan) -> BTreeMap<String, String> {
+    let mut columns = String::new();
+    for column in &job.columns {
+        // Writing to a String cannot fail.
+        let _ = write!(columns, "{} {} {}; ", column.tag, column.name, column.column_type.name());
+    }
+    let (target, emulator) = match &job.api.target {
+        Target::Emulator => ("emulator".to_owned(), digest_of(&format!("{:?}", job.emulator))),
+        Target::Endpoint(endpoint) => (endpoint.base_url.clone(), String::new()),
+    };
+    let format = match &job.accounts.path {
+        ListPath::File(_) | ListPath::Stdin => format!("{:?}", job.accounts.format),
+    };
+    [
+        ("account list", scan.sha256.clone()),
+        ("accounts.column", format!("{:?}", job.accounts.column)),
+        ("accounts.format", format),
+        ("api target", target),
+        ("api.sdkappid", job.api.sdkappid.to_string()),
+        ("columns", columns),
+        ("output.format", job.output.part_extension().to_owned()),
+        ("output.compression", format!("{:?}", job.output.compression)),
+        ("output.accounts_per_part", job.output.accounts_per_part.to_string()),
+        ("[emulator]", emulator),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}
+
+fn digest_of(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn ensure_same_content(
+    folder: &Path,
+    begun: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+) -> Result<(), ResumeError> {
+    let keys: std::collections::BTreeSet<&String> = begun.keys().chain(now.keys()).collect();
+    let changed: Vec<&str> = keys
+        .into_iter()
+        .filter(|key| begun.get(*key) != now.get(*key))
+        .map(String::as_str)
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(ResumeError::Changed { folder: folder.to_owned(), changed: changed.join(" and ") })
+}
+
+/// The files of a part, with what they must be.
+fn files_of(work: &WorkFolder, part: &CommittedPart) -> [(PathBuf, FileFacts); 3] {
+    let sidecar = |kind| sidecar_path(work.root(), kind, part.index);
+    [
+        (work.snapshot().join(&part.file), part.facts.clone()),
+        (sidecar(Sidecar::FailedAccounts), part.failed_lines.clone()),
+        (sidecar(Sidecar::RejectedValues), part.rejected_lines.clone()),
+    ]
+}
+
+fn ensure_parts_are_whole(work: &WorkFolder, parts: &[CommittedPart]) -> Result<(), ResumeError> {
+    for (file, facts) in parts.iter().flat_map(|part| files_of(work, part)) {
+        if !file.is_file() || FileFacts::of(&file)? != facts {
+            return Err(ResumeError::Damaged { file });
+        }
+    }
+    Ok(())
+}
+
+/// Removes what a stopped run had begun and not committed.
+fn remove_what_no_entry_names(work: &WorkFolder, parts: &[CommittedPart]) -> Result<(), DiskError> {
+    let mut named: HashSet<PathBuf> =
+        parts.iter().flat_map(|part| files_of(work, part)).map(|(file, _)| file).collect();
+    for kept in [LOCK_NAME, CHECKPOINT_FILE, INVALID_ACCOUNTS_FILE] {
+        named.insert(work.root().join(kept));
+    }
+    for folder in [work.root().to_owned(), work.snapshot()] {
+        for entry in fs::read_dir(&folder).map_err(DiskError::on("read", &folder))? {
+            let path = entry.map_err(DiskError::on("read", &folder))?.path();
+            if !path.is_dir() && !named.contains(&path) {
+                fs::remove_file(&path).map_err(DiskError::on("remove", &path))?;
+            }
+        }
+    }
+    Ok(())
+}
