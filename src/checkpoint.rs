@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint;
 use crate::output::durable::{DiskError, sync_folder};
 use crate::output::snapshot_writer::CommittedPart;
 
@@ -247,7 +248,9 @@ impl CheckpointJournal {
     /// Begins a journal; one that is there is overwritten.
     pub fn create(work_folder: &Path, begin: Begin) -> Result<CheckpointJournal, DiskError> {
         let path = work_folder.join(CHECKPOINT_FILE);
+        failpoint::pass("journal:create").map_err(DiskError::on("create", &path))?;
         let file = File::create(&path).map_err(DiskError::on("create", &path))?;
+        failpoint::pass("journal:created").map_err(DiskError::on("create", &path))?;
         sync_folder(work_folder)?;
         let value = Checkpoint::new(begin.clone());
         let mut journal = CheckpointJournal { path, file, value };
@@ -269,6 +272,18 @@ impl CheckpointJournal {
         Ok(self.write(&Entry::Part(part.clone()))?)
     }
 
+    /// What the run in a work folder is about, if there is one.
+    pub fn begin_of(work_folder: &Path) -> Result<Option<Begin>, CheckpointError> {
+        let path = work_folder.join(CHECKPOINT_FILE);
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(DiskError::on("read", &path))?,
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let first_line = text.split_inclusive('\n').next().unwrap_or_default();
+        Ok(parse(&path, first_line)?.map(|(checkpoint, _)| checkpoint.begin))
+    }
+
     /// Ends the round at hand.
     ///
     /// # Errors
@@ -287,9 +302,10 @@ impl CheckpointJournal {
         // Plain structs: serialising them cannot fail.
         let mut line = serde_json::to_vec(entry).unwrap_or_default();
         line.push(b'\n');
-        self.file
-            .write_all(&line)
+        failpoint::pass("journal:append")
+            .and_then(|()| self.file.write_all(&line))
             .and_then(|()| self.file.sync_data())
+            .and_then(|()| failpoint::pass("journal:appended"))
             .map_err(DiskError::on("write", &self.path))
     }
 }

@@ -18,6 +18,7 @@ pub mod columns;
 pub mod commands;
 pub mod emulator;
 pub mod exit_code;
+pub mod failpoint;
 pub mod job;
 pub mod logging;
 pub mod output;

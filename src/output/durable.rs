@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::failpoint;
+
 /// Appended to the final name while a file is being written.
 const STAGED_SUFFIX: &str = ".staged";
 
@@ -83,6 +85,7 @@ impl StagedFile {
         staged_name.push(STAGED_SUFFIX);
         let staged_path = PathBuf::from(staged_name);
         remove_if_there(&staged_path)?;
+        failpoint::pass("file:create").map_err(DiskError::on("create", &staged_path))?;
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -107,11 +110,16 @@ impl StagedFile {
         let written = writer
             .into_inner()
             .map_err(|error| DiskError::on("write", path)(error.into_error()))?;
+        let pass = |name| failpoint::pass(name).map_err(DiskError::on("make durable", path));
+        pass("file:sync")?;
         written.file.sync_all().map_err(DiskError::on("make durable", path))?;
+        pass("file:synced")?;
         fs::rename(&self.staged_path, path).map_err(DiskError::on("rename into place", path))?;
+        pass("file:renamed")?;
         if let Some(folder) = path.parent() {
             sync_folder(folder)?;
         }
+        pass("file:durable")?;
         Ok(FileFacts { bytes: written.bytes, sha256: hex(&written.digest.finalize()) })
     }
 }

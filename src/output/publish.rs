@@ -14,6 +14,7 @@ use super::failed::{
 use super::manifest::Manifest;
 use super::open_part::{Sidecar, sidecar_path};
 use super::work_folder::{SUCCESS_MARKER, WorkFolder};
+use crate::failpoint;
 
 /// Where the lines of the list's invalid accounts wait for the snapshot to be put together.
 pub const INVALID_ACCOUNTS_FILE: &str = "invalid.csv";
@@ -38,6 +39,8 @@ pub fn publish(
 ) -> Result<(), PublishError> {
     let parts = manifest.parts.len() as u64;
     let snapshot = work.snapshot();
+    let pass = |name| failpoint::pass(name).map_err(DiskError::on("publish", work.output_path()));
+    pass("publish:begin")?;
     write_failed_accounts(&work, parts, asked_again)?;
     let rejected: Vec<PathBuf> =
         (0..parts).map(|part| sidecar_path(work.root(), Sidecar::RejectedValues, part)).collect();
@@ -49,7 +52,9 @@ pub fn publish(
     joined.commit()?;
     write_file(&snapshot.join("_manifest.json"), manifest.to_json().as_bytes())?;
     write_file(&snapshot.join(SUCCESS_MARKER), b"")?;
+    pass("publish:complete")?;
     exchange(&snapshot, work.output_path())?;
+    pass("publish:exchanged")?;
     Ok(work.remove()?)
 }
 
@@ -125,6 +130,10 @@ fn exchange(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
             }
         }
         let aside = snapshot.with_file_name("replaced");
+        if aside.exists() {
+            // Of a run that ended just here; what is published by now is newer.
+            fs::remove_dir_all(&aside).map_err(DiskError::on("remove", &aside))?;
+        }
         fs::rename(output_path, &aside).map_err(DiskError::on("move aside", output_path))?;
     }
     fs::rename(snapshot, output_path).map_err(DiskError::on("publish", output_path))?;

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use super::durable::DiskError;
 use super::settings::IfExists;
+use crate::checkpoint::CHECKPOINT_FILE;
+use crate::failpoint;
 
 /// Name of the marker that is written last.
 pub const SUCCESS_MARKER: &str = "_SUCCESS";
@@ -53,13 +55,8 @@ pub struct WorkFolder {
 }
 
 impl WorkFolder {
-    /// Checks the output path, makes the work folder and takes its lock. What a stopped run left there stays.
-    pub fn open(
-        output_path: &Path,
-        if_exists: IfExists,
-        holder: &str,
-    ) -> Result<WorkFolder, WorkFolderError> {
-        ensure_output_path_may_be_published(output_path, if_exists)?;
+    /// Makes the work folder of an output path and takes its lock. What a stopped run left there stays.
+    pub fn open(output_path: &Path, holder: &str) -> Result<WorkFolder, WorkFolderError> {
         let root = root_of(output_path)?;
         fs::create_dir_all(&root).map_err(DiskError::on("create", &root))?;
         let lock = take_lock(output_path, &root, holder)?;
@@ -81,13 +78,42 @@ impl WorkFolder {
         self.root.join("snapshot")
     }
 
-    /// Removes the folder and gives the lock back.
+    /// Removes the folder and gives the lock back. The checkpoint goes last: as long as it is there, a later run knows
+    /// that this one has published.
     pub fn remove(self) -> Result<(), DiskError> {
+        self.clear(&[LOCK_NAME, CHECKPOINT_FILE])?;
+        let pass = |name| failpoint::pass(name).map_err(DiskError::on("remove", &self.root));
+        pass("publish:cleared")?;
+        self.clear(&[LOCK_NAME])?;
+        pass("publish:removed")?;
         fs::remove_dir_all(&self.root).map_err(DiskError::on("remove", &self.root))
     }
 
+    /// Refuses before any work is done what publishing would have to refuse, or must not destroy.
+    pub fn ensure_may_be_published(&self, if_exists: IfExists) -> Result<(), WorkFolderError> {
+        let output_path = &self.output_path;
+        if fs::symlink_metadata(output_path).is_err() {
+            return Ok(());
+        }
+        if if_exists == IfExists::Fail {
+            return Err(WorkFolderError::Exists(output_path.to_owned()));
+        }
+        let is_empty_folder =
+            fs::read_dir(output_path).is_ok_and(|mut entries| entries.next().is_none());
+        if is_empty_folder || output_path.join(SUCCESS_MARKER).is_file() {
+            return Ok(());
+        }
+        Err(WorkFolderError::NotASnapshot(output_path.to_owned()))
+    }
+
     /// Makes room for a new run: only the files named in `keep` stay, and an empty snapshot folder.
-    pub fn clear(&self, keep: &[&str]) -> Result<(), DiskError> {
+    pub fn begin_anew(&self, keep: &[&str]) -> Result<(), DiskError> {
+        self.clear(keep)?;
+        let snapshot = self.snapshot();
+        fs::create_dir(&snapshot).map_err(DiskError::on("create", &snapshot))
+    }
+
+    fn clear(&self, keep: &[&str]) -> Result<(), DiskError> {
         for entry in fs::read_dir(&self.root).map_err(DiskError::on("read", &self.root))? {
             let entry = entry.map_err(DiskError::on("read", &self.root))?;
             let path = entry.path();
@@ -99,8 +125,7 @@ impl WorkFolder {
                 if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(DiskError::on("remove", &path))?;
         }
-        let snapshot = self.snapshot();
-        fs::create_dir(&snapshot).map_err(DiskError::on("create", &snapshot))
+        Ok(())
     }
 }
 
@@ -113,25 +138,6 @@ fn root_of(output_path: &Path) -> Result<PathBuf, WorkFolderError> {
         .ok_or_else(|| WorkFolderError::NoName(output_path.to_owned()))?
         .to_string_lossy();
     Ok(output_path.with_file_name(format!(".{name}.partial")))
-}
-
-/// Refuses before any work is done what publishing would have to refuse, or must not destroy.
-fn ensure_output_path_may_be_published(
-    output_path: &Path,
-    if_exists: IfExists,
-) -> Result<(), WorkFolderError> {
-    if fs::symlink_metadata(output_path).is_err() {
-        return Ok(());
-    }
-    if if_exists == IfExists::Fail {
-        return Err(WorkFolderError::Exists(output_path.to_owned()));
-    }
-    let is_empty_folder =
-        fs::read_dir(output_path).is_ok_and(|mut entries| entries.next().is_none());
-    if is_empty_folder || output_path.join(SUCCESS_MARKER).is_file() {
-        return Ok(());
-    }
-    Err(WorkFolderError::NotASnapshot(output_path.to_owned()))
 }
 
 fn take_lock(output_path: &Path, root: &Path, holder: &str) -> Result<File, WorkFolderError> {
@@ -166,7 +172,9 @@ mod tests {
     use super::*;
 
     fn open(path: &Path, if_exists: IfExists) -> Result<WorkFolder, WorkFolderError> {
-        WorkFolder::open(path, if_exists, "pid 7 on host a since noon")
+        let work = WorkFolder::open(path, "pid 7 on host a since noon")?;
+        work.ensure_may_be_published(if_exists)?;
+        Ok(work)
     }
 
     #[test]
@@ -178,7 +186,7 @@ mod tests {
         fs::write(left_over.join("part-00000.csv"), "half").unwrap();
         let work = open(&output, IfExists::Replace).unwrap();
         assert_eq!(fs::read_dir(work.snapshot()).unwrap().count(), 1);
-        work.clear(&[LOCK_NAME]).unwrap();
+        work.begin_anew(&[LOCK_NAME]).unwrap();
         assert_eq!(fs::read_dir(work.snapshot()).unwrap().count(), 0);
         work.remove().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

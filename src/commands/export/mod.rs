@@ -32,7 +32,7 @@ use crate::output::manifest::CallFacts;
 use crate::output::open_part::{Sidecar, sidecar_path};
 use crate::output::publish::{INVALID_ACCOUNTS_FILE, publish};
 use crate::output::snapshot_writer::SnapshotWriter;
-use crate::output::work_folder::{WorkFolder, WorkFolderError};
+use crate::output::work_folder::{LOCK_NAME, WorkFolder, WorkFolderError};
 use crate::progress::Reporter;
 use crate::report::summary::{ResultSummary, Summary, status_of};
 use crate::run::source::AccountSource;
@@ -85,8 +85,18 @@ fn run_job(
     result: &mut Option<ResultSummary>,
 ) -> Result<(), Failure> {
     let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
-    let work = open_work_folder(job, restart)?;
-    let (list, scan) = read_list(job, &work, reporter)?;
+    let work = open_work_folder(job)?;
+    if restart {
+        work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    }
+    let Some(work) = clean_up_after_publication(work, date)? else { return Ok(()) };
+    let (list, scan) = match read_what_is_to_be_exported(job, &work, reporter) {
+        Ok(read) => read,
+        Err(failure) => {
+            remove_if_unused(work);
+            return Err(failure);
+        }
+    };
     info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
     let mut journal = resume::open_journal(&work, job, &scan, date)
         .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
@@ -235,24 +245,55 @@ fn client_of(
         .map_err(Failure::with(ExitCode::InternalOrDisk))
 }
 
-fn open_work_folder(job: &Job, restart: bool) -> Result<WorkFolder, Failure> {
+fn open_work_folder(job: &Job) -> Result<WorkFolder, Failure> {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let since = rfc3339_seconds(Timestamp::now());
     let holder = format!("process {} on {host} since {since}", std::process::id());
-    let failure = |error: WorkFolderError| {
-        let code = match error {
-            WorkFolderError::Disk(_) => ExitCode::InternalOrDisk,
-            _ => ExitCode::BadUsage,
-        };
-        Failure { code, error: error.into() }
-    };
-    let work =
-        WorkFolder::open(&job.output.path, job.output.if_exists, &holder).map_err(failure)?;
-    if restart {
-        let cleared = work.clear(&[crate::output::work_folder::LOCK_NAME]);
-        cleared.map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    WorkFolder::open(&job.output.path, &holder).map_err(work_folder_failure)
+}
+
+/// Ends what a run left that was stopped after it had published. Gives the folder back when there is more to do: that
+/// run was of another day.
+fn clean_up_after_publication(work: WorkFolder, date: Date) -> Result<Option<WorkFolder>, Failure> {
+    let published = resume::published_run(&work)
+        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
+    match published {
+        None => Ok(Some(work)),
+        Some(begin) if begin.date == date.to_string() => {
+            info!(run = begin.run_id, "this run had published already; its work folder is removed");
+            work.remove().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            Ok(None)
+        }
+        Some(_) => {
+            work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            Ok(Some(work))
+        }
     }
-    Ok(work)
+}
+
+/// A refusal leaves no folder behind that nothing was done in.
+fn remove_if_unused(work: WorkFolder) {
+    if matches!(CheckpointJournal::begin_of(work.root()), Ok(None)) {
+        // The refusal is what the user must hear of.
+        let _ = work.remove();
+    }
+}
+
+fn read_what_is_to_be_exported(
+    job: &Job,
+    work: &WorkFolder,
+    reporter: &mut Reporter,
+) -> Result<(AccountList, Scan), Failure> {
+    work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
+    read_list(job, work, reporter)
+}
+
+fn work_folder_failure(error: WorkFolderError) -> Failure {
+    let code = match error {
+        WorkFolderError::Disk(_) => ExitCode::InternalOrDisk,
+        _ => ExitCode::BadUsage,
+    };
+    Failure { code, error: error.into() }
 }
 
 /// Reads the list once; invalid accounts go to a file of their own.

@@ -56,6 +56,15 @@ impl ResumeError {
     }
 }
 
+/// Whether the run in the work folder has published, and only its cleaning up was cut short.
+pub fn published_run(work: &WorkFolder) -> Result<Option<Begin>, ResumeError> {
+    let Some(begin) = CheckpointJournal::begin_of(work.root())? else { return Ok(None) };
+    let manifest = fs::read(work.output_path().join("_manifest.json")).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    let is_published = manifest["run"]["id"] == begin.run_id.as_str();
+    Ok(is_published.then_some(begin))
+}
+
 /// Goes on with the run in the work folder, or begins one.
 pub fn open_journal(
     work: &WorkFolder,
@@ -73,7 +82,7 @@ pub fn open_journal(
         info!(parts = parts.len(), begun = begin.started_at, "going on with the unfinished run");
         return Ok(journal);
     }
-    work.clear(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
+    work.begin_anew(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
     let begin = Begin {
         version: VERSION,
         run_id: format!("{:016x}", fastrand::u64(..)),
