@@ -1,0 +1,78 @@
+//! An emulator in the test's own process, to see what reaches the service, and its settings.
+
+use std::net::Ipv4Addr;
+use std::thread::{self, JoinHandle};
+
+use im_profiles::emulator::{self, Credentials, EMULATOR_SECRET_KEY, Emulator, Profiles, Settings};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// The variable in which jobs for an [`EmulatorServer`] look for the secret key.
+pub const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
+
+/// The settings in a TOML text, as below `[emulator]` in a job.
+pub fn settings_of(toml: &str) -> Settings {
+    let settings: Settings = toml::from_str(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+    assert_eq!(settings.check(), Ok(()), "{toml}");
+    settings
+}
+
+/// An emulator that serves until this value is dropped.
+#[derive(Debug)]
+pub struct EmulatorServer {
+    /// The emulator: what it knows and what it has seen.
+    pub emulator: Emulator,
+    /// Where it is.
+    pub base_url: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EmulatorServer {
+    /// Serves made-up profiles to whoever signs with the built-in key.
+    pub fn start(settings: Settings) -> EmulatorServer {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = emulator.clone();
+        let thread = thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let serving = async {
+                let listener = TcpListener::from_std(listener).unwrap();
+                emulator::run(listener, served, async { drop(stopped.await) }).await.unwrap();
+            };
+            runtime.block_on(serving);
+        });
+        EmulatorServer { emulator, base_url, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The overrides that turn a job for the emulator in the process into one for this server.
+    pub fn overrides(&self) -> Vec<String> {
+        [
+            "api.emulator=false".to_owned(),
+            format!("api.base_url={}", self.base_url),
+            format!("api.sdkappid={}", emulator::EMULATOR_SDKAPPID),
+            format!("api.secret_key_env={SECRET_VARIABLE}"),
+        ]
+        .map(|key| ["--set".to_owned(), key])
+        .concat()
+    }
+
+    /// The secret key that it takes.
+    pub fn secret_key(&self) -> &'static str {
+        EMULATOR_SECRET_KEY
+    }
+}
+
+impl Drop for EmulatorServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !thread::panicking() {
+            ended.unwrap().unwrap();
+        }
+    }
+}
