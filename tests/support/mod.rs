@@ -2,9 +2,10 @@
 //!
 //! Nothing of the machine's environment reaches the binary, and one that hangs is killed, so that a test fails with
 //! what was said up to then.
-#![allow(dead_code)] // Each file of tests uses a share of this.
+#![allow(dead_code, unused_imports)] // Each file of tests uses a share of this.
 
 pub mod emulator;
+pub mod known;
 pub mod snapshot;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub use emulator::{EmulatorServer, settings_of};
+pub use known::Known;
 pub use snapshot::{Cell, FailedAccount, RejectedValue, Snapshot, Table};
 
 /// Far beyond what any run of a test takes, on a busy machine too.
