@@ -6,6 +6,7 @@
 
 pub mod emulator;
 pub mod known;
+pub mod scenario;
 pub mod snapshot;
 
 use std::collections::BTreeSet;
