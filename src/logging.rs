@@ -23,7 +23,10 @@ pub fn start(flags: &Flags, writer: LogWriter, with_time: bool) {
     };
     let by_level = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     let filter = by_level.and(filter_fn(is_ours));
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_target(false)
+        .log_internal_errors(false);
     let layer = match (flags.log_format, with_time) {
         (LogFormat::Json, _) => layer.json().flatten_event(true).with_filter(filter).boxed(),
         (LogFormat::Text, true) => layer.with_ansi(false).with_filter(filter).boxed(),

@@ -201,7 +201,8 @@ pub struct LogWriter {
 
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.bar.suspend(|| io::stderr().write_all(line))?;
+        // Whoever has closed stderr does not want to know; the run goes on.
+        let _ = self.bar.suspend(|| io::stderr().write_all(line));
         Ok(line.len())
     }
 

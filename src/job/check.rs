@@ -1,13 +1,14 @@
 //! From the job as written to the job as used.
 
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::civil::Date;
 
 use super::error::Refusal;
-use super::file::JobFile;
+use super::file::{JobFile, LimitsFile};
 use super::max_failed::MaxFailed;
-use super::values::required_text;
+use super::values::{duration, required_text};
 use super::{Job, Limits, accounts, api, columns, output, retry};
 use crate::accounts::{ListPath, ListSource};
 use crate::emulator;
@@ -30,11 +31,25 @@ pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
         columns: columns::check(&file.columns)?,
         output: output::check(&file.output, context)?,
         retry: retry::check(&file.retry)?,
-        limits: Limits { max_failed: MaxFailed::from_value(file.limits.max_failed.as_ref())? },
+        limits: limits(&file.limits)?,
         emulator: emulator(file)?,
     };
     ensure_list_is_outside_the_snapshot(&job.accounts, &job.output)?;
     Ok(job)
+}
+
+/// A week, as for the patience with an outage.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(7 * 24);
+
+fn limits(file: &LimitsFile) -> Result<Limits, Refusal> {
+    let max_failed = MaxFailed::from_value(file.max_failed.as_ref())?;
+    let deadline = match &file.deadline {
+        None => None,
+        written => {
+            Some(duration("limits.deadline", written.as_ref(), LONGEST_DEADLINE, LONGEST_DEADLINE)?)
+        }
+    };
+    Ok(Limits { max_failed, deadline })
 }
 
 /// The settings of the emulator know best what they owe one another.

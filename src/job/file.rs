@@ -86,6 +86,7 @@ pub(super) struct RetryFile {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LimitsFile {
     pub(super) max_failed: Option<Value>,
+    pub(super) deadline: Option<Value>,
 }
 
 impl JobFile {

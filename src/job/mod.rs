@@ -128,6 +128,8 @@ pub struct RetrySettings {
 pub struct Limits {
     /// The most accounts that may fail; not-found and invalid accounts do not count.
     pub max_failed: MaxFailed,
+    /// How long one run may take before it stops, to be resumed; `None` for as long as it takes.
+    pub deadline: Option<Duration>,
 }
 
 impl Job {

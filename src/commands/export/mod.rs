@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -46,7 +46,7 @@ pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
     let job =
         Job::load(&args.job, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
     let mut result = None;
-    let ended = run_job(&job, date, args.restart, reporter, &mut result);
+    let ended = run_job(&job, date, args.restart, started, reporter, &mut result);
     reporter.finish();
     let code = ended.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
     let summary = Summary {
@@ -60,7 +60,35 @@ pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
         error: ended.as_ref().err().map(|failure| chain(&*failure.error)),
     };
     tell(&summary, args, flags);
-    ended
+    ended.map_err(|failure| with_command_to_go_on(failure, date))
+}
+
+/// Where running again goes on, the message says with which command: on another day the date must be given.
+fn with_command_to_go_on(failure: Failure, date: Date) -> Failure {
+    let goes_on = matches!(
+        failure.code,
+        ExitCode::TryAgainLater | ExitCode::Interrupted | ExitCode::Terminated
+    );
+    if !goes_on {
+        return failure;
+    }
+    // Secrets are never among the arguments.
+    let mut command: Vec<String> = std::env::args().collect();
+    if !command.iter().any(|argument| argument == "--date" || argument.starts_with("--date=")) {
+        command.push(format!("--date={date}"));
+    }
+    let error = format!("{}; go on with: {}", chain(&*failure.error), shell_words(&command));
+    Failure { code: failure.code, error: error.into() }
+}
+
+/// Arguments as a shell would take them.
+fn shell_words(words: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:%@+".contains(c);
+    let quoted = |word: &String| match word.chars().all(is_plain) && !word.is_empty() {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn tell(summary: &Summary, args: &ExportArgs, flags: &Flags) {
@@ -81,6 +109,7 @@ fn run_job(
     job: &Job,
     date: Date,
     restart: bool,
+    started: Instant,
     reporter: &mut Reporter,
     result: &mut Option<ResultSummary>,
 ) -> Result<(), Failure> {
@@ -90,6 +119,7 @@ fn run_job(
         work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
     }
     let Some(work) = clean_up_after_publication(work, date)? else { return Ok(()) };
+    resume::tell_of_unfinished_siblings(&work);
     let (list, scan) = match read_what_is_to_be_exported(job, &work, reporter) {
         Ok(read) => read,
         Err(failure) => {
@@ -120,7 +150,9 @@ fn run_job(
                 Err(error) => return Err(not_published(error)),
             }
         }
-        let round = run_round(job, &work, &list, &scan, journal, Arc::clone(&client), reporter)?;
+        let client = Arc::clone(&client);
+        let rounds = Rounds { job, work: &work, list: &list, scan: &scan, client, started };
+        let round = run_round(&rounds, journal, reporter)?;
         (journal, calls) = (round.journal, round.calls);
         has_run_a_round = true;
     }
@@ -142,16 +174,23 @@ fn asked_again(checkpoint: &Checkpoint) -> BTreeSet<u64> {
 
 const EMPTY_ROUND: Round = Round { parts: std::collections::BTreeMap::new(), end: None };
 
+/// What all rounds of a run have in common.
+struct Rounds<'r> {
+    job: &'r Job,
+    work: &'r WorkFolder,
+    list: &'r AccountList,
+    scan: &'r Scan,
+    client: Arc<Client>,
+    started: Instant,
+}
+
 /// Goes on with the round at hand, or with the next one when it has ended.
 fn run_round(
-    job: &Job,
-    work: &WorkFolder,
-    list: &AccountList,
-    scan: &Scan,
+    rounds_of: &Rounds<'_>,
     journal: CheckpointJournal,
-    client: Arc<Client>,
     reporter: &mut Reporter,
 ) -> Result<RunResult, Failure> {
+    let Rounds { job, work, list, scan, client, started } = rounds_of;
     let rounds = &journal.value().rounds;
     let (round, earlier) = match rounds.split_last() {
         Some((last, earlier)) if last.end.is_none() => (last, earlier),
@@ -191,16 +230,26 @@ fn run_round(
         .build()
         .map_err(Failure::with(ExitCode::InternalOrDisk))?;
     runtime.block_on(async {
-        let mut stop = stop_signals().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+        let time_left =
+            job.limits.deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
+        let mut stop = stop_signals(time_left).map_err(Failure::with(ExitCode::InternalOrDisk))?;
         let surroundings = Surroundings {
             random: fastrand::Rng::new(),
             wall_clock: Timestamp::now,
             observer: &mut |event| reporter.on(event),
             stop: &mut stop,
         };
-        run::run(client, settings, &job.columns, accounts, writer, journal, surroundings)
-            .await
-            .map_err(|error| Failure { code: error.exit_code(), error: error.into() })
+        run::run(
+            Arc::clone(client),
+            settings,
+            &job.columns,
+            accounts,
+            writer,
+            journal,
+            surroundings,
+        )
+        .await
+        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })
     })
 }
 
@@ -327,19 +376,27 @@ fn list_failure(error: ListError) -> Failure {
     Failure { code: exit_code_of_list_error(&error), error: error.into() }
 }
 
-/// SIGINT and SIGTERM, as the exit codes to stop with.
-fn stop_signals() -> io::Result<mpsc::Receiver<ExitCode>> {
+/// SIGINT, SIGTERM and the end of the time there is, as the exit codes to stop with.
+fn stop_signals(time_left: Option<Duration>) -> io::Result<mpsc::Receiver<ExitCode>> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     // The first lets calls end, the second does not; nobody listens to a third.
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
+        let mut time_left = time_left;
         loop {
+            let deadline = async {
+                match time_left {
+                    Some(time_left) => tokio::time::sleep(time_left).await,
+                    None => std::future::pending().await,
+                }
+            };
             let code = tokio::select! {
                 Some(()) = interrupted.recv() => ExitCode::Interrupted,
                 Some(()) = terminated.recv() => ExitCode::Terminated,
-                else => return,
+                () = deadline => ExitCode::TryAgainLater,
             };
+            time_left = None;
             if sender.send(code).await.is_err() {
                 return;
             }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::accounts::{ListPath, Scan};
 use crate::checkpoint::{Begin, CHECKPOINT_FILE, CheckpointError, CheckpointJournal, VERSION};
@@ -63,6 +63,30 @@ pub fn published_run(work: &WorkFolder) -> Result<Option<Begin>, ResumeError> {
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
     let is_published = manifest["run"]["id"] == begin.run_id.as_str();
     Ok(is_published.then_some(begin))
+}
+
+/// Tells of unfinished runs beside this one, such as yesterday's that was stopped before midnight.
+pub fn tell_of_unfinished_siblings(work: &WorkFolder) {
+    let Some(folder) = work.root().parent() else { return };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // What cannot be read is some other program's, or no reason to keep this run from going on.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.')
+            || !name.ends_with(".partial")
+            || path.file_name() == work.root().file_name()
+        {
+            continue;
+        }
+        if let Ok(Some(begin)) = CheckpointJournal::begin_of(&path) {
+            warn!(
+                folder = %path.display(),
+                "the run of {date} is unfinished; go on with it with --date={date}, or remove its folder",
+                date = begin.date
+            );
+        }
+    }
 }
 
 /// Goes on with the run in the work folder, or begins one.
