@@ -127,9 +127,34 @@ pub fn call_failure(answer: &Answer<'_>) -> Option<CallFailure> {
 /// Longest text of the service that is kept, in bytes; it comes from outside and may be of any length.
 const INFO_MAX_BYTES: usize = 300;
 
-/// A text of the service, cut to [`INFO_MAX_BYTES`].
+/// A text of the service as it may be kept and shown: in one line, since it comes from outside and ends up on terminals;
+/// without the UserSig, which a gateway may repeat with the URL of the call; cut to [`INFO_MAX_BYTES`].
 pub fn short(info: &str) -> String {
-    info[..info.floor_char_boundary(INFO_MAX_BYTES)].to_owned()
+    let mut shown = without_user_sigs(info).replace(char::is_control, " ");
+    shown.truncate(shown.floor_char_boundary(INFO_MAX_BYTES));
+    shown
+}
+
+/// The text with each UserSig, percent-encoded ones too, taken out.
+fn without_user_sigs(text: &str) -> String {
+    /// Every UserSig begins so: the base64 of the first bytes of a zlib stream.
+    const START: &str = "eJ";
+    /// A real one has more than 150; no code or request id is as long.
+    const SHORTEST_BYTES: usize = 64;
+    let may_be_in_one = |byte: &u8| byte.is_ascii_alphanumeric() || b"*-_+/=%".contains(byte);
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(START) {
+        let bytes = rest[start..].bytes().take_while(may_be_in_one).count();
+        let is_one = bytes >= SHORTEST_BYTES;
+        let end = start + if is_one { bytes } else { START.len() };
+        shown.push_str(&rest[..if is_one { start } else { end }]);
+        if is_one {
+            shown.push_str("(UserSig not shown)");
+        }
+        rest = &rest[end..];
+    }
+    shown + rest
 }
 
 /// What the answer means for one account of the chunk.
@@ -206,6 +231,7 @@ mod tests {
 
     use super::AccountOutcome::{Code, NotFound, Row, Unanswered};
     use super::*;
+    use crate::api::usersig::{SecretKey, sign};
     use crate::api::wire::decode;
 
     const NO_TAGS: [&str; 0] = [];
@@ -287,6 +313,23 @@ mod tests {
         let info = "张".repeat(1000);
         assert_eq!(short(&info).len(), 300);
         assert!(short(&"é".repeat(1000)).len() <= INFO_MAX_BYTES);
+    }
+
+    #[test]
+    fn a_usersig_that_is_echoed_is_not_kept() {
+        let sig = sign(&SecretKey::new("k".to_owned()), 1_400_000_000, "administrator", 1, 86_400);
+        let encoded = sig.as_str().replace(['*', '-', '_'], "%2A");
+        let echoed = format!("eJ no: usersig={}&random=1, again {encoded}", sig.as_str());
+        assert_eq!(
+            short(&echoed),
+            "eJ no: usersig=(UserSig not shown)&random=1, again (UserSig not shown)"
+        );
+        assert!(!short(&format!("{}{}", "x".repeat(280), sig.as_str())).contains("eJ"));
+    }
+
+    #[test]
+    fn a_text_of_the_service_cannot_reach_the_terminal() {
+        assert_eq!(short("no\x1b[31m\nerror: forged\u{9b}"), "no [31m error: forged ");
     }
 
     proptest! {
