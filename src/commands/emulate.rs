@@ -12,19 +12,17 @@ use crate::api::usersig::SecretKey;
 use crate::cli::EmulateArgs;
 use crate::emulator::{self, Credentials, Emulator, Profiles, Settings};
 use crate::exit_code::ExitCode;
+use crate::job;
 
 /// A file of `emulate` cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum EmulateError {
-    #[error("cannot read {file}, which {flag} names; correct the path")]
+    #[error("cannot read {file}, which --profiles names; correct the path")]
     Unreadable {
         file: String,
-        flag: &'static str,
         #[source]
         source: io::Error,
     },
-    #[error("{file}: {problem}")]
-    Faults { file: String, problem: String },
     #[error("{file} holds no profiles; write one JSON object a line")]
     Profiles {
         file: String,
@@ -69,7 +67,7 @@ pub fn emulate(args: &EmulateArgs) -> Result<(), Failure> {
 
 fn set_up(args: &EmulateArgs) -> Result<Emulator, Box<dyn std::error::Error + Send + Sync>> {
     let settings = match &args.faults {
-        Some(path) => read_settings(path)?,
+        Some(path) => job::load_emulator_settings(path)?,
         None => Settings::default(),
     };
     let profiles = match &args.profiles {
@@ -88,31 +86,10 @@ fn set_up(args: &EmulateArgs) -> Result<Emulator, Box<dyn std::error::Error + Se
     Ok(Emulator::new(settings, credentials, profiles))
 }
 
-fn read_settings(path: &Path) -> Result<Settings, EmulateError> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|source| EmulateError::Unreadable {
-        file: file.clone(),
-        flag: "--faults",
-        source,
-    })?;
-    let settings: Settings = toml::from_str(&text).map_err(|error| EmulateError::Faults {
-        file: file.clone(),
-        problem: error.to_string().trim_end().to_owned(),
-    })?;
-    settings.check().map_err(|(key, problem)| EmulateError::Faults {
-        file,
-        problem: format!("{key}: {problem}"),
-    })?;
-    Ok(settings)
-}
-
 fn read_profiles(path: &Path) -> Result<Profiles, EmulateError> {
     let file = path.display().to_string();
-    let reader = File::open(path).map_err(|source| EmulateError::Unreadable {
-        file: file.clone(),
-        flag: "--profiles",
-        source,
-    })?;
+    let reader = File::open(path)
+        .map_err(|source| EmulateError::Unreadable { file: file.clone(), source })?;
     Profiles::from_ndjson(BufReader::new(reader))
         .map_err(|source| EmulateError::Profiles { file, source })
 }

@@ -9,9 +9,8 @@ use super::error::Refusal;
 use super::file::{JobFile, LimitsFile};
 use super::max_failed::MaxFailed;
 use super::values::{duration, required_text};
-use super::{Job, Limits, accounts, api, columns, output, retry};
+use super::{Job, Limits, accounts, api, columns, emulator_file, output, retry};
 use crate::accounts::{ListPath, ListSource};
-use crate::emulator;
 use crate::output::OutputSettings;
 
 /// What the text of a job does not say.
@@ -32,8 +31,9 @@ pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
         output: output::check(&file.output, context)?,
         retry: retry::check(&file.retry)?,
         limits: limits(&file.limits)?,
-        emulator: emulator(file)?,
+        emulator: file.emulator.clone(),
     };
+    emulator_file::check(&job.emulator, "emulator".into())?;
     ensure_list_is_outside_the_snapshot(&job.accounts, &job.output)?;
     Ok(job)
 }
@@ -50,14 +50,6 @@ fn limits(file: &LimitsFile) -> Result<Limits, Refusal> {
         }
     };
     Ok(Limits { max_failed, deadline })
-}
-
-/// The settings of the emulator know best what they owe one another.
-fn emulator(file: &JobFile) -> Result<emulator::Settings, Refusal> {
-    match file.emulator.check() {
-        Ok(()) => Ok(file.emulator.clone()),
-        Err((key, problem)) => Err(Refusal::new(format!("emulator.{key}").as_str(), problem)),
-    }
 }
 
 /// The name of the job appears in reports, file headers and metric labels.

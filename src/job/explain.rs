@@ -31,7 +31,7 @@ fn unknown_key(key: KeyPath, message: &str) -> Refusal {
         [] => "take it out".to_owned(),
         _ => one_of(name, &known),
     };
-    let text = format!("is not a key of a job; {fix}");
+    let text = format!("is not a known key; {fix}");
     Refusal::new(key, text)
 }
 
@@ -112,9 +112,9 @@ mod tests {
     #[test]
     fn known_texts_are_put_into_plain_words() {
         insta::assert_snapshot!(said("a", "missing field `seed`"), @"a.seed: is missing; write it");
-        insta::assert_snapshot!(said("a.sead", "unknown field `sead`, expected `seed` or `port`"), @"a.sead: is not a key of a job; did you mean seed?");
-        insta::assert_snapshot!(said("a.x`y", "unknown field `x`y`, expected one of `seed`, `port`"), @r#"a."x`y": is not a key of a job; write one of: seed, port"#);
-        insta::assert_snapshot!(said("a.x", "unknown field `x`, there are no fields"), @"a.x: is not a key of a job; take it out");
+        insta::assert_snapshot!(said("a.sead", "unknown field `sead`, expected `seed` or `port`"), @"a.sead: is not a known key; did you mean seed?");
+        insta::assert_snapshot!(said("a.x`y", "unknown field `x`y`, expected one of `seed`, `port`"), @r#"a."x`y": is not a known key; write one of: seed, port"#);
+        insta::assert_snapshot!(said("a.x", "unknown field `x`, there are no fields"), @"a.x: is not a known key; take it out");
         insta::assert_snapshot!(said("a", "unknown variant `CSV`, expected one of `csv`, `txt`"), @r#"a: is "CSV"; did you mean csv?"#);
         insta::assert_snapshot!(said("a", "invalid type: integer `5`, expected a string"), @"a: is the number 5; write text in quotes");
         insta::assert_snapshot!(said("a", "invalid type: string \"5\", expected i64"), @r#"a: is the text "5"; write a whole number without quotes"#);

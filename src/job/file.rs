@@ -2,6 +2,7 @@
 //! What is missing stays missing; defaults and ranges belong to the conversion into [`super::Job`].
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
@@ -93,17 +94,22 @@ impl JobFile {
     /// Gives a table the shape of a job, or names the key that does not fit.
     pub(super) fn from_table(table: Table) -> Result<JobFile, Refusal> {
         ensure_tables_are_no_lists(&table)?;
-        serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
-            let steps = error.path().iter().filter_map(|segment| match segment {
-                Segment::Seq { index } => Some(index.to_string()),
-                Segment::Map { key } => Some(key.clone()),
-                Segment::Enum { variant } => Some(variant.clone()),
-                Segment::Unknown => None,
-            });
-            let key = KeyPath(steps.collect());
-            explain::refusal(key, error.inner().message())
-        })
+        of_table(table)
     }
+}
+
+/// Gives a table a shape, or names the key that does not fit.
+pub(super) fn of_table<T: DeserializeOwned>(table: Table) -> Result<T, Refusal> {
+    serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+        let steps = error.path().iter().filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Enum { variant } => Some(variant.clone()),
+            Segment::Unknown => None,
+        });
+        let key = KeyPath(steps.collect());
+        explain::refusal(key, error.inner().message())
+    })
 }
 
 /// serde would take a list for a table, its items in the order of the keys; nobody who writes one means that.

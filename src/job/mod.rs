@@ -11,6 +11,7 @@ mod accounts;
 mod api;
 mod check;
 mod columns;
+mod emulator_file;
 mod error;
 mod explain;
 mod file;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+pub use emulator_file::load_emulator_settings;
 pub use error::JobError;
 pub use max_failed::MaxFailed;
 

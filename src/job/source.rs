@@ -15,17 +15,19 @@ const MAX_JOB_BYTES: u64 = 1 << 20;
 pub(super) fn read(path: &Path) -> Result<String, JobError> {
     let refuse = |message: String| JobError::of_place(Place::file(path), message);
     if path.is_dir() {
-        return Err(refuse("is a folder; give the path of a job file (.toml)".to_owned()));
+        return Err(refuse("is a folder; give the path of a .toml file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_JOB_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => refuse("there is no such job file; check the path".to_owned()),
+            ErrorKind::NotFound => refuse("there is no such file; check the path".to_owned()),
             _ => refuse(format!("cannot be read: {error}; check the path and its permissions")),
         })?;
     if bytes.len() as u64 > MAX_JOB_BYTES {
-        return Err(refuse("is larger than 1 MiB, which no job is; give a job file".to_owned()));
+        return Err(refuse(
+            "is larger than 1 MiB, which no file of settings is; give another".to_owned(),
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let line = line_of_offset(error.as_bytes(), error.utf8_error().valid_up_to());

@@ -369,7 +369,7 @@ fn secret_refused_and_never_repeated() {
     jobs/n.toml:12: api.SecretKey: a secret does not belong in a job or on a command line; take it out, put it into an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env
     jobs/n.toml:12: api.usersig: a secret does not belong in a job or on a command line; take it out, put it into an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env
     jobs/n.toml:12: api.usersig: a secret does not belong in a job or on a command line; take it out, put it into an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env
-    jobs/n.toml:12: api.secret_keys: is not a key of a job; did you mean secret_key_env?
+    jobs/n.toml:12: api.secret_keys: is not a known key; did you mean secret_key_env?
     jobs/n.toml:2: secret: a secret does not belong in a job or on a command line; take it out, put it into an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env
     jobs/n.toml:12: api.secret_key_env: is not the name of an environment variable; write one of letters, digits and _, such as IM_SECRET_KEY
     jobs/n.toml:12: api.secret_key_env: is not the name of an environment variable; write one of letters, digits and _, such as IM_SECRET_KEY
@@ -475,7 +475,7 @@ fn columns_refused() {
     jobs/n.toml:20: columns.0.type: is "uint32", which Tag_Profile_IM_Nick cannot have; write one of: string, bytes
     jobs/n.toml:25: columns.1.type: is "int", which Tag_Profile_Custom_Points cannot have; write one of: string, uint64, bytes, uint32, date
     jobs/n.toml:25: columns.1.type: is the number 64; write text in quotes
-    jobs/n.toml:24: columns.1.title: is not a key of a job; write one of: tag, name, type
+    jobs/n.toml:24: columns.1.title: is not a known key; write one of: tag, name, type
     "#);
 }
 
@@ -609,13 +609,13 @@ fn unknown_keys_refused() {
         ("[output]", "[[output]]"),
         ("name = \"n\"", "name = \"n\"\nemulator = []"),
     ]), @r#"
-    jobs/n.toml:40: limit: is not a key of a job; did you mean limits?
-    jobs/n.toml:40: quota: is not a key of a job; write one of: name, accounts, api, columns, output, retry, limits, emulator
-    jobs/n.toml:41: limits.max_fail: is not a key of a job; did you mean max_failed?
-    jobs/n.toml:13: api.call_per_second: is not a key of a job; did you mean calls_per_second?
-    jobs/n.toml:13: api.burst: is not a key of a job; write one of: emulator, region, base_url, sdkappid, identifier, secret_key_env, secret_key_file, usersig_env, calls_per_second, max_in_flight, timeout
-    jobs/n.toml:13: api."calls per\u{1b}second": is not a key of a job; did you mean calls_per_second?
-    jobs/n.toml:41: emulator.no_such_fault: is not a key of a job; write one of: seed, rate, population, open_questions, faults, oddities
+    jobs/n.toml:40: limit: is not a known key; did you mean limits?
+    jobs/n.toml:40: quota: is not a known key; write one of: name, accounts, api, columns, output, retry, limits, emulator
+    jobs/n.toml:41: limits.max_fail: is not a known key; did you mean max_failed?
+    jobs/n.toml:13: api.call_per_second: is not a known key; did you mean calls_per_second?
+    jobs/n.toml:13: api.burst: is not a known key; write one of: emulator, region, base_url, sdkappid, identifier, secret_key_env, secret_key_file, usersig_env, calls_per_second, max_in_flight, timeout
+    jobs/n.toml:13: api."calls per\u{1b}second": is not a known key; did you mean calls_per_second?
+    jobs/n.toml:41: emulator.no_such_fault: is not a known key; write one of: seed, rate, population, open_questions, faults, oddities
     jobs/n.toml:34: retry: is a list; write [retry] in single brackets, once
     jobs/n.toml:27: output: is a list; write [output] in single brackets, once
     jobs/n.toml:2: emulator: is a list; write [emulator] in single brackets, once
@@ -631,7 +631,7 @@ fn an_override_is_named_in_place_of_the_line() {
     insta::assert_snapshot!(refused(&["columns.2.name=new"]), @r#"--set columns.2.name=new: columns.2.tag: is missing; write a profile tag, such as "Tag_Profile_IM_Nick""#);
     insta::assert_snapshot!(refused(&["columns.9.name=new"]), @r#"--set columns.9.name=new: columns.9.name: "9" is no place in a list of 2; write a number from 0 to 2"#);
     insta::assert_snapshot!(refused(&["retry.max_attempts=5", "retry={ max_attempts = 0 }"]), @"--set retry={ max_attempts = 0 }: retry.max_attempts: is 0, which is out of range; write a whole number from 1 to 100");
-    insta::assert_snapshot!(refused(&["limits={ max_fail = 1 }"]), @"--set limits={ max_fail = 1 }: limits.max_fail: is not a key of a job; did you mean max_failed?");
+    insta::assert_snapshot!(refused(&["limits={ max_fail = 1 }"]), @"--set limits={ max_fail = 1 }: limits.max_fail: is not a known key; did you mean max_failed?");
     insta::assert_snapshot!(refused(&["name.first=x"]), @r#"--set name.first=x: name.first: "first" cannot be set, since the key before it is a single value; shorten the key path"#);
     insta::assert_snapshot!(refused(&["api.secret_key=hunter2"]), @"--set api.secret_key=(not shown): api.secret_key: a secret does not belong in a job or on a command line; take it out, put it into an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
     insta::assert_snapshot!(refused(&["api.secret_key_env=hunter 2"]), @"--set api.secret_key_env=(not shown): api.secret_key_env: is not the name of an environment variable; write one of letters, digits and _, such as IM_SECRET_KEY");
@@ -657,10 +657,10 @@ fn files_that_are_no_job_files() {
         let error = Job::load(&path, &[], date(2026, 11, 22)).unwrap_err().to_string();
         error.replace(&folder.path().display().to_string(), "jobs")
     };
-    insta::assert_snapshot!(refused("missing.toml", None), @"jobs/missing.toml: there is no such job file; check the path");
-    insta::assert_snapshot!(refused("", None), @"jobs/: is a folder; give the path of a job file (.toml)");
+    insta::assert_snapshot!(refused("missing.toml", None), @"jobs/missing.toml: there is no such file; check the path");
+    insta::assert_snapshot!(refused("", None), @"jobs/: is a folder; give the path of a .toml file");
     insta::assert_snapshot!(refused("latin1.toml", Some(b"name = \"n\"\n# caf\xe9\n")), @"jobs/latin1.toml:2: is not UTF-8 text; save the job file as UTF-8");
-    insta::assert_snapshot!(refused("list.csv", Some(&vec![b'\n'; (1 << 20) + 1])), @"jobs/list.csv: is larger than 1 MiB, which no job is; give a job file");
+    insta::assert_snapshot!(refused("list.csv", Some(&vec![b'\n'; (1 << 20) + 1])), @"jobs/list.csv: is larger than 1 MiB, which no file of settings is; give another");
     insta::assert_snapshot!(refused("empty.toml", Some(b"")), @r#"jobs/empty.toml: name: is missing; write what the run is to be called, such as "nightly""#);
 }
 
