@@ -3,6 +3,7 @@
 //! One keep-alive client for the whole run, HTTP/2 where the server offers it, gzip accepted, no redirects. The URL carries
 //! the UserSig, so it never appears in an error or a log.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ impl Client {
             "{base_url}/{PORTRAIT_GET_PATH}?{query_head}{sig}&random={random}&contenttype=json"
         );
         let body = match self.post(url, request).await {
-            Ok(response) => self.read(response).await,
+            Ok(response) => self.read(response, base_url).await,
             Err(error) => {
                 if error.is_connect() && self.endpoint.backup_base_url.is_some() {
                     // Only the call that saw this host fail turns away from it, so that many failing calls do not
@@ -114,7 +115,7 @@ impl Client {
                         Ordering::Relaxed,
                     );
                 }
-                Err(self.transport_failure(error).into())
+                Err(self.transport_failure(error, base_url).into())
             }
         };
         Reply { body, sig_generation }
@@ -129,14 +130,18 @@ impl Client {
         self.http.post(url).header(CONTENT_TYPE, JSON).body(request).send().await
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, CallFailure> {
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        base_url: &str,
+    ) -> Result<Bytes, CallFailure> {
         let status = response.status();
         if !status.is_success() {
             let failure = TransportFailure::Status(status.as_u16());
             return Err(CallFailure::Transport { failure, retry_after: retry_after(&response) });
         }
         let next = |result: Result<Option<Bytes>, reqwest::Error>| {
-            result.map_err(|error| CallFailure::from(self.transport_failure(error)))
+            result.map_err(|error| CallFailure::from(self.transport_failure(error, base_url)))
         };
         let Some(first) = next(response.chunk().await)? else { return Ok(Bytes::new()) };
         let Some(second) = next(response.chunk().await)? else { return Ok(first) };
@@ -151,8 +156,13 @@ impl Client {
         Ok(body.freeze())
     }
 
-    fn transport_failure(&self, error: reqwest::Error) -> TransportFailure {
-        if error.is_timeout() && !error.is_connect() {
+    fn transport_failure(&self, error: reqwest::Error, base_url: &str) -> TransportFailure {
+        if error.is_connect() {
+            // What is around the cause says no more than that.
+            let cause = error.source().map_or_else(String::new, chain);
+            return TransportFailure::Connection(format!("cannot connect to {base_url}: {cause}"));
+        }
+        if error.is_timeout() {
             return TransportFailure::Timeout(self.timeout);
         }
         TransportFailure::Connection(chain(&error.without_url()))
@@ -160,7 +170,7 @@ impl Client {
 }
 
 /// The texts of an error and its sources, each once.
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -133,7 +133,7 @@ pub enum RunError {
     RejectsEverything(CallFailure),
     /// Nothing got through for as long as the job has patience.
     #[error(
-        "nothing got through to the service for retry.outage_patience; the last failure: {last_failure}"
+        "nothing got through to the service for retry.outage_patience ({last_failure}); see that it can be reached from here, then run again to resume"
     )]
     Outage {
         /// How the last call failed.
