@@ -60,7 +60,7 @@ pub struct ExportArgs {
 #[derive(Debug, Args)]
 pub struct EmulateArgs {
     /// Address to listen on; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: SocketAddr,
     /// Profiles to serve, NDJSON with one {"account":…,"Tag_Profile_…":…} a line; made up from the account id without it
     #[arg(long, value_name = "FILE")]
@@ -87,7 +87,7 @@ pub struct Flags {
     #[arg(long = "set", global = true, value_name = "KEY.PATH=VALUE")]
     pub overrides: Vec<String>,
     /// The run's logical date, for {date} in paths [default: today, UTC]
-    #[arg(long, global = true, value_name = "YYYY-MM-DD")]
+    #[arg(long, global = true, value_name = "YYYY-MM-DD", value_parser = date)]
     pub date: Option<Date>,
     /// How progress is shown on stderr
     #[arg(long, global = true, value_enum, default_value_t = ProgressChoice::Auto)]
@@ -101,6 +101,14 @@ pub struct Flags {
     /// Say more; twice: everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8080")
+}
+
+fn date(text: &str) -> Result<Date, &'static str> {
+    text.parse().map_err(|_| "write a date, such as 2026-11-22")
 }
 
 /// How progress is shown.
