@@ -15,7 +15,7 @@ use crate::job::SecretSource;
 pub enum SecretError {
     /// The variable is not set, or is empty or blank.
     #[error(
-        "the environment variable {name}, which {key} names, is not set or empty; set it to the {what}"
+        "the environment variable {name}, which {key} names, is not set, or is empty; set it to the {what}"
     )]
     NotSet {
         /// The variable.

@@ -19,7 +19,7 @@ const BUFFER_BYTES: usize = 128 * 1024;
 
 /// The disk refused: what was tried, on which path.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {action} {}", .path.display())]
+#[error("could not {action} {}; see that the path is right, that this user may write there, and that the disk has room", .path.display())]
 pub struct DiskError {
     action: &'static str,
     path: PathBuf,
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn an_error_names_what_was_tried_and_where() {
         let error = StagedFile::create(PathBuf::from("/nowhere/at/all/x")).unwrap_err();
-        assert_eq!(error.to_string(), "could not create /nowhere/at/all/x.staged");
+        assert!(error.to_string().starts_with("could not create /nowhere/at/all/x.staged; see "));
         assert_eq!(error.io().kind(), io::ErrorKind::NotFound);
     }
 }
