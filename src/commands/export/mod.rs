@@ -130,6 +130,7 @@ fn run_job(
     info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
     let mut journal = resume::open_journal(&work, job, &scan, date)
         .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
+    warn_if_the_disk_is_clearly_too_small(job, &work, scan.valid);
     let emulator = start_emulator(job)?;
     let client = Arc::new(client_of(job, sig_source, emulator.as_ref())?);
     let mut calls = CallFacts::default();
@@ -155,6 +156,25 @@ fn run_job(
         let round = run_round(&rounds, journal, reporter)?;
         (journal, calls) = (round.journal, round.calls);
         has_run_a_round = true;
+    }
+}
+
+/// Warns early of what would stop the run late. Only a guess, so it does not refuse.
+fn warn_if_the_disk_is_clearly_too_small(job: &Job, work: &WorkFolder, accounts: u64) {
+    /// Less than any real table takes: a short id, and values that compress well.
+    const LEAST_BYTES_OF_ACCOUNT: u64 = 8;
+    const LEAST_BYTES_OF_VALUE: u64 = 2;
+    let Ok(disk) = rustix::fs::statvfs(work.root()) else { return };
+    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let row_bytes = LEAST_BYTES_OF_ACCOUNT + LEAST_BYTES_OF_VALUE * job.columns.len() as u64;
+    let least_bytes = accounts.saturating_mul(row_bytes);
+    if free_bytes < least_bytes {
+        warn!(
+            free_bytes,
+            least_bytes,
+            "there is too little room in {} for the snapshot; make room, or the run will stop",
+            work.root().display()
+        );
     }
 }
 
