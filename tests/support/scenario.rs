@@ -75,8 +75,18 @@ pub fn run(folder: &Folder, keys: &[&str]) -> Output {
 /// Exports under the faults that `keys` set, and compares every account with what the emulator knows.
 #[track_caller]
 pub fn ensure_conserved(count: usize, keys: &[&str]) -> (Known, Output) {
+    ensure_conserved_as(count, keys, |known| known)
+}
+
+/// [`ensure_conserved`] with what is known adapted.
+#[track_caller]
+pub fn ensure_conserved_as(
+    count: usize,
+    keys: &[&str],
+    adapt: impl FnOnce(Known) -> Known,
+) -> (Known, Output) {
     let folder = folder(count);
-    let known = Known::of_folder(&folder, &overrides(keys));
+    let known = adapt(Known::of_folder(&folder, &overrides(keys)));
     let output = run(&folder, keys).expect_code(0);
     known.ensure_is(&folder.snapshot("out"), &format!("{keys:?}"));
     let (rows, rejected_values) = known.rows_and_rejected_values();

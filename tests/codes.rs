@@ -1,0 +1,140 @@
+//! Every code of the service through the built binary: once, and from then on for ever.
+
+mod support;
+
+use im_profiles::api::codes::{Class, RULES, Rule};
+use support::Output;
+use support::scenario::{ensure_conserved, folder, run};
+
+/// Three calls.
+const ACCOUNTS: usize = 300;
+
+/// Locks the whole client for a minute, which the run's own tests wait out on a clock that they move.
+const LOCK: i64 = 70050;
+
+fn rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().filter(|rule| rule.code != LOCK)
+}
+
+/// The key that answers calls with a code; `limit` is how many, 0 is all.
+fn answering(code: i64, limit: u32) -> String {
+    format!("faults.codes=[{{ code = {code}, rate = 1.0, limit = {limit} }}]")
+}
+
+/// Runs with every call answered so; nothing may be published.
+#[track_caller]
+fn ensure_stopped(code: i64, keys: &[&str], exit_code: i32) -> Output {
+    let folder = folder(ACCOUNTS);
+    let output = run(&folder, &[&[&*answering(code, 0)], keys].concat()).expect_code(exit_code);
+    assert!(output.error().contains(&format!("code {code}")), "{output}");
+    assert!(!folder.path("out").exists(), "{output}");
+    assert_eq!(output.summary()["exit_code"], exit_code, "{output}");
+    output
+}
+
+/// Whether the run goes on after one call was answered with the code.
+fn passes_once(rule: &Rule) -> bool {
+    rule.resign || rule.class != Class::Fatal
+}
+
+#[test]
+fn a_code_that_comes_once_and_may_pass_costs_no_account() {
+    let mut codes = 0;
+    for rule in rules().filter(|rule| passes_once(rule)) {
+        let (known, _) = ensure_conserved(ACCOUNTS, &[&answering(rule.code, 1)]);
+        assert_eq!(known.rows_and_rejected_values().0, ACCOUNTS, "{}", rule.code);
+        codes += 1;
+    }
+    assert!(codes > 40, "{codes}");
+}
+
+#[test]
+fn a_code_that_nothing_can_mend_stops_the_run_at_once() {
+    let mut codes = 0;
+    for rule in rules().filter(|rule| !passes_once(rule)) {
+        let folder = folder(ACCOUNTS);
+        let output =
+            run(&folder, &[&answering(rule.code, 1), ".api.max_in_flight=1"]).expect_code(4);
+        let told = format!("code {}, {}", rule.code, rule.meaning);
+        assert!(output.error().contains(&told), "{output}");
+        assert!(output.error().ends_with(rule.mend), "{output}");
+        assert!(!folder.path("out").exists(), "{output}");
+        codes += 1;
+    }
+    assert!(codes > 25, "{codes}");
+}
+
+#[test]
+fn a_code_to_sign_anew_for_that_stays_stops_the_run() {
+    let mut codes = 0;
+    for rule in rules().filter(|rule| rule.resign) {
+        let output = ensure_stopped(rule.code, &[], 4);
+        assert!(output.stderr.contains("signed the UserSig anew"), "{output}");
+        assert_eq!(output.stderr.matches("signed the UserSig anew").count(), 1, "{output}");
+        codes += 1;
+    }
+    assert!(codes > 10, "{codes}");
+}
+
+#[test]
+fn a_passing_code_that_stays_is_an_outage() {
+    for rule in rules().filter(|rule| {
+        matches!(rule.class, Class::Retry | Class::Throttle) && rule.then != Class::Fatal
+    }) {
+        let output = ensure_stopped(rule.code, &[".retry.outage_patience=50ms"], 75);
+        assert!(output.error().contains("retry.outage_patience"), "{output}");
+    }
+}
+
+#[test]
+fn a_passing_code_that_is_final_after_some_tries_stops_the_run() {
+    let mut codes = 0;
+    for rule in rules()
+        .filter(|rule| !rule.resign && rule.class == Class::Retry && rule.then == Class::Fatal)
+    {
+        ensure_stopped(rule.code, &[], 4);
+        codes += 1;
+    }
+    assert!(codes > 0);
+}
+
+#[test]
+fn a_code_against_every_account_stops_the_run_before_the_list_is_through() {
+    for rule in rules() {
+        let is_for_accounts = matches!(rule.class, Class::BadBatch | Class::Permanent);
+        if is_for_accounts && !rule.is_not_found() {
+            let output = ensure_stopped(rule.code, &[], 4);
+            assert!(output.error().contains("rejects every account"), "{output}");
+        }
+    }
+}
+
+#[test]
+fn a_list_of_accounts_that_are_all_unknown_is_published() {
+    for code in [40003, 70107] {
+        let folder = folder(ACCOUNTS);
+        run(&folder, &[&answering(code, 0)]).expect_code(0);
+        let failed = folder.snapshot("out").failed();
+        assert_eq!(failed.len(), ACCOUNTS);
+        assert!(failed.iter().all(|failed| failed.category == "not_found"));
+    }
+}
+
+#[test]
+fn codes_that_are_in_no_list_pass_at_first_and_are_final_later() {
+    for code in [60099, 79999, 1, -10113] {
+        ensure_conserved(ACCOUNTS, &[&answering(code, 1)]);
+        ensure_stopped(code, &[], 4);
+    }
+    // Final for the account alone, so that as long as nothing gets through it may be an outage.
+    ensure_conserved(ACCOUNTS, &[&answering(40999, 1)]);
+    ensure_stopped(40999, &[".retry.outage_patience=50ms"], 75);
+}
+
+#[test]
+fn what_the_service_says_beside_the_code_is_told() {
+    let folder = folder(ACCOUNTS);
+    let words = "open_questions.error_info={ 60016 = 'paused by the owner' }";
+    let output = run(&folder, &[&answering(60016, 0), words]).expect_code(4);
+    assert!(output.error().contains("the service says: paused by the owner"), "{output}");
+}
