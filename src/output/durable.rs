@@ -116,9 +116,7 @@ impl StagedFile {
         pass("file:synced")?;
         fs::rename(&self.staged_path, path).map_err(DiskError::on("rename into place", path))?;
         pass("file:renamed")?;
-        if let Some(folder) = path.parent() {
-            sync_folder(folder)?;
-        }
+        sync_folder(folder_of(path))?;
         pass("file:durable")?;
         Ok(FileFacts { bytes: written.bytes, sha256: hex(&written.digest.finalize()) })
     }
@@ -164,9 +162,16 @@ impl FileFacts {
     }
 }
 
+/// The folder a path is in. Of a bare name that is the current one, and not the empty path that `parent` gives.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// Makes the names in a folder durable.
 pub fn sync_folder(folder: &Path) -> Result<(), DiskError> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder)
         .and_then(|handle| handle.sync_all())
         .map_err(DiskError::on("make durable the folder", folder))

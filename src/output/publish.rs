@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::durable::{DiskError, StagedFile, sync_folder};
+use super::durable::{DiskError, StagedFile, folder_of, sync_folder};
 use super::failed::{
     FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, failed_records,
 };
@@ -119,7 +119,7 @@ fn append_final_failures(joined: &mut StagedFile, lines: &Path) -> Result<(), Pu
 fn exchange(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
     if fs::symlink_metadata(output_path).is_ok() {
         match renameat_with(CWD, snapshot, CWD, output_path, RenameFlags::EXCHANGE) {
-            Ok(()) => return sync_parent(output_path),
+            Ok(()) => return sync_folder(folder_of(output_path)),
             Err(
                 rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP,
             ) => {}
@@ -137,11 +137,7 @@ fn exchange(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
         fs::rename(output_path, &aside).map_err(DiskError::on("move aside", output_path))?;
     }
     fs::rename(snapshot, output_path).map_err(DiskError::on("publish", output_path))?;
-    sync_parent(output_path)
-}
-
-fn sync_parent(path: &Path) -> Result<(), DiskError> {
-    path.parent().map_or(Ok(()), sync_folder)
+    sync_folder(folder_of(output_path))
 }
 
 #[cfg(test)]

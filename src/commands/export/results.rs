@@ -9,6 +9,7 @@ use crate::checkpoint::Checkpoint;
 use crate::columns::ColumnType;
 use crate::columns::rows::ACCOUNT_COLUMN;
 use crate::job::{Job, MaxFailed};
+use crate::output::durable::folder_of;
 use crate::output::failed::{Category, rfc3339_seconds};
 use crate::output::manifest::{
     CallFacts, ColumnFacts, Counts, FailureCounts, FailureFacts, JobFacts, ListFacts,
@@ -132,6 +133,6 @@ fn list_path(path: &ListPath) -> String {
 
 /// The path without detours, as far as it exists.
 pub fn absolute(path: &Path) -> PathBuf {
-    let in_its_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    let in_its_folder = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
     path.canonicalize().ok().or_else(in_its_folder).unwrap_or_else(|| path.to_owned())
 }

@@ -14,7 +14,7 @@ use crate::accounts::{ListPath, Scan};
 use crate::checkpoint::{Begin, CHECKPOINT_FILE, CheckpointError, CheckpointJournal, VERSION};
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
-use crate::output::durable::{DiskError, FileFacts, hex};
+use crate::output::durable::{DiskError, FileFacts, folder_of, hex};
 use crate::output::failed::rfc3339_seconds;
 use crate::output::open_part::{Sidecar, sidecar_path};
 use crate::output::publish::INVALID_ACCOUNTS_FILE;
@@ -67,10 +67,8 @@ pub fn published_run(work: &WorkFolder) -> Result<Option<Begin>, ResumeError> {
 
 /// Tells of unfinished runs beside this one, such as yesterday's that was stopped before midnight.
 pub fn tell_of_unfinished_siblings(work: &WorkFolder) {
-    let Some(folder) = work.root().parent() else { return };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // What cannot be read is some other program's, or no reason to keep this run from going on.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(folder_of(work.root())).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if !name.starts_with('.')
