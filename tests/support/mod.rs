@@ -3,6 +3,7 @@
 //! Nothing of the machine's environment reaches the binary, and one that hangs is killed, so that a test fails with
 //! what was said up to then.
 #![allow(dead_code, unused_imports)] // Each file of tests uses a share of this.
+#![allow(clippy::unwrap_used)] // A panic is the failure report.
 
 pub mod emulator;
 pub mod known;

@@ -46,7 +46,8 @@ pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
     let job =
         Job::load(&args.job, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
     let mut result = None;
-    let ended = run_job(&job, date, args.restart, started, reporter, &mut result);
+    let ended = run_job(&job, date, args.restart, started, reporter, &mut result)
+        .map_err(|failure| with_command_to_go_on(failure, date));
     reporter.finish();
     let code = ended.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
     let summary = Summary {
@@ -60,7 +61,7 @@ pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
         error: ended.as_ref().err().map(|failure| chain(&*failure.error)),
     };
     tell(&summary, args, flags);
-    ended.map_err(|failure| with_command_to_go_on(failure, date))
+    ended
 }
 
 /// Where running again goes on, the message says with which command: on another day the date must be given.
