@@ -31,7 +31,12 @@ pub struct EmulatorServer {
 impl EmulatorServer {
     /// Serves made-up profiles to whoever signs with the built-in key.
     pub fn start(settings: Settings) -> EmulatorServer {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        EmulatorServer::start_on(0, settings)
+    }
+
+    /// [`EmulatorServer::start`] on a port, such as that of one that was dropped; 0 is any free one.
+    pub fn start_on(port: u16, settings: Settings) -> EmulatorServer {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
@@ -59,6 +64,16 @@ impl EmulatorServer {
         ]
         .map(|key| ["--set".to_owned(), key])
         .concat()
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.base_url.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
+    /// Calls of `portrait_get` so far.
+    pub fn calls(&self) -> u64 {
+        self.emulator.stats().portrait_get().calls()
     }
 
     /// The secret key that it takes.

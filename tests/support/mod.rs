@@ -9,6 +9,7 @@ pub mod emulator;
 pub mod known;
 pub mod scenario;
 pub mod snapshot;
+pub mod stops;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,6 +27,7 @@ use tempfile::TempDir;
 pub use emulator::{EmulatorServer, settings_of};
 pub use known::Known;
 pub use snapshot::{Cell, FailedAccount, RejectedValue, Snapshot, Table};
+pub use stops::{Found, Running, wait_until};
 
 /// Far beyond what any run of a test takes, on a busy machine too.
 const HANGS_AFTER: Duration = Duration::from_secs(180);

@@ -1,0 +1,220 @@
+//! Promises 2, 3 and 7 at every durable step there is: the process ends there, or the disk has no room left.
+//!
+//! A reader finds the earlier snapshot or the new one, and the same command again publishes what an undisturbed run
+//! would have published.
+
+mod support;
+
+use std::fs;
+
+use im_profiles::failpoint;
+use support::scenario::{JOB, accounts};
+use support::stops::WORK_FOLDER;
+use support::{Folder, Found, Known};
+
+/// Three parts of two chunks each, the last one short; with accounts that end in every way.
+const ACCOUNTS: usize = 520;
+const PARTS: u64 = 3;
+const FAILPOINT: &str = "IM_PROFILES_FAILPOINT";
+const FAULTS: &str = "
+[emulator.faults]
+unknown = { rate = 0.05 }
+permanent = { rate = 0.02 }
+poison = { rate = 0.01 }
+";
+
+/// The occurrences of a point to stop at. A run makes a file for each part and two for its sidecar lines, and then
+/// four more of the snapshot; it writes an entry at its begin, for each part, and at the end of the round.
+fn occurrences(point: &str) -> &'static [u32] {
+    match point.split_once(':').unwrap().0 {
+        "file" => &[1, 5, 10, 13],
+        "journal" if point.starts_with("journal:append") => &[1, 3, 5],
+        _ => &[1],
+    }
+}
+
+/// Points after the exchange: the new snapshot is there.
+fn is_published(point: &str) -> bool {
+    ["publish:exchanged", "publish:cleared", "publish:removed"].contains(&point)
+}
+
+/// A job that publishes in a format, and the list of a run.
+fn folder(format: &str) -> Folder {
+    let output =
+        format!("output = {{ path = \"out\", accounts_per_part = 200, format = \"{format}\" }}");
+    let job = JOB.replace("output = { path = \"out\", accounts_per_part = 600 }", &output) + FAULTS;
+    assert!(job.contains(&output));
+    Folder::with_job(&job, accounts(ACCOUNTS))
+}
+
+/// What an undisturbed run publishes.
+fn undisturbed(format: &str) -> Found {
+    let folder = folder(format);
+    let known = Known::of_folder(&folder, &[]);
+    folder.export(&[]).expect_code(0);
+    known.ensure_is(&folder.snapshot("out"), format);
+    for category in ["not_found", "internal_error", "rejected"] {
+        assert!(known.failing(category) > 0, "no account ends as {category}");
+    }
+    assert!(known.rows_and_rejected_values().1 > 0);
+    let found = folder.found();
+    let Found::Whole { parts, .. } = &found else { panic!("nothing was published") };
+    assert_eq!(parts.len() as u64, PARTS);
+    found
+}
+
+/// The folder with an earlier snapshot, of another list.
+fn folder_with_earlier(format: &str) -> Folder {
+    let folder = folder(format);
+    folder.accounts("accounts.txt", (0..50).map(|n| format!("earlier-{n}")));
+    folder.export(&[]).expect_code(0);
+    folder.accounts("accounts.txt", accounts(ACCOUNTS));
+    folder
+}
+
+#[track_caller]
+fn ensure_nothing_else_is_left(folder: &Folder, about: &str) {
+    let names = folder.names(".");
+    assert!(names.iter().eq(["accounts.txt", "job.toml", "out/"]), "{about}: {names:?}");
+}
+
+/// Stops a run at every point, in one way, and runs the same command again.
+fn stop_at_every_point(format: &str, replaces: bool, is_crash: bool) {
+    let new = undisturbed(format);
+    for &point in failpoint::ALL {
+        for occurrence in occurrences(point) {
+            let folder = if replaces { folder_with_earlier(format) } else { folder(format) };
+            let earlier = folder.found();
+            let failpoint =
+                format!("{point}#{occurrence}{}", if is_crash { "" } else { "=enospc" });
+            let about = format!("{format}, {failpoint}, replaces {replaces}");
+            let output = folder.export_with(&[(FAILPOINT, &failpoint)], &[]);
+            if is_crash {
+                assert_eq!(output.code, None, "{about}\n{output}");
+            } else {
+                ensure_told_of_the_full_disk(&output.expect_code(1), &about);
+            }
+            let expected = if is_published(point) { &new } else { &earlier };
+            folder.found().ensure_is(expected, &about);
+            let parts = folder.unpublished_parts();
+            let committed = folder.committed_parts();
+
+            let output = folder.export(&["--json"]).expect_code(0);
+            let Found::Whole { parts: published, .. } = folder.found() else { panic!("{about}") };
+            assert!(parts.len() as u64 >= committed || is_published(point), "{about}\n{output}");
+            folder.found().ensure_is(&new, &format!("{about}, run again"));
+            assert!(
+                is_published(point) || parts.iter().all(|(name, bytes)| published[name] == *bytes)
+            );
+            ensure_nothing_else_is_left(&folder, &about);
+        }
+    }
+}
+
+/// One message, which names what was tried and where.
+#[track_caller]
+fn ensure_told_of_the_full_disk(output: &support::Output, about: &str) {
+    let error = output.error();
+    assert_eq!(output.stderr.matches("error: ").count(), 1, "{about}\n{output}");
+    assert!(error.starts_with("could not "), "{about}\n{output}");
+    assert_eq!(error.matches("no storage space").count(), 1, "{about}\n{output}");
+    assert!(error.contains("out"), "{about}: the path is not named\n{output}");
+}
+
+#[test]
+fn a_first_snapshot_survives_a_crash_at_every_point() {
+    stop_at_every_point("parquet", false, true);
+}
+
+#[test]
+fn a_first_csv_snapshot_survives_a_crash_at_every_point() {
+    stop_at_every_point("csv", false, true);
+}
+
+#[test]
+fn a_replacement_survives_a_crash_at_every_point() {
+    stop_at_every_point("parquet", true, true);
+}
+
+#[test]
+fn a_csv_replacement_survives_a_crash_at_every_point() {
+    stop_at_every_point("csv", true, true);
+}
+
+#[test]
+fn a_first_snapshot_survives_a_full_disk_at_every_point() {
+    stop_at_every_point("parquet", false, false);
+}
+
+#[test]
+fn a_csv_replacement_survives_a_full_disk_at_every_point() {
+    stop_at_every_point("csv", true, false);
+}
+
+#[test]
+fn every_point_is_reached_as_often_as_the_tests_think() {
+    for (point, most) in [("file:durable", 13), ("journal:appended", 5), ("publish:removed", 1)] {
+        let at = |occurrence: u32| {
+            let failpoint = format!("{point}#{occurrence}");
+            folder("csv").export_with(&[(FAILPOINT, &failpoint)], &[])
+        };
+        assert_eq!(at(most).code, None, "{point}");
+        at(most + 1).expect_code(0);
+    }
+}
+
+/// With `if_exists = "fail"`, what a run has published itself is no reason to refuse, as long as it can be known.
+#[test]
+fn a_crash_after_the_exchange_is_no_refusal() {
+    const FAIL: [&str; 2] = ["--set", "output.if_exists=fail"];
+    let new = undisturbed("parquet");
+    for point in ["publish:exchanged", "publish:cleared"] {
+        let folder = folder("parquet");
+        assert_eq!(folder.export_with(&[(FAILPOINT, point)], &FAIL).code, None);
+        let published = fs::read(folder.path("out/_manifest.json")).unwrap();
+        let output = folder.export(&[&FAIL[..], &["--json"]].concat()).expect_code(0);
+        assert_eq!(output.summary()["status"], "published");
+        folder.found().ensure_is(&new, point);
+        // It was published once.
+        assert_eq!(fs::read(folder.path("out/_manifest.json")).unwrap(), published, "{point}");
+        ensure_nothing_else_is_left(&folder, point);
+        folder.export(&FAIL).expect_code(2).expect_told(&["out exists already"]);
+    }
+}
+
+/// A run that goes on asks only for the accounts of parts that were not committed.
+#[test]
+fn committed_parts_are_not_asked_for_again() {
+    const CHUNKS_PER_PART: u64 = 2;
+    const PARTS: u64 = 6;
+    for (committed, max_in_flight) in [(0, 1), (1, 1), (3, 1), (6, 1), (1, 16), (4, 16)] {
+        let folder = Folder::with_job(JOB, accounts(1200));
+        let in_flight = format!("api.max_in_flight={max_in_flight}");
+        let keys = ["--set", "output.accounts_per_part=200", "--set", &in_flight];
+        // The first entry is not of a part.
+        let failpoint = format!("journal:appended#{}", committed + 1);
+        assert_eq!(folder.export_with(&[(FAILPOINT, &failpoint)], &keys).code, None);
+        assert_eq!(folder.committed_parts(), committed);
+        let output = folder.export(&[&keys[..], &["--json"]].concat()).expect_code(0);
+        let expected = (PARTS - committed) * CHUNKS_PER_PART;
+        assert_eq!(output.summary()["calls"]["made"], expected, "{committed} parts\n{output}");
+        assert_eq!(output.summary()["counts"]["rows"], 1200, "{output}");
+    }
+}
+
+/// The last line of the checkpoint may be cut anywhere by a crash: the part is asked for again.
+#[test]
+fn a_cut_entry_is_as_good_as_none() {
+    let new = undisturbed("csv");
+    for bytes_left in [0, 1, 40] {
+        let folder = folder("csv");
+        let at_part_2 = [(FAILPOINT, "journal:appended#3")];
+        assert_eq!(folder.export_with(&at_part_2, &[]).code, None);
+        let path = folder.path(WORK_FOLDER).join("checkpoint.ndjson");
+        let text = fs::read_to_string(&path).unwrap();
+        let last_line = text.trim_end().rfind('\n').unwrap() + 1;
+        fs::write(&path, &text[..last_line + bytes_left]).unwrap();
+        folder.export(&[]).expect_code(0);
+        folder.found().ensure_is(&new, &format!("{bytes_left} bytes of the entry"));
+    }
+}
