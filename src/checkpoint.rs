@@ -183,11 +183,23 @@ impl Checkpoint {
     }
 }
 
-/// Reads a journal's text; gives back the value and how many bytes of the text it is.
-fn parse(path: &Path, text: &str) -> Result<Option<(Checkpoint, usize)>, CheckpointError> {
-    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+/// The bytes of a journal, if there is one.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(DiskError::on("read", path)),
+    }
+}
+
+/// Reads a journal; gives back the value and how many of the bytes it is.
+fn parse(path: &Path, bytes: &[u8]) -> Result<Option<(Checkpoint, usize)>, CheckpointError> {
+    let whole = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
+    let text = std::str::from_utf8(&bytes[..whole]).map_err(|error| {
+        let line = 1 + memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count();
+        CheckpointError::Damaged { path: path.to_owned(), line, problem: error.to_string() }
+    })?;
     let mut checkpoint: Option<Checkpoint> = None;
-    for (index, line) in text[..whole].lines().enumerate() {
+    for (index, line) in text.lines().enumerate() {
         let damaged = |problem: String| CheckpointError::Damaged {
             path: path.to_owned(),
             line: index + 1,
@@ -230,13 +242,8 @@ impl CheckpointJournal {
     /// cut off.
     pub fn open(work_folder: &Path) -> Result<Option<CheckpointJournal>, CheckpointError> {
         let path = work_folder.join(CHECKPOINT_FILE);
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(DiskError::on("read", &path))?,
-        };
-        // A byte that is no text can only be in a line that is no entry either.
-        let text = String::from_utf8_lossy(&bytes);
-        let Some((value, length)) = parse(&path, &text)? else { return Ok(None) };
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let Some((value, length)) = parse(&path, &bytes)? else { return Ok(None) };
         let file =
             OpenOptions::new().append(true).open(&path).map_err(DiskError::on("open", &path))?;
         file.set_len(length as u64)
@@ -275,12 +282,8 @@ impl CheckpointJournal {
     /// What the run in a work folder is about, if there is one.
     pub fn begin_of(work_folder: &Path) -> Result<Option<Begin>, CheckpointError> {
         let path = work_folder.join(CHECKPOINT_FILE);
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(DiskError::on("read", &path))?,
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        let first_line = text.split_inclusive('\n').next().unwrap_or_default();
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let first_line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         Ok(parse(&path, first_line)?.map(|(checkpoint, _)| checkpoint.begin))
     }
 

@@ -2,20 +2,20 @@
 
 mod results;
 mod resume;
+mod stop;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
+use self::stop::{stop_signals, with_command_to_go_on};
 use super::in_process_emulator::InProcessEmulator;
 use super::{Failure, chain, secret};
 use crate::accounts::{AccountList, ListError, Scan};
@@ -62,34 +62,6 @@ pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
     };
     tell(&summary, args, flags);
     ended
-}
-
-/// Where running again goes on, the message says with which command: on another day the date must be given.
-fn with_command_to_go_on(failure: Failure, date: Date) -> Failure {
-    let goes_on = matches!(
-        failure.code,
-        ExitCode::TryAgainLater | ExitCode::Interrupted | ExitCode::Terminated
-    );
-    if !goes_on {
-        return failure;
-    }
-    // Secrets are never among the arguments.
-    let mut command: Vec<String> = std::env::args().collect();
-    if !command.iter().any(|argument| argument == "--date" || argument.starts_with("--date=")) {
-        command.push(format!("--date={date}"));
-    }
-    let error = format!("{}; go on with: {}", chain(&*failure.error), shell_words(&command));
-    Failure { code: failure.code, error: error.into() }
-}
-
-/// Arguments as a shell would take them.
-fn shell_words(words: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:%@+".contains(c);
-    let quoted = |word: &String| match word.chars().all(is_plain) && !word.is_empty() {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn tell(summary: &Summary, args: &ExportArgs, flags: &Flags) {
@@ -395,35 +367,6 @@ fn read_list(
 
 fn list_failure(error: ListError) -> Failure {
     Failure { code: exit_code_of_list_error(&error), error: error.into() }
-}
-
-/// SIGINT, SIGTERM and the end of the time there is, as the exit codes to stop with.
-fn stop_signals(time_left: Option<Duration>) -> io::Result<mpsc::Receiver<ExitCode>> {
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    // The first lets calls end, the second does not; nobody listens to a third.
-    let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(async move {
-        let mut time_left = time_left;
-        loop {
-            let deadline = async {
-                match time_left {
-                    Some(time_left) => tokio::time::sleep(time_left).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let code = tokio::select! {
-                Some(()) = interrupted.recv() => ExitCode::Interrupted,
-                Some(()) = terminated.recv() => ExitCode::Terminated,
-                () = deadline => ExitCode::TryAgainLater,
-            };
-            time_left = None;
-            if sender.send(code).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(receiver)
 }
 
 fn unix_seconds() -> u64 {
