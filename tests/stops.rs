@@ -75,9 +75,9 @@ fn an_outage_without_end_stops_the_run_resumable() {
         assert!(output.error().contains("retry.outage_patience"), "{output}");
         assert_eq!(output.summary()["status"], "try_again_later");
     }
-    let hanging = ["faults.hang.rate=1.0", ".api.timeout=50ms", ".retry.outage_patience=200ms"];
+    let hanging = ["faults.hang.rate=1.0", ".api.timeout=200ms", ".retry.outage_patience=300ms"];
     let output = ensure_not_published(&hanging, 75);
-    assert!(output.error().contains("no answer within 50 ms"), "{output}");
+    assert!(output.error().contains("no answer within 200 ms"), "{output}");
 }
 
 #[test]
