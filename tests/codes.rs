@@ -1,5 +1,7 @@
 //! Every code of the service through the built binary: once, and from then on for ever.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use im_profiles::api::codes::{Class, RULES, Rule};

@@ -1,6 +1,8 @@
 //! Promise 1 through the built binary: whatever goes wrong, each account of the list ends where the emulator knows
 //! it must, exactly once, with exactly its values.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use support::Known;

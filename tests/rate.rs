@@ -3,6 +3,8 @@
 //! Only counts are asserted, never how long anything took: how close together calls arrive that left in time is the
 //! machine's to decide.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use support::emulator::SECRET_VARIABLE;

@@ -1,5 +1,7 @@
 //! The sample job through the built binary: what it publishes, down to types and values.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use std::collections::{BTreeSet, HashSet};

@@ -1,5 +1,7 @@
 //! When a run does not publish: the exit code, what is told, and that an earlier snapshot is left as it was.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use std::collections::BTreeMap;
