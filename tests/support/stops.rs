@@ -8,12 +8,19 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
+use im_profiles::emulator::Settings;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Folder, HANGS_AFTER, Output, Snapshot};
+use super::{Folder, HANGS_AFTER, Output, Snapshot, settings_of};
 
 /// Where the work folder of `out` is.
 pub const WORK_FOLDER: &str = ".out.partial";
+
+/// An emulator without limits that has these lines of `[faults]`.
+#[track_caller]
+pub fn with_faults(faults: &str) -> Settings {
+    settings_of(&format!("rate.portrait_get = 0\nseed = 1\n[faults]\n{faults}"))
+}
 
 /// Waits until it is so.
 #[track_caller]
@@ -80,6 +87,14 @@ impl Folder {
         self.checkpoint().iter().filter(is_part).count() as u64
     }
 
+    /// All files of the work folder and of the snapshot in it, but for those that every run writes.
+    pub fn work(&self) -> [BTreeMap<String, Vec<u8>>; 2] {
+        let root = self.path(WORK_FOLDER);
+        let mut files = files_of(&root);
+        files.retain(|name, _| name != "lock" && name != "invalid.csv");
+        [files, files_of(&root.join("snapshot"))]
+    }
+
     /// The part files in the work folder that have their final names.
     pub fn unpublished_parts(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = files_of(&self.path(WORK_FOLDER).join("snapshot"));
@@ -92,6 +107,11 @@ impl Running {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Kills it, unless it has ended.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
     }
 
     /// The process's id.

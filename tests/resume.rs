@@ -1,0 +1,211 @@
+//! Promises 3 and 7 between two runs: what is asked again, what may change, and what is refused.
+
+mod support;
+
+use std::fs;
+
+use support::emulator::SECRET_VARIABLE;
+use support::scenario::{JOB, accounts};
+use support::stops::{WORK_FOLDER, with_faults};
+use support::{EmulatorServer, Folder, Known};
+
+/// `--set` for each key.
+fn set<'k>(keys: &[&'k str]) -> Vec<&'k str> {
+    keys.iter().flat_map(|key| ["--set", key]).collect()
+}
+
+/// A run that was stopped by a crash after so many of its 5 parts of 2 chunks each were committed.
+fn stopped_after(parts: u64) -> Folder {
+    let folder = Folder::with_job(
+        &JOB.replace("accounts_per_part = 600", "accounts_per_part = 200"),
+        accounts(1000),
+    );
+    let failpoint = format!("journal:appended#{}", parts + 1);
+    let output = folder.export_with(&[("IM_PROFILES_FAILPOINT", &failpoint)], &[]);
+    assert_eq!((output.code, folder.committed_parts()), (None, parts), "{output}");
+    folder
+}
+
+/// Runs again what [`stopped_after`] began, and makes sure that it goes on and publishes all.
+#[track_caller]
+fn ensure_goes_on(folder: &Folder, more: &[&str], parts_left: u64) {
+    let known = Known::of_folder(folder, &[]);
+    let output = folder.export(&[&["--json"], more].concat()).expect_code(0);
+    assert_eq!(output.summary()["calls"]["made"], parts_left * 2, "{output}");
+    known.ensure_is(&folder.snapshot("out"), &output.to_string());
+    assert!(!folder.path(WORK_FOLDER).exists(), "{output}");
+}
+
+#[test]
+fn only_failed_accounts_are_asked_again_until_the_service_has_got_better() {
+    let server = EmulatorServer::start(with_faults(
+        "transient = { rate = 0.1 }\ntransient_asks = 5\nunknown = { rate = 0.05 }",
+    ));
+    let folder = Folder::with_job(JOB, accounts(1000)).env(SECRET_VARIABLE, server.secret_key());
+    let mut overrides = server.overrides();
+    for key in ["limits.max_failed=0", "retry.max_attempts=2"] {
+        overrides.extend(["--set".to_owned(), key.to_owned()]);
+    }
+    let mut arguments: Vec<&str> = overrides.iter().map(String::as_str).collect();
+    arguments.push("--json");
+
+    let asked = || server.emulator.stats().accounts();
+    let output = folder.export(&arguments).expect_code(3);
+    let summary = output.summary();
+    assert_eq!(summary["status"], "too_many_failed");
+    let failures = summary["failures"].as_array().unwrap();
+    let failing = failures.iter().find(|failure| failure["category"] == "internal_error").unwrap();
+    let failing = failing["accounts"].as_u64().unwrap();
+    assert!((50..150).contains(&failing), "{output}");
+    assert_eq!(asked(), 1000 + failing, "{output}");
+    assert!(!folder.path("out").exists());
+    let parts = folder.unpublished_parts();
+    assert_eq!(parts.len(), 2);
+
+    // Each further run has two more attempts; the sixth gets through.
+    folder.export(&arguments).expect_code(3).expect_told(&["run again to ask those again"]);
+    assert_eq!(asked(), 1000 + 3 * failing);
+    assert!(!folder.path("out").exists());
+    let output = folder.export(&arguments).expect_code(0);
+    assert_eq!(asked(), 1000 + 5 * failing, "{output}");
+
+    let snapshot = folder.snapshot("out");
+    let unknown = "emulator.faults.unknown.rate=0.05".to_owned();
+    Known::of_folder(&folder, &[unknown]).ensure_accounts_are(&snapshot, &output.to_string());
+    let rows: Vec<usize> =
+        snapshot.parts().iter().map(|file| snapshot.part(file).rows.len()).collect();
+    assert_eq!(rows[2..], [0, failing as usize], "{rows:?}");
+    for (name, bytes) in parts {
+        assert!(snapshot.bytes(&name) == bytes, "{name} has changed");
+    }
+}
+
+#[test]
+fn what_decides_the_content_may_not_change() {
+    let column = "columns=[{ tag = 'Tag_Profile_IM_Nick', name = 'nick' }]";
+    for (keys, named) in [
+        (&["output.format=csv"][..], &["output.format"][..]),
+        (&["output.accounts_per_part=300"], &["output.accounts_per_part"]),
+        (&["output.compression=none"], &["output.compression"]),
+        (&[column], &["columns"]),
+        (&["emulator.seed=2"], &["[emulator]"]),
+        (&["api.sdkappid=1400000001", column], &["api.sdkappid and columns"]),
+    ] {
+        let folder = stopped_after(2);
+        let before = folder.work();
+        let refused = folder.export(&set(keys)).expect_code(2).expect_told(named);
+        refused.expect_told(&["begun with another", "--restart", WORK_FOLDER]);
+        assert!(folder.work() == before, "{keys:?}: the work folder was touched");
+        assert!(!folder.path("out").exists());
+        ensure_goes_on(&folder, &[], 3);
+    }
+}
+
+#[test]
+fn another_list_is_refused_and_restart_starts_over() {
+    let folder = stopped_after(2);
+    let before = folder.work();
+    folder.accounts("accounts.txt", accounts(1001));
+    folder.export(&[]).expect_code(2).expect_told(&["account list", "--restart"]);
+    assert!(folder.work() == before);
+    let output = folder.export(&["--restart", "--json"]).expect_code(0);
+    assert_eq!(output.summary()["calls"]["made"], 11, "{output}");
+    Known::of_folder(&folder, &[]).ensure_is(&folder.snapshot("out"), "another list");
+
+    let folder = stopped_after(3);
+    let keys = set(&["output.format=csv"]);
+    folder.export(&[&["--restart"], &keys[..]].concat()).expect_code(0);
+    assert!(folder.snapshot("out").parts().iter().all(|part| part.contains(".csv")));
+}
+
+#[test]
+fn the_pace_may_change() {
+    for key in [
+        "api.calls_per_second=5000",
+        "api.max_in_flight=1",
+        "api.timeout=20s",
+        "retry.max_attempts=2",
+        "limits.max_failed=3",
+        "name=another",
+    ] {
+        ensure_goes_on(&stopped_after(4), &set(&[key]), 1);
+    }
+}
+
+#[test]
+fn a_damaged_or_missing_file_is_named() {
+    for file in ["snapshot/part-00001.parquet", "failed-00000.csv", "rejected-00001.csv"] {
+        for is_missing in [true, false] {
+            let folder = stopped_after(2);
+            let path = folder.path(WORK_FOLDER).join(file);
+            if is_missing {
+                fs::remove_file(&path).unwrap();
+            } else {
+                let mut bytes = fs::read(&path).unwrap();
+                match bytes.last_mut() {
+                    Some(byte) => *byte ^= 1,
+                    None => bytes.push(b'x'),
+                }
+                fs::write(&path, bytes).unwrap();
+            }
+            let before = folder.work();
+            let output = folder.export(&[]).expect_code(1);
+            assert!(output.error().contains(file), "{output}");
+            assert!(output.error().contains("--restart"), "{output}");
+            assert!(folder.work() == before, "{file}");
+            ensure_goes_on(&folder, &["--restart"], 5);
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_used_is_left_as_it_is() {
+    let journal = stopped_after(2).checkpoint();
+    let newer = journal[0].replace("\"version\":1", "\"version\":2");
+    assert_ne!(newer, journal[0]);
+    for (lines, told) in [
+        (vec![newer.as_str(), &journal[1]], &["has version 2", "--restart"][..]),
+        (vec![&journal[0], "{}", &journal[2]], &["line 2", "damaged", "--restart"]),
+        (vec![&journal[0], &journal[1], &journal[1]], &["line 3", "damaged"]),
+        (vec!["<html>"], &["line 1", "damaged"]),
+        (vec!["\0\0\0\0"], &["line 1", "damaged"]),
+    ] {
+        let folder = stopped_after(2);
+        let path = folder.path(WORK_FOLDER).join("checkpoint.ndjson");
+        fs::write(&path, format!("{}\n", lines.join("\n"))).unwrap();
+        let before = folder.work();
+        folder.export(&[]).expect_code(1).expect_told(told).expect_told(&["checkpoint.ndjson"]);
+        assert!(folder.work() == before, "{told:?}: the work folder was touched");
+        ensure_goes_on(&folder, &["--restart"], 5);
+    }
+}
+
+#[test]
+fn left_overs_are_not_published() {
+    let folder = stopped_after(2);
+    for file in [
+        "snapshot/part-00003.parquet",
+        "snapshot/part-00017.parquet",
+        "snapshot/part-00003.parquet.staged",
+        "snapshot/_manifest.json",
+        "snapshot/_SUCCESS",
+        "failed-00003.csv",
+        "rejected-00003.csv.staged",
+        "waiting-rows",
+    ] {
+        folder.write(&format!("{WORK_FOLDER}/{file}"), "left over");
+    }
+    ensure_goes_on(&folder, &[], 3);
+    assert_eq!(folder.snapshot("out").parts().len(), 5);
+}
+
+#[test]
+fn a_lock_of_a_dead_process_is_taken_over() {
+    let folder = stopped_after(2);
+    let lock = fs::read_to_string(folder.path(WORK_FOLDER).join("lock")).unwrap();
+    assert!(lock.contains("process "), "{lock}");
+    ensure_goes_on(&folder, &[], 3);
+    let folder = Folder::with_job(JOB, ["a"]);
+    folder.write(&format!("{WORK_FOLDER}/lock"), "process 1 on another since long ago, and more");
+    folder.export(&[]).expect_code(0);
+}
