@@ -3,6 +3,8 @@
 //! A reader finds the earlier snapshot or the new one, and the same command again publishes what an undisturbed run
 //! would have published.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use std::fs;

@@ -5,6 +5,8 @@
 //! has been killed often enough. More kills: `IM_PROFILES_TEST_KILLS=5000 cargo test --test kill` (each of the tests
 //! kills so often), with other moments: `IM_PROFILES_TEST_SEED=7`.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Promises 3 and 7 between two runs: what is asked again, what may change, and what is refused.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Promises 3 and 7 under signals and closed pipes: a run that is told to stop, once or twice, or loses its readers.
 
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
