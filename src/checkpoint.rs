@@ -7,9 +7,12 @@
 //! | what is found                              | what it means                                             |
 //! |--------------------------------------------|-----------------------------------------------------------|
 //! | a last line without its line end           | the crash that it was written in; it is cut off           |
-//! | any other line that cannot be read         | damage: refused, never guessed at                         |
+//! | any other line that is not as it was written | damage: refused, never guessed at                       |
 //! | a version that is not [`VERSION`]          | another program's: refused                                |
 //! | parts that overlap, or a round with a gap  | accounts would be twice or lost: refused                  |
+//!
+//! Each line ends with a check, a digest of the line and of the check before it, since a changed digit, or a line that
+//! is missing or in another place, would be read as something else and not as damage.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -18,9 +21,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::failpoint;
-use crate::output::durable::{DiskError, sync_folder};
+use crate::output::durable::{DiskError, hex, sync_folder};
 use crate::output::snapshot_writer::CommittedPart;
 
 /// Version of the journal's form.
@@ -28,6 +32,12 @@ pub const VERSION: u32 = 1;
 
 /// Name of the journal in the work folder.
 pub const CHECKPOINT_FILE: &str = "checkpoint.ndjson";
+
+/// Between an entry's own fields and its check.
+const CHECK_KEY: &str = ",\"check\":\"";
+
+/// Bytes of the digest that are kept: enough to find an accident, and nobody else writes here.
+const CHECK_BYTES: usize = 8;
 
 /// What a run is about; decides whether a later command may go on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +193,42 @@ impl Checkpoint {
     }
 }
 
+/// What an entry's line ends with: a digest of its own fields and of the check before it.
+fn check_of(fields: &str, check_before: &str) -> String {
+    let digest = Sha256::new().chain_update(check_before).chain_update(fields).finalize();
+    hex(&digest[..CHECK_BYTES])
+}
+
+/// A line, with its line end.
+fn line_of(entry: &Entry, check_before: &str) -> (String, String) {
+    // Plain structs: serialising them cannot fail.
+    let json = serde_json::to_string(entry).unwrap_or_default();
+    let fields = json.strip_suffix('}').unwrap_or_default();
+    let check = check_of(fields, check_before);
+    (format!("{fields}{CHECK_KEY}{check}\"}}\n"), check)
+}
+
+/// The entry of a line without its line end, and its check; otherwise what is wrong with it.
+fn entry_of(line: &str, check_before: &str) -> Result<(Entry, String), String> {
+    let parts = line.strip_suffix("\"}").and_then(|line| line.rsplit_once(CHECK_KEY));
+    let (fields, check) = parts.ok_or("it does not end with a check")?;
+    if check != check_of(fields, check_before) {
+        return Err("it is not as it was written, or not in its place".to_owned());
+    }
+    let entry = serde_json::from_str(&format!("{fields}}}")).map_err(|error| error.to_string())?;
+    Ok((entry, check.to_owned()))
+}
+
+/// What was read of a journal.
+#[derive(Debug, PartialEq, Eq)]
+struct Parsed {
+    value: Checkpoint,
+    /// Bytes of whole lines.
+    length: usize,
+    /// The check of the last whole line.
+    check: String,
+}
+
 /// The bytes of a journal, if there is one.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
     match std::fs::read(path) {
@@ -191,42 +237,54 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
     }
 }
 
-/// Reads a journal; gives back the value and how many of the bytes it is.
-fn parse(path: &Path, bytes: &[u8]) -> Result<Option<(Checkpoint, usize)>, CheckpointError> {
-    let whole = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
-    let text = std::str::from_utf8(&bytes[..whole]).map_err(|error| {
+/// Reads a journal; nothing where not even the first line is whole.
+fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Parsed>, CheckpointError> {
+    let length = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
+    let text = std::str::from_utf8(&bytes[..length]).map_err(|error| {
         let line = 1 + memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count();
         CheckpointError::Damaged { path: path.to_owned(), line, problem: error.to_string() }
     })?;
-    let mut checkpoint: Option<Checkpoint> = None;
-    for (index, line) in text.lines().enumerate() {
+    let mut value: Option<Checkpoint> = None;
+    let mut check = String::new();
+    for (index, line) in text.split_terminator('\n').enumerate() {
         let damaged = |problem: String| CheckpointError::Damaged {
             path: path.to_owned(),
             line: index + 1,
             problem,
         };
         if index == 0 {
-            let value: serde_json::Value =
-                serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
-            let found = value["version"].as_u64().unwrap_or(0);
-            if found != u64::from(VERSION) {
-                return Err(CheckpointError::Version { path: path.to_owned(), found });
-            }
+            ensure_version(path, line, damaged)?;
         }
-        let entry: Entry =
-            serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
-        let fits = match (entry, &mut checkpoint) {
-            (Entry::Begin(begin), checkpoint @ None) => {
-                *checkpoint = Some(Checkpoint::new(begin));
+        let entry;
+        (entry, check) = entry_of(line, &check).map_err(damaged)?;
+        let fits = match (entry, &mut value) {
+            (Entry::Begin(begin), value @ None) => {
+                *value = Some(Checkpoint::new(begin));
                 Ok(())
             }
-            (Entry::Part(part), Some(checkpoint)) => checkpoint.add_part(part),
-            (Entry::RoundEnd(end), Some(checkpoint)) => checkpoint.end_round(end),
+            (Entry::Part(part), Some(value)) => value.add_part(part),
+            (Entry::RoundEnd(end), Some(value)) => value.end_round(end),
             _ => Err(Misfit::OutOfPlace),
         };
         fits.map_err(|misfit| damaged(misfit.to_string()))?;
     }
-    Ok(checkpoint.map(|checkpoint| (checkpoint, whole)))
+    Ok(value.map(|value| Parsed { value, length, check }))
+}
+
+/// Another version may have another form in everything but this.
+fn ensure_version(
+    path: &Path,
+    first_line: &str,
+    damaged: impl FnOnce(String) -> CheckpointError,
+) -> Result<(), CheckpointError> {
+    let version = serde_json::from_str::<serde_json::Value>(first_line)
+        .map_err(|error| error.to_string())
+        .and_then(|line| line["version"].as_u64().ok_or("it tells no version".to_owned()));
+    match version {
+        Ok(found) if found == u64::from(VERSION) => Ok(()),
+        Ok(found) => Err(CheckpointError::Version { path: path.to_owned(), found }),
+        Err(problem) => Err(damaged(problem)),
+    }
 }
 
 /// The journal of a run, open for further entries.
@@ -235,6 +293,8 @@ pub struct CheckpointJournal {
     path: PathBuf,
     file: File,
     value: Checkpoint,
+    /// The check of the last entry.
+    check: String,
 }
 
 impl CheckpointJournal {
@@ -243,13 +303,13 @@ impl CheckpointJournal {
     pub fn open(work_folder: &Path) -> Result<Option<CheckpointJournal>, CheckpointError> {
         let path = work_folder.join(CHECKPOINT_FILE);
         let Some(bytes) = read(&path)? else { return Ok(None) };
-        let Some((value, length)) = parse(&path, &bytes)? else { return Ok(None) };
+        let Some(Parsed { value, length, check }) = parse(&path, &bytes)? else { return Ok(None) };
         let file =
             OpenOptions::new().append(true).open(&path).map_err(DiskError::on("open", &path))?;
         file.set_len(length as u64)
             .and_then(|()| file.sync_all())
             .map_err(DiskError::on("cut a broken entry off", &path))?;
-        Ok(Some(CheckpointJournal { path, file, value }))
+        Ok(Some(CheckpointJournal { path, file, value, check }))
     }
 
     /// Begins a journal; one that is there is overwritten.
@@ -260,7 +320,7 @@ impl CheckpointJournal {
         failpoint::pass("journal:created").map_err(DiskError::on("create", &path))?;
         sync_folder(work_folder)?;
         let value = Checkpoint::new(begin.clone());
-        let mut journal = CheckpointJournal { path, file, value };
+        let mut journal = CheckpointJournal { path, file, value, check: String::new() };
         journal.write(&Entry::Begin(begin))?;
         Ok(journal)
     }
@@ -284,7 +344,7 @@ impl CheckpointJournal {
         let path = work_folder.join(CHECKPOINT_FILE);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let first_line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-        Ok(parse(&path, first_line)?.map(|(checkpoint, _)| checkpoint.begin))
+        Ok(parse(&path, first_line)?.map(|parsed| parsed.value.begin))
     }
 
     /// Ends the round at hand.
@@ -302,13 +362,15 @@ impl CheckpointJournal {
     }
 
     fn write(&mut self, entry: &Entry) -> Result<(), DiskError> {
-        // Plain structs: serialising them cannot fail.
-        let mut line = serde_json::to_vec(entry).unwrap_or_default();
-        line.push(b'\n');
+        let line;
+        (line, self.check) = line_of(entry, &self.check);
         failpoint::pass("journal:append")
-            .and_then(|()| self.file.write_all(&line))
+            .and_then(|()| self.file.write_all(line.as_bytes()))
             .and_then(|()| self.file.sync_data())
             .and_then(|()| failpoint::pass("journal:appended"))
             .map_err(DiskError::on("write", &self.path))
     }
 }
+
+#[cfg(test)]
+mod tests;
