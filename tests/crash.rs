@@ -7,12 +7,16 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use im_profiles::failpoint;
 use support::scenario::{JOB, accounts};
 use support::stops::WORK_FOLDER;
-use support::{Folder, Found, Known};
+use support::{Folder, Found, Known, Output};
 
 /// Three parts of two chunks each, the last one short; with accounts that end in every way.
 const ACCOUNTS: usize = 520;
@@ -115,7 +119,7 @@ fn stop_at_every_point(format: &str, replaces: bool, is_crash: bool) {
 
 /// One message, which names what was tried and where.
 #[track_caller]
-fn ensure_told_of_the_full_disk(output: &support::Output, about: &str) {
+fn ensure_told_of_the_full_disk(output: &Output, about: &str) {
     let error = output.error();
     assert_eq!(output.stderr.matches("error: ").count(), 1, "{about}\n{output}");
     assert!(error.starts_with("could not "), "{about}\n{output}");
@@ -219,4 +223,67 @@ fn a_cut_entry_is_as_good_as_none() {
         folder.export(&[]).expect_code(0);
         folder.found().ensure_is(&new, &format!("{bytes_left} bytes of the entry"));
     }
+}
+
+/// Accounts that failed are asked again in a round of their own, which can crash as well.
+#[test]
+fn a_round_of_failed_accounts_survives_a_crash_at_every_point() {
+    const NONE_MAY_FAIL: [&str; 2] = ["--set", "limits.max_failed=0"];
+    let after_one_round = || {
+        let folder = folder("parquet");
+        folder.export(&NONE_MAY_FAIL).expect_code(3);
+        assert_eq!(folder.committed_parts(), PARTS);
+        folder
+    };
+    let undisturbed = after_one_round();
+    undisturbed.export(&NONE_MAY_FAIL).expect_code(3);
+    let output = undisturbed.export(&["--json"]).expect_code(0);
+    assert_eq!(output.summary()["calls"]["made"], 0, "{output}");
+    let new = undisturbed.found();
+    let known = Known::of_folder(&undisturbed, &[]);
+    known.ensure_accounts_are(&undisturbed.snapshot("out"), "two rounds");
+    let of_runs_begin_or_publication = ["journal:create", "publish:"];
+    let points = failpoint::ALL.iter().filter(|point| {
+        !of_runs_begin_or_publication.iter().any(|prefix| point.starts_with(prefix))
+    });
+    for point in points {
+        // The last file of the part, and the end of the round.
+        for occurrence in if point.starts_with("file:") { [1, 3] } else { [1, 2] } {
+            let folder = after_one_round();
+            let failpoint = format!("{point}#{occurrence}");
+            let output = folder.export_with(&[(FAILPOINT, &failpoint)], &NONE_MAY_FAIL);
+            assert_eq!(output.code, None, "{failpoint}\n{output}");
+            if folder.committed_parts() == PARTS {
+                // Nothing of the round is left, so it is to be asked again as a whole.
+                folder.export(&NONE_MAY_FAIL).expect_code(3);
+            }
+            folder.export(&[]).expect_code(0);
+            folder.found().ensure_is(&new, &failpoint);
+            ensure_nothing_else_is_left(&folder, &failpoint);
+        }
+    }
+}
+
+/// The exchange is one step: a reader never finds the path missing or a snapshot that is not complete.
+#[test]
+fn a_reader_finds_a_snapshot_at_every_instant_of_a_replacement() {
+    const REPLACEMENTS: usize = 15;
+    let folder = folder_with_earlier("csv");
+    let has_ended = AtomicBool::new(false);
+    let snapshots = thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let success = folder.path("out/_SUCCESS");
+            let mut snapshots = BTreeSet::new();
+            // Nothing else, so that it looks between any two steps.
+            while !has_ended.load(Ordering::Relaxed) {
+                snapshots.insert(fs::metadata(&success).map(|file| file.ino()).unwrap());
+            }
+            snapshots
+        });
+        let ended: Vec<Output> = (0..REPLACEMENTS).map(|_| folder.export(&[])).collect();
+        has_ended.store(true, Ordering::Relaxed);
+        ended.into_iter().for_each(|output| drop(output.expect_code(0)));
+        reader.join().unwrap()
+    });
+    assert!(snapshots.len() > 1, "no replacement was seen");
 }

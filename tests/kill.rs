@@ -125,6 +125,7 @@ fn kill_and_run_again(scene: &Scene, seed: u64, ensure: impl Fn(Found, &str)) {
     let mut random = fastrand::Rng::with_seed(variable("IM_PROFILES_TEST_SEED", seed));
     let mut killed = 0;
     let mut moments = Vec::new();
+    let mut most_kills = 0;
     while killed < kills || !moments.is_empty() {
         let moment = Moment::draw(&mut random);
         moments.push(moment);
@@ -152,8 +153,10 @@ fn kill_and_run_again(scene: &Scene, seed: u64, ensure: impl Fn(Found, &str)) {
             scene.folder.export(&scene.arguments()).expect_code(0);
         }
         ensure(scene.take_published(&about), &about);
+        most_kills = most_kills.max(moments.len());
         moments.clear();
     }
+    assert!(most_kills > 3, "no export was killed more than a few times");
 }
 
 fn ensure_bytes_are_those_of_an_undisturbed_run(format: &str, seed: u64) {
