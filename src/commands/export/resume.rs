@@ -97,12 +97,19 @@ pub fn open_journal(
     let content = content_of(job, scan);
     if let Some(journal) = CheckpointJournal::open(work.root())? {
         let begin = &journal.value().begin;
-        ensure_same_content(work.root(), &begin.content, &content)?;
         let parts = journal.value().parts();
-        ensure_parts_are_whole(work, &parts)?;
-        remove_what_no_entry_names(work, &parts)?;
-        info!(parts = parts.len(), begun = begin.started_at, "going on with the unfinished run");
-        return Ok(journal);
+        match ensure_same_content(work.root(), &begin.content, &content) {
+            // Nothing is lost by beginning anew, as after a refusal that told to correct the job.
+            Err(ResumeError::Changed { .. }) if parts.is_empty() => {}
+            same => {
+                same?;
+                ensure_parts_are_whole(work, &parts)?;
+                remove_what_no_entry_names(work, &parts)?;
+                let begun = &begin.started_at;
+                info!(parts = parts.len(), begun, "going on with the unfinished run");
+                return Ok(journal);
+            }
+        }
     }
     work.begin_anew(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
     let begin = Begin {
