@@ -49,7 +49,8 @@ pub fn with_command_to_go_on(failure: Failure, date: Date) -> Failure {
         return failure;
     }
     // Secrets are never among the arguments.
-    let mut command: Vec<String> = std::env::args().collect();
+    let mut command: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     if !command.iter().any(|argument| argument == "--date" || argument.starts_with("--date=")) {
         command.push(format!("--date={date}"));
     }
