@@ -54,7 +54,9 @@ fn parse_one(argument: &str) -> Result<Override, JobError> {
 }
 
 fn shown_argument(key: &KeyPath, text: &str) -> String {
-    if secret::may_hold_one(&key.to_string()) || secret::may_hold_one(text) {
+    // Before the @ of a URL stands a password.
+    let has_user_in_url = text.contains("://") && text.contains('@');
+    if secret::may_hold_one(&key.to_string()) || secret::may_hold_one(text) || has_user_in_url {
         return format!("{key}=(not shown)");
     }
     let is_plain = text.len() <= 80 && !text.chars().any(char::is_control);
