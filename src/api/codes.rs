@@ -83,8 +83,8 @@ const fn resign(rule: Rule) -> Rule {
 const KEY: &str = "check that api.sdkappid and the secret key belong to the same app";
 const REGION: &str = "check api.sdkappid, and that api.region is the app's data centre";
 const ADMIN: &str = "set api.identifier to an administrator account of the app";
-const CLOCK_OR_KEY: &str =
-    "check this machine's clock, and that the secret key is the app's current one";
+const CLOCK_OR_KEY: &str = "check this machine's clock, and that the secret key is the app's current one; a UserSig that \
+     api.usersig_env names has to be made anew";
 const PLAN: &str = "look at the app's plan and service state in the console";
 const REPORT: &str = "this is not expected of a read; report it with the answer's text";
 const WAIT: &str = "it passes by itself; run again if accounts failed by it";
