@@ -23,7 +23,7 @@ enum EmulateError {
         #[source]
         source: io::Error,
     },
-    #[error("{file} holds no profiles; write one JSON object a line")]
+    #[error("{file} cannot be used")]
     Profiles {
         file: String,
         #[source]
