@@ -31,15 +31,20 @@ pub struct EmulatorServer {
 impl EmulatorServer {
     /// Serves made-up profiles to whoever signs with the built-in key.
     pub fn start(settings: Settings) -> EmulatorServer {
-        EmulatorServer::start_on(0, settings)
+        EmulatorServer::start_with(0, settings, Credentials::built_in())
     }
 
     /// [`EmulatorServer::start`] on a port, such as that of one that was dropped; 0 is any free one.
     pub fn start_on(port: u16, settings: Settings) -> EmulatorServer {
+        EmulatorServer::start_with(port, settings, Credentials::built_in())
+    }
+
+    /// [`EmulatorServer::start_on`] for whom these credentials let in.
+    pub fn start_with(port: u16, settings: Settings, credentials: Credentials) -> EmulatorServer {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
+        let emulator = Emulator::new(settings, credentials, Profiles::made_up());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = emulator.clone();
         let thread = thread::spawn(move || {

@@ -153,15 +153,9 @@ impl Folder {
         let input = input.to_vec();
         // A binary that does not read its input breaks the pipe, which is its right.
         let writer = thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = wait_or_kill(child).unwrap();
+        let output = end_of(child, arguments);
         writer.join().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Output {
-            command: format!("im-profiles {}", arguments.join(" ")),
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        output
     }
 
     /// Starts the binary in the folder, all three streams piped.
@@ -176,6 +170,18 @@ impl Folder {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+}
+
+/// Waits for the end of a binary that was spawned with these arguments.
+pub fn end_of(child: Child, arguments: &[&str]) -> Output {
+    let output = wait_or_kill(child).unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Output {
+        command: format!("im-profiles {}", arguments.join(" ")),
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
     }
 }
 
