@@ -1,8 +1,6 @@
 //! Account lists of every format through the built binary: the same accounts, whatever they are written in.
 #![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
 
-#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
-
 mod support;
 
 use std::fs::File;
