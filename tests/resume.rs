@@ -211,3 +211,35 @@ fn a_lock_of_a_dead_process_is_taken_over() {
     folder.write(&format!("{WORK_FOLDER}/lock"), "process 1 on another since long ago, and more");
     folder.export(&[]).expect_code(0);
 }
+
+#[test]
+fn a_deadline_stops_the_run_resumable() {
+    let folder = Folder::with_job(JOB, accounts(1000));
+    // No call is answered, so that the run cannot end before its deadline does.
+    let keys = ["limits.deadline=1ms", "emulator.faults.hang.rate=1.0", "api.timeout=200ms"];
+    let output = folder.export(&set(&keys)).expect_code(75);
+    let output = output.expect_told(&["deadline", "go on with: ", "--date="]);
+    assert!(!folder.path("out").exists(), "{output}");
+    folder.export(&[]).expect_code(0);
+}
+
+#[test]
+fn a_run_tells_of_an_older_one_that_is_unfinished() {
+    let folder = Folder::with_job(JOB, accounts(1000));
+    let day = |date| ["--set", "output.path=out/dt={date}", "--date", date];
+    let crash = [("IM_PROFILES_FAILPOINT", "journal:appended#2")];
+    let yesterday = folder.export_with(&crash, &day("2026-11-21"));
+    assert_eq!(yesterday.code, None, "{yesterday}");
+
+    let today = folder.export(&day("2026-11-22")).expect_code(0);
+    today.expect_told(&["the run of 2026-11-21 is unfinished", "--date=2026-11-21"]);
+    assert!(!folder.path("out/dt=2026-11-21").exists());
+
+    folder
+        .export(&day("2026-11-21"))
+        .expect_code(0)
+        .expect_told(&["going on with the unfinished run parts=1"]);
+    assert!(folder.path("out/dt=2026-11-21/_SUCCESS").exists());
+    let quiet = folder.export(&day("2026-11-22")).expect_code(0);
+    assert!(!quiet.stderr.contains("unfinished"), "{quiet}");
+}

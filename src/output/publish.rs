@@ -115,27 +115,35 @@ fn append_final_failures(joined: &mut StagedFile, lines: &Path) -> Result<(), Pu
 }
 
 /// Puts `snapshot` where `output_path` is. An earlier snapshot changes places with it in one step, so that no reader
-/// finds the path missing; where the file system cannot do that, the earlier one steps aside first.
+/// finds the path missing.
 fn exchange(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
-    if fs::symlink_metadata(output_path).is_ok() {
-        match renameat_with(CWD, snapshot, CWD, output_path, RenameFlags::EXCHANGE) {
-            Ok(()) => return sync_folder(folder_of(output_path)),
-            Err(
-                rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP,
-            ) => {}
-            Err(error) => {
-                return Err(DiskError::on("exchange with the new snapshot", output_path)(
-                    error.into(),
-                ));
-            }
-        }
-        let aside = snapshot.with_file_name("replaced");
-        if aside.exists() {
-            // Of a run that ended just here; what is published by now is newer.
-            fs::remove_dir_all(&aside).map_err(DiskError::on("remove", &aside))?;
-        }
-        fs::rename(output_path, &aside).map_err(DiskError::on("move aside", output_path))?;
+    use rustix::io::Errno;
+
+    if fs::symlink_metadata(output_path).is_err() {
+        return rename(snapshot, output_path);
     }
+    match renameat_with(CWD, snapshot, CWD, output_path, RenameFlags::EXCHANGE) {
+        Ok(()) => sync_folder(folder_of(output_path)),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => replace(snapshot, output_path),
+        Err(error) => {
+            Err(DiskError::on("exchange with the new snapshot", output_path)(error.into()))
+        }
+    }
+}
+
+/// The next best where the file system cannot exchange: the earlier snapshot steps aside first, so that for a moment there
+/// is none. A run that ends in that moment is made good by the next one.
+fn replace(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
+    let aside = snapshot.with_file_name("replaced");
+    if aside.exists() {
+        // Of a run that ended just here; what is published by now is newer.
+        fs::remove_dir_all(&aside).map_err(DiskError::on("remove", &aside))?;
+    }
+    fs::rename(output_path, &aside).map_err(DiskError::on("move aside", output_path))?;
+    rename(snapshot, output_path)
+}
+
+fn rename(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
     fs::rename(snapshot, output_path).map_err(DiskError::on("publish", output_path))?;
     sync_folder(folder_of(output_path))
 }
@@ -157,6 +165,24 @@ mod tests {
                 assert_eq!(fs::read_to_string(new.join("a")).unwrap(), "first");
             }
         }
+    }
+
+    #[test]
+    fn without_an_exchange_the_earlier_one_steps_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, published) = (folder.path().join("new"), folder.path().join("published"));
+        for content in ["first", "second", "third"] {
+            fs::create_dir(&new).unwrap();
+            fs::write(new.join("a"), content).unwrap();
+            if content == "first" {
+                exchange(&new, &published).unwrap();
+            } else {
+                replace(&new, &published).unwrap();
+            }
+            assert_eq!(fs::read_to_string(published.join("a")).unwrap(), content);
+            assert!(!new.exists());
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("replaced/a")).unwrap(), "second");
     }
 
     #[test]
