@@ -1,6 +1,6 @@
 //! Accounts that could not be exported and values that did not fit: the two sidecar tables.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -106,7 +106,7 @@ pub struct RejectedValue {
 }
 
 /// Writes one line of `_failed_accounts.csv`.
-pub fn write_failed<W: Write>(csv: &mut csv::Writer<W>, failed: &FailedAccount) -> csv::Result<()> {
+pub fn write_failed<W: Write>(csv: &mut csv::Writer<W>, failed: &FailedAccount) -> io::Result<()> {
     let code = failed.error_code.map(|code| code.to_string()).unwrap_or_default();
     csv.write_record([
         failed.account.as_str(),
@@ -117,6 +117,7 @@ pub fn write_failed<W: Write>(csv: &mut csv::Writer<W>, failed: &FailedAccount) 
         &rfc3339_seconds(failed.last_attempt_at),
         &failed.input_line.to_string(),
     ])
+    .map_err(io_error)
 }
 
 /// An account of a line that [`write_failed`] wrote.
@@ -181,17 +182,27 @@ pub fn write_invalid<W: Write>(
     text: &str,
     reason: &str,
     input_line: u64,
-) -> csv::Result<()> {
+) -> io::Result<()> {
     let category = Category::InvalidAccount.name();
     csv.write_record([text, category, "", reason, "0", "", &input_line.to_string()])
+        .map_err(io_error)
 }
 
 /// Writes one line of `_rejected_values.csv`.
 pub fn write_rejected<W: Write>(
     csv: &mut csv::Writer<W>,
     rejected: &RejectedValue,
-) -> csv::Result<()> {
+) -> io::Result<()> {
     csv.write_record([&rejected.account, &rejected.tag, rejected.expected_type, &rejected.value])
+        .map_err(io_error)
+}
+
+/// The disk's error behind that of the csv crate, which does not tell it as its source.
+pub(super) fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// A time stamp as 2026-11-22T03:04:05Z.

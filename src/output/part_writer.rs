@@ -1,5 +1,9 @@
 //! One part file being written, in the job's format.
 
+use std::error::Error;
+use std::io;
+use std::path::Path;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
@@ -21,7 +25,7 @@ pub enum PartError {
         file: String,
         /// What the encoder said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -75,11 +79,52 @@ impl PartWriter {
     }
 }
 
-/// For `map_err`: the encoder's error on `file`.
-pub(super) fn encode_error<E>(file: &std::path::Path) -> impl FnOnce(E) -> PartError
+/// For `map_err`: the encoder's error on `file`, or the disk's where that is what the encoder tells.
+pub(super) fn encode_error<E>(file: &Path) -> impl FnOnce(E) -> PartError
 where
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
 {
-    let file = file.display().to_string();
-    move |source| PartError::Encode { file, source: source.into() }
+    let path = file.to_owned();
+    move |source| {
+        let source = source.into();
+        match os_error_of(&*source) {
+            Some(error) => DiskError::on("write", &path)(error).into(),
+            None => PartError::Encode { file: path.display().to_string(), source },
+        }
+    }
+}
+
+/// What the operating system said, where that is at the bottom of an error.
+fn os_error_of(error: &(dyn Error + 'static)) -> Option<io::Error> {
+    std::iter::successors(Some(error), |&error| error.source())
+        .find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error())
+        .map(io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::errors::ParquetError;
+
+    use super::*;
+    use crate::output::failed::io_error;
+
+    #[test]
+    fn a_full_disk_is_told_as_such_whatever_encoder_met_it() {
+        let no_room = || io::Error::from_raw_os_error(28);
+        let file = Path::new("part-00000.parquet");
+        let errors: [PartError; 3] = [
+            encode_error(file)(ParquetError::External(Box::new(no_room()))),
+            encode_error(file)(io_error(csv::Error::from(no_room()))),
+            encode_error(file)(no_room()),
+        ];
+        for error in errors {
+            assert!(error.to_string().starts_with("could not write part-00000.parquet"), "{error}");
+            assert_eq!(
+                error.source().unwrap().to_string(),
+                "No space left on device (os error 28)"
+            );
+        }
+        let bug = encode_error(file)(ParquetError::General("broken".to_owned()));
+        assert!(matches!(bug, PartError::Encode { .. }));
+    }
 }

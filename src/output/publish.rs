@@ -9,7 +9,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::durable::{DiskError, StagedFile, folder_of, sync_folder};
 use super::failed::{
-    FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, failed_records,
+    FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, failed_records, io_error,
 };
 use super::manifest::Manifest;
 use super::open_part::{Sidecar, sidecar_path};
@@ -105,9 +105,7 @@ fn append_final_failures(joined: &mut StagedFile, lines: &Path) -> Result<(), Pu
     for record in failed_records(lines)? {
         let (line, record) = record?;
         if !line.category.counts_as_failed() {
-            csv.write_record(&record)
-                .map_err(io::Error::from)
-                .map_err(DiskError::on("write", &path))?;
+            csv.write_record(&record).map_err(io_error).map_err(DiskError::on("write", &path))?;
         }
     }
     csv.flush().map_err(DiskError::on("write", &path))?;

@@ -353,7 +353,6 @@ fn read_list(
             &mut |invalid| {
                 let reason = invalid.reason.to_string();
                 write_invalid(&mut csv, &invalid.text, &reason, invalid.line)
-                    .map_err(io::Error::other)
             },
             &mut |entries| reporter.scanning(entries),
         )
