@@ -20,12 +20,10 @@ fuzz_target!(|body: &[u8]| {
             column_type: *column_type,
         })
         .collect::<Vec<_>>();
-    let accounts = NAMES.iter().zip(0..).map(|(name, ordinal)| Account {
-        name: (*name).to_owned(),
-        ordinal,
-        line: ordinal + 1,
-        attempts: 0,
-    });
+    let accounts = NAMES
+        .iter()
+        .zip(0..)
+        .map(|(name, ordinal)| Account::new((*name).to_owned(), ordinal, ordinal + 1));
     let chunk = Chunk { accounts: accounts.collect(), is_first: true };
     match Settler::new(&columns).settle(chunk, body, Timestamp::UNIX_EPOCH) {
         Ok(settled) => {

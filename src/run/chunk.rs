@@ -20,6 +20,26 @@ pub struct Account {
     pub line: u64,
     /// How often it has been asked in vain.
     pub attempts: u32,
+    /// The code it failed with last, and how often in a row; for codes that mean something else after some tries.
+    pub last_code: Option<(i64, u32)>,
+}
+
+impl Account {
+    /// An account that has not been asked yet.
+    pub fn new(name: String, ordinal: u64, line: u64) -> Account {
+        Account { name, ordinal, line, attempts: 0, last_code: None }
+    }
+
+    /// How often in a row it has failed with a code.
+    pub fn times_in_a_row(&self, code: i64) -> u32 {
+        self.last_code.filter(|(last, _)| *last == code).map_or(0, |(_, times)| times)
+    }
+
+    /// Counts an attempt in vain, with the code it failed with if there was one.
+    pub fn count_attempt(&mut self, code: Option<i64>) {
+        self.attempts += 1;
+        self.last_code = code.map(|code| (code, self.times_in_a_row(code) + 1));
+    }
 }
 
 impl AsRef<str> for Account {
@@ -53,9 +73,9 @@ impl Chunk {
         }
     }
 
-    /// The fewest times any of its accounts has been asked in vain.
-    pub fn fewest_attempts(&self) -> u32 {
-        self.accounts.iter().map(|account| account.attempts).min().unwrap_or(0)
+    /// The fewest times any of its accounts has failed with a code in a row.
+    pub fn fewest_in_a_row(&self, code: i64) -> u32 {
+        self.accounts.iter().map(|account| account.times_in_a_row(code)).min().unwrap_or(0)
     }
 }
 
@@ -82,7 +102,7 @@ pub fn send_chunks(
         let part_start = ordinal - ordinal % accounts_per_part;
         if !committed.contains(&part_start) {
             let name = name.to_owned();
-            gathered.push(Account { name, ordinal, line, attempts: 0 });
+            gathered.push(Account::new(name, ordinal, line));
         }
         ordinal += 1;
         let is_full = gathered.len() == MAX_ACCOUNTS_PER_CALL;

@@ -108,7 +108,7 @@ mod tests {
     };
 
     fn account(ordinal: u64) -> Account {
-        Account { name: format!("a{ordinal}"), ordinal, line: ordinal + 2, attempts: 1 }
+        Account::new(format!("a{ordinal}"), ordinal, ordinal + 2)
     }
 
     #[test]

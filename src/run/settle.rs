@@ -152,7 +152,7 @@ impl Outcomes {
             code: Some(item.result_code),
             info: short(&item.result_info),
         };
-        match rule.class_after(account.attempts + 1) {
+        match rule.class_after(account.times_in_a_row(item.result_code) + 1) {
             Class::Retry | Class::Throttle => self.again.push((account, reason)),
             Class::BadBatch | Class::Permanent | Class::Fatal => {
                 // After tries of its own a passing code is still the service's failure.
@@ -239,11 +239,8 @@ mod tests {
     }
 
     fn chunk(names: &[&str]) -> Chunk {
-        let account = |(ordinal, name): (usize, &&str)| Account {
-            name: (*name).to_owned(),
-            ordinal: ordinal as u64,
-            line: ordinal as u64 + 2,
-            attempts: 0,
+        let account = |(ordinal, name): (usize, &&str)| {
+            Account::new((*name).to_owned(), ordinal as u64, ordinal as u64 + 2)
         };
         Chunk { accounts: names.iter().enumerate().map(account).collect(), is_first: true }
     }
@@ -309,12 +306,21 @@ mod tests {
     fn an_unlisted_code_of_an_account_is_passing_for_three_tries() {
         let body = r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":40999}]}"#;
         let mut asked_twice = chunk(&["a"]);
-        asked_twice.accounts[0].attempts = 2;
+        asked_twice.accounts[0].count_attempt(Some(40999));
+        asked_twice.accounts[0].count_attempt(Some(40999));
         let settled =
             settler().settle(asked_twice, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(settled.failed[0].category, Category::InternalError);
         assert_eq!(settled.failed[0].attempts, 3);
         assert_eq!(settle(&["a"], body).again.len(), 1);
+        let mut asked_for_other_reasons = chunk(&["a"]);
+        for code in [Some(40999), None, Some(40006), Some(40999)] {
+            asked_for_other_reasons.accounts[0].count_attempt(code);
+        }
+        let settled = settler()
+            .settle(asked_for_other_reasons, body.as_bytes(), Timestamp::UNIX_EPOCH)
+            .unwrap();
+        assert_eq!(settled.again.len(), 1);
     }
 
     #[test]

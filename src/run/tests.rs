@@ -507,6 +507,19 @@ fn a_code_that_is_final_after_tries_stops_only_if_nothing_gets_through() {
 }
 
 #[test]
+fn failures_of_other_kinds_do_not_make_a_passing_code_final() {
+    // The last account is asked alone; it breaks, and gets 60008, in turns: never five times in a row.
+    let ended = run_scripted(101, |number, _, accounts| match (accounts.len(), number) {
+        (1, 0..=10) if number % 2 == 0 => Answered::Code(60008),
+        (1, 0..=10) => Answered::With(vec![(accounts[0].clone(), 40006)]),
+        _ => ok(),
+    });
+    ended.assert_conserved(101);
+    assert!(ended.failed.values().all(|category| category != "rejected"), "{:?}", ended.failed);
+    assert!(ended.calls.len() >= 7, "{}", ended.calls.len());
+}
+
+#[test]
 fn a_lock_for_failed_signatures_is_waited_out_once() {
     let ended =
         run_scripted(2000, |number, _, _| if number == 0 { Answered::Code(70050) } else { ok() });

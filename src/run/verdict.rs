@@ -154,7 +154,8 @@ impl<S: Service> Dispatcher<'_, S> {
             }
             return Ok(());
         }
-        match self.class_of(&failure, chunk.fewest_attempts() + 1) {
+        let tries = failure.code().map_or(0, |code| chunk.fewest_in_a_row(code)) + 1;
+        match self.class_of(&failure, tries) {
             Class::Fatal => return Err(RunError::Refused(failure)),
             Class::Throttle => {
                 self.slow_down(&failure, called_at, now)?;
@@ -280,7 +281,7 @@ impl<S: Service> Dispatcher<'_, S> {
             self.give_up(account, reason);
             return Ok(());
         }
-        account.attempts += 1;
+        account.count_attempt(reason.code);
         self.facts.accounts_asked_again += 1;
         let wait = backoff(&self.settings.retry, account.attempts, jitter);
         self.retry.push(account, now + wait);
