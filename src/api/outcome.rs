@@ -87,6 +87,11 @@ impl CallFailure {
         }
     }
 
+    /// Whether the answer was beyond the cap.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, CallFailure::Transport { failure: TransportFailure::TooLarge(_), .. })
+    }
+
     /// Whether signing anew may mend it.
     pub fn wants_resign(&self) -> bool {
         matches!(self, CallFailure::Refused { rule, .. } if rule.resign)

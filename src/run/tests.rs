@@ -37,6 +37,8 @@ enum Answered {
     Code(i64),
     /// The call breaks.
     Broken,
+    /// The answer is beyond the cap.
+    TooLarge,
     /// All have a row, after so long.
     After(Duration),
 }
@@ -71,6 +73,7 @@ impl Service for Scripted {
                 r#"{{"ActionStatus":"FAIL","ErrorCode":{code},"ErrorInfo":"scripted"}}"#
             )),
             Answered::Broken => Err(TransportFailure::Connection("broken".to_owned()).into()),
+            Answered::TooLarge => Err(TransportFailure::TooLarge(1).into()),
             Answered::After(latency) => {
                 tokio::time::sleep(latency).await;
                 Ok(body_of(&accounts, &[]))
@@ -372,6 +375,23 @@ fn an_account_that_breaks_its_call_is_found_and_takes_nobody_with_it() {
         assert!(ended.failed.values().all(|found| found == category), "{code}");
         assert!(ended.calls.len() <= 10 + 2 * 14, "{code}: {} calls", ended.calls.len());
     }
+}
+
+#[test]
+fn too_large_an_answer_is_asked_for_in_halves_and_is_passing_for_one_account() {
+    let too_large = Mutex::new(0);
+    let ended = run_scripted(300, move |_, _, accounts| {
+        let mut too_large = too_large.lock().unwrap();
+        let is_too_large = accounts.len() > 50 || (accounts[0] == "a7" && *too_large < 3);
+        if is_too_large && accounts[0] == "a7" {
+            *too_large += 1;
+        }
+        let holds_a7_among_others = accounts.len() > 1 && accounts.contains(&"a7".to_owned());
+        if is_too_large || holds_a7_among_others { Answered::TooLarge } else { ok() }
+    });
+    ended.assert_conserved(300);
+    assert!(ended.failed.is_empty(), "{:?}", ended.failed);
+    assert!(ended.calls.iter().any(|(_, accounts)| accounts == &["a7".to_owned()]));
 }
 
 #[test]

@@ -155,7 +155,12 @@ impl<S: Service> Dispatcher<'_, S> {
             return Ok(());
         }
         let tries = failure.code().map_or(0, |code| chunk.fewest_in_a_row(code)) + 1;
-        match self.class_of(&failure, tries) {
+        let class = match self.class_of(&failure, tries) {
+            // Too large an answer for one account is no fault of the account's.
+            Class::BadBatch if failure.is_too_large() && chunk.accounts.len() == 1 => Class::Retry,
+            class => class,
+        };
+        match class {
             Class::Fatal => return Err(RunError::Refused(failure)),
             Class::Throttle => {
                 self.slow_down(&failure, called_at, now)?;
