@@ -156,8 +156,14 @@ impl<S: Service> Dispatcher<'_, S> {
         }
         let tries = failure.code().map_or(0, |code| chunk.fewest_in_a_row(code)) + 1;
         let class = match self.class_of(&failure, tries) {
-            // Too large an answer for one account is no fault of the account's.
-            Class::BadBatch if failure.is_too_large() && chunk.accounts.len() == 1 => Class::Retry,
+            // Where others are answered, too large an answer for one account is no fault of the account's.
+            Class::BadBatch
+                if failure.is_too_large()
+                    && chunk.accounts.len() == 1
+                    && self.answered_account.is_some() =>
+            {
+                Class::Retry
+            }
             class => class,
         };
         match class {
