@@ -1,17 +1,12 @@
 //! `[accounts]`: where the list is and how to read it.
 
+use std::path::Path;
+
 use super::check::Context;
 use super::error::Refusal;
 use super::file::AccountsFile;
 use super::values::{fill_in_date, non_empty, path, required_text};
 use crate::accounts::{ListFormat, ListPath, ListSource};
-
-const FORMATS: [(&str, ListFormat); 4] = [
-    (".csv", ListFormat::Csv),
-    (".txt", ListFormat::Txt),
-    (".ndjson", ListFormat::Ndjson),
-    (".parquet", ListFormat::Parquet),
-];
 
 pub(super) fn check(file: &AccountsFile, context: &Context) -> Result<ListSource, Refusal> {
     const EXAMPLE: &str = "the path of the account list, or \"-\" for standard input";
@@ -31,10 +26,7 @@ pub(super) fn check(file: &AccountsFile, context: &Context) -> Result<ListSource
 
 /// The format that the list's name tells: `.csv`, `.txt`, `.ndjson`, `.parquet`, then perhaps `.gz` or `.zst`.
 fn format_of_name(name: &str) -> Result<ListFormat, Refusal> {
-    let lower = name.to_lowercase();
-    let bare = lower.strip_suffix(".gz").or(lower.strip_suffix(".zst")).unwrap_or(&lower);
-    let known = FORMATS.iter().find(|(ending, _)| bare.ends_with(ending));
-    known.map(|(_, format)| *format).ok_or_else(|| {
+    ListFormat::of_path(Path::new(name)).ok_or_else(|| {
         let problem = match name {
             "-" => "is missing, and standard input has no name that tells it",
             _ => "is missing, and the name of accounts.path does not tell it",

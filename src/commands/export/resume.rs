@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use crate::accounts::{ListPath, Scan};
+use crate::accounts::Scan;
 use crate::checkpoint::{Begin, CHECKPOINT_FILE, CheckpointError, CheckpointJournal, VERSION};
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
@@ -133,13 +133,10 @@ fn content_of(job: &Job, scan: &Scan) -> BTreeMap<String, String> {
         Target::Emulator => ("emulator".to_owned(), digest_of(&format!("{:?}", job.emulator))),
         Target::Endpoint(endpoint) => (endpoint.base_url.clone(), String::new()),
     };
-    let format = match &job.accounts.path {
-        ListPath::File(_) | ListPath::Stdin => format!("{:?}", job.accounts.format),
-    };
     [
         ("account list", scan.sha256.clone()),
         ("accounts.column", format!("{:?}", job.accounts.column)),
-        ("accounts.format", format),
+        ("accounts.format", format!("{:?}", job.accounts.format)),
         ("api target", target),
         ("api.sdkappid", job.api.sdkappid.to_string()),
         ("columns", columns),
