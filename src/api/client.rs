@@ -4,22 +4,29 @@
 //! the UserSig, so it never appears in an error or a log.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 
 use super::endpoint::Endpoint;
 use super::outcome::{CallFailure, TransportFailure};
 use super::signer::{SigGeneration, Signer};
+use super::usersig::UserSig;
 use super::wire::PORTRAIT_GET_PATH;
 
 /// Largest answer that is read. The worst legitimate one, 100 accounts × 32 fields × 500 bytes with every byte
 /// escaped, stays below 10 MiB.
 const BODY_CAP_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most that is reserved before it has come; answers are seldom larger.
+const BODY_RESERVED_BYTES: usize = 256 * 1024;
 
 /// How long a connection may take to come about, within the timeout of the call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,7 +44,25 @@ pub struct Client {
     signer: Signer,
     /// The query up to the UserSig.
     query_head: String,
+    call_url: Mutex<Option<CallUrl>>,
     timeout: Duration,
+}
+
+/// The URL of a call but for its `random`, kept while host and UserSig are the same: a parsed one is cheap to copy.
+#[derive(Clone)]
+struct CallUrl {
+    url: Url,
+    uses_backup: bool,
+    sig_generation: SigGeneration,
+}
+
+/// Without the URL, which carries the UserSig.
+impl fmt::Debug for CallUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallUrl")
+            .field("sig_generation", &self.sig_generation)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came back of a call.
@@ -80,6 +105,7 @@ impl Client {
             use_backup: AtomicBool::new(false),
             signer,
             query_head: format!("sdkappid={sdkappid}&identifier={identifier}&usersig="),
+            call_url: Mutex::new(None),
             timeout,
         })
     }
@@ -92,16 +118,12 @@ impl Client {
     /// Makes one call of `portrait_get`. `random` identifies the request to the service and is fresh for each.
     pub async fn portrait_get(&self, request: String, random: u32) -> Reply {
         let (sig, sig_generation) = self.signer.sig();
-        let used_backup = self.use_backup.load(Ordering::Relaxed);
-        let base_url = match &self.endpoint.backup_base_url {
-            Some(backup) if used_backup => backup,
-            _ => &self.endpoint.base_url,
+        let CallUrl { mut url, uses_backup, .. } = match self.call_url(&sig, sig_generation) {
+            Ok(call_url) => call_url,
+            Err(failure) => return Reply { body: Err(failure.into()), sig_generation },
         };
-        let sig = utf8_percent_encode(sig.as_str(), QUERY_VALUE);
-        let query_head = &self.query_head;
-        let url = format!(
-            "{base_url}/{PORTRAIT_GET_PATH}?{query_head}{sig}&random={random}&contenttype=json"
-        );
+        url.query_pairs_mut().append_pair("random", &random.to_string());
+        let base_url = self.base_url(uses_backup);
         let body = match self.post(url, request).await {
             Ok(response) => self.read(response, base_url).await,
             Err(error) => {
@@ -109,8 +131,8 @@ impl Client {
                     // Only the call that saw this host fail turns away from it, so that many failing calls do not
                     // swing back and forth.
                     let _ = self.use_backup.compare_exchange(
-                        used_backup,
-                        !used_backup,
+                        uses_backup,
+                        !uses_backup,
                         Ordering::Relaxed,
                         Ordering::Relaxed,
                     );
@@ -121,11 +143,38 @@ impl Client {
         Reply { body, sig_generation }
     }
 
-    async fn post(
+    fn base_url(&self, backup: bool) -> &str {
+        match &self.endpoint.backup_base_url {
+            Some(base_url) if backup => base_url,
+            _ => &self.endpoint.base_url,
+        }
+    }
+
+    fn call_url(
         &self,
-        url: String,
-        request: String,
-    ) -> Result<reqwest::Response, reqwest::Error> {
+        sig: &UserSig,
+        sig_generation: SigGeneration,
+    ) -> Result<CallUrl, TransportFailure> {
+        let uses_backup = self.use_backup.load(Ordering::Relaxed);
+        // Nothing panics while the lock is held.
+        let mut kept = self.call_url.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = &*kept
+            && kept.uses_backup == uses_backup
+            && kept.sig_generation == sig_generation
+        {
+            return Ok(kept.clone());
+        }
+        let base_url = self.base_url(uses_backup);
+        let query_head = &self.query_head;
+        let sig = utf8_percent_encode(sig.as_str(), QUERY_VALUE);
+        let text = format!("{base_url}/{PORTRAIT_GET_PATH}?{query_head}{sig}&contenttype=json");
+        let url = Url::parse(&text).map_err(|error| {
+            TransportFailure::Connection(format!("{base_url} is not a URL: {error}"))
+        })?;
+        Ok(kept.insert(CallUrl { url, uses_backup, sig_generation }).clone())
+    }
+
+    async fn post(&self, url: Url, request: String) -> Result<reqwest::Response, reqwest::Error> {
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
         self.http.post(url).header(CONTENT_TYPE, JSON).body(request).send().await
     }
@@ -143,9 +192,12 @@ impl Client {
         let next = |result: Result<Option<Bytes>, reqwest::Error>| {
             result.map_err(|error| CallFailure::from(self.transport_failure(error, base_url)))
         };
+        // As the server says it, so untrusted; of gzip it says nothing.
+        let expected_bytes = response.content_length().map_or(0, |bytes| bytes as usize);
         let Some(first) = next(response.chunk().await)? else { return Ok(Bytes::new()) };
         let Some(second) = next(response.chunk().await)? else { return Ok(first) };
-        let mut body = BytesMut::from(first);
+        let mut body = BytesMut::with_capacity(expected_bytes.min(BODY_RESERVED_BYTES));
+        body.extend_from_slice(&first);
         body.extend_from_slice(&second);
         while let Some(more) = next(response.chunk().await)? {
             if body.len() + more.len() > BODY_CAP_BYTES {
@@ -201,7 +253,7 @@ mod tests {
 
     use super::*;
     use crate::api::signer::SigSource;
-    use crate::api::usersig::{SecretKey, UserSig};
+    use crate::api::usersig::SecretKey;
 
     /// Gives each answer to one connection; gives back the requests it got.
     fn serve(answers: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
@@ -259,7 +311,7 @@ mod tests {
         let line = request.lines().next().unwrap();
         assert_eq!(
             line,
-            "POST /v4/profile/portrait_get?sdkappid=7&identifier=ad%20min%2F%E5%BC%A0&usersig=secret*sig-_&random=99&contenttype=json HTTP/1.1"
+            "POST /v4/profile/portrait_get?sdkappid=7&identifier=ad%20min%2F%E5%BC%A0&usersig=secret*sig-_&contenttype=json&random=99 HTTP/1.1"
         );
         assert!(request.contains("content-type: application/json"), "{request}");
         assert!(request.contains("accept-encoding: gzip"), "{request}");
@@ -331,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_given_to_a_client_is_not_printed() {
+    fn secrets_given_to_a_client_are_not_printed() {
         let signer = Signer::new(
             SigSource::Key(SecretKey::new("hunter2".to_owned())),
             7,
@@ -340,6 +392,9 @@ mod tests {
         );
         let endpoint = Endpoint { base_url: dead_base_url(), backup_base_url: None };
         let client = Client::new(endpoint, signer, 7, "a", Duration::from_secs(1)).unwrap();
-        assert!(!format!("{client:?}").contains("hunter2"));
+        let sig = UserSig::new("secret*sig-_".to_owned());
+        client.call_url(&sig, SigGeneration::default()).unwrap();
+        let shown = format!("{client:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("secret*sig"), "{shown}");
     }
 }

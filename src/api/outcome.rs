@@ -3,6 +3,7 @@
 //! Answers are matched to accounts **by name**. Unknown accounts come back under a marker, so an account that is not
 //! answered by name is resolved by set difference. Source: `reference/im-rest-api.md` sections 3, 5 and 9.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::codes::{Class, Rule, rule_of};
@@ -189,14 +190,13 @@ pub struct Reconciled {
 pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Answer<'_>) -> Reconciled {
     let mut outcomes = vec![AccountOutcome::Unanswered; accounts.len()];
     let mut markers = 0_usize;
-    let mut expected = 0;
+    let mut places = Places::new(accounts);
     for (item_index, item) in answer.items.iter().enumerate() {
         if item.account == NOT_FOUND_MARKER || item.account.is_empty() {
             markers += 1;
             continue;
         }
-        let Some(at) = position(accounts, expected, &item.account) else { continue };
-        expected = at + 1;
+        let Some(at) = places.find(&item.account) else { continue };
         if outcomes[at] == AccountOutcome::Unanswered {
             outcomes[at] = match item.result_code {
                 0 => AccountOutcome::Row(item_index),
@@ -218,28 +218,52 @@ pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Answer<'_>) -> Reconcile
     Reconciled { outcomes, markers_disagree: markers > 0 && unanswered > 0 && !markers_agree }
 }
 
-/// The position of `account`, looked for first from where it stands when the answer keeps the order of the request.
-fn position(accounts: &[impl AsRef<str>], expected: usize, account: &str) -> Option<usize> {
-    let is_it = |candidate: &_| AsRef::<str>::as_ref(candidate) == account;
-    let later = accounts.get(expected..)?.iter().position(&is_it);
-    match later {
-        Some(offset) => Some(expected + offset),
-        None => accounts[..expected].iter().position(is_it),
+/// Finds accounts in the chunk they were asked with: first from where the next one stands when the answer keeps the order
+/// of the request, else by hash.
+struct Places<'c, A> {
+    accounts: &'c [A],
+    /// Where the next account of an answer in order stands.
+    expected: usize,
+    /// Made when an answer is out of order.
+    by_name: Option<HashMap<&'c str, usize>>,
+}
+
+impl<'c, A: AsRef<str>> Places<'c, A> {
+    fn new(accounts: &'c [A]) -> Self {
+        Places { accounts, expected: 0, by_name: None }
+    }
+
+    fn find(&mut self, account: &str) -> Option<usize> {
+        /// So many accounts left out in a row are no reason to hash the chunk.
+        const LOOK_AHEAD: usize = 4;
+        let rest = &self.accounts[self.expected..];
+        let ahead = rest.iter().take(LOOK_AHEAD).position(|next| next.as_ref() == account);
+        let at = match ahead {
+            Some(offset) => self.expected + offset,
+            None => *self.by_name().get(account)?,
+        };
+        self.expected = at + 1;
+        Some(at)
+    }
+
+    fn by_name(&mut self) -> &HashMap<&'c str, usize> {
+        let places = self.accounts.iter().enumerate();
+        self.by_name.get_or_insert_with(|| places.map(|(at, name)| (name.as_ref(), at)).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use proptest::prelude::*;
 
     use super::AccountOutcome::{Code, NotFound, Row, Unanswered};
     use super::*;
     use crate::api::usersig::{SecretKey, sign};
-    use crate::api::wire::decode;
+    use crate::api::wire::{AskedTags, decode};
 
-    const NO_TAGS: [&str; 0] = [];
+    fn no_tags() -> AskedTags {
+        AskedTags::new([])
+    }
 
     fn reconciled(accounts: &[&str], items: &[(&str, i64)]) -> Reconciled {
         let items: Vec<String> = items
@@ -247,7 +271,7 @@ mod tests {
             .map(|(account, code)| format!(r#"{{"To_Account":"{account}","ResultCode":{code}}}"#))
             .collect();
         let body = format!(r#"{{"UserProfileItem":[{}],"ErrorCode":0}}"#, items.join(","));
-        reconcile(accounts, &decode(&body, &NO_TAGS).unwrap())
+        reconcile(accounts, &decode(&body, &no_tags()).unwrap())
     }
 
     #[test]
@@ -285,7 +309,7 @@ mod tests {
 
     #[test]
     fn failure_of_the_call_needs_status_and_code() {
-        let failure = |body| call_failure(&decode(body, &NO_TAGS).unwrap());
+        let failure = |body| call_failure(&decode(body, &no_tags()).unwrap());
         assert_eq!(failure(r#"{"ErrorCode":0,"ActionStatus":"OK"}"#), None);
         assert_eq!(failure(r#"{"UserProfileItem":[{}]}"#), None);
         let code = |body| failure(body).unwrap().code();

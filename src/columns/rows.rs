@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, Date32Builder, RecordBatch, StringBuilder, UInt32Builder,
-    UInt64Builder,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryBuilder, Date32Builder, GenericByteBuilder,
+    PrimitiveBuilder, RecordBatch, StringBuilder, UInt32Builder, UInt64Builder,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{ByteArrayType, DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::convert::{self, DoesNotFit};
@@ -38,7 +38,7 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(std::iter::once(account).chain(fields).collect::<Vec<_>>()))
 }
 
-/// Gathers rows until they are taken as a batch; its buffers are used again.
+/// Gathers rows until they are taken as a batch, in buffers of the size that the batch before needed.
 #[derive(Debug)]
 pub struct RowBuilder {
     schema: SchemaRef,
@@ -105,7 +105,7 @@ impl RowBuilder {
 
     /// Takes the rows gathered so far.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        let accounts: ArrayRef = Arc::new(self.accounts.finish());
+        let accounts: ArrayRef = finish_text(&mut self.accounts);
         let cells = self.cells.iter_mut().map(CellBuilder::finish);
         let arrays = std::iter::once(accounts).chain(cells).collect();
         RecordBatch::try_new(Arc::clone(&self.schema), arrays)
@@ -146,22 +146,35 @@ impl CellBuilder {
 
     fn finish(&mut self) -> ArrayRef {
         match self {
-            CellBuilder::String(cells) => Arc::new(cells.finish()),
-            CellBuilder::Uint32(cells) => Arc::new(cells.finish()),
-            CellBuilder::Uint64(cells) => Arc::new(cells.finish()),
-            CellBuilder::Bytes(cells) => Arc::new(cells.finish()),
-            CellBuilder::Date(cells) => Arc::new(cells.finish()),
+            CellBuilder::String(cells) => finish_text(cells),
+            CellBuilder::Uint32(cells) => finish_numbers(cells),
+            CellBuilder::Uint64(cells) => finish_numbers(cells),
+            CellBuilder::Bytes(cells) => finish_text(cells),
+            CellBuilder::Date(cells) => finish_numbers(cells),
         }
     }
 }
 
+fn finish_text<T: ByteArrayType<Offset = i32>>(cells: &mut GenericByteBuilder<T>) -> ArrayRef {
+    let array = cells.finish();
+    let bytes = array.values().len();
+    *cells = GenericByteBuilder::with_capacity(array.len(), bytes + bytes / 8);
+    Arc::new(array)
+}
+
+fn finish_numbers<T: ArrowPrimitiveType>(cells: &mut PrimitiveBuilder<T>) -> ArrayRef {
+    let array = cells.finish();
+    *cells = PrimitiveBuilder::with_capacity(array.len());
+    Arc::new(array)
+}
+
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Array, AsArray};
+    use arrow::array::AsArray;
     use arrow::datatypes::{Date32Type, UInt32Type, UInt64Type};
 
     use super::*;
-    use crate::api::wire::decode;
+    use crate::api::wire::{AskedTags, decode};
 
     fn column(name: &str, column_type: ColumnType) -> Column {
         Column { tag: format!("Tag_{name}"), name: name.to_owned(), column_type }
@@ -180,7 +193,7 @@ mod tests {
     /// The batch for one account whose `ProfileItem` is given, and what was rejected.
     fn row(profile_item: &str) -> (RecordBatch, Vec<(String, String)>) {
         let columns = all_types();
-        let tags: Vec<&str> = columns.iter().map(|column| column.tag.as_str()).collect();
+        let tags = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
         let body =
             format!(r#"{{"UserProfileItem":[{{"To_Account":"a","ProfileItem":{profile_item}}}]}}"#);
         let answer = decode(&body, &tags).unwrap();

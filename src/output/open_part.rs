@@ -123,10 +123,10 @@ impl OpenPart {
             self.waiting.insert(ordinals.start, waiting);
             return Ok(());
         }
-        self.write_first(ordinals.end, &rows, &failed, &rejected)?;
+        self.write_first(ordinals.end, rows, &failed, &rejected)?;
         while let Some(answer) = self.waiting.remove(&self.next_ordinal) {
             let rows = store.take(answer.rows)?;
-            self.write_first(answer.end, &rows, &answer.failed, &answer.rejected)?;
+            self.write_first(answer.end, rows, &answer.failed, &answer.rejected)?;
         }
         Ok(())
     }
@@ -173,14 +173,14 @@ impl OpenPart {
     fn write_first(
         &mut self,
         end: u64,
-        rows: &RecordBatch,
+        rows: RecordBatch,
         failed: &[FailedAccount],
         rejected: &[RejectedValue],
     ) -> Result<(), PartError> {
+        self.rows += rows.num_rows() as u64;
         if rows.num_rows() > 0 {
             self.writer.write(rows)?;
         }
-        self.rows += rows.num_rows() as u64;
         for failed in failed {
             self.count_failure(failed);
             self.write_failed(failed)?;
@@ -260,7 +260,7 @@ impl OpenPart {
                 places.iter().map(|&(_, batch, row)| (batch, row)).collect();
             let rows = interleave_record_batch(&batches, &places)
                 .map_err(encode_error(Path::new(&self.file)))?;
-            self.writer.write(&rows)?;
+            self.writer.write(rows)?;
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! A part as Parquet. Nothing in the file differs from run to run.
 
+use std::path::PathBuf;
+
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
@@ -18,11 +21,16 @@ const ROWS_PER_ROW_GROUP: usize = 125_000;
 /// What a reader sees as the writer of the file.
 const CREATED_BY: &str = concat!("im-profiles ", env!("CARGO_PKG_VERSION"));
 
+/// Rows that go to the encoder together: its cost for each batch is that of many rows.
+const ROWS_PER_BATCH: usize = 4096;
+
 /// A Parquet file being written.
 #[derive(Debug)]
 pub struct ParquetPart {
-    path: std::path::PathBuf,
+    path: PathBuf,
     writer: ArrowWriter<StagedFile>,
+    gathered: Vec<RecordBatch>,
+    gathered_rows: usize,
 }
 
 impl ParquetPart {
@@ -49,22 +57,35 @@ impl ParquetPart {
             .build();
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
             .map_err(encode_error(&path))?;
-        Ok(ParquetPart { path, writer })
+        Ok(ParquetPart { path, writer, gathered: Vec::new(), gathered_rows: 0 })
     }
 
     /// Adds rows.
-    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
-        self.writer.write(rows).map_err(encode_error(&self.path))
+    pub fn write(&mut self, rows: RecordBatch) -> Result<(), PartError> {
+        self.gathered_rows += rows.num_rows();
+        self.gathered.push(rows);
+        if self.gathered_rows < ROWS_PER_BATCH { Ok(()) } else { self.encode_gathered() }
     }
 
     /// Ends the row group at hand.
     pub fn flush(&mut self) -> Result<(), PartError> {
+        self.encode_gathered()?;
         self.writer.flush().map_err(encode_error(&self.path))
     }
 
     /// Ends the file and makes it durable.
-    pub fn commit(self) -> Result<FileFacts, PartError> {
+    pub fn commit(mut self) -> Result<FileFacts, PartError> {
+        self.encode_gathered()?;
         let file = self.writer.into_inner().map_err(encode_error(&self.path))?;
         Ok(file.commit()?)
+    }
+
+    fn encode_gathered(&mut self) -> Result<(), PartError> {
+        let Some(first) = self.gathered.first() else { return Ok(()) };
+        let rows =
+            concat_batches(first.schema_ref(), &self.gathered).map_err(encode_error(&self.path))?;
+        self.gathered.clear();
+        self.gathered_rows = 0;
+        self.writer.write(&rows).map_err(encode_error(&self.path))
     }
 }

@@ -55,10 +55,10 @@ impl PartWriter {
     }
 
     /// Adds rows.
-    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
+    pub fn write(&mut self, rows: RecordBatch) -> Result<(), PartError> {
         match self {
             PartWriter::Parquet(part) => part.write(rows),
-            PartWriter::Csv(part) => part.write(rows),
+            PartWriter::Csv(part) => part.write(&rows),
         }
     }
 

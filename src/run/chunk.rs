@@ -3,17 +3,22 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use arrayvec::ArrayString;
 use tokio::sync::mpsc;
 
 use super::source::{AccountSource, SourceError};
+use crate::accounts::MAX_ACCOUNT_BYTES;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::checkpoint::RoundEnd;
+
+/// An account id, kept in place: there are millions of them on their way from thread to thread.
+pub type AccountName = ArrayString<MAX_ACCOUNT_BYTES>;
 
 /// One account on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The account id.
-    pub name: String,
+    pub name: AccountName,
     /// Its place among the distinct valid accounts.
     pub ordinal: u64,
     /// Where it stands in the list.
@@ -26,7 +31,7 @@ pub struct Account {
 
 impl Account {
     /// An account that has not been asked yet.
-    pub fn new(name: String, ordinal: u64, line: u64) -> Account {
+    pub fn new(name: AccountName, ordinal: u64, line: u64) -> Account {
         Account { name, ordinal, line, attempts: 0, last_code: None }
     }
 
@@ -101,7 +106,6 @@ pub fn send_chunks(
     accounts.for_each(|name, line| {
         let part_start = ordinal - ordinal % accounts_per_part;
         if !committed.contains(&part_start) {
-            let name = name.to_owned();
             gathered.push(Account::new(name, ordinal, line));
         }
         ordinal += 1;

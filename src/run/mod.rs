@@ -145,6 +145,11 @@ pub enum RunError {
     /// Rows could not be put together.
     #[error("rows could not be put together, which is a bug")]
     Rows(#[source] ArrowError),
+    /// The operating system refused a thread.
+    #[error(
+        "could not start a thread; raise the limit on processes (ulimit -u, pids of the container)"
+    )]
+    Thread(#[source] std::io::Error),
     /// The writer's thread ended; its own error takes the place of this one.
     #[error("the writer stopped early, which is a bug")]
     WriterStopped,
@@ -178,10 +183,11 @@ impl RunError {
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
             RunError::Outage { .. } => ExitCode::TryAgainLater,
             RunError::Stopped(code) => *code,
-            RunError::Source(SourceError::Failed(_))
+            RunError::Source(SourceError::Failed(_) | SourceError::TooLong { .. })
             | RunError::Checkpoint(_)
             | RunError::Part(_)
             | RunError::Rows(_)
+            | RunError::Thread(_)
             | RunError::WriterStopped
             | RunError::Panicked => ExitCode::InternalOrDisk,
         }
@@ -215,25 +221,35 @@ impl Threads {
         writer: SnapshotWriter,
         journal: CheckpointJournal,
         room: Room,
-    ) -> Threads {
+    ) -> Result<Threads, RunError> {
         let (chunk_sender, chunks) = mpsc::channel::<Chunk>(room.chunks_read_ahead);
         let (answer_sender, answers) = mpsc::channel(room.answers_to_write);
         // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
         let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
         let accounts_per_part = settings.accounts_per_part;
         let done = settings.committed.clone();
-        let reader =
-            thread::spawn(move || send_chunks(accounts, accounts_per_part, &done, &chunk_sender));
-        let writer =
-            thread::spawn(move || write_parts(writer, journal, answers, &committed_sender));
+        let reader = spawn_named("list-reader", move || {
+            send_chunks(accounts, accounts_per_part, &done, &chunk_sender)
+        })?;
+        let writer = spawn_named("writer", move || {
+            write_parts(writer, journal, answers, &committed_sender)
+        })?;
         let connections = Connections { chunks, reader, writer: answer_sender, committed };
-        Threads { connections, writer }
+        Ok(Threads { connections, writer })
     }
 
     #[cfg(test)]
     fn has_read_all(&self) -> bool {
         self.connections.reader.is_finished()
     }
+}
+
+/// A thread that profilers and `top` show by its work.
+fn spawn_named<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, RunError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(RunError::Thread)
 }
 
 /// Asks for every account of the list and writes the parts.
@@ -247,7 +263,7 @@ pub async fn run<S: Service>(
     surroundings: Surroundings<'_>,
 ) -> Result<RunResult, RunError> {
     let room = Room { chunks_read_ahead: CHUNKS_READ_AHEAD, answers_to_write: ANSWERS_TO_WRITE };
-    let threads = Threads::start(accounts, &settings, writer, journal, room);
+    let threads = Threads::start(accounts, &settings, writer, journal, room)?;
     run_with(threads, service, settings, columns, surroundings).await
 }
 

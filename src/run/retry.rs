@@ -99,6 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::run::chunk::AccountName;
 
     const SETTINGS: RetrySettings = RetrySettings {
         max_attempts: 6,
@@ -108,7 +109,7 @@ mod tests {
     };
 
     fn account(ordinal: u64) -> Account {
-        Account::new(format!("a{ordinal}"), ordinal, ordinal + 2)
+        Account::new(AccountName::from(&format!("a{ordinal}")).unwrap(), ordinal, ordinal + 2)
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a call's answer settles: rows, accounts without one, and accounts to ask again (pure).
 
+use std::borrow::Cow;
+
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use jiff::Timestamp;
@@ -9,7 +11,7 @@ use crate::api::codes::{Class, rule_of};
 use crate::api::outcome::{
     AccountOutcome, CallFailure, TransportFailure, call_failure, reconcile, short,
 };
-use crate::api::wire::{Item, decode};
+use crate::api::wire::{AskedTags, Item, decode};
 use crate::columns::{Column, RowBuilder};
 use crate::output::failed::{Category, FailedAccount, RejectedValue};
 
@@ -46,7 +48,7 @@ pub struct Settled {
 /// Turns answers into what they settle; keeps the builders' buffers.
 #[derive(Debug)]
 pub struct Settler {
-    tags: Vec<String>,
+    tags: AskedTags,
     rows: RowBuilder,
 }
 
@@ -78,7 +80,7 @@ impl NotSettled {
 impl Settler {
     /// A settler for a job's columns.
     pub fn new(columns: &[Column]) -> Settler {
-        let tags = columns.iter().map(|column| column.tag.clone()).collect();
+        let tags = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
         Settler { tags, rows: RowBuilder::new(columns) }
     }
 
@@ -94,8 +96,11 @@ impl Settler {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Settled, NotSettled> {
-        let text = String::from_utf8_lossy(body);
-        let was_not_utf8 = matches!(text, std::borrow::Cow::Owned(_));
+        let text = match simdutf8::basic::from_utf8(body) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(body),
+        };
+        let was_not_utf8 = matches!(text, Cow::Owned(_));
         let Ok(answer) = decode(&text, &self.tags) else {
             return Err(NotSettled::failed(chunk, TransportFailure::NotJson.into()));
         };
@@ -174,7 +179,7 @@ pub fn refusal_category(is_not_found: bool) -> Category {
 pub fn failed_account(account: Account, reason: Reason, now: Timestamp) -> FailedAccount {
     FailedAccount {
         ordinal: account.ordinal,
-        account: account.name,
+        account: account.name.to_string(),
         category: reason.category,
         error_code: reason.code,
         error_info: reason.info,
@@ -203,7 +208,7 @@ fn not_found_by_marker(account: Account, now: Timestamp) -> FailedAccount {
 fn rejected_value(account: &Account, column: &Column, value: &str) -> RejectedValue {
     RejectedValue {
         ordinal: account.ordinal,
-        account: account.name.clone(),
+        account: account.name.to_string(),
         tag: column.tag.clone(),
         expected_type: column.column_type.name(),
         value: value.to_owned(),
@@ -229,6 +234,7 @@ mod tests {
 
     use super::*;
     use crate::columns::ColumnType;
+    use crate::run::chunk::AccountName;
 
     fn settler() -> Settler {
         Settler::new(&[Column {
@@ -240,7 +246,7 @@ mod tests {
 
     fn chunk(names: &[&str]) -> Chunk {
         let account = |(ordinal, name): (usize, &&str)| {
-            Account::new((*name).to_owned(), ordinal as u64, ordinal as u64 + 2)
+            Account::new(AccountName::from(name).unwrap(), ordinal as u64, ordinal as u64 + 2)
         };
         Chunk { accounts: names.iter().enumerate().map(account).collect(), is_first: true }
     }
@@ -264,7 +270,7 @@ mod tests {
         assert_eq!(settled.ordinals, [0, 1]);
         assert_eq!(settled.rows.num_rows(), 2);
         assert_eq!(settled.rejected[0].value, "x");
-        assert_eq!(settled.again[0].0.name, "passing");
+        assert_eq!(&settled.again[0].0.name, "passing");
         assert_eq!(settled.again[0].1.code, Some(40006));
         let failed: Vec<(&str, Category)> = settled
             .failed

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::chunk::AccountName;
 use crate::accounts::{DistinctAccounts, ListError};
 use crate::output::failed::{FailedLine, FailedLinesError, failed_records};
 
@@ -22,6 +23,19 @@ pub enum SourceError {
     /// The failed accounts.
     #[error(transparent)]
     Failed(#[from] FailedLinesError),
+    /// An entry that no run can have written.
+    #[error(
+        "the failed accounts of an earlier run name one of {bytes} bytes, longer than an account can be; start over with --restart"
+    )]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+/// An account id of at most [`MAX_ACCOUNT_BYTES`](crate::accounts::MAX_ACCOUNT_BYTES).
+fn account_name(account: &str) -> Result<AccountName, SourceError> {
+    AccountName::from(account).map_err(|_| SourceError::TooLong { bytes: account.len() })
 }
 
 impl AccountSource {
@@ -44,12 +58,12 @@ impl AccountSource {
     /// Calls `visit` with each account and its line in the list, until it says to stop.
     pub fn for_each(
         &mut self,
-        mut visit: impl FnMut(&str, u64) -> std::ops::ControlFlow<()>,
+        mut visit: impl FnMut(AccountName, u64) -> std::ops::ControlFlow<()>,
     ) -> Result<(), SourceError> {
         match self {
             AccountSource::List(list) => {
                 while let Some(account) = list.next_account()? {
-                    if visit(account.name, account.line).is_break() {
+                    if visit(account_name(account.name)?, account.line).is_break() {
                         break;
                     }
                 }
@@ -57,7 +71,7 @@ impl AccountSource {
             AccountSource::Failed(lines) => {
                 for line in lines {
                     let line = line?;
-                    if visit(&line.account, line.input_line).is_break() {
+                    if visit(account_name(&line.account)?, line.input_line).is_break() {
                         break;
                     }
                 }

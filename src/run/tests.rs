@@ -233,7 +233,7 @@ fn run_scripted_in_parts(
         let settings = run_settings(accounts, accounts_per_part);
         let journal = CheckpointJournal::create(&work, begin()).unwrap();
         let accounts = AccountSource::List(Box::new(list));
-        let threads = Threads::start(accounts, &settings, writer, journal, room);
+        let threads = Threads::start(accounts, &settings, writer, journal, room).unwrap();
         while !threads.has_read_all() {
             std::thread::yield_now();
         }
