@@ -165,6 +165,9 @@ fn read_item<'b>(
     tags: &AskedTags,
     answer: &mut Answer<'b>,
 ) -> Result<(), NotJson> {
+    if read_expected_item(reader, tags, answer)? {
+        return Ok(());
+    }
     if reader.peek() != Some(b'{') {
         return reader.value().map(drop);
     }
@@ -190,13 +193,46 @@ fn read_item<'b>(
     Ok(())
 }
 
+/// Reads an item of an account that was found, if it is written as the service's own encoder does. Else it leaves the
+/// reader where it was and says so.
+fn read_expected_item<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &AskedTags,
+    answer: &mut Answer<'b>,
+) -> Result<bool, NotJson> {
+    let start = reader.position();
+    let first_value = answer.values.len();
+    if reader.take_exactly(r#"{"To_Account":"#)
+        && let JsonValue::Text(account) = reader.value()?
+        && reader.take_exactly(r#","ProfileItem":["#)
+    {
+        let mut expected_tag = 0;
+        while let Some(value) = read_expected_value(reader, tags, expected_tag)? {
+            expected_tag = value.tag_index + 1;
+            answer.values.push(value);
+            if !reader.take_exactly(",") {
+                break;
+            }
+        }
+        if reader.take_exactly(r#"],"ResultCode":0,"ResultInfo":""}"#) {
+            let (account, result_info) = (account.unescape(), Cow::default());
+            let values = first_value..answer.values.len();
+            answer.items.push(Item { account, result_code: 0, result_info, values });
+            return Ok(true);
+        }
+    }
+    answer.values.truncate(first_value);
+    reader.go_back(start);
+    Ok(false)
+}
+
 fn read_value<'b>(
     reader: &mut JsonReader<'b>,
     tags: &AskedTags,
     expected_tag: &mut usize,
     values: &mut Vec<TagValue<'b>>,
 ) -> Result<(), NotJson> {
-    if let Some(value) = read_expected(reader, tags, *expected_tag)? {
+    if let Some(value) = read_expected_value(reader, tags, *expected_tag)? {
         *expected_tag = value.tag_index + 1;
         values.push(value);
         return Ok(());
@@ -224,7 +260,7 @@ fn read_value<'b>(
 /// The next value, if it is written as the service's own encoder does and the answer keeps the order of the request;
 /// accounts lack some tags. That is a comparison or two instead of three strings. Anything else leaves the reader where
 /// it was.
-fn read_expected<'b>(
+fn read_expected_value<'b>(
     reader: &mut JsonReader<'b>,
     tags: &AskedTags,
     expected_tag: usize,
@@ -354,7 +390,53 @@ mod tests {
         assert_eq!(body, serde_json::json!({"To_Account": accounts, "TagList": TAGS}));
     }
 
+    /// What an item of an answer may say: account, tags with their values as JSON and perhaps a third key, code, info.
+    type ItemSaid = (String, Vec<(&'static str, String, bool)>, i64, &'static str);
+
+    fn any_item() -> impl Strategy<Value = ItemSaid> {
+        let value = prop_oneof![
+            any::<String>().prop_map(|text| serde_json::json!(text).to_string()),
+            any::<u32>().prop_map(|number| number.to_string()),
+            Just("null".to_owned()),
+        ];
+        let tag = prop_oneof![Just(TAGS[0]), Just(TAGS[1]), Just("Tag_Other")];
+        let values = proptest::collection::vec((tag, value, proptest::bool::weighted(0.1)), 0..4);
+        let code = prop_oneof![4 => Just(0), 1 => Just(40006)];
+        (any::<String>(), values, code, prop_oneof![4 => Just(""), 1 => Just("x")])
+    }
+
+    /// The item as JSON, with `space` behind every token between values.
+    fn written((account, values, code, info): &ItemSaid, space: &str) -> String {
+        let values = values.iter().map(|(tag, value, has_more)| {
+            let more = if *has_more { r#","More":[1]"# } else { "" };
+            format!(r#"{{{space}"Tag":{space}"{tag}",{space}"Value":{space}{value}{more}{space}}}"#)
+        });
+        let values: Vec<String> = values.collect();
+        let (account, values) = (serde_json::json!(account), values.join(&format!(",{space}")));
+        format!(
+            r#"{{{space}"To_Account":{space}{account},{space}"ProfileItem":[{space}{values}],{space}"ResultCode":{code},{space}"ResultInfo":"{info}"}}"#
+        )
+    }
+
     proptest! {
+        /// The short cuts for answers as the service writes them find the same as reading key by key, which white space
+        /// makes them do.
+        #[test]
+        fn however_an_answer_is_written_it_says_the_same(items in proptest::collection::vec(any_item(), 0..4)) {
+            let body = |space| {
+                let items: Vec<String> = items.iter().map(|item| written(item, space)).collect();
+                format!(r#"{{"UserProfileItem":[{}],"ErrorCode":0}}"#, items.join(","))
+            };
+            let (compact, spaced) = (body(""), body(" "));
+            let (compact, spaced) = (decode(&compact, &tags()).unwrap(), decode(&spaced, &tags()).unwrap());
+            prop_assert_eq!(&compact.values, &spaced.values);
+            let facts = |answer: &Answer<'_>| -> Vec<String> {
+                answer.items.iter().map(|item| format!("{item:?}")).collect()
+            };
+            prop_assert_eq!(facts(&compact), facts(&spaced));
+            prop_assert_eq!(compact.items.len(), items.len());
+        }
+
         #[test]
         fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode(&String::from_utf8_lossy(&bytes), &tags());

@@ -1,0 +1,146 @@
+//! What each step of a row's way costs: `cargo bench --bench parts`.
+//!
+//! The answer is one of 100 accounts as the service writes it; sizes are those of the whole answer, so a throughput is
+//! comparable from step to step.
+
+#![allow(clippy::unwrap_used)] // A bench that cannot set up has nothing to measure.
+
+#[path = "../tests/support/answer.rs"]
+mod answer;
+
+use std::hint::black_box;
+use std::io::Write;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use im_profiles::accounts::{AccountList, ListPath, ListSource};
+use im_profiles::api::outcome::reconcile;
+use im_profiles::api::wire::{AskedTags, decode};
+use im_profiles::columns::rows::schema;
+use im_profiles::columns::{Column, RowBuilder};
+use im_profiles::output::Compression;
+use im_profiles::output::durable::StagedFile;
+use im_profiles::output::parquet_part::ParquetPart;
+use im_profiles::run::pace::Pace;
+
+use answer::{Answer, answer, columns};
+
+/// Lines of the list that is scanned.
+const LIST_LINES: u64 = 1_000_000;
+
+/// Answers in the part that is encoded: one row group.
+const ANSWERS_PER_PART: usize = 1_250;
+
+fn decoding(criterion: &mut Criterion) {
+    for tags in [5, 12] {
+        let columns = columns(tags);
+        let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
+        let Answer { accounts, body } = answer(0, tags);
+        let mut group = criterion.benchmark_group(format!("answer of 100 accounts x {tags} tags"));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function("utf8", |bencher| {
+            bencher.iter(|| simdutf8::basic::from_utf8(black_box(body.as_bytes())).is_ok());
+        });
+        group.bench_function("decode", |bencher| {
+            bencher.iter(|| decode(black_box(&body), &asked).unwrap().values.len());
+        });
+        let decoded = decode(&body, &asked).unwrap();
+        group.bench_function("reconcile", |bencher| {
+            bencher.iter(|| reconcile(black_box(&accounts), &decoded).outcomes.len());
+        });
+        let mut reversed = accounts.clone();
+        reversed.reverse();
+        group.bench_function("reconcile, out of order", |bencher| {
+            bencher.iter(|| reconcile(black_box(&reversed), &decoded).outcomes.len());
+        });
+        let mut rows = RowBuilder::new(&columns);
+        group.bench_function("place", |bencher| {
+            bencher.iter(|| {
+                for item in &decoded.items {
+                    rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
+                }
+                rows.finish().unwrap().num_rows()
+            });
+        });
+        group.finish();
+    }
+}
+
+fn encoding(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    for tags in [5, 12] {
+        let columns = columns(tags);
+        let schema = schema(&columns);
+        let batches: Vec<_> = (0..ANSWERS_PER_PART).map(|n| rows_of(&columns, n, tags)).collect();
+        let mut group = criterion.benchmark_group(format!("part x {tags} tags"));
+        group.sample_size(10).throughput(Throughput::Elements(ANSWERS_PER_PART as u64));
+        group.bench_function("encode 125,000 rows", |bencher| {
+            let file = || StagedFile::create(folder.path().join("part-00000.parquet")).unwrap();
+            bencher.iter_batched(
+                || ParquetPart::create(file(), &schema, Compression::Zstd).unwrap(),
+                |mut part| {
+                    for rows in &batches {
+                        part.write(rows.clone()).unwrap();
+                    }
+                    part.commit().unwrap()
+                },
+                BatchSize::PerIteration,
+            );
+        });
+        group.finish();
+    }
+}
+
+fn rows_of(columns: &[Column], first: usize, tags: usize) -> arrow::array::RecordBatch {
+    let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
+    let Answer { body, .. } = answer(first * 100, tags);
+    let decoded = decode(&body, &asked).unwrap();
+    let mut rows = RowBuilder::new(columns);
+    for item in &decoded.items {
+        rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
+    }
+    rows.finish().unwrap()
+}
+
+fn scanning(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("accounts.txt");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    for line in 0..LIST_LINES {
+        writeln!(file, "user_{line:09}").unwrap();
+    }
+    drop(file);
+    let source = ListSource { path: ListPath::File(path), format: None, column: None };
+    let list = AccountList::open(&source, folder.path()).unwrap();
+    let mut group = criterion.benchmark_group("list of 1,000,000 lines");
+    group.sample_size(10).throughput(Throughput::Elements(LIST_LINES));
+    let scan = || list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap();
+    group.bench_function("first pass", |bencher| bencher.iter(|| scan().valid));
+    let scanned = scan();
+    group.bench_function("second pass", |bencher| {
+        bencher.iter(|| {
+            let mut accounts = list.distinct(&scanned).unwrap();
+            let mut bytes = 0;
+            while let Some(account) = accounts.next_account().unwrap() {
+                bytes += account.name.len();
+            }
+            bytes
+        });
+    });
+    group.finish();
+}
+
+fn pacing(criterion: &mut Criterion) {
+    criterion.bench_function("pace of a call", |bencher| {
+        let mut pace = Pace::new(200);
+        let mut now = Duration::ZERO;
+        bencher.iter(|| {
+            while let Err(wait) = pace.take(black_box(now)) {
+                now += wait;
+            }
+        });
+    });
+}
+
+criterion_group!(parts, decoding, encoding, scanning, pacing);
+criterion_main!(parts);
