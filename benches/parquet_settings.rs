@@ -1,0 +1,129 @@
+//! Time and size of Parquet settings over the same rows: `cargo bench --bench parquet_settings`.
+//!
+//! What was chosen from it stands in `output::parquet_part`, with the table in `docs/performance.md`.
+
+#![allow(clippy::unwrap_used)] // A bench that cannot set up has nothing to measure.
+#![allow(clippy::print_stdout)] // The table is the result.
+
+#[path = "../tests/support/answer.rs"]
+mod answer;
+
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use im_profiles::api::wire::{AskedTags, decode};
+use im_profiles::columns::RowBuilder;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use rustix::time::{ClockId, clock_gettime};
+
+use answer::{Answer, answer, columns};
+
+/// Two row groups of the exporter.
+const ROWS: usize = 250_000;
+
+/// Each setting is timed so often; the fastest counts.
+const TIMES: usize = 5;
+
+fn main() {
+    for tags in [5, 12] {
+        let batches = batches(tags);
+        println!("\n{ROWS} rows x {tags} tags\n");
+        println!("| setting | CPU s per million rows | bytes a row |");
+        println!("|---|---:|---:|");
+        for (name, properties) in settings() {
+            let mut fastest = Duration::MAX;
+            let mut bytes = 0;
+            for _ in 0..TIMES {
+                let began = cpu_time();
+                bytes = write(&batches, properties.clone());
+                fastest = fastest.min(cpu_time() - began);
+            }
+            let seconds = fastest.as_secs_f64() * 1e6 / ROWS as f64;
+            println!("| {name} | {seconds:.3} | {:.1} |", bytes as f64 / ROWS as f64);
+        }
+    }
+}
+
+fn settings() -> Vec<(String, WriterProperties)> {
+    let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap());
+    let base = || chosen(zstd(1));
+    let distinct = |mut builder: WriterPropertiesBuilder| {
+        for tag in ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Image", "Tag_Profile_IM_SelfSignature"] {
+            builder = builder.set_column_dictionary_enabled(ColumnPath::from(tag), false);
+        }
+        builder
+    };
+    let mut settings = vec![("as exported".to_owned(), base())];
+    for level in [2, 3, 5] {
+        settings.push((format!("zstd level {level}"), chosen(zstd(level))));
+    }
+    settings.push(("snappy".to_owned(), chosen(Compression::SNAPPY)));
+    settings.push(("not compressed".to_owned(), chosen(Compression::UNCOMPRESSED)));
+    for rows in [50_000, 250_000] {
+        let row_groups = base().set_max_row_group_row_count(Some(rows));
+        settings.push((format!("{rows} rows in a row group"), row_groups));
+    }
+    for kib in [64, 256, 1024] {
+        let pages = base().set_data_page_size_limit(kib * 1024).set_data_page_row_count_limit(ROWS);
+        settings.push((format!("pages of {kib} KiB, any number of rows"), pages));
+    }
+    let statistics = |level| base().set_statistics_enabled(level);
+    settings.push(("statistics by column chunk".to_owned(), statistics(EnabledStatistics::Chunk)));
+    settings.push(("statistics by page".to_owned(), statistics(EnabledStatistics::Page)));
+    settings.push(("no statistics".to_owned(), statistics(EnabledStatistics::None)));
+    settings.push(("no dictionary anywhere".to_owned(), base().set_dictionary_enabled(false)));
+    settings.push(("no dictionary for free texts".to_owned(), distinct(base())));
+    let account = ColumnPath::from("account");
+    let everywhere = base().set_column_dictionary_enabled(account, true);
+    settings.push(("dictionary everywhere".to_owned(), everywhere));
+    for kib in [64, 256] {
+        let small = base().set_dictionary_page_size_limit(kib * 1024);
+        settings.push((format!("dictionaries up to {kib} KiB"), small));
+    }
+    settings.into_iter().map(|(name, builder)| (name, builder.build())).collect()
+}
+
+/// The settings of `output::parquet_part`.
+fn chosen(compression: Compression) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(125_000))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_column_dictionary_enabled(ColumnPath::from("account"), false)
+}
+
+fn write(batches: &[RecordBatch], properties: WriterProperties) -> usize {
+    let mut writer =
+        ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties)).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
+    writer.into_inner().unwrap().len()
+}
+
+/// The rows in batches such as the exporter encodes.
+fn batches(tags: usize) -> Vec<RecordBatch> {
+    let columns = columns(tags);
+    let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
+    let mut rows = RowBuilder::new(&columns);
+    let small: Vec<RecordBatch> = (0..ROWS / 100)
+        .map(|call| {
+            let Answer { body, .. } = answer(call * 100, tags);
+            let decoded = decode(&body, &asked).unwrap();
+            for item in &decoded.items {
+                rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
+            }
+            rows.finish().unwrap()
+        })
+        .collect();
+    small.chunks(41).map(|some| concat_batches(some[0].schema_ref(), some).unwrap()).collect()
+}
+
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
