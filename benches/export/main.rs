@@ -1,0 +1,63 @@
+//! The whole program, measured: `cargo bench --bench export -- [OPTIONS]`.
+//!
+//! Every run is the built binary in a process of its own, pinned to one core, while the service it exports from is
+//! pinned to another. Beside it stands the floor: what receiving, reading and encoding the same data cost alone. The
+//! tables go to stdout as Markdown. CPU is user and system time of the process, in seconds; RSS is its peak.
+//! Every export is checked to have the rows it must have; a wrong one ends the benchmark.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its findings, and a panic is its failure report"
+)]
+
+mod answer;
+mod bench;
+mod calls;
+mod child;
+mod cores;
+mod emulator;
+mod encode;
+mod export;
+mod floor;
+mod memory;
+mod options;
+mod paced;
+mod start;
+mod table;
+mod template;
+mod workload;
+
+use clap::Parser;
+
+use bench::Bench;
+use options::{Options, Role};
+
+fn main() {
+    let options = Options::parse();
+    if let Some(Role::Floor(floor)) = options.role {
+        return floor::run(&floor);
+    }
+    // `cargo test --all-targets` starts benchmarks too, without the flag of `cargo bench`.
+    if options.test || !options.bench {
+        eprintln!("nothing is measured here; use: cargo bench --bench export -- [OPTIONS]");
+        return;
+    }
+    let bench = Bench::new(&options);
+    let parts = options.parts();
+    if parts.workload {
+        workload::run(&bench, &options);
+    }
+    if parts.paced {
+        paced::run(&bench);
+    }
+    if parts.stragglers {
+        paced::run_stragglers(&bench);
+    }
+    if parts.memory {
+        memory::run(&bench, &options);
+    }
+    if parts.start {
+        start::run(&bench);
+    }
+}

@@ -1,0 +1,169 @@
+//! The least of a service: in a thread of the benchmark, it answers each account with the same five values, copied
+//! around the account's name. It costs so little that the export alone is measured, however long the list.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use memchr::memmem;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+const HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0000000000\r\n\r\n";
+const LENGTH_DIGITS: usize = 10;
+const BODY_START: &[u8] = br#"{"UserProfileItem":["#;
+const BEFORE_ACCOUNT: &[u8] = br#"{"To_Account":""#;
+const AFTER_ACCOUNT: &[u8] = br#"","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"a name of some length"},{"Tag":"Tag_Profile_IM_Gender","Value":"Gender_Type_Female"},{"Tag":"Tag_Profile_IM_BirthDay","Value":19900131},{"Tag":"Tag_Profile_IM_Image","Value":"https://cdn.example.com/avatars/5f/3a/91c2.png"},{"Tag":"Tag_Profile_IM_AllowType","Value":"AllowType_Type_NeedConfirm"}],"ResultCode":0,"ResultInfo":""},"#;
+const AFTER_FAILED_ACCOUNT: &[u8] =
+    br#"","ResultCode":40006,"ResultInfo":"Err_Profile_PortraitGet_Read_Custom_Data_Fail"},"#;
+const BODY_END: &[u8] = br#"],"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trouble {
+    /// Whether the 1 % of accounts that end in 07 fail always (40006).
+    pub accounts_fail: bool,
+    /// Whether every 1,000th call is never answered.
+    pub calls_hang: bool,
+}
+
+/// A service that answers until this value is dropped.
+pub struct TemplateServer {
+    pub base_url: String,
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct State {
+    trouble: Trouble,
+    calls: AtomicU64,
+    first_call_at: OnceLock<Instant>,
+}
+
+impl TemplateServer {
+    /// Starts one, on the core of the service.
+    pub fn start(trouble: Trouble) -> TemplateServer {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(State { trouble, ..State::default() });
+        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::clone(&state);
+        let thread = thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, shared) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        TemplateServer { base_url, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// When the first call came.
+    pub fn first_call_at(&self) -> Instant {
+        *self.state.first_call_at.get().unwrap()
+    }
+}
+
+impl Drop for TemplateServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, state: Arc<State>) {
+    let listener = TcpListener::from_std(listener).unwrap();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let state = Arc::clone(&state);
+        // A client that goes away ends its connection with an error, which is its own affair.
+        tokio::spawn(async move { answer_calls(stream, &state).await });
+    }
+}
+
+async fn answer_calls(mut stream: TcpStream, state: &State) -> io::Result<()> {
+    let (mut request, mut answer) = (Vec::with_capacity(8192), Vec::with_capacity(65_536));
+    loop {
+        let body_start = loop {
+            if let Some(at) = memmem::find(&request, b"\r\n\r\n") {
+                break at + 4;
+            }
+            read_more(&mut stream, &mut request).await?;
+        };
+        state.first_call_at.get_or_init(Instant::now);
+        let end = body_start + content_length(&request[..body_start]);
+        while request.len() < end {
+            read_more(&mut stream, &mut request).await?;
+        }
+        let call = state.calls.fetch_add(1, Ordering::Relaxed);
+        if state.trouble.calls_hang && call % 1000 == 999 {
+            // Longer than any timeout of a job here; the client has left by then.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            return Ok(());
+        }
+        write_answer(&request[body_start..end], &mut answer, state.trouble.accounts_fail);
+        stream.write_all(&answer).await?;
+        request.drain(..end);
+    }
+}
+
+async fn read_more(stream: &mut TcpStream, request: &mut Vec<u8>) -> io::Result<()> {
+    match stream.read_buf(request).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The client writes header names in lower case.
+fn content_length(head: &[u8]) -> usize {
+    const NAME: &[u8] = b"\r\ncontent-length: ";
+    let digits = &head[memmem::find(head, NAME).unwrap() + NAME.len()..];
+    let digits = &digits[..memchr::memchr(b'\r', digits).unwrap()];
+    str::from_utf8(digits).unwrap().parse().unwrap()
+}
+
+/// Writes head and body of the answer to a request.
+fn write_answer(request: &[u8], answer: &mut Vec<u8>, accounts_fail: bool) {
+    const ACCOUNTS: &[u8] = br#"{"To_Account":["#;
+    assert!(request.starts_with(ACCOUNTS), "a request that the template does not know");
+    answer.clear();
+    answer.extend_from_slice(HEAD);
+    answer.extend_from_slice(BODY_START);
+    let mut rest = &request[ACCOUNTS.len()..];
+    while rest[0] == b'"' {
+        let account = &rest[1..=text_length(&rest[1..])];
+        answer.extend_from_slice(BEFORE_ACCOUNT);
+        answer.extend_from_slice(account);
+        let fails = accounts_fail && account.ends_with(b"07");
+        answer.extend_from_slice(if fails { AFTER_FAILED_ACCOUNT } else { AFTER_ACCOUNT });
+        rest = &rest[account.len() + 2..];
+        rest = rest.strip_prefix(b",").unwrap_or(rest);
+    }
+    answer.pop();
+    answer.extend_from_slice(BODY_END);
+    let length = format!("{:0LENGTH_DIGITS$}", answer.len() - HEAD.len());
+    let digits_end = HEAD.len() - b"\r\n\r\n".len();
+    answer[digits_end - LENGTH_DIGITS..digits_end].copy_from_slice(length.as_bytes());
+}
+
+/// How long a JSON text is up to the quote that ends it.
+fn text_length(text: &[u8]) -> usize {
+    let mut at = 0;
+    while text[at] != b'"' {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    at
+}
