@@ -4,11 +4,14 @@
 //! unclosed quote at the end of the list as closed (rows would vanish unseen), and has no bound on a record. The tests
 //! hold the fields against that crate's.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr_iter};
 
+use super::blocks::MAX_LINE_BYTES;
 use super::error::ListError;
-use super::lines::{Lines, MAX_LINE_BYTES, is_blank, without_line_end};
-use super::records::Record;
+use super::lines::{Lines, find_near, is_blank, without_line_end};
+use super::records::{Entry, Record};
 
 /// Reads the records below the header.
 pub(super) struct CsvRecords {
@@ -52,7 +55,7 @@ impl CsvRecords {
                 break;
             }
         }
-        self.is_quoted = memchr(b'"', self.lines.line()).is_some();
+        self.is_quoted = self.lines.may_have_quotes() && memchr(b'"', self.lines.line()).is_some();
         if self.is_quoted {
             self.take_quoted()?;
         }
@@ -62,10 +65,11 @@ impl CsvRecords {
     /// The current record: the bytes of its column, none when it has too few fields.
     pub fn record(&self) -> Record<'_> {
         let field = match self.is_quoted {
-            true => self.quoted.get(self.column),
-            false => plain_field(without_line_end(self.lines.line()), self.column),
+            true => self.quoted.get(self.column).map(Entry::Bytes),
+            false => plain_field(without_line_end(self.lines.line()), self.column)
+                .map(|part| self.lines.entry(part)),
         };
-        Record { line: self.line, bytes: field.unwrap_or_default(), fault: None }
+        Record { line: self.line, entry: field.unwrap_or(Entry::Text("")), fault: None }
     }
 
     /// What it reads from.
@@ -96,14 +100,15 @@ impl CsvRecords {
     }
 }
 
-/// Field `column` of a record without quotes.
-fn plain_field(record: &[u8], column: usize) -> Option<&[u8]> {
+/// Where field `column` of a record without quotes is.
+#[inline]
+fn plain_field(record: &[u8], column: usize) -> Option<Range<usize>> {
     let start = match column {
         0 => 0,
         _ => memchr_iter(b',', record).nth(column - 1)? + 1,
     };
-    let rest = &record[start..];
-    Some(&rest[..memchr(b',', rest).unwrap_or(rest.len())])
+    let end = find_near(b',', &record[start..]).map_or(record.len(), |length| start + length);
+    Some(start..end)
 }
 
 /// The fields of one record, unquoted, end to end.
@@ -214,7 +219,8 @@ mod tests {
     #[test]
     fn plain_fields_are_found_by_their_commas() {
         for (column, expected) in [(0, Some("a")), (1, Some("")), (2, Some("c")), (3, None)] {
-            assert_eq!(plain_field(b"a,,c", column), expected.map(str::as_bytes));
+            let field = plain_field(b"a,,c", column).map(|part| &"a,,c"[part]);
+            assert_eq!(field, expected);
         }
     }
 
@@ -232,7 +238,8 @@ mod tests {
         fn plain_fields_are_those_of_a_record_with_quotes(text in "[ab,]{0,20}", column in 0_usize..6) {
             let mut fields = Fields::default();
             prop_assert!(fields.take_line(text.as_bytes()));
-            prop_assert_eq!(plain_field(text.as_bytes(), column), fields.get(column));
+            let field = plain_field(text.as_bytes(), column).map(|part| &text.as_bytes()[part]);
+            prop_assert_eq!(field, fields.get(column));
         }
     }
 }

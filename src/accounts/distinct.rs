@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::duplicates::{Candidates, SeenCandidates};
 use super::error::ListError;
-use super::file::{ListDigest, ListFile};
+use super::file::{Digesting, ListFile};
 use super::list::AccountList;
 use super::records::Records;
 use super::scan::Scan;
@@ -25,7 +25,7 @@ pub struct DistinctAccounts {
     candidates: Arc<Candidates>,
     seen: SeenCandidates,
     duplicates: u64,
-    scanned: ListDigest,
+    scanned: u128,
     is_finished: bool,
     name: String,
 }
@@ -38,11 +38,11 @@ impl AccountList {
     pub fn distinct(&self, scan: &Scan) -> Result<DistinctAccounts, ListError> {
         Ok(DistinctAccounts {
             file: self.file().clone(),
-            records: self.records()?,
+            records: self.records(Digesting::Quick)?,
             candidates: Arc::clone(&scan.candidates),
             seen: SeenCandidates::default(),
             duplicates: 0,
-            scanned: scan.digest,
+            scanned: scan.xxh3,
             is_finished: false,
             name: String::with_capacity(super::MAX_ACCOUNT_BYTES),
         })
@@ -79,7 +79,7 @@ impl DistinctAccounts {
     }
 
     fn finish(&mut self) -> Result<(), ListError> {
-        if !self.is_finished && self.records.digest()? != self.scanned {
+        if !self.is_finished && self.records.digests(Digesting::Quick)?.xxh3 != self.scanned {
             return Err(ListError::Changed { list: self.file.name.to_string() });
         }
         self.is_finished = true;

@@ -54,6 +54,7 @@ impl CandidateFinder {
     }
 
     fn look_up_pending(&mut self) {
+        self.filter.load(&self.pending);
         for hash in self.pending.drain(..) {
             if self.filter.insert(hash)
                 && let Entry::Vacant(place) =

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::ListError;
-use super::file::{DigestingReader, ListDigest, ListFile};
+use super::file::{Digesting, DigestingReader, ListDigests, ListFile};
 
 /// What the decompressors read at a time.
 const COMPRESSED_BUFFER_BYTES: usize = 128 * 1024;
@@ -58,8 +58,12 @@ enum Decoder {
 
 impl Input {
     /// From the first byte on.
-    pub fn open(file: &ListFile, compression: Compression) -> Result<Self, ListError> {
-        let raw = DigestingReader::new(file.clone());
+    pub fn open(
+        file: &ListFile,
+        compression: Compression,
+        digesting: Digesting,
+    ) -> Result<Self, ListError> {
+        let raw = DigestingReader::new(file.clone(), digesting);
         let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
         let decoder = match compression {
             Compression::Plain => Decoder::Plain(raw),
@@ -106,13 +110,13 @@ impl Input {
         raw.position - ahead as u64
     }
 
-    /// Reads what is left and tells the digest of all stored bytes.
-    pub fn digest(&mut self) -> Result<ListDigest, ListError> {
+    /// Reads what is left and tells the digests of all stored bytes.
+    pub fn digests(&mut self) -> Result<ListDigests, ListError> {
         let raw = match &mut self.decoder {
             Decoder::Plain(raw) => raw,
             Decoder::Gzip(gzip) => gzip.get_mut().get_mut(),
             Decoder::Zstd(zstd) => zstd.get_mut().get_mut(),
         };
-        raw.digest()
+        raw.digests()
     }
 }

@@ -1,16 +1,14 @@
-//! Physical lines of a list, found at memory speed in one buffer. Sizes are in bytes.
+//! Physical lines of a list. Sizes are in bytes.
+
+use std::ops::Range;
 
 use memchr::memchr;
 
+use super::blocks::{Block, Blocks, Content, MAX_LINE_BYTES};
 use super::error::ListError;
-use super::file::{ListDigest, ListFile};
+use super::file::{ListDigests, ListFile};
 use super::input::Input;
-
-/// No line is held beyond this.
-pub(super) const MAX_LINE_BYTES: usize = 1024 * 1024;
-
-/// The buffer to begin with; it grows to hold a longer line and stays in the processor's cache otherwise.
-const BUFFER_BYTES: usize = 256 * 1024;
+use super::records::Entry;
 
 /// What is kept of a line that is too long, enough to show it.
 const KEPT_OF_LONG_LINE_BYTES: usize = 1024;
@@ -20,72 +18,68 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads line after line: [`Lines::advance`], then [`Lines::line`]. Skips a byte order mark.
 pub(super) struct Lines {
-    input: Input,
-    buffer: Vec<u8>,
-    /// Where the current line begins and ends (its line end included) in `buffer`.
+    blocks: Blocks,
+    block: Block,
+    /// Where the current line begins and ends (its line end included) in the block.
     start: usize,
     end: usize,
-    /// Where the next line begins, and where the bytes read so far end.
+    /// Where the next line begins.
     next: usize,
-    filled: usize,
     number: u64,
-    is_too_long: bool,
 }
 
 impl Lines {
     /// Begins before the first line.
     pub fn open(input: Input) -> Result<Self, ListError> {
-        let buffer = vec![0; BUFFER_BYTES];
-        let mut lines = Self {
-            input,
-            buffer,
-            start: 0,
-            end: 0,
-            next: 0,
-            filled: 0,
-            number: 0,
-            is_too_long: false,
-        };
-        while lines.filled < BYTE_ORDER_MARK.len() && lines.fill()? {}
-        if lines.buffer[..lines.filled].starts_with(BYTE_ORDER_MARK) {
+        let blocks = Blocks::open(input)?;
+        let mut lines =
+            Self { blocks, block: Block::default(), start: 0, end: 0, next: 0, number: 0 };
+        if lines.next_block()? && lines.block.content.bytes().starts_with(BYTE_ORDER_MARK) {
             lines.next = BYTE_ORDER_MARK.len();
         }
         Ok(lines)
     }
 
     /// Goes to the next line; false at the end of the list.
+    #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
+        if self.next == self.block.content.bytes().len() && !self.next_block()? {
+            return Ok(false);
+        }
+        let rest = &self.block.content.bytes()[self.next..];
+        let length = find_near(b'\n', rest).map_or(rest.len(), |line_end| line_end + 1);
         self.start = self.next;
-        self.is_too_long = false;
+        self.next += length;
+        self.end =
+            if length > MAX_LINE_BYTES { self.start + KEPT_OF_LONG_LINE_BYTES } else { self.next };
         self.number += 1;
-        let mut searched = 0;
-        loop {
-            if let Some(at) = memchr(b'\n', &self.buffer[self.start + searched..self.filled]) {
-                self.end = self.start + searched + at + 1;
-                self.next = self.end;
-                break;
-            }
-            searched = self.filled - self.start;
-            if searched > MAX_LINE_BYTES {
-                self.skip_long_line()?;
-                break;
-            }
-            if !self.fill()? {
-                self.end = self.filled;
-                self.next = self.filled;
-                break;
-            }
-        }
-        if self.end - self.start > MAX_LINE_BYTES {
-            self.is_too_long = true;
-            self.end = self.start + KEPT_OF_LONG_LINE_BYTES;
-        }
-        Ok(self.start < self.end)
+        Ok(true)
     }
 
     /// The current line with its line end; only its beginning when it is too long.
+    #[inline]
     pub fn line(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        &self.block.content.bytes()[self.start..self.end]
+    }
+
+    /// A part of the current line.
+    #[inline]
+    pub fn entry(&self, part: Range<usize>) -> Entry<'_> {
+        let part = self.start + part.start..self.start + part.end;
+        match &self.block.content {
+            Content::Text(text) => match text.get(part.clone()) {
+                Some(text) => Entry::Text(text),
+                // The beginning of a line that is too long may end within a character.
+                None => Entry::Bytes(&text.as_bytes()[part]),
+            },
+            Content::Bytes(bytes) => Entry::Bytes(&bytes[part]),
+        }
+    }
+
+    /// Whether there may be a `"` in the current line.
+    #[inline]
+    pub fn may_have_quotes(&self) -> bool {
+        self.block.has_quotes
     }
 
     /// Number of the current line, from 1.
@@ -94,59 +88,54 @@ impl Lines {
     }
 
     /// Whether the current line is longer than [`MAX_LINE_BYTES`].
+    #[inline]
     pub fn is_too_long(&self) -> bool {
-        self.is_too_long
+        self.end < self.next
     }
 
     /// The list it reads.
     pub fn file(&self) -> &ListFile {
-        self.input.file()
+        self.blocks.file()
     }
 
-    /// How many stored bytes the lines so far came from.
+    /// How many stored bytes the lines up to the end of the block came from.
     pub fn stored_position(&self) -> u64 {
-        self.input.stored_position()
+        self.block.stored_position
     }
 
-    /// Digest of the stored bytes, what is left of them included.
-    pub fn digest(&mut self) -> Result<ListDigest, ListError> {
-        self.input.digest()
-    }
-
-    /// Drops all but the beginning of the current line, up to the next one.
-    fn skip_long_line(&mut self) -> Result<(), ListError> {
-        self.is_too_long = true;
-        self.end = self.start + KEPT_OF_LONG_LINE_BYTES;
+    /// Digests of the stored bytes, what is left of them included.
+    pub fn digests(&mut self) -> Result<ListDigests, ListError> {
         loop {
-            self.filled = self.end;
-            if !self.fill()? {
-                self.next = self.filled;
-                return Ok(());
+            if let Some(digests) = self.blocks.digests() {
+                return Ok(digests);
             }
-            // `fill` may have moved the line to the front.
-            self.end = self.start + KEPT_OF_LONG_LINE_BYTES;
-            if let Some(at) = memchr(b'\n', &self.buffer[self.end..self.filled]) {
-                self.next = self.end + at + 1;
-                return Ok(());
-            }
+            self.next_block()?;
         }
     }
 
-    /// Reads on behind what is there, making room first; false at the end of the list.
-    fn fill(&mut self) -> Result<bool, ListError> {
-        if self.filled == self.buffer.len() {
-            if self.start > 0 {
-                self.buffer.copy_within(self.start..self.filled, 0);
-                self.filled -= self.start;
-                self.start = 0;
-            } else {
-                self.buffer.resize(self.buffer.len() * 2, 0);
-            }
-        }
-        let length = self.input.read(&mut self.buffer[self.filled..])?;
-        self.filled += length;
-        Ok(length > 0)
+    fn next_block(&mut self) -> Result<bool, ListError> {
+        (self.start, self.end, self.next) = (0, 0, 0);
+        self.blocks.next(&mut self.block)
     }
+}
+
+/// Like `memchr`, for what is likely among the first bytes: a call would take longer than the search.
+#[inline]
+pub(super) fn find_near(wanted: u8, bytes: &[u8]) -> Option<usize> {
+    const NEAR_WORDS: usize = 4;
+    const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST_BITS: u64 = LOWEST_BITS << 7;
+    let (words, _) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().take(NEAR_WORDS).enumerate() {
+        // The bytes that were `wanted` are 0 now; the lowest of the bits left marks the first of them.
+        let differences = u64::from_le_bytes(*word) ^ (LOWEST_BITS * u64::from(wanted));
+        let zeros = differences.wrapping_sub(LOWEST_BITS) & !differences & HIGHEST_BITS;
+        if zeros != 0 {
+            return Some(8 * at + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    let searched = 8 * words.len().min(NEAR_WORDS);
+    memchr(wanted, &bytes[searched..]).map(|at| searched + at)
 }
 
 /// `line` without its LF or CRLF.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::column::{find_column, no_such_column};
 use super::csv::CsvRecords;
 use super::error::ListError;
-use super::file::ListFile;
+use super::file::{Digesting, ListFile};
 use super::input::{Compression, Input};
 use super::lines::Lines;
 use super::ndjson::{NdjsonRecords, is_array, keys_without};
@@ -165,14 +165,14 @@ impl AccountList {
     }
 
     /// A reader from the first record on.
-    pub(super) fn records(&self) -> Result<Records, ListError> {
+    pub(super) fn records(&self, digesting: Digesting) -> Result<Records, ListError> {
         if let Layout::Parquet { column } = &self.layout {
             return Ok(Records::Parquet(Box::new(ParquetRecords::open(
                 &self.file,
                 column.as_deref(),
             )?)));
         }
-        let lines = Lines::open(Input::open(&self.file, self.compression)?)?;
+        let lines = Lines::open(Input::open(&self.file, self.compression, digesting)?)?;
         Ok(match &self.layout {
             Layout::Csv { column } => Records::Csv(CsvRecords::open(lines, *column)?.1),
             Layout::Ndjson { key } => Records::Ndjson(NdjsonRecords::new(lines, Arc::clone(key))),
@@ -186,7 +186,8 @@ fn find_csv_column(
     compression: Compression,
     column: Option<&str>,
 ) -> Result<usize, ListError> {
-    let (names, _) = CsvRecords::open(Lines::open(Input::open(file, compression)?)?, 0)?;
+    let (names, _) =
+        CsvRecords::open(Lines::open(Input::open(file, compression, Digesting::Quick)?)?, 0)?;
     if let [header] = names.as_slice()
         && header.contains([';', '\t', '|'])
         && column != Some(header)
@@ -199,7 +200,7 @@ fn find_csv_column(
 
 /// The beginning of the content, and how many stored bytes it came from.
 fn read_sample(file: &ListFile, compression: Compression) -> Result<(Vec<u8>, u64), ListError> {
-    let mut input = Input::open(file, compression)?;
+    let mut input = Input::open(file, compression, Digesting::Quick)?;
     let mut sample = vec![0; SAMPLE_BYTES];
     let mut filled = 0;
     while filled < SAMPLE_BYTES {

@@ -18,6 +18,7 @@
 //! * What cannot be an account is an [`InvalidAccount`]; it never ends the scan and never reaches a call.
 //! * No line may hold more than 1 MiB: beyond that it is an invalid account, in CSV an error (its end cannot be known).
 
+mod blocks;
 mod bloom;
 mod column;
 mod csv;

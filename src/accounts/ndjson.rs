@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::error::ListError;
 use super::lines::{BYTE_ORDER_MARK, Lines, is_blank};
-use super::records::Record;
+use super::records::{Entry, Record};
 use super::validate::InvalidReason;
 
 /// Reads the lines that are not blank.
@@ -50,7 +50,7 @@ impl NdjsonRecords {
             None => &self.id,
             Some(_) => self.lines.line().trim_ascii(),
         };
-        Record { line: self.lines.number(), bytes, fault: self.fault }
+        Record { line: self.lines.number(), entry: Entry::Bytes(bytes), fault: self.fault }
     }
 
     /// What it reads from.

@@ -15,7 +15,7 @@ use parquet::schema::types::ColumnDescriptor;
 use super::column::find_column;
 use super::error::ListError;
 use super::file::ListFile;
-use super::records::Record;
+use super::records::{Entry, Record};
 
 /// Values decoded at a time.
 const BATCH_ROWS: usize = 4096;
@@ -87,7 +87,7 @@ impl ParquetRecords {
 
     /// The current row.
     pub fn record(&self) -> Record<'_> {
-        Record { line: self.row, bytes: &self.id, fault: None }
+        Record { line: self.row, entry: Entry::Bytes(&self.id), fault: None }
     }
 
     /// The list it reads.

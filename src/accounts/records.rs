@@ -2,29 +2,58 @@
 
 use super::csv::CsvRecords;
 use super::error::ListError;
-use super::file::{ListDigest, ListFile};
+use super::file::{Digesting, ListDigests, ListFile};
 use super::lines::Lines;
 use super::ndjson::NdjsonRecords;
 use super::parquet::ParquetRecords;
 use super::text::TextRecords;
 use super::validate::{InvalidReason, check_account};
 
+/// An id as it stands in the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Entry<'a> {
+    /// Known to be UTF-8.
+    Text(&'a str),
+    /// Any bytes.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Entry<'a> {
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// Without the blanks around it.
+    #[inline]
+    pub fn trim_ascii(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(text.trim_ascii()),
+            Self::Bytes(bytes) => Self::Bytes(bytes.trim_ascii()),
+        }
+    }
+}
+
 /// One entry of the list, valid or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
     /// Line on which it begins, or row number in Parquet; from 1.
     pub line: u64,
     /// The id as it stands in the list, or what to show when there is a fault.
-    pub bytes: &'a [u8],
+    pub entry: Entry<'a>,
     /// Why no id was found in it.
     pub fault: Option<InvalidReason>,
 }
 
 impl<'a> Record<'a> {
     /// The account, or why there is none.
+    #[inline]
     pub fn account(&self) -> Result<&'a str, InvalidReason> {
         match self.fault {
-            None => check_account(self.bytes),
+            None => check_account(self.entry),
             Some(reason) => Err(reason),
         }
     }
@@ -75,11 +104,11 @@ impl Records {
         }
     }
 
-    /// SHA-256 of the stored bytes of the list.
-    pub fn digest(&mut self) -> Result<ListDigest, ListError> {
+    /// Digests of the stored bytes of the list; with SHA-256 only if the reader was opened so.
+    pub fn digests(&mut self, digesting: Digesting) -> Result<ListDigests, ListError> {
         match self.source() {
-            Source::Lines(lines) => lines.digest(),
-            Source::Rows { file, .. } => file.digest(),
+            Source::Lines(lines) => lines.digests(),
+            Source::Rows { file, .. } => file.digests(digesting),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::duplicates::{CandidateFinder, Candidates};
 use super::error::ListError;
-use super::file::ListDigest;
+use super::file::{Digesting, ListDigests};
 use super::list::AccountList;
 use super::validate::InvalidAccount;
 
@@ -21,7 +21,8 @@ pub struct Scan {
     pub invalid: u64,
     /// Digest of the list as stored, in hexadecimal: what `sha256sum FILE` prints.
     pub sha256: String,
-    pub(super) digest: ListDigest,
+    /// Digest of the list as stored, with which the second pass compares its own.
+    pub(super) xxh3: u128,
     pub(super) candidates: Arc<Candidates>,
 }
 
@@ -46,7 +47,7 @@ impl AccountList {
         on_invalid: &mut dyn FnMut(&InvalidAccount) -> io::Result<()>,
         on_progress: &mut dyn FnMut(u64),
     ) -> Result<Scan, ListError> {
-        let mut records = self.records()?;
+        let mut records = self.records(Digesting::Full)?;
         let mut finder = CandidateFinder::new(self.estimated_accounts());
         let (mut valid, mut invalid) = (0, 0);
         while records.advance()? {
@@ -57,7 +58,7 @@ impl AccountList {
                     valid += 1;
                 }
                 Err(reason) => {
-                    on_invalid(&InvalidAccount::new(record.line, record.bytes, reason))
+                    on_invalid(&InvalidAccount::new(record.line, record.entry.bytes(), reason))
                         .map_err(|source| ListError::Report { source })?;
                     invalid += 1;
                 }
@@ -70,8 +71,8 @@ impl AccountList {
             }
         }
         on_progress(valid + invalid);
-        let digest = records.digest()?;
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Scan { valid, invalid, sha256, digest, candidates: Arc::new(finder.finish()) })
+        let ListDigests { sha256, xxh3 } = records.digests(Digesting::Full)?;
+        let sha256 = sha256.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Scan { valid, invalid, sha256, xxh3, candidates: Arc::new(finder.finish()) })
     }
 }

@@ -29,7 +29,8 @@ impl TextRecords {
     /// The current record.
     pub fn record(&self) -> Record<'_> {
         let fault = self.lines.is_too_long().then_some(InvalidReason::LineTooLong);
-        Record { line: self.lines.number(), bytes: self.lines.line().trim_ascii(), fault }
+        let entry = self.lines.entry(0..self.lines.line().len()).trim_ascii();
+        Record { line: self.lines.number(), entry, fault }
     }
 
     /// What it reads from.

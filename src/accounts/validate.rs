@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::records::Entry;
+
 /// The longest account the service takes (the limits page of the service: `UserID` up to 32 bytes).
 pub const MAX_ACCOUNT_BYTES: usize = 32;
 
@@ -79,8 +81,10 @@ impl InvalidAccount {
     }
 }
 
-/// The account in `bytes`, or why there is none.
-pub(super) fn check_account(bytes: &[u8]) -> Result<&str, InvalidReason> {
+/// The account in `entry`, or why there is none.
+#[inline]
+pub(super) fn check_account(entry: Entry<'_>) -> Result<&str, InvalidReason> {
+    let bytes = entry.bytes();
     if bytes.is_empty() {
         return Err(InvalidReason::Empty);
     }
@@ -90,7 +94,10 @@ pub(super) fn check_account(bytes: &[u8]) -> Result<&str, InvalidReason> {
     if bytes[0] == b'@' && SYSTEM_MARKERS.iter().any(|marker| bytes.starts_with(marker)) {
         return Err(InvalidReason::SystemMarker);
     }
-    std::str::from_utf8(bytes).map_err(|_| InvalidReason::NotUtf8)
+    match entry {
+        Entry::Text(text) => Ok(text),
+        Entry::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|_| InvalidReason::NotUtf8),
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +116,8 @@ mod tests {
             "用户用户用户用户用户",
             &"x".repeat(32),
         ] {
-            assert_eq!(check_account(good.as_bytes()), Ok(good));
+            assert_eq!(check_account(Entry::Bytes(good.as_bytes())), Ok(good));
+            assert_eq!(check_account(Entry::Text(good)), Ok(good));
         }
         let bad: [(&[u8], InvalidReason); 7] = [
             (b"", InvalidReason::Empty),
@@ -121,7 +129,10 @@ mod tests {
             (b"@TIM#SYSTEM", InvalidReason::SystemMarker),
         ];
         for (bytes, reason) in bad {
-            assert_eq!(check_account(bytes), Err(reason));
+            assert_eq!(check_account(Entry::Bytes(bytes)), Err(reason));
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                assert_eq!(check_account(Entry::Text(text)), Err(reason));
+            }
         }
     }
 
