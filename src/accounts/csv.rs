@@ -42,6 +42,7 @@ impl CsvRecords {
     }
 
     /// Goes to the next record; false at the end of the list.
+    #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
         loop {
             if !self.lines.advance()? {
@@ -63,6 +64,7 @@ impl CsvRecords {
     }
 
     /// The current record: the bytes of its column, none when it has too few fields.
+    #[inline]
     pub fn record(&self) -> Record<'_> {
         let field = match self.is_quoted {
             true => self.quoted.get(self.column).map(Entry::Bytes),

@@ -79,7 +79,7 @@ impl DistinctAccounts {
     }
 
     fn finish(&mut self) -> Result<(), ListError> {
-        if !self.is_finished && self.records.digests(Digesting::Quick)?.xxh3 != self.scanned {
+        if !self.is_finished && self.records.digests()?.xxh3 != self.scanned {
             return Err(ListError::Changed { list: self.file.name.to_string() });
         }
         self.is_finished = true;

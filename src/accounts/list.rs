@@ -125,7 +125,7 @@ impl AccountList {
         let compression = Compression::of(file.peek(0)?);
         if format == ListFormat::Parquet {
             ensure_is_not_packed(&file, compression)?;
-            let estimated_accounts = ParquetRecords::open(&file, column)?.rows();
+            let estimated_accounts = ParquetRecords::open(&file, column, Digesting::Quick)?.rows();
             let layout = Layout::Parquet { column: column.map(str::to_owned) };
             return Ok(Self { file, compression, layout, estimated_accounts });
         }
@@ -170,6 +170,7 @@ impl AccountList {
             return Ok(Records::Parquet(Box::new(ParquetRecords::open(
                 &self.file,
                 column.as_deref(),
+                digesting,
             )?)));
         }
         let lines = Lines::open(Input::open(&self.file, self.compression, digesting)?)?;

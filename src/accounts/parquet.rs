@@ -14,7 +14,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::column::find_column;
 use super::error::ListError;
-use super::file::ListFile;
+use super::file::{Digesting, ListDigests, ListFile};
 use super::records::{Entry, Record};
 
 /// Values decoded at a time.
@@ -23,6 +23,7 @@ const BATCH_ROWS: usize = 4096;
 /// Reads the rows of all row groups in order.
 pub(super) struct ParquetRecords {
     file: ListFile,
+    digesting: Digesting,
     reader: SerializedFileReader<ListFile>,
     leaf: usize,
     is_unsigned: bool,
@@ -37,7 +38,11 @@ pub(super) struct ParquetRecords {
 
 impl ParquetRecords {
     /// Begins before the first row of the column named `wanted`, or of the only one.
-    pub fn open(file: &ListFile, wanted: Option<&str>) -> Result<Self, ListError> {
+    pub fn open(
+        file: &ListFile,
+        wanted: Option<&str>,
+        digesting: Digesting,
+    ) -> Result<Self, ListError> {
         let reader =
             SerializedFileReader::new(file.clone()).map_err(|error| unsound(file, error))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
@@ -55,6 +60,7 @@ impl ParquetRecords {
         }
         Ok(Self {
             file: file.clone(),
+            digesting,
             is_unsigned: is_unsigned(&descriptor),
             leaf,
             reader,
@@ -90,9 +96,9 @@ impl ParquetRecords {
         Record { line: self.row, entry: Entry::Bytes(&self.id), fault: None }
     }
 
-    /// The list it reads.
-    pub fn file(&self) -> &ListFile {
-        &self.file
+    /// Digests of the stored bytes, which are read for it from front to back.
+    pub fn digests(&self) -> Result<ListDigests, ListError> {
+        self.file.digests(self.digesting)
     }
 
     /// Rows of the whole list, as its footer says.

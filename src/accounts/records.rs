@@ -2,7 +2,7 @@
 
 use super::csv::CsvRecords;
 use super::error::ListError;
-use super::file::{Digesting, ListDigests, ListFile};
+use super::file::ListDigests;
 use super::lines::Lines;
 use super::ndjson::NdjsonRecords;
 use super::parquet::ParquetRecords;
@@ -100,15 +100,15 @@ impl Records {
                     .try_into()
                     .unwrap_or(u64::MAX)
             }
-            Source::Rows { rows, .. } => rows.saturating_sub(seen),
+            Source::Rows(records) => records.rows().saturating_sub(seen),
         }
     }
 
-    /// Digests of the stored bytes of the list; with SHA-256 only if the reader was opened so.
-    pub fn digests(&mut self, digesting: Digesting) -> Result<ListDigests, ListError> {
+    /// Digests of the stored bytes of the list.
+    pub fn digests(&mut self) -> Result<ListDigests, ListError> {
         match self.source() {
             Source::Lines(lines) => lines.digests(),
-            Source::Rows { file, .. } => file.digests(digesting),
+            Source::Rows(records) => records.digests(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Records {
             Self::Csv(records) => Source::Lines(records.lines()),
             Self::Txt(records) => Source::Lines(records.lines()),
             Self::Ndjson(records) => Source::Lines(records.lines()),
-            Self::Parquet(records) => Source::Rows { file: records.file(), rows: records.rows() },
+            Self::Parquet(records) => Source::Rows(records),
         }
     }
 }
@@ -125,5 +125,5 @@ impl Records {
 /// What records come from.
 enum Source<'a> {
     Lines(&'a mut Lines),
-    Rows { file: &'a ListFile, rows: u64 },
+    Rows(&'a ParquetRecords),
 }

@@ -71,8 +71,12 @@ impl AccountList {
             }
         }
         on_progress(valid + invalid);
-        let ListDigests { sha256, xxh3 } = records.digests(Digesting::Full)?;
-        let sha256 = sha256.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+        let ListDigests { sha256, xxh3 } = records.digests()?;
+        let sha256 = sha256
+            .expect("the records were opened to make it")
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(Scan { valid, invalid, sha256, xxh3, candidates: Arc::new(finder.finish()) })
     }
 }

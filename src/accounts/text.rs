@@ -1,7 +1,7 @@
 //! `txt`: one account a line, without the blanks around it.
 
 use super::error::ListError;
-use super::lines::Lines;
+use super::lines::{Lines, is_blank};
 use super::records::Record;
 use super::validate::InvalidReason;
 
@@ -17,9 +17,10 @@ impl TextRecords {
     }
 
     /// Goes to the next record; false at the end of the list.
+    #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
         while self.lines.advance()? {
-            if !self.lines.line().trim_ascii().is_empty() || self.lines.is_too_long() {
+            if !is_blank(self.lines.line()) || self.lines.is_too_long() {
                 return Ok(true);
             }
         }
@@ -27,6 +28,7 @@ impl TextRecords {
     }
 
     /// The current record.
+    #[inline]
     pub fn record(&self) -> Record<'_> {
         let fault = self.lines.is_too_long().then_some(InvalidReason::LineTooLong);
         let entry = self.lines.entry(0..self.lines.line().len()).trim_ascii();
