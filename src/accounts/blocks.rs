@@ -31,7 +31,7 @@ pub(super) struct Block {
     pub stored_position: u64,
 }
 
-/// Bytes, known as text when all of them are UTF-8: checked at once that costs next to nothing, line by line it does.
+/// Bytes, known as text when all of them are UTF-8: checked for a block at once, that costs next to nothing.
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),
@@ -113,7 +113,7 @@ impl Blocks {
         &self.file
     }
 
-    /// Digests of the stored bytes; none before the end.
+    /// Digests of the stored bytes; known at the end.
     pub fn digests(&self) -> Option<ListDigests> {
         self.end
     }

@@ -50,7 +50,12 @@ impl CandidateFinder {
     /// The hashes of all accounts that may occur more than once.
     pub fn finish(mut self) -> Candidates {
         self.look_up_pending();
-        Candidates(self.candidates)
+        let hashes = self.candidates;
+        let mut filter = BloomFilter::new(hashes.len() as u64);
+        for hash in &hashes {
+            filter.insert(*hash);
+        }
+        Candidates { hashes, filter }
     }
 
     fn look_up_pending(&mut self) {
@@ -67,12 +72,22 @@ impl CandidateFinder {
 }
 
 /// Hashes of the accounts that may occur more than once.
-pub(super) struct Candidates(HashTable<u64>);
+pub(super) struct Candidates {
+    hashes: HashTable<u64>,
+    /// The same hashes, in a form that stays in the processor's cache: nearly all accounts are not among them.
+    filter: BloomFilter,
+}
 
 impl Candidates {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.hashes.len()
+    }
+
+    #[inline]
+    fn contains(&self, hash: u64) -> bool {
+        self.filter.contains(hash)
+            && self.hashes.find(hash, |candidate| *candidate == hash).is_some()
     }
 }
 
@@ -89,11 +104,8 @@ impl SeenCandidates {
     /// Whether `account` came by before; if not, it has now.
     #[inline]
     pub fn is_repeat(&mut self, account: &str, candidates: &Candidates) -> bool {
-        if candidates.0.is_empty() {
-            return false;
-        }
         let hash = xxh3_64(account.as_bytes());
-        if candidates.0.find(hash, |candidate| *candidate == hash).is_none() {
+        if !candidates.contains(hash) {
             return false;
         }
         let arena = &self.arena;

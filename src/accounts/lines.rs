@@ -150,3 +150,19 @@ pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
 pub(super) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn near_and_far_bytes_are_found(
+            before in prop::collection::vec(prop_oneof![Just(0), Just(9), Just(11), Just(0x8a), any::<u8>()], 0..80),
+            after in prop::collection::vec(prop_oneof![Just(10), Just(11), any::<u8>()], 0..40)) {
+            let bytes = [before, after].concat();
+            prop_assert_eq!(find_near(b'\n', &bytes), memchr(b'\n', &bytes));
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! Account lists: files of 10 thousand to 100 million account ids, read as a stream.
 //!
 //! ```text
-//!  file or spooled stdin ─► sha256 ─► gunzip / unzstd ─► lines ─► csv | txt | ndjson ─┐
-//!              └─────────── sha256 apart ─────────────────────────► parquet ──────────┴─► records ─► scan, distinct
+//!  file or spooled stdin ─► digests ─► gunzip / unzstd ─► blocks ═► lines ─► csv | txt | ndjson ─┐
+//!              └─────────── digests apart ─────────────────────────────────► parquet ────────────┴─► records ─► scan, distinct
 //! ```
+//! What stands left of `═►` runs on a thread of its own, at most four blocks of 256 KiB ahead.
 //!
 //! A list is read twice. [`AccountList::scan`] counts, digests and marks what may be a duplicate;
 //! [`AccountList::distinct`] then yields every distinct valid account once, in list order. Memory does not grow with the

@@ -92,3 +92,34 @@ proptest! {
         read_somehow(&bytes, format);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn lines_are_found_wherever_blocks_end(
+        lengths in prop::collection::vec(prop_oneof![
+            4 => 0_usize..40, 2 => 131_060_usize..131_090, 2 => 262_130_usize..262_160,
+            1 => 1_048_570_usize..1_048_580, 1 => 1_500_000_usize..1_500_001], 0..12),
+        end in prop::sample::select(vec!["", "\n", "\r\n"]), filler in prop::sample::select(vec!["x", "\u{e9}", "\0"]),
+        is_packed in any::<bool>()) {
+        let lines: Vec<String> = lengths.iter().map(|length| filler.repeat(*length)).collect();
+        let text = lines.join("\n") + end;
+        let bytes = if is_packed { zstd(text.as_bytes()) } else { text.as_bytes().to_vec() };
+        let found = read_bytes("l.txt", &bytes, None);
+        let mut seen = HashSet::new();
+        let is_account = |line: &str| !line.is_empty() && line.len() <= MAX_ACCOUNT_BYTES;
+        let accounts: Vec<(String, u64)> = (1..).zip(&lines)
+            .filter(|(_, line)| is_account(line) && seen.insert(line.as_str()))
+            .map(|(number, line)| (line.clone(), number)).collect();
+        prop_assert_eq!(found.accounts, accounts);
+        let reason = |line: &str, is_last: bool| match line.len() + if is_last { end.len() } else { 1 } {
+            bytes if bytes > 1024 * 1024 => InvalidReason::LineTooLong,
+            _ => InvalidReason::TooLong { bytes: line.len() },
+        };
+        let invalid: Vec<(u64, InvalidReason)> = (1..).zip(&lines)
+            .filter(|(_, line)| line.len() > MAX_ACCOUNT_BYTES)
+            .map(|(number, line)| (number, reason(line, number == lines.len() as u64))).collect();
+        let found: Vec<_> = found.invalid.iter().map(|(line, _, reason)| (*line, *reason)).collect();
+        prop_assert_eq!(found, invalid);
+    }
+}
