@@ -22,8 +22,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use answer::{Answer, answer, columns};
 
-/// Two row groups of the exporter.
-const ROWS: usize = 250_000;
+/// Two parts of the exporter.
+const ROWS: usize = 500_000;
 
 /// Each setting is timed so often; the fastest counts.
 const TIMES: usize = 5;
@@ -63,13 +63,17 @@ fn settings() -> Vec<(String, WriterProperties)> {
     }
     settings.push(("snappy".to_owned(), chosen(Compression::SNAPPY)));
     settings.push(("not compressed".to_owned(), chosen(Compression::UNCOMPRESSED)));
-    for rows in [50_000, 250_000] {
+    for rows in [50_000, 125_000, 500_000] {
         let row_groups = base().set_max_row_group_row_count(Some(rows));
         settings.push((format!("{rows} rows in a row group"), row_groups));
     }
     for kib in [64, 256, 1024] {
         let pages = base().set_data_page_size_limit(kib * 1024).set_data_page_row_count_limit(ROWS);
         settings.push((format!("pages of {kib} KiB, any number of rows"), pages));
+    }
+    for rows in [4096, 16_384] {
+        let batches = base().set_write_batch_size(rows);
+        settings.push((format!("{rows} values encoded at a time"), batches));
     }
     let statistics = |level| base().set_statistics_enabled(level);
     settings.push(("statistics by column chunk".to_owned(), statistics(EnabledStatistics::Chunk)));
@@ -80,7 +84,7 @@ fn settings() -> Vec<(String, WriterProperties)> {
     let account = ColumnPath::from("account");
     let everywhere = base().set_column_dictionary_enabled(account, true);
     settings.push(("dictionary everywhere".to_owned(), everywhere));
-    for kib in [64, 256] {
+    for kib in [64, 1024] {
         let small = base().set_dictionary_page_size_limit(kib * 1024);
         settings.push((format!("dictionaries up to {kib} KiB"), small));
     }
@@ -91,7 +95,8 @@ fn settings() -> Vec<(String, WriterProperties)> {
 fn chosen(compression: Compression) -> WriterPropertiesBuilder {
     WriterProperties::builder()
         .set_compression(compression)
-        .set_max_row_group_row_count(Some(125_000))
+        .set_max_row_group_row_count(Some(250_000))
+        .set_dictionary_page_size_limit(256 * 1024)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_column_dictionary_enabled(ColumnPath::from("account"), false)
 }
