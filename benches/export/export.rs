@@ -35,6 +35,8 @@ pub struct Exported {
 #[derive(Deserialize)]
 pub struct Calls {
     pub made: u64,
+    /// Calls answered with "too fast".
+    pub throttled: u64,
     pub highest_second: u64,
     pub rate_used_percent: Option<f64>,
 }

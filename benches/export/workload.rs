@@ -73,42 +73,20 @@ impl Rounds {
     }
 
     fn print(&self, options: &Options, columns: usize) {
-        let millions = options.accounts as f64 / 1e6;
-        let floors: Vec<f64> = self
-            .parse
-            .iter()
-            .zip(&self.encode_cpu_seconds)
-            .map(|(parse, encode)| parse.cpu_seconds + encode)
-            .collect();
-        let row = |name: &str, runs: &[Usage], highest_second: String| {
-            let to_floor = runs.iter().zip(&floors).map(|(run, floor)| run.cpu_seconds / floor);
-            let wall = median(runs.iter().map(|run| run.wall_seconds).collect());
-            let cpu = median(runs.iter().map(|run| run.cpu_seconds).collect());
-            vec![
-                name.to_owned(),
-                whole(options.accounts as f64 / wall),
-                two_decimals(cpu / millions),
-                two_decimals(median(to_floor.collect())),
-                mib(runs.iter().map(|run| run.peak_rss_bytes).max().unwrap()),
-                highest_second,
-            ]
-        };
-        let cpu_only = |name: &str, cpu_seconds: f64, to_floor: f64| {
-            let (cpu, to_floor) = (two_decimals(cpu_seconds / millions), two_decimals(to_floor));
-            vec![name.to_owned(), nothing(), cpu, to_floor, nothing(), nothing()]
-        };
-        let encode = median(self.encode_cpu_seconds.clone());
-        let floor = median(floors.clone());
-        let mut rows = vec![row("export", &self.export, whole(self.highest_second as f64))];
+        let floors = self.floors();
+        let row = |name: &str, runs: &[Usage]| row(name, runs, &floors, options.accounts);
+        let mut export = row("export", &self.export);
+        *export.last_mut().unwrap() = whole(self.highest_second as f64);
+        let mut rows = vec![export];
         if !self.peer.is_empty() {
-            rows.push(row("peer", &self.peer, nothing()));
+            rows.push(row("peer", &self.peer));
         }
         rows.extend([
-            row("(a) receive and drop, hyper", &self.receive_hyper, nothing()),
-            row("(b) receive and drop, reqwest", &self.receive_reqwest, nothing()),
-            row("(c) receive and parse", &self.parse, nothing()),
-            cpu_only("(d) encode", encode, encode / floor),
-            cpu_only("floor: (c) + (d)", floor, 1.0),
+            row("(a) receive and drop, hyper", &self.receive_hyper),
+            row("(b) receive and drop, reqwest", &self.receive_reqwest),
+            row("(c) receive and parse", &self.parse),
+            cpu_row("(d) encode", &self.encode_cpu_seconds, &floors, options.accounts),
+            cpu_row("floor: (c) + (d)", &floors, &floors, options.accounts),
         ]);
         let (accounts, rounds) = (whole(options.accounts as f64), options.rounds);
         let title =
@@ -117,11 +95,40 @@ impl Rounds {
             ["", "accounts/s", "CPU s/million", "CPU / floor", "peak RSS MiB", "highest second"];
         table::print(&title, &head, &rows);
         if !self.peer.is_empty() {
-            let pairs = self.peer.iter().zip(&self.export);
-            let ratio = pairs.map(|(peer, export)| peer.cpu_seconds / export.cpu_seconds);
-            println!("CPU of peer / CPU of export: {:.2}\n", median(ratio.collect()));
+            let ratio = median_ratio(&cpu_seconds(&self.peer), &cpu_seconds(&self.export));
+            println!("CPU of peer / CPU of export: {ratio:.2}\n");
         }
     }
+
+    /// What receiving, parsing and encoding took in each round.
+    fn floors(&self) -> Vec<f64> {
+        let encode = &self.encode_cpu_seconds;
+        self.parse.iter().zip(encode).map(|(parse, encode)| parse.cpu_seconds + encode).collect()
+    }
+}
+
+fn row(name: &str, runs: &[Usage], floors: &[f64], accounts: u64) -> Vec<String> {
+    let mut cells = cpu_row(name, &cpu_seconds(runs), floors, accounts);
+    let wall_seconds = median(runs.iter().map(|run| run.wall_seconds).collect());
+    cells[1] = whole(accounts as f64 / wall_seconds);
+    cells[4] = mib(runs.iter().map(|run| run.peak_rss_bytes).max().unwrap());
+    cells
+}
+
+/// A row of which nothing is known but the CPU time.
+fn cpu_row(name: &str, cpu_seconds: &[f64], floors: &[f64], accounts: u64) -> Vec<String> {
+    let per_million = median(cpu_seconds.to_vec()) / (accounts as f64 / 1e6);
+    let to_floor = two_decimals(median_ratio(cpu_seconds, floors));
+    vec![name.to_owned(), nothing(), two_decimals(per_million), to_floor, nothing(), nothing()]
+}
+
+fn cpu_seconds(runs: &[Usage]) -> Vec<f64> {
+    runs.iter().map(|run| run.cpu_seconds).collect()
+}
+
+/// Of the ratios in each round: a busy machine slows all of a round alike.
+fn median_ratio(seconds: &[f64], others: &[f64]) -> f64 {
+    median(seconds.iter().zip(others).map(|(seconds, other)| seconds / other).collect())
 }
 
 fn measure_peer(
