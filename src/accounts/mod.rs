@@ -8,7 +8,7 @@
 //!
 //! A list is read twice. [`AccountList::scan`] counts, digests and marks what may be a duplicate;
 //! [`AccountList::distinct`] then yields every distinct valid account once, in list order. Memory does not grow with the
-//! list except for the duplicate filter of the scan (about 1.25 bytes an account, freed when the scan ends) and for the
+//! list except for the duplicate filter of the scan (about 1.125 bytes an account, freed when the scan ends) and for the
 //! accounts that really occur more than once.
 //!
 //! What counts as what, whatever the format:

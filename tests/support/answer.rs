@@ -1,5 +1,7 @@
 //! An answer of 100 accounts as the service writes it, for tests and benches that count or time what reading it costs.
 
+#![allow(dead_code)] // Each user needs a share of this.
+
 use std::fmt::Write;
 
 use im_profiles::columns::Column;
