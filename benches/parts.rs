@@ -7,6 +7,8 @@
 
 #[path = "../tests/support/answer.rs"]
 mod answer;
+#[path = "export/answer.rs"]
+mod by_serde;
 
 use std::hint::black_box;
 use std::io::Write;
@@ -43,6 +45,12 @@ fn decoding(criterion: &mut Criterion) {
         });
         group.bench_function("decode", |bencher| {
             bencher.iter(|| decode(black_box(&body), &asked).unwrap().values.len());
+        });
+        group.bench_function("sonic-rs in its place", |bencher| {
+            bencher.iter(|| by_serde::by_sonic_rs(black_box(body.as_bytes())));
+        });
+        group.bench_function("serde_json in its place", |bencher| {
+            bencher.iter(|| by_serde::by_serde_json(black_box(body.as_bytes())));
         });
         let decoded = decode(&body, &asked).unwrap();
         group.bench_function("reconcile", |bencher| {

@@ -57,7 +57,7 @@ async fn receive_by_hyper(floor: &Floor) -> u64 {
             let mut accounts = 0;
             while let Some((path, body)) = calls.take() {
                 if step == Step::ReceiveAndParse {
-                    accounts += answer::read(&line.answer(&path, body).await);
+                    accounts += answer::by_sonic_rs(&line.answer(&path, body).await);
                 } else {
                     let mut response = line.call(&path, body).await;
                     while let Some(frame) = response.frame().await {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use im_profiles::columns::{Column, ColumnType};
-use im_profiles::run::chunk::{Account, Chunk};
+use im_profiles::run::chunk::{Account, AccountName, Chunk};
 use im_profiles::run::settle::{NotSettled, Settler};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,10 @@ fuzz_target!(|body: &[u8]| {
     let accounts = NAMES
         .iter()
         .zip(0..)
-        .map(|(name, ordinal)| Account::new((*name).to_owned(), ordinal, ordinal + 1));
+        .map(|(name, ordinal)| {
+            let name = AccountName::from(name).expect("short");
+            Account::new(name, ordinal, ordinal + 1)
+        });
     let chunk = Chunk { accounts: accounts.collect(), is_first: true };
     match Settler::new(&columns).settle(chunk, body, Timestamp::UNIX_EPOCH) {
         Ok(settled) => {

@@ -5,6 +5,7 @@ pub mod codes;
 pub mod endpoint;
 pub mod json;
 pub mod outcome;
+pub mod request;
 pub mod signer;
 pub mod usersig;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! Request and answer of `v4/profile/portrait_get` as they go over the wire.
+//! The answer of `v4/profile/portrait_get` as it comes over the wire.
 //!
 //! Answers are read tolerantly: keys in any order, unknown ones skipped, codes as numbers or as text, absent, null or
 //! misshapen parts taken as empty. Source: the API page and `reference/im-rest-api.md` section 3.
@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::json::{JsonReader, JsonValue, NotJson};
+use super::request::push_json_string;
 
 /// Path of the one command the exporter calls.
 pub const PORTRAIT_GET_PATH: &str = "v4/profile/portrait_get";
@@ -16,60 +17,6 @@ pub const MAX_ACCOUNTS_PER_CALL: usize = 100;
 
 /// The name under which the service returns an account it does not know.
 pub const NOT_FOUND_MARKER: &str = "@TLS#NOT_FOUND";
-
-/// The body of a request for `accounts` and the tags in `tag_list` (see [`tag_list`]).
-pub fn request_body<'a>(accounts: impl Iterator<Item = &'a str>, tag_list: &str) -> String {
-    // Accounts are at most 32 bytes; quotes and a comma come on top.
-    let mut body = String::with_capacity(32 + tag_list.len() + MAX_ACCOUNTS_PER_CALL * 35);
-    body.push_str(r#"{"To_Account":["#);
-    for (index, account) in accounts.enumerate() {
-        if index > 0 {
-            body.push(',');
-        }
-        push_json_string(&mut body, account);
-    }
-    body.push_str(r#"],"TagList":"#);
-    body.push_str(tag_list);
-    body.push('}');
-    body
-}
-
-/// The tags as a JSON array, made once for all requests of a run.
-pub fn tag_list<'a>(tags: impl Iterator<Item = &'a str>) -> String {
-    let mut list = String::from("[");
-    for (index, tag) in tags.enumerate() {
-        if index > 0 {
-            list.push(',');
-        }
-        push_json_string(&mut list, tag);
-    }
-    list.push(']');
-    list
-}
-
-fn push_json_string(out: &mut String, text: &str) {
-    out.push('"');
-    let needs_escape = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    if !text.bytes().any(needs_escape) {
-        out.push_str(text);
-    } else {
-        push_escaped(out, text);
-    }
-    out.push('"');
-}
-
-fn push_escaped(out: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            control if control < ' ' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(control)));
-            }
-            other => out.push(other),
-        }
-    }
-}
 
 /// The decoded body of one call.
 #[derive(Debug, Default)]
@@ -381,15 +328,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn request_bodies_are_json_whatever_the_account() {
-        let accounts = ["plain", "quo\"te", "back\\slash", "tab\t", "张三"];
-        let tags = tag_list(TAGS.into_iter());
-        let body: serde_json::Value =
-            serde_json::from_str(&request_body(accounts.into_iter(), &tags)).unwrap();
-        assert_eq!(body, serde_json::json!({"To_Account": accounts, "TagList": TAGS}));
-    }
-
     /// What an item of an answer may say: account, tags with their values as JSON and perhaps a third key, code, info.
     type ItemSaid = (String, Vec<(&'static str, String, bool)>, i64, &'static str);
 
@@ -447,13 +385,6 @@ mod tests {
             let mut bytes = DOCUMENTED.as_bytes().to_vec();
             bytes[at] = byte;
             let _ = decode(&String::from_utf8_lossy(&bytes), &tags());
-        }
-
-        #[test]
-        fn request_bodies_carry_any_accounts(accounts in proptest::collection::vec(any::<String>(), 0..5)) {
-            let body = request_body(accounts.iter().map(String::as_str), "[]");
-            let read: serde_json::Value = serde_json::from_str(&body).unwrap();
-            prop_assert_eq!(&read["To_Account"], &serde_json::json!(accounts));
         }
     }
 }

@@ -115,7 +115,7 @@ impl RowBuilder {
 impl CellBuilder {
     /// Appends the value, or NULL for `null` and for a value that does not fit.
     fn append(&mut self, value: JsonValue<'_>) -> Result<(), DoesNotFit> {
-        if value == JsonValue::Null {
+        if matches!(value, JsonValue::Null) {
             self.append_null();
             return Ok(());
         }

@@ -31,7 +31,7 @@ use super::source::SourceError;
 use super::throttle::Throttle;
 use super::{RunError, RunSettings, Service, ToWriter};
 use crate::api::client::Reply;
-use crate::api::wire::request_body;
+use crate::api::request::request_body;
 use crate::checkpoint::RoundEnd;
 use crate::exit_code::ExitCode;
 use crate::output::manifest::CallFacts;
