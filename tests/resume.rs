@@ -23,7 +23,9 @@ fn stopped_after(parts: u64) -> Folder {
         accounts(1000),
     );
     let failpoint = format!("journal:appended#{}", parts + 1);
-    let output = folder.export_with(&[("IM_PROFILES_FAILPOINT", &failpoint)], &[]);
+    // One call at a time, so that it is the first parts that are complete.
+    let one_by_one = set(&["api.max_in_flight=1"]);
+    let output = folder.export_with(&[("IM_PROFILES_FAILPOINT", &failpoint)], &one_by_one);
     assert_eq!((output.code, folder.committed_parts()), (None, parts), "{output}");
     folder
 }

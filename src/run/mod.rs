@@ -14,6 +14,7 @@ mod dispatch;
 pub mod event;
 pub mod outage;
 pub mod pace;
+pub mod rest;
 pub mod retry;
 pub mod settle;
 pub mod source;
