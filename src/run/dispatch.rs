@@ -25,7 +25,6 @@ use super::chunk::{Account, Chunk};
 use super::event::{Event, Observer, Progress};
 use super::outage::Outage;
 use super::pace::Pace;
-use super::rest;
 use super::retry::RetryQueue;
 use super::settle::Settler;
 use super::source::SourceError;
@@ -49,9 +48,6 @@ const ACCOUNTS_BACKING_OFF: usize = 50_000;
 
 /// Parts that may be begun and incomplete: each holds open files and a few rows.
 pub const OPEN_PARTS: usize = 64;
-
-/// The shortest wait for the next call in which answers are left to gather.
-const WORTH_A_REST: Duration = Duration::from_millis(10);
 
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -312,9 +308,6 @@ impl<'o, S: Service> Dispatcher<'o, S> {
                 return Ok(self.retry.next_at());
             }
             if let Err(wait) = self.pace.take(now) {
-                if wait >= WORTH_A_REST {
-                    rest::until((self.started + now + wait).into_std());
-                }
                 return Ok(Some(now + wait));
             }
             if let Some(chunk) = self.take_work() {

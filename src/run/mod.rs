@@ -14,7 +14,6 @@ mod dispatch;
 pub mod event;
 pub mod outage;
 pub mod pace;
-pub mod rest;
 pub mod retry;
 pub mod settle;
 pub mod source;

@@ -1,6 +1,6 @@
 //! When the next call may be made.
 //!
-//! Two things decide together. governor (GCRA) spaces calls evenly, a few at a time, and lets a late timer catch up. A log of the last
+//! Two things decide together. governor (GCRA) spaces calls evenly and lets a late timer catch up. A log of the last
 //! second's calls makes the promise exact: no sliding second ever holds more than the limit, from the first call on.
 //! Time is handed in as nanoseconds since the run began.
 
@@ -23,14 +23,6 @@ const SECOND_WITH_MARGIN: Duration = Duration::from_millis(1006);
 /// How much lateness is caught up with, as a fraction of a second's calls.
 const CATCH_UP_SHARE: f64 = 0.05;
 
-/// Calls that come due within so long are made together, as if a timer had been late: to wake the processor for each costs
-/// more than to make it.
-const BETWEEN_STARTS: Duration = Duration::from_millis(20);
-
-/// For so long after the first call each is made when it is due: connections are being made, calls arrive late by that,
-/// and late ones must not come in bunches.
-const CONNECTING: Duration = Duration::from_secs(3);
-
 /// A late timer must be caught up with at any limit.
 const LEAST_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
@@ -40,7 +32,6 @@ pub struct Pace {
     limit: Option<NonZeroU32>,
     clock: HandedClock,
     spacing: Option<Spacing>,
-    first_call: Option<Duration>,
     last_second: VecDeque<Duration>,
     highest_second: usize,
 }
@@ -72,7 +63,6 @@ impl Pace {
             limit: NonZeroU32::new(calls_per_second),
             clock: HandedClock::default(),
             spacing: None,
-            first_call: None,
             last_second: VecDeque::new(),
             highest_second: 0,
         };
@@ -116,18 +106,12 @@ impl Pace {
             self.clock.set(now);
             if let Err(not_until) = spacing.check() {
                 let wait = not_until.earliest_possible().duration_since(self.clock.now());
-                return Err(Duration::from(wait).max(self.between_starts(now)));
+                return Err(wait.into());
             }
         }
-        self.first_call.get_or_insert(now);
         self.last_second.push_back(now);
         self.highest_second = self.highest_second.max(self.last_second.len());
         Ok(())
-    }
-
-    fn between_starts(&self, now: Duration) -> Duration {
-        let is_connected = self.first_call.is_some_and(|first| first + CONNECTING <= now);
-        if is_connected { BETWEEN_STARTS } else { Duration::ZERO }
     }
 
     /// Calls made in the second that ends now.

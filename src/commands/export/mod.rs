@@ -221,7 +221,6 @@ fn run_round(
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .on_thread_park(run::rest::rest)
         .build()
         .map_err(Failure::with(ExitCode::InternalOrDisk))?;
     runtime.block_on(async {
