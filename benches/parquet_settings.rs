@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use im_profiles::api::wire::{AskedTags, decode};
+use im_profiles::api::wire::AskedTags;
 use im_profiles::columns::RowBuilder;
+use im_profiles::output::parquet_part::properties;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use rustix::time::{ClockId, clock_gettime};
 
-use answer::{Answer, answer, columns};
+use answer::{answer, columns, rows_of};
 
 /// Two parts of the exporter.
 const ROWS: usize = 500_000;
@@ -50,7 +51,7 @@ fn main() {
 
 fn settings() -> Vec<(String, WriterProperties)> {
     let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap());
-    let base = || chosen(zstd(1));
+    let base = || properties(zstd(1));
     let distinct = |mut builder: WriterPropertiesBuilder| {
         for tag in ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Image", "Tag_Profile_IM_SelfSignature"] {
             builder = builder.set_column_dictionary_enabled(ColumnPath::from(tag), false);
@@ -59,10 +60,10 @@ fn settings() -> Vec<(String, WriterProperties)> {
     };
     let mut settings = vec![("as exported".to_owned(), base())];
     for level in [2, 3, 5] {
-        settings.push((format!("zstd level {level}"), chosen(zstd(level))));
+        settings.push((format!("zstd level {level}"), properties(zstd(level))));
     }
-    settings.push(("snappy".to_owned(), chosen(Compression::SNAPPY)));
-    settings.push(("not compressed".to_owned(), chosen(Compression::UNCOMPRESSED)));
+    settings.push(("snappy".to_owned(), properties(Compression::SNAPPY)));
+    settings.push(("not compressed".to_owned(), properties(Compression::UNCOMPRESSED)));
     for rows in [50_000, 125_000, 500_000] {
         let row_groups = base().set_max_row_group_row_count(Some(rows));
         settings.push((format!("{rows} rows in a row group"), row_groups));
@@ -91,16 +92,6 @@ fn settings() -> Vec<(String, WriterProperties)> {
     settings.into_iter().map(|(name, builder)| (name, builder.build())).collect()
 }
 
-/// The settings of `output::parquet_part`.
-fn chosen(compression: Compression) -> WriterPropertiesBuilder {
-    WriterProperties::builder()
-        .set_compression(compression)
-        .set_max_row_group_row_count(Some(250_000))
-        .set_dictionary_page_size_limit(256 * 1024)
-        .set_statistics_enabled(EnabledStatistics::Page)
-        .set_column_dictionary_enabled(ColumnPath::from("account"), false)
-}
-
 fn write(batches: &[RecordBatch], properties: WriterProperties) -> usize {
     let mut writer =
         ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties)).unwrap();
@@ -115,16 +106,8 @@ fn batches(tags: usize) -> Vec<RecordBatch> {
     let columns = columns(tags);
     let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
     let mut rows = RowBuilder::new(&columns);
-    let small: Vec<RecordBatch> = (0..ROWS / 100)
-        .map(|call| {
-            let Answer { body, .. } = answer(call * 100, tags);
-            let decoded = decode(&body, &asked).unwrap();
-            for item in &decoded.items {
-                rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
-            }
-            rows.finish().unwrap()
-        })
-        .collect();
+    let small: Vec<RecordBatch> =
+        (0..ROWS / 100).map(|call| rows_of(&answer(call * 100, tags), &asked, &mut rows)).collect();
     small.chunks(41).map(|some| concat_batches(some[0].schema_ref(), some).unwrap()).collect()
 }
 

@@ -18,19 +18,19 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use im_profiles::accounts::{AccountList, ListPath, ListSource};
 use im_profiles::api::outcome::reconcile;
 use im_profiles::api::wire::{AskedTags, decode};
+use im_profiles::columns::RowBuilder;
 use im_profiles::columns::rows::schema;
-use im_profiles::columns::{Column, RowBuilder};
 use im_profiles::output::Compression;
 use im_profiles::output::durable::StagedFile;
 use im_profiles::output::parquet_part::ParquetPart;
 use im_profiles::run::pace::Pace;
 
-use answer::{Answer, answer, columns};
+use answer::{Answer, answer, columns, rows_of};
 
 /// Lines of the list that is scanned.
 const LIST_LINES: u64 = 1_000_000;
 
-/// Answers in the part that is encoded: one row group.
+/// Answers in the part that is encoded.
 const ANSWERS_PER_PART: usize = 1_250;
 
 fn decoding(criterion: &mut Criterion) {
@@ -79,7 +79,11 @@ fn encoding(criterion: &mut Criterion) {
     for tags in [5, 12] {
         let columns = columns(tags);
         let schema = schema(&columns);
-        let batches: Vec<_> = (0..ANSWERS_PER_PART).map(|n| rows_of(&columns, n, tags)).collect();
+        let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
+        let mut rows = RowBuilder::new(&columns);
+        let batches: Vec<_> = (0..ANSWERS_PER_PART)
+            .map(|call| rows_of(&answer(call * 100, tags), &asked, &mut rows))
+            .collect();
         let mut group = criterion.benchmark_group(format!("part x {tags} tags"));
         group.sample_size(10).throughput(Throughput::Elements(ANSWERS_PER_PART as u64));
         group.bench_function("encode 125,000 rows", |bencher| {
@@ -97,17 +101,6 @@ fn encoding(criterion: &mut Criterion) {
         });
         group.finish();
     }
-}
-
-fn rows_of(columns: &[Column], first: usize, tags: usize) -> arrow::array::RecordBatch {
-    let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
-    let Answer { body, .. } = answer(first * 100, tags);
-    let decoded = decode(&body, &asked).unwrap();
-    let mut rows = RowBuilder::new(columns);
-    for item in &decoded.items {
-        rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
-    }
-    rows.finish().unwrap()
 }
 
 fn scanning(criterion: &mut Criterion) {

@@ -25,3 +25,4 @@ pub mod output;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod word_search;

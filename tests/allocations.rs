@@ -6,7 +6,8 @@
 mod answer;
 
 use allocation_counter::measure;
-use im_profiles::run::chunk::{Account, AccountName, Chunk};
+use im_profiles::accounts::AccountName;
+use im_profiles::run::chunk::{Account, Chunk};
 use im_profiles::run::settle::Settler;
 use jiff::Timestamp;
 

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use im_profiles::accounts::MAX_ACCOUNT_BYTES;
+
 use crate::bench::{Bench, FIVE_TAGS};
 use crate::child;
 use crate::export::Export;
@@ -12,9 +14,6 @@ use crate::table::{self, median, two_decimals};
 use crate::template::{TemplateServer, Trouble};
 
 const TIMES: usize = 20;
-
-/// The longest account the service takes.
-const MAX_ACCOUNT_BYTES: usize = 32;
 
 /// Measures both, 20 times each.
 pub fn run(bench: &Bench) {

@@ -2,8 +2,9 @@
 
 #![no_main]
 
+use im_profiles::accounts::AccountName;
 use im_profiles::columns::{Column, ColumnType};
-use im_profiles::run::chunk::{Account, AccountName, Chunk};
+use im_profiles::run::chunk::{Account, Chunk};
 use im_profiles::run::settle::{NotSettled, Settler};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;

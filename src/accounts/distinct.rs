@@ -8,12 +8,13 @@ use super::file::{Digesting, ListFile};
 use super::list::AccountList;
 use super::records::Records;
 use super::scan::Scan;
+use super::validate::AccountName;
 
 /// A distinct, valid account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Account<'a> {
+pub struct Account {
     /// Its name, as it stands in the list.
-    pub name: &'a str,
+    pub name: AccountName,
     /// Line on which it first occurs, or row number in Parquet; from 1.
     pub line: u64,
 }
@@ -27,7 +28,6 @@ pub struct DistinctAccounts {
     duplicates: u64,
     scanned: u128,
     is_finished: bool,
-    name: String,
 }
 
 impl AccountList {
@@ -44,7 +44,6 @@ impl AccountList {
             duplicates: 0,
             scanned: scan.xxh3,
             is_finished: false,
-            name: String::with_capacity(super::MAX_ACCOUNT_BYTES),
         })
     }
 }
@@ -55,7 +54,7 @@ impl DistinctAccounts {
     /// # Errors
     /// When the list cannot be read on, or with [`ListError::Changed`] at its end when it is not the list of the scan:
     /// then accounts may have been left out or given twice.
-    pub fn next_account(&mut self) -> Result<Option<Account<'_>>, ListError> {
+    pub fn next_account(&mut self) -> Result<Option<Account>, ListError> {
         while !self.is_finished && self.records.advance()? {
             let record = self.records.record();
             let Ok(name) = record.account() else { continue };
@@ -63,11 +62,8 @@ impl DistinctAccounts {
                 self.duplicates += 1;
                 continue;
             }
-            let line = record.line;
-            // A copy of at most 32 bytes is cheaper than to check UTF-8 again.
-            self.name.clear();
-            self.name.push_str(name);
-            return Ok(Some(Account { name: &self.name, line }));
+            let name = AccountName::from(name).expect("an account has at most 32 bytes");
+            return Ok(Some(Account { name, line: record.line }));
         }
         self.finish()?;
         Ok(None)

@@ -9,6 +9,7 @@ use super::error::ListError;
 use super::file::{ListDigests, ListFile};
 use super::input::Input;
 use super::records::Entry;
+use crate::word_search::{first_marked, marks};
 
 /// What is kept of a line that is too long, enough to show it.
 const KEPT_OF_LONG_LINE_BYTES: usize = 1024;
@@ -123,15 +124,10 @@ impl Lines {
 #[inline]
 pub(super) fn find_near(wanted: u8, bytes: &[u8]) -> Option<usize> {
     const NEAR_WORDS: usize = 4;
-    const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
-    const HIGHEST_BITS: u64 = LOWEST_BITS << 7;
     let (words, _) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().take(NEAR_WORDS).enumerate() {
-        // The bytes that were `wanted` are 0 now; the lowest of the bits left marks the first of them.
-        let differences = u64::from_le_bytes(*word) ^ (LOWEST_BITS * u64::from(wanted));
-        let zeros = differences.wrapping_sub(LOWEST_BITS) & !differences & HIGHEST_BITS;
-        if zeros != 0 {
-            return Some(8 * at + zeros.trailing_zeros() as usize / 8);
+        if let Some(byte) = first_marked(marks(*word, wanted)) {
+            return Some(8 * at + byte);
         }
     }
     let searched = 8 * words.len().min(NEAR_WORDS);

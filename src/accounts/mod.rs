@@ -43,4 +43,4 @@ pub use distinct::{Account, DistinctAccounts};
 pub use error::ListError;
 pub use list::{AccountList, ListFormat, ListPath, ListSource};
 pub use scan::Scan;
-pub use validate::{InvalidAccount, InvalidReason, MAX_ACCOUNT_BYTES};
+pub use validate::{AccountName, InvalidAccount, InvalidReason, MAX_ACCOUNT_BYTES};

@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use arrayvec::ArrayString;
+
 use super::records::Entry;
 
 /// The longest account the service takes (the limits page of the service: `UserID` up to 32 bytes).
 pub const MAX_ACCOUNT_BYTES: usize = 32;
+
+/// An account id, kept in place: there are millions of them on their way from thread to thread.
+pub type AccountName = ArrayString<MAX_ACCOUNT_BYTES>;
 
 /// Names that the service gives a meaning of its own, such as `@TLS#NOT_FOUND` in answers and `@TGS#` before group ids.
 const SYSTEM_MARKERS: [&[u8]; 3] = [b"@TLS#", b"@TGS#", b"@TIM#"];

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::word_search::{first_marked, marks};
+
 /// The text is not JSON, or ends too early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotJson;
@@ -210,18 +212,13 @@ impl<'t> JsonReader<'t> {
 }
 
 /// The position of the first `"` or `\`. Most strings of an answer end within 16 bytes, too early for the set-up of a
-/// vectorised search to pay: eight bytes at a time are told by arithmetic (Mycroft's test for a zero byte).
+/// vectorised search to pay.
 fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-    // The lowest bit that is set is exact; those above it may be false.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let hits = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
-        if hits != 0 {
-            return Some(index * 8 + hits.trailing_zeros() as usize / 8);
+        // The lower of two lowest marks is exact as well.
+        if let Some(byte) = first_marked(marks(*word, b'"') | marks(*word, b'\\')) {
+            return Some(index * 8 + byte);
         }
     }
     let is_either = |byte: &u8| matches!(byte, b'"' | b'\\');

@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::durable::{FileFacts, StagedFile};
@@ -28,6 +28,18 @@ const CREATED_BY: &str = concat!("im-profiles ", env!("CARGO_PKG_VERSION"));
 
 /// Rows that go to the encoder together: its cost for each batch is that of many rows.
 const ROWS_PER_BATCH: usize = 4096;
+
+/// How parts are written: what `benches/parquet_settings` has shown to be fast and small.
+pub fn properties(codec: Codec) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_created_by(CREATED_BY.to_owned())
+        .set_compression(codec)
+        .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        // Accounts are distinct: a dictionary of them is only a detour.
+        .set_column_dictionary_enabled(ColumnPath::from(ACCOUNT_COLUMN), false)
+}
 
 /// A Parquet file being written.
 #[derive(Debug)]
@@ -52,16 +64,7 @@ impl ParquetPart {
             Compression::Gzip => Codec::GZIP(GzipLevel::default()),
             Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
         };
-        let properties = WriterProperties::builder()
-            .set_created_by(CREATED_BY.to_owned())
-            .set_compression(codec)
-            .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
-            .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-            .set_statistics_enabled(EnabledStatistics::Page)
-            // Accounts are distinct: a dictionary of them is only a detour.
-            .set_column_dictionary_enabled(ColumnPath::from(ACCOUNT_COLUMN), false)
-            .build();
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(codec).build()))
             .map_err(encode_error(&path))?;
         Ok(ParquetPart { path, writer, gathered: Vec::new(), gathered_rows: 0 })
     }

@@ -3,16 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use arrayvec::ArrayString;
 use tokio::sync::mpsc;
 
 use super::source::{AccountSource, SourceError};
-use crate::accounts::MAX_ACCOUNT_BYTES;
+use crate::accounts::AccountName;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::checkpoint::RoundEnd;
-
-/// An account id, kept in place: there are millions of them on their way from thread to thread.
-pub type AccountName = ArrayString<MAX_ACCOUNT_BYTES>;
 
 /// One account on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]

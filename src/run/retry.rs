@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::run::chunk::AccountName;
+    use crate::accounts::AccountName;
 
     const SETTINGS: RetrySettings = RetrySettings {
         max_attempts: 6,

@@ -45,7 +45,7 @@ pub struct Settled {
     pub was_not_utf8: bool,
 }
 
-/// Turns answers into what they settle; keeps the builders' buffers.
+/// Turns answers into what they settle.
 #[derive(Debug)]
 pub struct Settler {
     tags: AskedTags,
@@ -233,8 +233,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::accounts::AccountName;
     use crate::columns::ColumnType;
-    use crate::run::chunk::AccountName;
 
     fn settler() -> Settler {
         Settler::new(&[Column {

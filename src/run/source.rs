@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::chunk::AccountName;
-use crate::accounts::{DistinctAccounts, ListError};
+use crate::accounts::{AccountName, DistinctAccounts, ListError};
 use crate::output::failed::{FailedLine, FailedLinesError, failed_records};
 
 /// The accounts of a round, in order.
@@ -33,11 +32,6 @@ pub enum SourceError {
     },
 }
 
-/// An account id of at most [`MAX_ACCOUNT_BYTES`](crate::accounts::MAX_ACCOUNT_BYTES).
-fn account_name(account: &str) -> Result<AccountName, SourceError> {
-    AccountName::from(account).map_err(|_| SourceError::TooLong { bytes: account.len() })
-}
-
 impl AccountSource {
     /// The failed accounts in these files that may have a row if they are asked again.
     pub fn failed(files: Vec<PathBuf>) -> AccountSource {
@@ -63,7 +57,7 @@ impl AccountSource {
         match self {
             AccountSource::List(list) => {
                 while let Some(account) = list.next_account()? {
-                    if visit(account_name(account.name)?, account.line).is_break() {
+                    if visit(account.name, account.line).is_break() {
                         break;
                     }
                 }
@@ -71,7 +65,9 @@ impl AccountSource {
             AccountSource::Failed(lines) => {
                 for line in lines {
                     let line = line?;
-                    if visit(account_name(&line.account)?, line.input_line).is_break() {
+                    let account = AccountName::from(&line.account)
+                        .map_err(|_| SourceError::TooLong { bytes: line.account.len() })?;
+                    if visit(account, line.input_line).is_break() {
                         break;
                     }
                 }

@@ -4,8 +4,10 @@
 
 use std::fmt::Write;
 
-use im_profiles::columns::Column;
+use arrow::array::RecordBatch;
+use im_profiles::api::wire::{AskedTags, decode};
 use im_profiles::columns::tags::{standard_tags, types_of};
+use im_profiles::columns::{Column, RowBuilder};
 
 /// An answer and what was asked.
 pub struct Answer {
@@ -45,6 +47,15 @@ pub fn answer(first: usize, tags: usize) -> Answer {
     write!(body, r#","ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}}"#)
         .unwrap();
     Answer { accounts, body }
+}
+
+/// The rows of an answer.
+pub fn rows_of(answer: &Answer, asked: &AskedTags, rows: &mut RowBuilder) -> RecordBatch {
+    let decoded = decode(&answer.body, asked).unwrap();
+    for item in &decoded.items {
+        rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
+    }
+    rows.finish().unwrap()
 }
 
 fn value_of(tag: &str, random: &mut fastrand::Rng) -> String {

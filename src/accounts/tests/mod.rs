@@ -81,7 +81,7 @@ pub(super) fn read(list: &AccountList) -> Result<Found, ListError> {
     )?;
     let mut distinct = list.distinct(&scan)?;
     while let Some(account) = distinct.next_account()? {
-        found.accounts.push((account.name.to_owned(), account.line));
+        found.accounts.push((account.name.to_string(), account.line));
     }
     assert_eq!(distinct.next_account()?, None);
     found.duplicates = distinct.duplicates();
