@@ -91,6 +91,7 @@ impl Reporter {
     /// Something happened.
     pub fn on(&mut self, event: Event<'_>) {
         match event {
+            Event::CallEnded { .. } => {}
             Event::Progress(progress) => self.progress(&progress),
             Event::PartCommitted(part) => {
                 debug!(

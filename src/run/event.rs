@@ -23,9 +23,29 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
+/// How a call ended, as those see it who count calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallOutcome {
+    /// With an answer for its accounts.
+    Answered,
+    /// With "too fast".
+    Throttled,
+    /// In any other way; with the service's code, if it gave one.
+    Failed(Option<i64>),
+}
+
 /// Something worth telling.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// A call has ended, retries and probes included.
+    CallEnded {
+        /// When it was made, from the begin of the run.
+        called_at: Duration,
+        /// From then until its answer was at hand, or it was given up.
+        latency: Duration,
+        /// How it ended.
+        outcome: CallOutcome,
+    },
     /// Comes several times a second.
     Progress(Progress),
     /// A part is complete and durable.

@@ -224,7 +224,7 @@ fn run_scripted_in_parts(
             random: fastrand::Rng::with_seed(7),
             wall_clock: || Timestamp::UNIX_EPOCH,
             observer: &mut |event| {
-                if !matches!(event, Event::Progress(_) | Event::PartCommitted(_)) {
+                if !matches!(event, Event::CallEnded { .. } | Event::Progress(_) | Event::PartCommitted(_)) {
                     events.push(format!("{event:?}"));
                 }
             },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::chunk::{Account, Chunk};
 use super::dispatch::{Dispatcher, EndedCall};
-use super::event::Event;
+use super::event::{CallOutcome, Event};
 use super::outage::ProbeVerdict;
 use super::retry::backoff;
 use super::settle::{FailedCall, NotSettled, Reason, Settled, failed_account, refusal_category};
@@ -30,6 +30,8 @@ impl<S: Service> Dispatcher<'_, S> {
             Ok(body) => self.settler.settle(chunk, &body, (self.wall_clock)()),
             Err(failure) => Err(NotSettled::failed(chunk, failure)),
         };
+        let outcome = outcome_of(&settled);
+        (self.observer)(Event::CallEnded { called_at, latency: now - called_at, outcome });
         if is_probe {
             return self.probe_ended(settled, called_at, reply.sig_generation, now);
         }
@@ -349,6 +351,18 @@ impl<S: Service> Dispatcher<'_, S> {
             self.to_write.push(ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }));
         }
         Ok(())
+    }
+}
+
+/// How a call counts.
+fn outcome_of(settled: &Result<Settled, NotSettled>) -> CallOutcome {
+    match settled {
+        Err(NotSettled::Failed(call)) if call.failure.class_after(0) == Class::Throttle => {
+            CallOutcome::Throttled
+        }
+        Err(NotSettled::Failed(call)) => CallOutcome::Failed(call.failure.code()),
+        // Rows that cannot be put together are no fault of the call's.
+        Ok(_) | Err(NotSettled::Bug(_)) => CallOutcome::Answered,
     }
 }
 
