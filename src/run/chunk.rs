@@ -80,20 +80,31 @@ impl Chunk {
     }
 }
 
-/// Cuts accounts into chunks and sends them until they end, or until nobody listens any more. Accounts of parts that
-/// are `committed` (by first ordinal) are counted and not sent.
+/// Chunks that are handed over together: each hand-over may wake a thread, which costs as much as a chunk's own way.
+const CHUNKS_IN_BLOCK: usize = 16;
+
+/// Cuts accounts into chunks and sends them, a block at a time, until they end, or until nobody listens any more.
+/// Accounts of parts that are `committed` (by first ordinal) are counted and not sent.
 pub fn send_chunks(
     mut accounts: AccountSource,
     accounts_per_part: u64,
     committed: &BTreeSet<u64>,
-    chunks: &mpsc::Sender<Chunk>,
+    blocks: &mpsc::Sender<Vec<Chunk>>,
 ) -> Result<RoundEnd, SourceError> {
     let mut ordinal = 0;
     let mut gathered = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
-    let send = |gathered: &mut Vec<Account>| {
+    let mut block = Vec::with_capacity(CHUNKS_IN_BLOCK);
+    let mut add = |gathered: &mut Vec<Account>, is_last: bool| {
         let next = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
         let accounts = std::mem::replace(gathered, next);
-        match chunks.blocking_send(Chunk { accounts, is_first: true }) {
+        if !accounts.is_empty() {
+            block.push(Chunk { accounts, is_first: true });
+        }
+        if block.is_empty() || !(is_last || block.len() == CHUNKS_IN_BLOCK) {
+            return ControlFlow::Continue(());
+        }
+        let next = Vec::with_capacity(CHUNKS_IN_BLOCK);
+        match blocks.blocking_send(std::mem::replace(&mut block, next)) {
             Ok(()) => ControlFlow::Continue(()),
             // The run has stopped, and has its own reason for it.
             Err(_) => ControlFlow::Break(()),
@@ -107,10 +118,8 @@ pub fn send_chunks(
         ordinal += 1;
         let is_full = gathered.len() == MAX_ACCOUNTS_PER_CALL;
         let ends_part = ordinal % accounts_per_part == 0 && !gathered.is_empty();
-        if is_full || ends_part { send(&mut gathered) } else { ControlFlow::Continue(()) }
+        if is_full || ends_part { add(&mut gathered, false) } else { ControlFlow::Continue(()) }
     })?;
-    if !gathered.is_empty() {
-        let _ = send(&mut gathered);
-    }
+    let _ = add(&mut gathered, true);
     Ok(RoundEnd { accounts: ordinal, duplicates: accounts.duplicates() })
 }

@@ -4,10 +4,11 @@
 //!
 //! | queue                       | holds up to                                                    |
 //! |-----------------------------|----------------------------------------------------------------|
-//! | chunks read ahead           | [`CHUNKS_READ_AHEAD`]                                          |
+//! | blocks of chunks read ahead | [`BLOCKS_READ_AHEAD`], and one that is being used up           |
 //! | calls in flight             | `max_in_flight`                                                |
 //! | chunks to ask once more     | calls in flight, and the halves of one bisection of each       |
 //! | accounts backing off        | [`ACCOUNTS_BACKING_OFF`], and the calls in flight              |
+//! | answers to hand over        | [`ANSWERS_IN_BLOCK`], and the calls in flight                  |
 //! | answers on their way to disk| [`ANSWERS_TO_WRITE`]                                           |
 //! | committed parts             | [`OPEN_PARTS`]                                                 |
 
@@ -37,8 +38,11 @@ use crate::exit_code::ExitCode;
 use crate::output::manifest::CallFacts;
 use crate::output::snapshot_writer::CommittedPart;
 
-/// Chunks that the list's reader may be ahead.
-pub const CHUNKS_READ_AHEAD: usize = 32;
+/// Blocks of chunks that the list's reader may be ahead.
+pub const BLOCKS_READ_AHEAD: usize = 2;
+
+/// Answers that go to the writer together where more are to come: to wake its thread costs as much as to read an answer.
+const ANSWERS_IN_BLOCK: usize = 16;
 
 /// Answers that may wait for the writer.
 pub const ANSWERS_TO_WRITE: usize = 256;
@@ -61,9 +65,10 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) random: fastrand::Rng,
     pub(super) wall_clock: fn() -> Timestamp,
 
-    chunks: mpsc::Receiver<Chunk>,
+    blocks: mpsc::Receiver<Vec<Chunk>>,
     reader: Option<JoinHandle<Result<RoundEnd, SourceError>>>,
-    next_first: Option<Chunk>,
+    /// First chunks, the next one at the front.
+    ahead: VecDeque<Chunk>,
     pub(super) round_end: Option<RoundEnd>,
 
     writer: mpsc::Sender<ToWriter>,
@@ -106,7 +111,7 @@ pub(super) struct EndedCall {
 
 /// The ends of the channels and threads a run is connected to.
 pub(super) struct Connections {
-    pub(super) chunks: mpsc::Receiver<Chunk>,
+    pub(super) blocks: mpsc::Receiver<Vec<Chunk>>,
     pub(super) reader: JoinHandle<Result<RoundEnd, SourceError>>,
     pub(super) writer: mpsc::Sender<ToWriter>,
     pub(super) committed: mpsc::Receiver<CommittedPart>,
@@ -128,9 +133,9 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             started: Instant::now(),
             random,
             wall_clock,
-            chunks: connections.chunks,
+            blocks: connections.blocks,
             reader: Some(connections.reader),
-            next_first: None,
+            ahead: VecDeque::new(),
             round_end: None,
             writer: connections.writer,
             committed: connections.committed,
@@ -173,10 +178,14 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     ) -> Result<(), RunError> {
         let mut progress = interval(PROGRESS_EVERY);
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut have_waited = false;
         loop {
             let wake_at = self.start_calls()?;
-            for message in std::mem::take(&mut self.to_write) {
-                self.writer.send(message).await.map_err(|_| RunError::WriterStopped)?;
+            let is_block = self.to_write.len() >= ANSWERS_IN_BLOCK;
+            if is_block || self.calls.is_empty() || std::mem::take(&mut have_waited) {
+                for message in std::mem::take(&mut self.to_write) {
+                    self.writer.send(message).await.map_err(|_| RunError::WriterStopped)?;
+                }
             }
             if self.is_done() {
                 return Ok(());
@@ -187,18 +196,22 @@ impl<'o, S: Service> Dispatcher<'o, S> {
                 return Err(RunError::Stopped(code));
             }
             let wake_at = self.started + wake_at.unwrap_or(Duration::from_secs(3600));
-            let wants_chunk = self.next_first.is_none() && self.round_end.is_none();
+            let wants_block = self.ahead.is_empty() && self.round_end.is_none();
             tokio::select! {
                 Some(ended) = self.calls.join_next() => {
                     self.call_ended(ended.map_err(|_| RunError::Panicked)?)?;
+                    while let Some(ended) = self.calls.try_join_next() {
+                        self.call_ended(ended.map_err(|_| RunError::Panicked)?)?;
+                    }
                 }
-                chunk = self.chunks.recv(), if wants_chunk => self.chunk_came(chunk)?,
+                block = self.blocks.recv(), if wants_block => self.block_came(block)?,
                 part = self.committed.recv() => {
                     self.part_committed(part.ok_or(RunError::WriterStopped)?);
                 }
                 _ = progress.tick() => {
                     let progress = self.progress();
                     (self.observer)(Event::Progress(progress));
+                    have_waited = true;
                 }
                 Some(code) = stop.recv() => self.stop(code)?,
                 () = sleep_until(wake_at) => {}
@@ -254,7 +267,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
 
     /// Whether no call is in flight and no chunk is at hand.
     fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.once_more.is_empty() && self.next_first.is_none()
+        self.calls.is_empty() && self.once_more.is_empty() && self.ahead.is_empty()
     }
 
     fn stop(&mut self, code: ExitCode) -> Result<(), RunError> {
@@ -316,7 +329,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         }
     }
 
-    /// Makes sure that the next chunk to ask, if there is one, stands in `once_more` or `next_first`.
+    /// Makes sure that the next chunk to ask, if there is one, stands in `once_more` or `ahead`.
     fn has_work(&mut self, now: Duration) -> bool {
         if !self.once_more.is_empty() {
             return true;
@@ -328,12 +341,12 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             return true;
         }
         let has_room = self.retry.len() < ACCOUNTS_BACKING_OFF;
-        if self.next_first.is_none()
-            && let Ok(chunk) = self.chunks.try_recv()
+        if self.ahead.is_empty()
+            && let Ok(block) = self.blocks.try_recv()
         {
-            self.next_first = Some(chunk);
+            self.ahead.extend(block);
         }
-        match &self.next_first {
+        match self.ahead.front() {
             Some(chunk) => {
                 let begins_part = chunk.ordinals().start % self.settings.accounts_per_part == 0;
                 let open_parts = self.parts_begun - self.parts.len();
@@ -347,7 +360,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         if let Some(chunk) = self.once_more.pop_front() {
             return Some(chunk);
         }
-        let chunk = self.next_first.take()?;
+        let chunk = self.ahead.pop_front()?;
         if chunk.ordinals().start % self.settings.accounts_per_part == 0 {
             self.parts_begun += 1;
         }
@@ -375,9 +388,9 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         Chunk::again(account.cloned().into_iter().collect())
     }
 
-    fn chunk_came(&mut self, chunk: Option<Chunk>) -> Result<(), RunError> {
-        if chunk.is_some() {
-            self.next_first = chunk;
+    fn block_came(&mut self, block: Option<Vec<Chunk>>) -> Result<(), RunError> {
+        if let Some(block) = block {
+            self.ahead.extend(block);
             return Ok(());
         }
         let Some(reader) = self.reader.take() else { return Ok(()) };

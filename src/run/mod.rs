@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  list reader (thread) ──chunks──► dispatcher (async) ──answers──► writer (thread)
-//!                        CHUNKS_READ_AHEAD    │ ▲        ANSWERS_TO_WRITE   │
+//!                        BLOCKS_READ_AHEAD    │ ▲        ANSWERS_TO_WRITE   │
 //!                                             ▼ │                           │
 //!                              calls, up to max_in_flight   ◄──committed parts, up to OPEN_PARTS
 //! ```
@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use self::chunk::{Chunk, send_chunks};
-use self::dispatch::{ANSWERS_TO_WRITE, CHUNKS_READ_AHEAD, Connections, Dispatcher, OPEN_PARTS};
+use self::dispatch::{ANSWERS_TO_WRITE, BLOCKS_READ_AHEAD, Connections, Dispatcher, OPEN_PARTS};
 use self::event::Observer;
 use self::settle::Settler;
 use self::source::{AccountSource, SourceError};
@@ -204,7 +204,7 @@ enum ToWriter {
 
 /// Capacities of the queues between the threads of a run.
 struct Room {
-    chunks_read_ahead: usize,
+    blocks_read_ahead: usize,
     answers_to_write: usize,
 }
 
@@ -222,19 +222,19 @@ impl Threads {
         journal: CheckpointJournal,
         room: Room,
     ) -> Result<Threads, RunError> {
-        let (chunk_sender, chunks) = mpsc::channel::<Chunk>(room.chunks_read_ahead);
+        let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(room.blocks_read_ahead);
         let (answer_sender, answers) = mpsc::channel(room.answers_to_write);
         // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
         let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
         let accounts_per_part = settings.accounts_per_part;
         let done = settings.committed.clone();
         let reader = spawn_named("list-reader", move || {
-            send_chunks(accounts, accounts_per_part, &done, &chunk_sender)
+            send_chunks(accounts, accounts_per_part, &done, &block_sender)
         })?;
         let writer = spawn_named("writer", move || {
             write_parts(writer, journal, answers, &committed_sender)
         })?;
-        let connections = Connections { chunks, reader, writer: answer_sender, committed };
+        let connections = Connections { blocks, reader, writer: answer_sender, committed };
         Ok(Threads { connections, writer })
     }
 
@@ -262,7 +262,7 @@ pub async fn run<S: Service>(
     journal: CheckpointJournal,
     surroundings: Surroundings<'_>,
 ) -> Result<RunResult, RunError> {
-    let room = Room { chunks_read_ahead: CHUNKS_READ_AHEAD, answers_to_write: ANSWERS_TO_WRITE };
+    let room = Room { blocks_read_ahead: BLOCKS_READ_AHEAD, answers_to_write: ANSWERS_TO_WRITE };
     let threads = Threads::start(accounts, &settings, writer, journal, room)?;
     run_with(threads, service, settings, columns, surroundings).await
 }

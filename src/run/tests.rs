@@ -205,7 +205,7 @@ fn run_scripted_in_parts(
     let chunk_accounts = MAX_ACCOUNTS_PER_CALL as u64;
     let writer = SnapshotWriter::new(output, schema(&columns()), chunk_accounts, 0, &parts, &work);
     let list = list_of(accounts, folder.path());
-    let room = Room { chunks_read_ahead: ROOM_FOR_ALL, answers_to_write: ROOM_FOR_ALL };
+    let room = Room { blocks_read_ahead: ROOM_FOR_ALL, answers_to_write: ROOM_FOR_ALL };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -224,7 +224,10 @@ fn run_scripted_in_parts(
             random: fastrand::Rng::with_seed(7),
             wall_clock: || Timestamp::UNIX_EPOCH,
             observer: &mut |event| {
-                if !matches!(event, Event::CallEnded { .. } | Event::Progress(_) | Event::PartCommitted(_)) {
+                if !matches!(
+                    event,
+                    Event::CallEnded { .. } | Event::Progress(_) | Event::PartCommitted(_)
+                ) {
                     events.push(format!("{event:?}"));
                 }
             },
