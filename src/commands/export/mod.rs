@@ -66,15 +66,16 @@ pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
 }
 
 fn tell(summary: &Summary, args: &ExportArgs, flags: &Flags) {
-    // A reader who has closed the pipe has heard enough.
-    if args.json {
-        let _ = writeln!(io::stdout(), "{}", summary.to_json());
-    }
     if flags.log_format == LogFormat::Json {
         info!(summary = summary.to_json(), "the run has ended");
     } else if flags.quiet == 0 && summary.result.is_some() {
         let here = std::env::current_dir().unwrap_or_default();
         let _ = write!(io::stderr(), "{}", summary.to_text(&here));
+    }
+    // Last, since schedulers such as Airflow take the last line of stdout and stderr together.
+    if args.json {
+        // A reader who has closed the pipe has heard enough.
+        let _ = writeln!(io::stdout(), "{}", summary.to_json());
     }
 }
 
