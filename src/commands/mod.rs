@@ -1,5 +1,6 @@
 //! What each verb does, one file per verb.
 
+mod connect;
 mod emulate;
 mod export;
 mod in_process_emulator;

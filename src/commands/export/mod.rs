@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -16,18 +16,17 @@ use tracing::{info, warn};
 
 use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
-use super::in_process_emulator::InProcessEmulator;
+use super::connect::{client_of, start_emulator};
 use super::{Failure, chain, secret};
 use crate::accounts::{AccountList, ListError, Scan};
 use crate::api::client::Client;
 use crate::api::request::tag_list;
-use crate::api::signer::Signer;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::checkpoint::{Checkpoint, CheckpointJournal, Round};
 use crate::cli::{ExportArgs, Flags, LogFormat};
 use crate::columns::schema;
 use crate::exit_code::ExitCode;
-use crate::job::{Job, Target};
+use crate::job::Job;
 use crate::output::failed::{rfc3339_seconds, write_invalid};
 use crate::output::manifest::CallFacts;
 use crate::output::open_part::{Sidecar, sidecar_path};
@@ -261,34 +260,6 @@ fn failed_accounts_of(round: &Round, work: &WorkFolder) -> (AccountSource, u64) 
     (AccountSource::failed(files), accounts)
 }
 
-fn start_emulator(job: &Job) -> Result<Option<InProcessEmulator>, Failure> {
-    match job.api.target {
-        Target::Emulator => InProcessEmulator::start(job.emulator.clone())
-            .map(Some)
-            .map_err(Failure::with(ExitCode::InternalOrDisk)),
-        Target::Endpoint(_) => Ok(None),
-    }
-}
-
-fn client_of(
-    job: &Job,
-    sig_source: crate::api::signer::SigSource,
-    emulator: Option<&InProcessEmulator>,
-) -> Result<Client, Failure> {
-    let api = &job.api;
-    let endpoint = match (&api.target, emulator) {
-        (Target::Endpoint(endpoint), _) => endpoint.clone(),
-        (Target::Emulator, Some(emulator)) => emulator.endpoint(),
-        (Target::Emulator, None) => {
-            let error = "the emulator did not start".into();
-            return Err(Failure { code: ExitCode::InternalOrDisk, error });
-        }
-    };
-    let signer = Signer::new(sig_source, api.sdkappid, api.identifier.clone(), unix_seconds);
-    Client::new(endpoint, signer, api.sdkappid, &api.identifier, api.timeout)
-        .map_err(Failure::with(ExitCode::InternalOrDisk))
-}
-
 fn open_work_folder(job: &Job) -> Result<WorkFolder, Failure> {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let since = rfc3339_seconds(Timestamp::now());
@@ -368,8 +339,4 @@ fn read_list(
 
 fn list_failure(error: ListError) -> Failure {
     Failure { code: exit_code_of_list_error(&error), error: error.into() }
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
