@@ -41,6 +41,10 @@ pub enum Verb {
         after_help = "Example:\n  im-profiles emulate --listen 127.0.0.1:8080 --faults faults.toml"
     )]
     Emulate(EmulateArgs),
+    /// Print the JSON Schema of the job file, for editors
+    #[command(after_help = "Example:\n  im-profiles schema > job.schema.json\n\n\
+                      Editors that know Taplo find it by the first line of a job: #:schema ./job.schema.json")]
+    Schema,
 }
 
 /// Arguments of `export`.

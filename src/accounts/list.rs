@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memchr::memchr_iter;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::column::{find_column, no_such_column};
@@ -31,7 +32,7 @@ pub enum ListPath {
 }
 
 /// Format of a list, whatever it is compressed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ListFormat {
     /// RFC 4180 with a header line.

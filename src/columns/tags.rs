@@ -2,10 +2,11 @@
 //!
 //! Source: profile fields, 1047/33520, and `reference/im-rest-api.md` section 4.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// How a column's values are typed in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnType {
     /// UTF-8 text.

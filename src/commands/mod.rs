@@ -4,6 +4,8 @@ mod connect;
 mod emulate;
 mod export;
 mod in_process_emulator;
+mod print;
+mod schema;
 mod secret;
 
 use std::error::Error;
@@ -42,6 +44,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     let ended = match &cli.verb {
         Verb::Export(args) => export::export(args, &cli.flags, &mut reporter),
         Verb::Emulate(args) => emulate::emulate(args),
+        Verb::Schema => schema::schema(),
     };
     match ended {
         Ok(()) => ExitCode::Published,

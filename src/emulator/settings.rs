@@ -9,6 +9,7 @@ mod open_questions;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use faults::{AccountFault, CallFault, CodeFault, Faults, Window, WindowKind};
@@ -20,7 +21,7 @@ pub use open_questions::{
 
 /// Settings of the emulator. The same settings give the same profiles and, for the same calls, the same
 /// faults, whatever the concurrency.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Decides every made-up profile and every fault.
@@ -38,7 +39,7 @@ pub struct Settings {
 }
 
 /// Frequency limits of each command, in calls a second; 0 is unlimited.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rate {
     /// Limit of `portrait_get`.
@@ -78,7 +79,7 @@ impl Default for Rate {
 }
 
 /// What a second is to the rate limit; undocumented, hence a switch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RateWindowKind {
     /// Any second: the strictest reading.
@@ -89,7 +90,7 @@ pub enum RateWindowKind {
 }
 
 /// How a call over the limit is answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OverLimit {
     /// HTTP 200 with code 60007, as documented.
@@ -100,14 +101,17 @@ pub enum OverLimit {
 }
 
 /// What made-up profiles look like.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PopulationSettings {
     /// Share of values that the account never set.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub unset: f64,
     /// Share of text values that are the empty string.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub empty: f64,
     /// Share of text values that hold NUL and other control characters.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub control_characters: f64,
     /// The custom tags that exist and what they hold. Empty: every well-formed custom tag exists, and those
     /// named Score, Points, Coins, Level, Rank or Id hold numbers, all others text.
@@ -129,7 +133,7 @@ impl Default for PopulationSettings {
 }
 
 /// What a custom tag holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomKind {
     /// Text of up to 500 bytes.

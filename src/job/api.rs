@@ -13,17 +13,17 @@ use crate::api::endpoint::{Endpoint, EndpointError};
 /// What the emulator in the process takes when the job names no app.
 const EMULATOR_SDKAPPID: u64 = 1_400_000_000;
 /// The administrator that every app has (`reference/im-rest-api.md` section 6).
-const DEFAULT_IDENTIFIER: &str = "administrator";
+pub(super) const DEFAULT_IDENTIFIER: &str = "administrator";
 /// Longest account in bytes, and so the longest identifier.
-const MAX_IDENTIFIER_BYTES: usize = 32;
+pub(super) const MAX_IDENTIFIER_BYTES: usize = 32;
 /// The service's default limit for `portrait_get`.
-const DEFAULT_CALLS_PER_SECOND: u32 = 200;
+pub(super) const DEFAULT_CALLS_PER_SECOND: u32 = 200;
 /// The default limit and 98 packs of 100 more; no app is known to have as much.
-const MAX_CALLS_PER_SECOND: u32 = 10_000;
-const DEFAULT_MAX_IN_FLIGHT: usize = 64;
+pub(super) const MAX_CALLS_PER_SECOND: u32 = 10_000;
+pub(super) const DEFAULT_MAX_IN_FLIGHT: usize = 64;
 /// A connection each may be needed, and a process may have that many open files almost everywhere.
-const MAX_IN_FLIGHT: usize = 4096;
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const MAX_IN_FLIGHT: usize = 4096;
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The service answers or gives up within 3 s; a caller that leaves first never learns which (REST overview).
 const SERVICE_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_TIMEOUT: Duration = Duration::from_mins(5);

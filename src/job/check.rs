@@ -52,18 +52,20 @@ fn limits(file: &LimitsFile) -> Result<Limits, Refusal> {
     Ok(Limits { max_failed, deadline })
 }
 
+/// Longest name of a job, in characters.
+pub(super) const MAX_NAME_CHARS: usize = 100;
+
 /// The name of the job appears in reports, file headers and metric labels.
 fn name(file: &JobFile) -> Result<String, Refusal> {
-    const MAX_CHARS: usize = 100;
     let name = required_text(
         "name",
         file.name.as_ref(),
         "what the run is to be called, such as \"nightly\"",
     )?;
-    if name.chars().count() > MAX_CHARS {
+    if name.chars().count() > MAX_NAME_CHARS {
         return Err(Refusal::new(
             "name",
-            format!("is longer than {MAX_CHARS} characters; write a shorter one"),
+            format!("is longer than {MAX_NAME_CHARS} characters; write a shorter one"),
         ));
     }
     Ok(name.to_owned())

@@ -7,11 +7,11 @@ use super::values::{non_empty, required_text};
 use crate::columns::tags::{CUSTOM_TAG_PREFIX, Column, ColumnType, standard_tags, types_of};
 
 /// The 12 standard tags and the 20 custom ones an app may have.
-const MAX_COLUMNS: usize = 32;
+pub(super) const MAX_COLUMNS: usize = 32;
 /// The column that every table has.
 const ACCOUNT_COLUMN: &str = "account";
 /// Longest name in characters that common warehouses take.
-const MAX_NAME_CHARS: usize = 128;
+pub(super) const MAX_NAME_CHARS: usize = 128;
 const STANDARD_TAG_PREFIX: &str = "Tag_Profile_IM_";
 
 pub(super) fn check(files: &[ColumnFile]) -> Result<Vec<Column>, Refusal> {

@@ -1,92 +1,173 @@
 //! The job as it is written. Nothing here is checked but shape: which keys there are and what kind each value is.
 //! What is missing stays missing; defaults and ranges belong to the conversion into [`super::Job`].
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
 use super::error::{KeyPath, Refusal};
-use super::explain;
+use super::schema::{self, words};
+use super::values::written;
+use super::{api, check, columns, explain, output, retry};
 use crate::accounts::ListFormat;
+use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
+use crate::columns::ColumnType;
 use crate::emulator;
 
-/// A whole job file.
-#[derive(Debug, Default, Deserialize)]
+/// What to export, from where, to where and how: a job of im-profiles.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(title = "Job of im-profiles", extend("required" = ["name", "accounts", "api", "columns", "output"]))]
 pub(super) struct JobFile {
+    /// What the run is called in its report, the manifest and the metrics.
+    #[schemars(with = "String", length(min = 1, max = check::MAX_NAME_CHARS))]
     pub(super) name: Option<String>,
+    /// The account list.
     pub(super) accounts: AccountsFile,
+    /// The service, in whose name it is called, and how fast. One of region, base_url and emulator is required.
     pub(super) api: ApiFile,
+    /// The columns of the table after "account", in this order.
+    #[schemars(length(min = 1, max = columns::MAX_COLUMNS))]
     pub(super) columns: Vec<ColumnFile>,
+    /// The snapshot.
     pub(super) output: OutputFile,
+    /// When and how long to try again.
     pub(super) retry: RetryFile,
+    /// When not to publish, and when to stop.
     pub(super) limits: LimitsFile,
+    /// What the emulator does when api.emulator is true: profiles, limits, faults. Unused otherwise.
     pub(super) emulator: emulator::Settings,
 }
 
 /// `[accounts]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["path"]))]
 pub(super) struct AccountsFile {
+    /// The account list, relative to the folder of this file; "-" reads standard input. {date} is the run's date.
+    #[schemars(with = "String", length(min = 1))]
     pub(super) path: Option<String>,
+    /// Format of the list. Default: as the name tells, .csv .txt .ndjson .parquet, the first three also with .gz or .zst.
+    #[schemars(with = "ListFormat")]
     pub(super) format: Option<ListFormat>,
+    /// The column (csv, parquet) or key (ndjson) that holds the account. A csv list of one column needs none, txt has none.
+    #[schemars(with = "String", length(min = 1))]
     pub(super) column: Option<String>,
 }
 
 /// `[api]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["region"] }, { "required": ["base_url"] }, { "required": ["emulator"] }]))]
 pub(super) struct ApiFile {
+    /// Whether to run against an emulator in the process, without app, key and network. Instead of region and base_url.
+    #[schemars(with = "bool", extend("default" = false))]
     pub(super) emulator: Option<bool>,
+    /// The data centre the app was created in.
+    #[schemars(with = "String", extend("enum" = schema::regions()))]
     pub(super) region: Option<String>,
+    /// Any other host, as scheme and host: "https://host". Plain http:// only to this machine. Instead of region.
+    #[schemars(with = "String")]
     pub(super) base_url: Option<String>,
+    /// The app, as the console shows it. Required, except with the emulator.
+    #[schemars(with = "i64", range(min = 1))]
     pub(super) sdkappid: Option<i64>,
+    /// An administrator of the app, at most 32 bytes: only they may read every profile.
+    #[schemars(with = "String", length(min = 1, max = api::MAX_IDENTIFIER_BYTES), extend("default" = api::DEFAULT_IDENTIFIER))]
     pub(super) identifier: Option<String>,
+    /// The environment variable that holds the app's secret key, never the key itself. Or secret_key_file, or usersig_env.
+    #[schemars(with = "String")]
     pub(super) secret_key_env: Option<String>,
+    /// The file that holds the app's secret key, relative to the folder of this file.
+    #[schemars(with = "String")]
     pub(super) secret_key_file: Option<String>,
+    /// The environment variable that holds a UserSig made elsewhere.
+    #[schemars(with = "String")]
     pub(super) usersig_env: Option<String>,
+    /// Most calls in any second, retries included. 0 is no limit, and for the emulator or a base_url on this machine only.
+    #[schemars(with = "i64", range(min = 0, max = api::MAX_CALLS_PER_SECOND), extend("default" = api::DEFAULT_CALLS_PER_SECOND))]
     pub(super) calls_per_second: Option<i64>,
+    /// Most calls under way at once.
+    #[schemars(with = "i64", range(min = 1, max = api::MAX_IN_FLIGHT), extend("default" = api::DEFAULT_MAX_IN_FLIGHT))]
     pub(super) max_in_flight: Option<i64>,
+    /// How long a call may take, with its unit: longer than the service's own 3 s, at most 5m.
+    #[schemars(with = "String", extend("default" = written(api::DEFAULT_TIMEOUT)))]
     pub(super) timeout: Option<Value>,
 }
 
 /// `[[columns]]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["tag"]))]
 pub(super) struct ColumnFile {
+    /// A standard tag, or Tag_Profile_Custom_ and the name of a custom field.
+    #[schemars(schema_with = "schema::tag")]
     pub(super) tag: Option<String>,
+    /// The name in the table. Default: the tag.
+    #[schemars(with = "String", length(min = 1, max = columns::MAX_NAME_CHARS))]
     pub(super) name: Option<String>,
+    /// How values are typed, as far as the tag allows. Default: the standard tag's own type, and string for custom ones.
     #[serde(rename = "type")]
+    #[schemars(with = "ColumnType")]
     pub(super) column_type: Option<String>,
 }
 
 /// `[output]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["path"]))]
 pub(super) struct OutputFile {
+    /// The folder to publish, relative to the folder of this file. {date} is the run's date.
+    #[schemars(with = "String", length(min = 1))]
     pub(super) path: Option<String>,
+    /// Format of the part files.
+    #[schemars(with = "String", extend("enum" = words(output::FORMATS), "default" = output::FORMATS[0].0))]
     pub(super) format: Option<String>,
+    /// Compression of the part files. parquet: zstd, snappy, gzip or none; csv: none, gzip or zstd.
+    #[schemars(with = "String", extend("enum" = words(output::PARQUET_COMPRESSIONS), "default" = output::PARQUET_COMPRESSIONS[0].0))]
     pub(super) compression: Option<String>,
+    /// Accounts in a part file. A run that is killed repeats the calls of its open parts only.
+    #[schemars(
+        with = "i64",
+        range(min = MAX_ACCOUNTS_PER_CALL, max = output::MAX_ACCOUNTS_PER_PART),
+        extend("multipleOf" = MAX_ACCOUNTS_PER_CALL, "default" = output::DEFAULT_ACCOUNTS_PER_PART)
+    )]
     pub(super) accounts_per_part: Option<i64>,
+    /// When the folder is there already: replace it in one step, or fail before the first call.
+    #[schemars(with = "String", extend("enum" = words(output::IF_EXISTS), "default" = output::IF_EXISTS[0].0))]
     pub(super) if_exists: Option<String>,
 }
 
 /// `[retry]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RetryFile {
+    /// Times an account is asked before it counts as failed, the first included.
+    #[schemars(with = "i64", range(min = 1, max = retry::MAX_ATTEMPTS), extend("default" = retry::DEFAULT_MAX_ATTEMPTS))]
     pub(super) max_attempts: Option<i64>,
+    /// The longest wait before the second attempt, with its unit, at most 1h. It doubles each time; the real wait is a random part of it.
+    #[schemars(with = "String", extend("default" = written(retry::DEFAULT_INITIAL_BACKOFF)))]
     pub(super) initial_backoff: Option<Value>,
+    /// Where the doubling ends, with its unit, at most 1h.
+    #[schemars(with = "String", extend("default" = written(retry::DEFAULT_MAX_BACKOFF)))]
     pub(super) max_backoff: Option<Value>,
+    /// How long nothing at all may get through before the run stops with exit code 75, with its unit, at most 168h.
+    #[schemars(with = "String", extend("default" = written(retry::DEFAULT_OUTAGE_PATIENCE)))]
     pub(super) outage_patience: Option<Value>,
 }
 
 /// `[limits]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LimitsFile {
+    /// When more accounts fail, nothing is published and the exit code is 3: a number, or a share such as "0.5%".
+    /// Accounts that do not exist and ids that cannot be ones do not count.
+    #[schemars(schema_with = "schema::max_failed")]
     pub(super) max_failed: Option<Value>,
+    /// How long one run may take before it stops with exit code 75, with its unit, at most 168h. Default: as long as it takes.
+    #[schemars(with = "String")]
     pub(super) deadline: Option<Value>,
 }
 

@@ -20,6 +20,8 @@ const MAX_DECIMALS: usize = 4;
 
 impl MaxFailed {
     const DEFAULT: MaxFailed = MaxFailed::PartsPerMillion(PARTS_IN_ONE_PERCENT);
+    /// The default as a job would have it.
+    pub(super) const DEFAULT_TEXT: &str = "1%";
 
     /// Whether `failed` of `of` accounts may have failed. Exact: a share is never rounded in favour of either side.
     pub fn allows(self, failed: u64, of: u64) -> bool {
@@ -99,6 +101,7 @@ mod tests {
         assert_eq!(of_text("100.0000%"), Some(PartsPerMillion(1_000_000)));
         assert_eq!(MaxFailed::from_value(Some(&Value::Integer(7))), Ok(Accounts(7)));
         assert_eq!(MaxFailed::from_value(None), Ok(PartsPerMillion(10_000)));
+        assert_eq!(of_text(MaxFailed::DEFAULT_TEXT), Some(MaxFailed::DEFAULT));
     }
 
     #[test]

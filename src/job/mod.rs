@@ -21,6 +21,7 @@ mod nearest;
 mod output;
 mod overrides;
 mod retry;
+mod schema;
 mod secret;
 mod source;
 mod values;
@@ -33,6 +34,7 @@ use jiff::civil::Date;
 pub use emulator_file::load_emulator_settings;
 pub use error::JobError;
 pub use max_failed::MaxFailed;
+pub use schema::json_schema;
 
 use crate::accounts::ListSource;
 use crate::api::endpoint::Endpoint;

@@ -9,13 +9,14 @@ use super::values::{fill_in_date, path, required_text, whole_number, word};
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::output::{Compression, Format, IfExists, OutputSettings};
 
-const DEFAULT_ACCOUNTS_PER_PART: u64 = 250_000;
+pub(super) const DEFAULT_ACCOUNTS_PER_PART: u64 = 250_000;
 /// Larger parts would cost more calls to repeat after a crash than a snapshot gains from fewer files.
-const MAX_ACCOUNTS_PER_PART: u64 = 10_000_000;
+pub(super) const MAX_ACCOUNTS_PER_PART: u64 = 10_000_000;
 
-const FORMATS: &[(&str, Format)] = &[("parquet", Format::Parquet), ("csv", Format::Csv)];
-const IF_EXISTS: &[(&str, IfExists)] = &[("replace", IfExists::Replace), ("fail", IfExists::Fail)];
-const PARQUET_COMPRESSIONS: &[(&str, Compression)] = &[
+pub(super) const FORMATS: &[(&str, Format)] = &[("parquet", Format::Parquet), ("csv", Format::Csv)];
+pub(super) const IF_EXISTS: &[(&str, IfExists)] =
+    &[("replace", IfExists::Replace), ("fail", IfExists::Fail)];
+pub(super) const PARQUET_COMPRESSIONS: &[(&str, Compression)] = &[
     ("zstd", Compression::Zstd),
     ("snappy", Compression::Snappy),
     ("gzip", Compression::Gzip),

@@ -7,13 +7,13 @@ use super::error::Refusal;
 use super::file::RetryFile;
 use super::values::{duration, whole_number, written};
 
-const DEFAULT_MAX_ATTEMPTS: u32 = 6;
+pub(super) const DEFAULT_MAX_ATTEMPTS: u32 = 6;
 /// Beyond this an account is not failing for a moment but for good.
-const MAX_ATTEMPTS: u32 = 100;
-const DEFAULT_INITIAL_BACKOFF: Duration = Duration::from_millis(500);
-const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(30);
+pub(super) const MAX_ATTEMPTS: u32 = 100;
+pub(super) const DEFAULT_INITIAL_BACKOFF: Duration = Duration::from_millis(500);
+pub(super) const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(30);
 const LONGEST_BACKOFF: Duration = Duration::from_hours(1);
-const DEFAULT_OUTAGE_PATIENCE: Duration = Duration::from_mins(30);
+pub(super) const DEFAULT_OUTAGE_PATIENCE: Duration = Duration::from_mins(30);
 /// A week: whoever waits longer is better served by a scheduler that runs the job again.
 const LONGEST_OUTAGE_PATIENCE: Duration = Duration::from_hours(7 * 24);
 

@@ -3,12 +3,13 @@
 //! An account fault is decided by seed and account alone. A call fault is decided by seed, the first account of
 //! the call and how often that account has met the fault, so that neither depends on concurrency.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ensure_is_a_share;
 
 /// What goes wrong; nothing by default. Call faults meet `portrait_get` alone, windows and latency every call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Accounts that the app does not know (40003).
@@ -32,6 +33,7 @@ pub struct Faults {
     /// An HTTP error with a body that is not JSON.
     pub http_error: CallFault,
     /// The statuses that `http_error` takes turns with.
+    #[schemars(inner(range(min = 400, max = 599)))]
     pub http_statuses: Vec<u16>,
     /// The connection is reset before any byte of the answer.
     pub reset: CallFault,
@@ -93,10 +95,11 @@ impl Default for Faults {
 }
 
 /// Accounts that something befalls: a share of all, those listed, and those whose id begins with the prefix.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountFault {
     /// Share of all accounts.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
     /// Accounts by name.
     pub accounts: Vec<String>,
@@ -107,10 +110,11 @@ pub struct AccountFault {
 }
 
 /// A call that something befalls.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CallFault {
     /// Share of calls; each time the same call meets the fault, it is drawn anew whether it does again.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
     /// How many times in a row the same call meets it.
     pub times: u32,
@@ -125,16 +129,17 @@ impl Default for CallFault {
 }
 
 /// A code for the whole call, at HTTP 200.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CodeFault {
     /// The top-level code.
     pub code: i64,
-    /// Share of calls, as in [`CallFault`].
+    /// Share of calls; each time the same call meets the fault, it is drawn anew whether it does again.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
-    /// How many times in a row, as in [`CallFault`].
+    /// How many times in a row the same call meets it.
     pub times: u32,
-    /// Most calls in all, as in [`CallFault`].
+    /// Most calls that meet it in all; 0 is any number.
     pub limit: u64,
 }
 
@@ -153,7 +158,7 @@ impl CodeFault {
 
 /// A time in which every call meets the same; counted in calls or in milliseconds since the start, from the
 /// first number up to but not including the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// What every call meets.
@@ -173,7 +178,7 @@ pub struct Window {
 }
 
 /// What every call of a window meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowKind {
     /// The connection is reset.

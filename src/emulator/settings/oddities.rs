@@ -1,37 +1,49 @@
 //! What is unusual about answers that are right: a reader that minds the documents, not the samples, copes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ensure_is_a_share;
 
 /// What is unusual about answers that are otherwise right; each a share. All but `drop` leave the meaning of
 /// the answer as it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Oddities {
     /// Calls whose items come in another order.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub reorder: f64,
     /// Accounts whose item comes twice.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub repeat: f64,
     /// Accounts whose item is left out.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub drop: f64,
     /// How many answers leave the item out; 0 is all.
     pub drop_asks: u32,
     /// Calls with an item of an account that was not asked for.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub extra: f64,
     /// Numbers that come as strings.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub numbers_as_strings: f64,
     /// Texts that are decimal numbers and come as JSON numbers.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub strings_as_numbers: f64,
     /// Accounts that set nothing and whose `ProfileItem` is `null`.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub null_profile_item: f64,
     /// Accounts whose item has keys that no document knows.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub unknown_keys: f64,
     /// Calls answered without `ActionStatus` and `ErrorInfo`.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub missing_status: f64,
     /// Calls whose codes come as strings.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub codes_as_strings: f64,
     /// Accounts whose nick ends in half a surrogate pair, `\ud83d`; its value is known as U+FFFD.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub lone_surrogates: f64,
 }
 

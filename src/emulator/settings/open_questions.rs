@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the emulator answers what the documents leave open.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenQuestions {
     /// How an account that the app does not know comes back.
@@ -41,7 +42,7 @@ pub struct OpenQuestions {
     pub rate_before_usersig: bool,
     /// Whether an expired UserSig with a wrong signature is called wrong (70009) rather than expired (70001).
     pub signature_before_expiry: bool,
-    /// How far the UserSig's time may lie ahead before it is refused (70001), in seconds; `None` is any.
+    /// How far the UserSig's time may lie ahead before it is refused (70001), in seconds. Default: any.
     pub clock_skew_seconds: Option<u64>,
     /// Whether answers are compressed for a client that accepts gzip.
     pub gzip: bool,
@@ -88,7 +89,7 @@ impl OpenQuestions {
 }
 
 /// How an account that the app does not know comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unknown {
     /// Under `@TLS#NOT_FOUND`, one item for each.
@@ -106,7 +107,7 @@ pub enum Unknown {
 }
 
 /// What `Fail_Account` holds for an unknown account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailAccount {
     /// The account.
@@ -118,7 +119,7 @@ pub enum FailAccount {
 }
 
 /// What `ProfileItem` of an unknown account is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownProfile {
     /// The key is left out.
@@ -130,7 +131,7 @@ pub enum UnknownProfile {
 }
 
 /// How a tag comes back that the account never set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnsetTag {
     /// Left out.
@@ -140,7 +141,7 @@ pub enum UnsetTag {
 }
 
 /// How an account comes back that set none of the tags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AllUnset {
     /// With an empty `ProfileItem`.
@@ -152,7 +153,7 @@ pub enum AllUnset {
 }
 
 /// Whom an unknown or unreadable tag fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TagErrors {
     /// The whole call.
@@ -164,7 +165,7 @@ pub enum TagErrors {
 }
 
 /// What happens to more than 100 accounts in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TooManyAccounts {
     /// 40001.
@@ -176,7 +177,7 @@ pub enum TooManyAccounts {
 }
 
 /// How bytes are written in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BytesEncoding {
     /// As a plain string.

@@ -1,0 +1,71 @@
+//! The JSON Schema of the job file (draft 2020-12), for editors. It is made from the types that read a job and the
+//! sets that check it, so it cannot promise what the program does not take.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{Transform, transform_subschemas};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+
+use super::file::JobFile;
+use super::max_failed::MaxFailed;
+use crate::api::endpoint::REGIONS;
+use crate::columns::tags::{CUSTOM_TAG_PREFIX, standard_tags};
+
+/// The schema as indented JSON, ended by LF.
+pub fn json_schema() -> String {
+    let settings = SchemaSettings::draft2020_12().with_transform(Plain);
+    let schema = settings.into_generator().into_root_schema_for::<JobFile>();
+    format!("{:#}\n", schema.as_value())
+}
+
+/// The words of a closed set.
+pub(super) fn words<T>(known: &[(&'static str, T)]) -> Vec<&'static str> {
+    known.iter().map(|(word, _)| *word).collect()
+}
+
+/// The names of the regions.
+pub(super) fn regions() -> Vec<&'static str> {
+    REGIONS.iter().map(|region| region.name).collect()
+}
+
+/// A tag: one of the standard ones, which editors then offer, or a custom one.
+pub(super) fn tag(_: &mut SchemaGenerator) -> Schema {
+    let standard: Vec<&str> = standard_tags().collect();
+    let custom = format!("^{CUSTOM_TAG_PREFIX}.+");
+    json_schema!({
+        "type": "string",
+        "anyOf": [{ "enum": standard }, { "pattern": custom }],
+    })
+}
+
+/// `max_failed`: a number or a share.
+pub(super) fn max_failed(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [
+            { "type": "integer", "minimum": 0 },
+            { "type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]{1,4})?\s*%\s*$|^\s*[0-9]+\s*$" },
+        ],
+        "default": MaxFailed::DEFAULT_TEXT,
+    })
+}
+
+/// TOML has no null, a default that is a whole table tells nobody anything, and no validator knows a `format` of numbers.
+#[derive(Debug, Clone)]
+struct Plain;
+
+impl Transform for Plain {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        schema.remove("format");
+        if schema.get("default").is_some_and(|default| default.is_null() || default.is_object()) {
+            schema.remove("default");
+        }
+        if let Some(Value::Array(types)) = schema.get_mut("type") {
+            types.retain(|kind| kind != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                schema.insert("type".to_owned(), only);
+            }
+        }
+    }
+}
