@@ -1,10 +1,14 @@
 //! The command line, as clap types. What each verb does is in `commands/`.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::SpanRelativeTo;
 use jiff::civil::Date;
+use jiff::fmt::friendly::SpanParser;
 
 /// Turns a list of accounts into one table of Tencent Cloud IM profiles.
 #[derive(Debug, Parser)]
@@ -41,6 +45,13 @@ pub enum Verb {
         after_help = "Example:\n  im-profiles emulate --listen 127.0.0.1:8080 --faults faults.toml"
     )]
     Emulate(EmulateArgs),
+    /// Sign a UserSig for another tool, or explain one
+    #[command(after_help = "Examples:\n  im-profiles usersig jobs/nightly.toml --expire 12h\n  \
+                      im-profiles usersig --sdkappid 1400000000 --secret-key-env IM_SECRET_KEY\n  \
+                      im-profiles usersig --inspect jobs/nightly.toml < usersig.txt\n\n\
+                      With --inspect the exit code is 4 when the service would refuse the UserSig: it has expired, or is\n\
+                      not of the app, the account or the key that the job or the flags name.")]
+    Usersig(UsersigArgs),
     /// Print the JSON Schema of the job file, for editors
     #[command(after_help = "Example:\n  im-profiles schema > job.schema.json\n\n\
                       Editors that know Taplo find it by the first line of a job: #:schema ./job.schema.json")]
@@ -57,6 +68,32 @@ pub struct ExportArgs {
     pub restart: bool,
     /// Print the run's summary as one line of JSON on stdout when it ends
     #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `usersig`.
+#[derive(Debug, Args)]
+pub struct UsersigArgs {
+    /// Job that names app, administrator and key; without it the flags name them
+    #[arg(conflicts_with_all = ["sdkappid", "identifier", "secret_key_env"])]
+    pub job: Option<PathBuf>,
+    /// SDKAppID of the app
+    #[arg(long, value_name = "N")]
+    pub sdkappid: Option<u64>,
+    /// Account in whose name the tool calls [default: administrator]
+    #[arg(long, value_name = "ACCOUNT")]
+    pub identifier: Option<String>,
+    /// Environment variable that holds the app's secret key
+    #[arg(long, value_name = "NAME")]
+    pub secret_key_env: Option<String>,
+    /// How long the UserSig holds, from 1m to 180d
+    #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = lifetime, conflicts_with = "inspect")]
+    pub expire: Duration,
+    /// Explain the UserSig on standard input instead of signing one
+    #[arg(long)]
+    pub inspect: bool,
+    /// Explain as one line of JSON
+    #[arg(long, requires = "inspect")]
     pub json: bool,
 }
 
@@ -113,6 +150,18 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 
 fn date(text: &str) -> Result<Date, &'static str> {
     text.parse().map_err(|_| "write a date, such as 2026-11-22")
+}
+
+/// A UserSig that holds for less is gone before it is used; signers of the service give 180 days when not told.
+const LIFETIMES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(180 * 24);
+
+fn lifetime(text: &str) -> Result<Duration, &'static str> {
+    let days = SpanRelativeTo::days_are_24_hours();
+    let span = SpanParser::new().parse_span(text.trim()).ok();
+    let length = span.and_then(|span| Duration::try_from(span.to_duration(days).ok()?).ok());
+    length
+        .filter(|length| LIFETIMES.contains(length))
+        .ok_or("write a number with its unit, from 1m to 180d, such as 12h or 30d")
 }
 
 /// How progress is shown.

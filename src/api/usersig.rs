@@ -193,6 +193,11 @@ impl Claims {
         self.time.saturating_add(self.expire)
     }
 
+    /// Whether room rights of a sibling product are part of what is signed.
+    pub fn has_userbuf(&self) -> bool {
+        self.userbuf.is_some()
+    }
+
     /// Whether the HMAC was made with this key; takes as long for a near miss as for any other.
     pub fn is_signed_by(&self, key: &SecretKey) -> bool {
         STANDARD

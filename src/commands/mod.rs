@@ -4,9 +4,11 @@ mod connect;
 mod emulate;
 mod export;
 mod in_process_emulator;
+mod load;
 mod print;
 mod schema;
 mod secret;
+mod usersig;
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
@@ -44,6 +46,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     let ended = match &cli.verb {
         Verb::Export(args) => export::export(args, &cli.flags, &mut reporter),
         Verb::Emulate(args) => emulate::emulate(args),
+        Verb::Usersig(args) => usersig::usersig(args, &cli.flags),
         Verb::Schema => schema::schema(),
     };
     match ended {

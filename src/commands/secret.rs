@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::api::signer::SigSource;
 use crate::api::usersig::{SecretKey, UserSig};
 use crate::emulator::EMULATOR_SECRET_KEY;
-use crate::job::SecretSource;
+use crate::job::{SecretSource, looks_like_a_secret};
 
 /// Why there is no secret. Each text ends with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,14 @@ pub enum SecretError {
         key: &'static str,
         /// What it should hold.
         what: &'static str,
+    },
+    /// The name is the secret.
+    #[error(
+        "{key} holds what looks like a secret itself; write the name of the environment variable that holds it"
+    )]
+    NotAName {
+        /// The job's key, or the flag.
+        key: &'static str,
     },
     /// The file cannot be read.
     #[error("cannot read {}, which api.secret_key_file names; put the app's secret key in it", .path.display())]
@@ -80,6 +88,9 @@ pub fn read(source: &SecretSource) -> Result<SigSource, SecretError> {
 
 /// The content of a variable, without the white space that shells and editors leave around it.
 pub fn from_env(name: &str, key: &'static str, what: &'static str) -> Result<String, SecretError> {
+    if looks_like_a_secret(name) {
+        return Err(SecretError::NotAName { key });
+    }
     let Some(value) = env::var_os(name) else {
         return Err(SecretError::NotSet { name: name.to_owned(), key, what });
     };

@@ -31,10 +31,12 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+pub use api::DEFAULT_IDENTIFIER;
 pub use emulator_file::load_emulator_settings;
 pub use error::JobError;
 pub use max_failed::MaxFailed;
 pub use schema::json_schema;
+pub use secret::looks_like_one as looks_like_a_secret;
 
 use crate::accounts::ListSource;
 use crate::api::endpoint::Endpoint;

@@ -34,7 +34,7 @@ pub(super) fn ensure_none_is_pasted(table: &Table) -> Result<(), Refusal> {
 
 /// Whether a text that should name a variable or a file is a secret itself: a key is 64 hexadecimal digits, a UserSig
 /// is far longer than a name.
-pub(super) fn looks_like_one(text: &str) -> bool {
+pub fn looks_like_one(text: &str) -> bool {
     const SHORTEST_KEY_CHARS: usize = 32;
     const SHORTEST_USERSIG_CHARS: usize = 100;
     let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
