@@ -40,6 +40,11 @@ pub enum Verb {
         after_help = "Example:\n  im-profiles export jobs/nightly.toml --set api.calls_per_second=100"
     )]
     Export(ExportArgs),
+    /// Show the first rows of a job as a table; writes no file
+    #[command(
+        after_help = "Example:\n  im-profiles preview jobs/nightly.toml -n 5 --set api.emulator=true"
+    )]
+    Preview(PreviewArgs),
     /// Serve an emulator of the service on this machine
     #[command(
         after_help = "Example:\n  im-profiles emulate --listen 127.0.0.1:8080 --faults faults.toml"
@@ -67,6 +72,19 @@ pub struct ExportArgs {
     #[arg(long)]
     pub restart: bool,
     /// Print the run's summary as one line of JSON on stdout when it ends
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The job file (TOML)
+    pub job: PathBuf,
+    /// How many accounts to ask for, from the begin of the list, 1 to 1000
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub accounts: u32,
+    /// Print one JSON object a row instead of a table
     #[arg(long)]
     pub json: bool,
 }

@@ -27,6 +27,7 @@ mod distinct;
 mod duplicates;
 mod error;
 mod file;
+mod first;
 mod input;
 mod lines;
 mod list;

@@ -5,6 +5,7 @@ mod emulate;
 mod export;
 mod in_process_emulator;
 mod load;
+mod preview;
 mod print;
 mod schema;
 mod secret;
@@ -45,6 +46,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     logging::start(&cli.flags, reporter.log_writer(), !io::stderr().is_terminal());
     let ended = match &cli.verb {
         Verb::Export(args) => export::export(args, &cli.flags, &mut reporter),
+        Verb::Preview(args) => preview::preview(args, &cli.flags, &mut reporter),
         Verb::Emulate(args) => emulate::emulate(args),
         Verb::Usersig(args) => usersig::usersig(args, &cli.flags),
         Verb::Schema => schema::schema(),

@@ -12,6 +12,7 @@
 pub mod chunk;
 mod dispatch;
 pub mod event;
+pub mod gather;
 pub mod outage;
 pub mod pace;
 pub mod retry;

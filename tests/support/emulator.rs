@@ -41,10 +41,20 @@ impl EmulatorServer {
 
     /// [`EmulatorServer::start_on`] for whom these credentials let in.
     pub fn start_with(port: u16, settings: Settings, credentials: Credentials) -> EmulatorServer {
+        EmulatorServer::serve(port, Emulator::new(settings, credentials, Profiles::made_up()))
+    }
+
+    /// Serves the profiles of an NDJSON text, and knows no other accounts.
+    pub fn with_profiles(ndjson: &str) -> EmulatorServer {
+        let profiles = Profiles::from_ndjson(ndjson.as_bytes()).unwrap();
+        let emulator = Emulator::new(Settings::default(), Credentials::built_in(), profiles);
+        EmulatorServer::serve(0, emulator)
+    }
+
+    fn serve(port: u16, emulator: Emulator) -> EmulatorServer {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let emulator = Emulator::new(settings, credentials, Profiles::made_up());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = emulator.clone();
         let thread = thread::spawn(move || {

@@ -1,5 +1,6 @@
 //! Lists written to disk, opened, scanned and read through.
 
+mod first;
 mod formats;
 mod properties;
 mod reading_twice;
