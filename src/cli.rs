@@ -17,7 +17,12 @@ use jiff::fmt::friendly::SpanParser;
     version,
     propagate_version = true,
     arg_required_else_help = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
     after_help = "\
+Example:
+  im-profiles export jobs/sample.toml     (needs no account, no key and no network)
+
 Exit codes:
   0 published · 1 internal or disk error · 2 bad usage, job or account list
   3 too many accounts failed, not published · 4 refused by the service
@@ -61,6 +66,17 @@ pub enum Verb {
     #[command(after_help = "Example:\n  im-profiles schema > job.schema.json\n\n\
                       Editors that know Taplo find it by the first line of a job: #:schema ./job.schema.json")]
     Schema,
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Examples:\n  im-profiles completions bash > /etc/bash_completion.d/im-profiles\n  \
+                      im-profiles completions zsh > \"${fpath[1]}/_im-profiles\"\n  \
+                      im-profiles completions fish > ~/.config/fish/completions/im-profiles.fish\n  \
+                      im-profiles completions powershell >> $PROFILE"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the man page
+    #[command(after_help = "Example:\n  im-profiles man > /usr/local/share/man/man1/im-profiles.1")]
+    Man,
 }
 
 /// Arguments of `export`.
@@ -113,6 +129,14 @@ pub struct UsersigArgs {
     /// Explain as one line of JSON
     #[arg(long, requires = "inspect")]
     pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: ShellChoice,
 }
 
 /// Arguments of `emulate`.
@@ -180,6 +204,19 @@ fn lifetime(text: &str) -> Result<Duration, &'static str> {
     length
         .filter(|length| LIFETIMES.contains(length))
         .ok_or("write a number with its unit, from 1m to 180d, such as 12h or 30d")
+}
+
+/// A shell whose completions there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShellChoice {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
 }
 
 /// How progress is shown.

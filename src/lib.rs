@@ -25,4 +25,5 @@ pub mod output;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod synonyms;
 pub mod word_search;

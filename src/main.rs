@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use im_profiles::{cli::Cli, commands};
+use im_profiles::{commands, synonyms};
 
 fn main() -> ExitCode {
-    commands::run(&Cli::parse()).into()
+    commands::run(&synonyms::parse_command_line()).into()
 }

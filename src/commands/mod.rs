@@ -1,10 +1,12 @@
 //! What each verb does, one file per verb.
 
+mod completions;
 mod connect;
 mod emulate;
 mod export;
 mod in_process_emulator;
 mod load;
+mod man;
 mod preview;
 mod print;
 mod schema;
@@ -50,6 +52,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Verb::Emulate(args) => emulate::emulate(args),
         Verb::Usersig(args) => usersig::usersig(args, &cli.flags),
         Verb::Schema => schema::schema(),
+        Verb::Completions(args) => completions::completions(args),
+        Verb::Man => man::man(),
     };
     match ended {
         Ok(()) => ExitCode::Published,

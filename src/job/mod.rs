@@ -17,7 +17,7 @@ mod explain;
 mod file;
 mod locate;
 mod max_failed;
-mod nearest;
+pub mod nearest;
 mod output;
 mod overrides;
 mod retry;

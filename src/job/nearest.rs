@@ -5,10 +5,7 @@ const MAX_WORD_CHARS: usize = 64;
 
 /// The candidate nearest to `word`, if one is near enough to be what was meant: at most a third of the letters differ.
 /// Case does not count.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().collect();
     if word.len() > MAX_WORD_CHARS {
         return None;
