@@ -98,7 +98,7 @@ pub struct PreviewArgs {
     /// The job file (TOML)
     pub job: PathBuf,
     /// How many accounts to ask for, from the begin of the list, 1 to 1000
-    #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = previewed_accounts)]
     pub accounts: u32,
     /// Print one JSON object a row instead of a table
     #[arg(long)]
@@ -188,6 +188,11 @@ pub struct Flags {
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8080")
+}
+
+fn previewed_accounts(text: &str) -> Result<u32, &'static str> {
+    let count = text.parse().ok().filter(|count| (1..=1000).contains(count));
+    count.ok_or("write a whole number from 1 to 1000")
 }
 
 fn date(text: &str) -> Result<Date, &'static str> {

@@ -37,8 +37,9 @@ fn near_misses_are_answered_with_the_nearest_right_word() {
             "did you mean calls_per_second?",
         ),
         (&["preview", "job.toml", "--set", "output.format=parqet"][..], "did you mean parquet?"),
-        (&["preview", "job.toml", "-n", "0"][..], "1..=1000"),
-        (&["preview", "job.toml", "-n", "1001"][..], "1..=1000"),
+        (&["preview", "job.toml", "-n", "0"][..], "a whole number from 1 to 1000"),
+        (&["preview", "job.toml", "-n", "x"][..], "a whole number from 1 to 1000"),
+        (&["preview", "job.toml", "-n", "1001"][..], "a whole number from 1 to 1000"),
     ] {
         let output = folder.run(arguments).expect_code(2).expect_told(&[told]);
         assert_eq!(output.stdout, "", "{output}");

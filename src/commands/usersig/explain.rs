@@ -225,6 +225,8 @@ mod tests {
         let explanation = explain(&decode(sig.as_str()).unwrap(), &NOTHING, Timestamp::UNIX_EPOCH);
         assert!(explanation.to_text().contains("expires     beyond the year 9999, in "));
         assert_eq!(explanation.signed_at, None);
+        let json = format!("\"expires_at\":null,\"lifetime_seconds\":{}", u64::MAX);
+        assert!(explanation.to_json().contains(&json));
     }
 
     #[test]
