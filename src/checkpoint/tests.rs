@@ -3,6 +3,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
+use crate::columns::statistics::{ColumnStatistics, Few, Values};
 use crate::output::durable::FileFacts;
 use crate::output::failed::Category;
 use crate::output::manifest::FailureFacts;
@@ -40,6 +41,7 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
         failed_lines: facts(50),
         rejected_lines: facts(0),
         rejected_values: 0,
+        columns: Vec::new(),
     }
 }
 
@@ -137,6 +139,23 @@ fn what_is_written_is_version_1() {
     let written = fs::read_to_string(folder.path().join(CHECKPOINT_FILE)).unwrap();
     assert_eq!(written, VERSION_1);
     assert_eq!(CheckpointJournal::begin_of(folder.path()).unwrap(), Some(begin()));
+}
+
+#[test]
+fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read() {
+    let counted = |characters: u64| ColumnStatistics {
+        filled: 7,
+        rejected: 1,
+        values: Values::Text { characters: Some((0, characters)), distinct: Few::default() },
+    };
+    let folder = folder_with(lines()[..2].concat().as_bytes());
+    let mut journal = CheckpointJournal::open(folder.path()).unwrap().unwrap();
+    let part = CommittedPart { columns: vec![counted(3), counted(9)], ..part(0, 0..200) };
+    journal.add_part(&part).unwrap();
+    let read = CheckpointJournal::open(folder.path()).unwrap().unwrap();
+    let columns: Vec<usize> = read.value().parts().iter().map(|part| part.columns.len()).collect();
+    assert_eq!(columns, [2, 0]);
+    assert_eq!(read.value().parts()[0], part);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Tags and their types; values of answers become arrays of an Arrow table (pure).
 
 pub mod convert;
+pub mod few;
 pub mod rows;
+pub mod statistics;
 pub mod tags;
 
 pub use rows::{RowBuilder, schema};

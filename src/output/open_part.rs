@@ -15,6 +15,7 @@ use super::part_writer::{PartError, PartWriter, encode_error};
 use super::row_store::{RowStore, StoredRows};
 use super::settings::OutputSettings;
 use super::snapshot_writer::{CommittedPart, FirstAnswer};
+use crate::columns::statistics::TableStatistics;
 
 /// Late rows are written in batches of so many.
 const LATE_ROWS_PER_BATCH: usize = 1024;
@@ -60,6 +61,7 @@ pub struct OpenPart {
     late_rows: u64,
     failed: FailureCounts,
     rejected_values: u64,
+    statistics: TableStatistics,
 }
 
 #[derive(Debug)]
@@ -107,6 +109,7 @@ impl OpenPart {
             late_rows: 0,
             failed: FailureCounts::default(),
             rejected_values: 0,
+            statistics: TableStatistics::new(schema),
         })
     }
 
@@ -179,7 +182,7 @@ impl OpenPart {
     ) -> Result<(), PartError> {
         self.rows += rows.num_rows() as u64;
         if rows.num_rows() > 0 {
-            self.writer.write(rows)?;
+            self.write_rows(rows)?;
         }
         for failed in failed {
             self.count_failure(failed);
@@ -192,6 +195,11 @@ impl OpenPart {
         Ok(())
     }
 
+    fn write_rows(&mut self, rows: RecordBatch) -> Result<(), PartError> {
+        self.statistics.add(&rows);
+        self.writer.write(rows)
+    }
+
     fn count_failure(&mut self, failed: &FailedAccount) {
         self.failed.add(failed.category, failed.error_code, 1);
     }
@@ -202,6 +210,7 @@ impl OpenPart {
 
     fn write_rejected(&mut self, rejected: &RejectedValue) -> Result<(), PartError> {
         self.rejected_values += 1;
+        self.statistics.add_rejected(&rejected.tag);
         write_rejected(&mut self.rejected_csv, rejected)
             .map_err(encode_error(Path::new(&self.file)))
     }
@@ -240,6 +249,7 @@ impl OpenPart {
             failed_lines,
             rejected_lines,
             rejected_values: self.rejected_values,
+            columns: self.statistics.into_columns(),
         })
     }
 
@@ -260,7 +270,7 @@ impl OpenPart {
                 places.iter().map(|&(_, batch, row)| (batch, row)).collect();
             let rows = interleave_record_batch(&batches, &places)
                 .map_err(encode_error(Path::new(&self.file)))?;
-            self.writer.write(rows)?;
+            self.write_rows(rows)?;
         }
         Ok(())
     }

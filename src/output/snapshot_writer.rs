@@ -20,6 +20,7 @@ use super::open_part::{Folders, OpenPart};
 use super::part_writer::{PartError, encode_error};
 use super::row_store::RowStore;
 use super::settings::OutputSettings;
+use crate::columns::statistics::ColumnStatistics;
 
 /// Memory for rows that wait for their place, over all open parts.
 const WAITING_ROWS_BYTES: usize = 24 * 1024 * 1024;
@@ -71,6 +72,9 @@ pub struct CommittedPart {
     pub rejected_lines: FileFacts,
     /// Values that did not fit.
     pub rejected_values: u64,
+    /// What the values of each column are like, `account` first; empty in the checkpoint of a version that did not count it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnStatistics>,
 }
 
 impl CommittedPart {
