@@ -165,7 +165,13 @@ fn the_sidecars_tell_of_every_kind_of_failure() {
 fn the_snapshot_is_whole_and_nothing_is_left_beside_it() {
     let (folder, snapshot) = sample(&QUICK);
     let parts = ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"];
-    let others = ["_SUCCESS", "_failed_accounts.csv", "_manifest.json", "_rejected_values.csv"];
+    let others = [
+        "_SUCCESS",
+        "_failed_accounts.csv",
+        "_manifest.json",
+        "_rejected_values.csv",
+        "_report.html",
+    ];
     let expected: BTreeSet<String> = parts.into_iter().chain(others).map(str::to_owned).collect();
     assert_eq!(snapshot.files(), expected);
     assert_eq!(folder.names(""), BTreeSet::from([format!("{SNAPSHOT}/")]));

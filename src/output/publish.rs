@@ -31,11 +31,13 @@ pub enum PublishError {
 }
 
 /// Completes the snapshot and puts it under its final name, in place of the one before it.
-/// Failed accounts of the parts in `asked_again` are left out where they were asked again in a later round.
+/// Failed accounts of the parts in `asked_again` are left out where they were asked again in a later round. `report` is the
+/// page for people.
 pub fn publish(
     work: WorkFolder,
     manifest: &Manifest,
     asked_again: &BTreeSet<u64>,
+    report: &str,
 ) -> Result<(), PublishError> {
     let parts = manifest.parts.len() as u64;
     let snapshot = work.snapshot();
@@ -50,6 +52,7 @@ pub fn publish(
         append(&mut joined, lines)?;
     }
     joined.commit()?;
+    write_file(&snapshot.join("_report.html"), report.as_bytes())?;
     write_file(&snapshot.join("_manifest.json"), manifest.to_json().as_bytes())?;
     write_file(&snapshot.join(SUCCESS_MARKER), b"")?;
     pass("publish:complete")?;

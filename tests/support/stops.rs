@@ -195,10 +195,15 @@ impl Found {
         let parts = snapshot.part_bytes();
         let mut names: Vec<String> = parts.keys().cloned().collect();
         names.extend(
-            ["_SUCCESS", "_failed_accounts.csv", "_manifest.json", "_rejected_values.csv"]
-                .map(str::to_owned),
+            [
+                "_SUCCESS",
+                "_failed_accounts.csv",
+                "_manifest.json",
+                "_rejected_values.csv",
+                "_report.html",
+            ]
+            .map(str::to_owned),
         );
-        names.extend(snapshot.files().into_iter().filter(|name| name == "_report.html"));
         assert_eq!(snapshot.files(), names.into_iter().collect(), "files of the snapshot");
         let manifest = snapshot.manifest();
         let told = manifest["parts"].as_array().unwrap();

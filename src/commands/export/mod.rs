@@ -1,5 +1,6 @@
 //! `export`: from a job to a published snapshot.
 
+mod report;
 mod results;
 mod resume;
 mod stop;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tracing::{info, warn};
 
+use self::report::CallsOfProcess;
 use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
 use super::connect::{client_of, start_emulator};
@@ -35,6 +37,7 @@ use crate::output::snapshot_writer::SnapshotWriter;
 use crate::output::work_folder::{LOCK_NAME, WorkFolder, WorkFolderError};
 use crate::progress::Reporter;
 use crate::report::summary::{ResultSummary, Summary, status_of};
+use crate::report::timeline::Timeline;
 use crate::run::source::AccountSource;
 use crate::run::{self, RunResult, RunSettings, Surroundings, exit_code_of_list_error};
 
@@ -102,12 +105,15 @@ fn run_job(
         }
     };
     info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
+    // What cannot be read is refused when the journal is opened.
+    let begun_before = CheckpointJournal::begin_of(work.root()).ok().flatten();
     let mut journal = resume::open_journal(&work, job, &scan, date)
         .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
     warn_if_the_disk_is_clearly_too_small(job, &work, scan.valid);
     let emulator = start_emulator(job)?;
     let client = Arc::new(client_of(job, sig_source, emulator.as_ref())?);
     let mut calls = CallFacts::default();
+    let mut calls_of_process = CallsOfProcess::begin(&journal, begun_before.as_ref());
     let mut has_run_a_round = false;
     loop {
         let checkpoint = journal.value();
@@ -118,7 +124,8 @@ fn run_job(
             match verdict {
                 Ok(()) => {
                     let manifest = manifest_of(job, checkpoint, &scan, &so_far);
-                    return publish(work, &manifest, &asked_again(checkpoint))
+                    let report = calls_of_process.report(&manifest, checkpoint);
+                    return publish(work, &manifest, &asked_again(checkpoint), &report)
                         .map_err(Failure::with(ExitCode::InternalOrDisk));
                 }
                 Err(NotPublished::TooManyFailed { .. }) if !has_run_a_round => {}
@@ -127,7 +134,7 @@ fn run_job(
         }
         let client = Arc::clone(&client);
         let rounds = Rounds { job, work: &work, list: &list, scan: &scan, client, started };
-        let round = run_round(&rounds, journal, reporter)?;
+        let round = run_round(&rounds, journal, &mut calls_of_process.timeline, reporter)?;
         (journal, calls) = (round.journal, round.calls);
         has_run_a_round = true;
     }
@@ -182,6 +189,7 @@ struct Rounds<'r> {
 fn run_round(
     rounds_of: &Rounds<'_>,
     journal: CheckpointJournal,
+    timeline: &mut Timeline,
     reporter: &mut Reporter,
 ) -> Result<RunResult, Failure> {
     let Rounds { job, work, list, scan, client, started } = rounds_of;
@@ -230,7 +238,10 @@ fn run_round(
         let surroundings = Surroundings {
             random: fastrand::Rng::new(),
             wall_clock: Timestamp::now,
-            observer: &mut |event| reporter.on(event),
+            observer: &mut |event| {
+                timeline.on(&event);
+                reporter.on(event);
+            },
             stop: &mut stop,
         };
         run::run(
