@@ -9,7 +9,7 @@ use super::error::Refusal;
 use super::file::{JobFile, LimitsFile};
 use super::max_failed::MaxFailed;
 use super::values::{duration, required_text};
-use super::{Job, Limits, accounts, api, columns, emulator_file, output, retry};
+use super::{Job, Limits, accounts, api, columns, emulator_file, metrics, output, retry};
 use crate::accounts::{ListPath, ListSource};
 use crate::output::OutputSettings;
 
@@ -31,10 +31,12 @@ pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
         output: output::check(&file.output, context)?,
         retry: retry::check(&file.retry)?,
         limits: limits(&file.limits)?,
+        metrics: metrics::check(&file.metrics, context)?,
         emulator: file.emulator.clone(),
     };
     emulator_file::check(&job.emulator, "emulator".into())?;
     ensure_list_is_outside_the_snapshot(&job.accounts, &job.output)?;
+    metrics::ensure_textfile_is_outside_the_snapshot(&job.metrics, &job.output)?;
     Ok(job)
 }
 

@@ -37,6 +37,8 @@ pub(super) struct JobFile {
     pub(super) retry: RetryFile,
     /// When not to publish, and when to stop.
     pub(super) limits: LimitsFile,
+    /// Where the figures of a run can be read, by Prometheus or what reads its text format.
+    pub(super) metrics: MetricsFile,
     /// What the emulator does when api.emulator is true: profiles, limits, faults. Unused otherwise.
     pub(super) emulator: emulator::Settings,
 }
@@ -171,6 +173,19 @@ pub(super) struct LimitsFile {
     pub(super) deadline: Option<Value>,
 }
 
+/// `[metrics]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MetricsFile {
+    /// File for the textfile collector of node_exporter, written in one step at the end of each run, whatever its outcome.
+    /// Ends in .prom; relative paths begin at the folder of the job file.
+    #[schemars(with = "String", regex(pattern = r"^[^{}]+\.prom$"))]
+    pub(super) textfile: Option<String>,
+    /// IP address and port that answer GET /metrics while a run goes on, such as 127.0.0.1:9187.
+    #[schemars(with = "String", regex(pattern = r":[0-9]+$"))]
+    pub(super) listen: Option<String>,
+}
+
 impl JobFile {
     /// Gives a table the shape of a job, or names the key that does not fit.
     pub(super) fn from_table(table: Table) -> Result<JobFile, Refusal> {
@@ -195,7 +210,8 @@ pub(super) fn of_table<T: DeserializeOwned>(table: Table) -> Result<T, Refusal> 
 
 /// serde would take a list for a table, its items in the order of the keys; nobody who writes one means that.
 fn ensure_tables_are_no_lists(table: &Table) -> Result<(), Refusal> {
-    const SECTIONS: [&str; 6] = ["accounts", "api", "output", "retry", "limits", "emulator"];
+    const SECTIONS: [&str; 7] =
+        ["accounts", "api", "output", "retry", "limits", "metrics", "emulator"];
     if let Some(section) = SECTIONS.iter().find(|key| table.get(**key).is_some_and(Value::is_array))
     {
         let text = format!("is a list; write [{section}] in single brackets, once");

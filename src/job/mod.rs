@@ -17,6 +17,7 @@ mod explain;
 mod file;
 mod locate;
 mod max_failed;
+mod metrics;
 pub mod nearest;
 mod output;
 mod overrides;
@@ -26,6 +27,7 @@ mod secret;
 mod source;
 mod values;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,6 +63,8 @@ pub struct Job {
     pub retry: RetrySettings,
     /// When not to publish.
     pub limits: Limits,
+    /// Where the figures of the run can be read.
+    pub metrics: MetricsSettings,
     /// The emulator that the run starts when the target is [`Target::Emulator`]; unused otherwise.
     pub emulator: emulator::Settings,
 }
@@ -136,6 +140,15 @@ pub struct Limits {
     pub max_failed: MaxFailed,
     /// How long one run may take before it stops, to be resumed; `None` for as long as it takes.
     pub deadline: Option<Duration>,
+}
+
+/// Where the figures of a run can be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// The file that the end of each run writes, for node_exporter's textfile collector.
+    pub textfile: Option<PathBuf>,
+    /// Where a run serves `GET /metrics` for as long as it goes on.
+    pub listen: Option<SocketAddr>,
 }
 
 impl Job {

@@ -49,6 +49,10 @@ outage_patience = "2h"
 
 [limits]
 max_failed = "0.5%"
+
+[metrics]
+textfile = "im.prom"
+listen = "127.0.0.1:9187"
 "#;
 
 /// The shortest job.
@@ -121,6 +125,8 @@ fn every_key_arrives_where_it_belongs() {
     };
     assert_eq!(job.retry, expected);
     assert_eq!(job.limits.max_failed, MaxFailed::PartsPerMillion(5_000));
+    assert_eq!(job.metrics.textfile, Some("jobs/im.prom".into()));
+    assert_eq!(job.metrics.listen, Some("127.0.0.1:9187".parse().unwrap()));
 }
 
 #[test]
@@ -155,6 +161,7 @@ fn what_is_left_out_has_its_default() {
     };
     assert_eq!(job.retry, expected);
     assert_eq!(job.limits.max_failed, MaxFailed::PartsPerMillion(10_000));
+    assert_eq!(job.metrics, MetricsSettings::default());
 }
 
 #[test]
@@ -408,7 +415,7 @@ fn broken_toml_refused_without_its_line() {
     insta::assert_snapshot!(text, @r#"
     jobs/n.toml:12: is not TOML at column 14: string values must be quoted, expected literal string
     jobs/n.toml:12: is not TOML at column 22: invalid basic string, expected `"`
-    jobs/n.toml:42: is not TOML at column 1: invalid multi-line basic string, expected `"`
+    jobs/n.toml:46: is not TOML at column 1: invalid multi-line basic string, expected `"`
     jobs/n.toml:12: is not TOML at column 12: key with no value, expected `=`
     jobs/n.toml:12: is not TOML at column 24: unexpected key or value, expected newline, `#`
     jobs/n.toml:13: is not TOML at column 1: duplicate key
@@ -596,6 +603,49 @@ fn limits_refused() {
 }
 
 #[test]
+fn metrics_refused() {
+    let (textfile, listen) = ("textfile = \"im.prom\"", "listen = \"127.0.0.1:9187\"");
+    insta::assert_snapshot!(refusals(&[
+        (textfile, "textfile = \"\""),
+        (textfile, "textfile = \"im.txt\""),
+        (textfile, "textfile = \".prom\""),
+        (textfile, "textfile = \"im.prom/\""),
+        (textfile, "textfile = \"metrics\""),
+        (textfile, "textfile = \"im-{date}.prom\""),
+        (textfile, "textfile = \"~/im.prom\""),
+        (textfile, "textfile = \"out/dt=2026-11-22/im.prom\""),
+        (textfile, "textfile = 5"),
+        (textfile, "text_file = \"im.prom\""),
+        (listen, "listen = \"9187\""),
+        (listen, "listen = \"localhost:9187\""),
+        (listen, "listen = 9187"),
+        ("[metrics]", "[[metrics]]"),
+    ]), @r#"
+    jobs/n.toml:44: metrics.textfile: is empty; write a file such as "/var/lib/node_exporter/im_profiles.prom"
+    jobs/n.toml:44: metrics.textfile: is "im.txt", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:44: metrics.textfile: is ".prom", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:44: metrics.textfile: is "im.prom/", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:44: metrics.textfile: is "metrics", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:44: metrics.textfile: has a placeholder, but each run has to find the file of the run before it, and node_exporter would go on reading files of earlier days; write one path for all days
+    jobs/n.toml:44: metrics.textfile: begins with "~", which only a shell knows; write the folder out
+    jobs/n.toml:44: metrics.textfile: is inside output.path, which the run replaces; write a file in another folder
+    jobs/n.toml:44: metrics.textfile: is the number 5; write text in quotes
+    jobs/n.toml:44: metrics.text_file: is not a known key; did you mean textfile?
+    jobs/n.toml:45: metrics.listen: is "9187"; write an IP address and a port, such as "127.0.0.1:9187"
+    jobs/n.toml:45: metrics.listen: is "localhost:9187"; write an IP address and a port, such as "127.0.0.1:9187"
+    jobs/n.toml:45: metrics.listen: is the number 9187; write text in quotes
+    jobs/n.toml:43: metrics: is a list; write [metrics] in single brackets, once
+    "#);
+}
+
+#[test]
+fn the_textfile_may_be_set_for_one_run() {
+    let job = load(SHORT, &["metrics.textfile=/run/im.prom", "metrics.listen=[::1]:0"]).unwrap();
+    assert_eq!(job.metrics.textfile, Some("/run/im.prom".into()));
+    assert_eq!(job.metrics.listen, Some("[::1]:0".parse().unwrap()));
+}
+
+#[test]
 fn unknown_keys_refused() {
     insta::assert_snapshot!(refusals(&[
         ("[limits]", "[limit]"),
@@ -610,7 +660,7 @@ fn unknown_keys_refused() {
         ("name = \"n\"", "name = \"n\"\nemulator = []"),
     ]), @r#"
     jobs/n.toml:40: limit: is not a known key; did you mean limits?
-    jobs/n.toml:40: quota: is not a known key; write one of: name, accounts, api, columns, output, retry, limits, emulator
+    jobs/n.toml:40: quota: is not a known key; write one of: name, accounts, api, columns, output, retry, limits, metrics, emulator
     jobs/n.toml:41: limits.max_fail: is not a known key; did you mean max_failed?
     jobs/n.toml:13: api.call_per_second: is not a known key; did you mean calls_per_second?
     jobs/n.toml:13: api.burst: is not a known key; write one of: emulator, region, base_url, sdkappid, identifier, secret_key_env, secret_key_file, usersig_env, calls_per_second, max_in_flight, timeout
