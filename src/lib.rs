@@ -20,6 +20,7 @@ pub mod emulator;
 pub mod exit_code;
 pub mod failpoint;
 pub mod job;
+mod log_line;
 pub mod logging;
 pub mod output;
 pub mod progress;

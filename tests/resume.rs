@@ -234,7 +234,7 @@ fn a_run_tells_of_an_older_one_that_is_unfinished() {
     assert_eq!(yesterday.code, None, "{yesterday}");
 
     let today = folder.export(&day("2026-11-22")).expect_code(0);
-    today.expect_told(&["the run of 2026-11-21 is unfinished", "--date=2026-11-21"]);
+    today.expect_told(&["a run of another date is unfinished", "--date=2026-11-21"]);
     assert!(!folder.path("out/dt=2026-11-21").exists());
 
     folder

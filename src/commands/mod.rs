@@ -20,8 +20,9 @@ use tracing::error;
 
 use crate::cli::{Cli, LogFormat, Verb};
 use crate::exit_code::ExitCode;
-use crate::logging;
-use crate::progress::{Reporter, TerminalFacts, resolve};
+use crate::log_line::LineFormat;
+use crate::logging::{self, RunIdOfLog};
+use crate::progress::{Look, Reporter, TerminalFacts, resolve};
 
 /// Why a verb did not do what it says: the exit code, and the error to print with all its causes.
 #[derive(Debug)]
@@ -42,35 +43,45 @@ impl Failure {
 /// Runs the verb of the command line; gives back how the process ends.
 pub fn run(cli: &Cli) -> ExitCode {
     let terminal = TerminalFacts::of_process();
-    let style = resolve(cli.flags.progress, cli.flags.quiet > 0, terminal);
-    let mut reporter = Reporter::new(style);
-    // On a terminal the reader knows what time it is.
-    logging::start(&cli.flags, reporter.log_writer(), !io::stderr().is_terminal());
-    let ended = match &cli.verb {
-        Verb::Export(args) => export::export(args, &cli.flags, &mut reporter),
-        Verb::Preview(args) => preview::preview(args, &cli.flags, &mut reporter),
-        Verb::Emulate(args) => emulate::emulate(args),
-        Verb::Usersig(args) => usersig::usersig(args, &cli.flags),
-        Verb::Schema => schema::schema(),
-        Verb::Completions(args) => completions::completions(args),
-        Verb::Man => man::man(),
+    let flags = &cli.flags;
+    let look = resolve(flags.progress, flags.quiet > 0, flags.log_format, terminal);
+    let mut reporter = Reporter::new(look.style);
+    let run_id = RunIdOfLog::default();
+    let line_format = LineFormat {
+        format: flags.log_format,
+        // On a terminal the reader knows what time it is.
+        with_time: !io::stderr().is_terminal(),
+        has_colour: look.has_colour,
+        run_id: run_id.clone(),
     };
+    let ended = logging::start(flags, reporter.log_writer(), line_format)
+        .map_err(Failure::with(ExitCode::BadUsage))
+        .and_then(|()| match &cli.verb {
+            Verb::Export(args) => export::export(args, flags, &mut reporter, &run_id),
+            Verb::Preview(args) => preview::preview(args, flags, &mut reporter),
+            Verb::Emulate(args) => emulate::emulate(args),
+            Verb::Usersig(args) => usersig::usersig(args, flags),
+            Verb::Schema => schema::schema(),
+            Verb::Completions(args) => completions::completions(args),
+            Verb::Man => man::man(),
+        });
     match ended {
         Ok(()) => ExitCode::Published,
         Err(failure) => {
-            report_failure(&failure, cli.flags.log_format);
+            report_failure(&failure, flags.log_format, look);
             failure.code
         }
     }
 }
 
 /// Prints an error once, with its causes behind it.
-fn report_failure(failure: &Failure, format: LogFormat) {
+fn report_failure(failure: &Failure, format: LogFormat, look: Look) {
     let text = chain(&*failure.error);
+    let head = if look.has_colour { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     match format {
-        LogFormat::Json => error!(exit_code = failure.code.number(), "{text}"),
+        LogFormat::Json => error!(exit_code = failure.code.number(), error = text, "failed"),
         // Nothing is left to tell a reader who has closed stderr.
-        LogFormat::Text => drop(writeln!(io::stderr(), "error: {text}")),
+        LogFormat::Text => drop(writeln!(io::stderr(), "{head} {text}")),
     }
 }
 

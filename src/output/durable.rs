@@ -2,8 +2,9 @@
 //!
 //! Whoever finds the final name finds the whole file, after a power loss too.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,12 @@ impl StagedFile {
     /// Where the file will be.
     pub fn path(&self) -> &Path {
         &self.final_path
+    }
+
+    /// Lets every user of the machine read the file, whatever the umask says.
+    pub fn let_everyone_read(&self) -> Result<(), DiskError> {
+        fs::set_permissions(&self.staged_path, Permissions::from_mode(0o644))
+            .map_err(DiskError::on("set the mode of", &self.staged_path))
     }
 
     /// Makes the file durable under its final name.

@@ -1,90 +1,70 @@
 //! Events of a run become a bar, plain lines or nothing, and log lines for what is worth one.
 
-use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
+mod bar;
+mod status_line;
+mod terminal;
+mod wave;
 
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, Instant};
+
 use tracing::{debug, info, warn};
-use tracing_subscriber::fmt::MakeWriter;
 
-use crate::cli::ProgressChoice;
+use self::bar::{progress_line, scanning_line, time_left};
+pub use self::status_line::LogWriter;
+use self::status_line::StatusLine;
+pub use self::terminal::{Look, Style, TerminalFacts, resolve};
+use self::wave::{Seldom, Wave, Waves};
 use crate::run::event::{Event, Progress};
 
 /// How often a plain line is written.
 const PLAIN_LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// A bar.
-    Bar,
-    /// A line every few seconds.
-    Plain,
-    /// Nothing.
-    None,
-}
-
-/// What there is to know of the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TerminalFacts {
-    /// Whether stderr is one.
-    pub stderr_is_terminal: bool,
-    /// Whether it calls itself dumb (`TERM=dumb`), so that a bar cannot be drawn.
-    pub is_dumb: bool,
-}
-
-impl TerminalFacts {
-    /// The facts of this process.
-    pub fn of_process() -> TerminalFacts {
-        TerminalFacts {
-            stderr_is_terminal: io::stderr().is_terminal(),
-            is_dumb: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
-        }
-    }
-}
-
-/// What to show, decided by nothing but the arguments.
-pub fn resolve(choice: ProgressChoice, is_quiet: bool, terminal: TerminalFacts) -> Style {
-    match choice {
-        ProgressChoice::None => Style::None,
-        ProgressChoice::Bar => Style::Bar,
-        ProgressChoice::Plain => Style::Plain,
-        ProgressChoice::Auto if is_quiet => Style::None,
-        ProgressChoice::Auto if terminal.stderr_is_terminal && !terminal.is_dumb => Style::Bar,
-        ProgressChoice::Auto => Style::Plain,
-    }
-}
+/// How often the bar is drawn while the list is read.
+const SCAN_DRAWN_EVERY: Duration = Duration::from_millis(100);
 
 /// Shows how a run goes on.
 #[derive(Debug)]
 pub struct Reporter {
     style: Style,
-    bar: ProgressBar,
+    status: StatusLine,
+    scan_drawn_at: Option<Instant>,
     last_line_at: Duration,
+    /// Time since the first call, as last heard of.
+    now: Duration,
+    waves: Waves,
+    slow_downs: Seldom,
+    answers_not_utf8: Seldom,
+    /// Whether the last word on the rate was that it is lower.
+    has_told_slow_down: bool,
 }
 
 impl Reporter {
     /// A reporter in a style.
     pub fn new(style: Style) -> Reporter {
-        let target = match style {
-            Style::Bar => ProgressDrawTarget::stderr_with_hz(10),
-            Style::Plain | Style::None => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        Reporter { style, bar, last_line_at: Duration::ZERO }
+        Reporter {
+            style,
+            status: StatusLine::default(),
+            scan_drawn_at: None,
+            last_line_at: Duration::ZERO,
+            now: Duration::ZERO,
+            waves: Waves::default(),
+            slow_downs: Seldom::default(),
+            answers_not_utf8: Seldom::default(),
+            has_told_slow_down: false,
+        }
     }
 
     /// A writer of log lines that keeps out of the bar's way.
     pub fn log_writer(&self) -> LogWriter {
-        LogWriter { bar: self.bar.clone() }
+        LogWriter { status: self.status.clone() }
     }
 
     /// The list is being read; so many entries so far.
     pub fn scanning(&mut self, entries: u64) {
-        if self.style == Style::Bar {
-            self.bar.set_style(style_of("{spinner} reading the account list: {msg}"));
-            self.bar.set_message(format!("{} entries", HumanCount(entries)));
-            self.bar.tick();
+        let is_due = self.scan_drawn_at.is_none_or(|drawn| drawn.elapsed() >= SCAN_DRAWN_EVERY);
+        if self.style == Style::Bar && is_due {
+            self.scan_drawn_at = Some(Instant::now());
+            self.status.show(|columns| scanning_line(entries, columns));
         }
     }
 
@@ -93,49 +73,49 @@ impl Reporter {
         match event {
             Event::CallEnded { .. } => {}
             Event::Progress(progress) => self.progress(&progress),
-            Event::PartCommitted(part) => {
-                debug!(
-                    file = part.file,
-                    rows = part.rows,
-                    bytes = part.facts.bytes,
-                    "part committed"
-                );
+            Event::AccountsFailed { accounts, because } => {
+                self.waves.add(accounts, 0, because, self.now);
+            }
+            Event::CallsFailed { calls, accounts, because } => {
+                debug!(calls, accounts, because, "calls failed and will be made again");
+                self.waves.add(accounts, calls, because, self.now);
+            }
+            Event::RoundEnded(_) => {
+                if let Some(wave) = self.waves.rest() {
+                    tell_wave(&wave);
+                }
             }
             Event::SlowedDown { share, because } => {
-                warn!(rate_percent = (share * 100.0).round(), "slowing down: {because}");
+                if let Some(times) = self.slow_downs.happened(self.now) {
+                    self.has_told_slow_down = true;
+                    let rate_percent = (share * 100.0).round();
+                    warn!(rate_percent, times, because, "slowing down");
+                }
             }
-            Event::BackToFullSpeed => info!("back at the full rate"),
-            Event::Bisecting { accounts, because } => {
-                debug!(accounts, "asking in halves: {because}");
-            }
-            Event::CallsFailed { calls, because } => {
-                debug!(calls, "calls failed and will be made again: {because}");
-            }
-            Event::OutageBegan { because } => {
-                warn!("nothing gets through to the service, calls are paused: {because}");
-            }
-            Event::OutageEnded { lasted } => {
-                warn!(seconds = lasted.as_secs(), "calls get through to the service again");
-            }
-            Event::SignedAnew { because } => warn!("signed the UserSig anew: {because}"),
-            Event::Stopping { in_flight } => {
-                warn!(
-                    in_flight,
-                    "stopping: calls in flight are let end; stop again to leave at once"
-                );
+            Event::BackToFullSpeed => {
+                if std::mem::take(&mut self.has_told_slow_down) {
+                    info!("back at the full rate");
+                }
             }
             Event::AnswerNotUtf8 => {
-                warn!("an answer was not UTF-8; characters that could not be read became U+FFFD");
+                if let Some(answers) = self.answers_not_utf8.happened(self.now) {
+                    warn!(answers, "answers were not UTF-8; what could not be read became U+FFFD");
+                }
             }
+            other => tell(other),
         }
     }
 
     /// The run has ended: leaves nothing of the bar.
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.status.clear();
     }
 
     fn progress(&mut self, progress: &Progress) {
+        self.now = progress.elapsed;
+        if let Some(wave) = self.waves.due(self.now) {
+            tell_wave(&wave);
+        }
         match self.style {
             Style::None => {}
             Style::Plain => {
@@ -143,125 +123,46 @@ impl Reporter {
                     self.last_line_at = progress.elapsed;
                     info!(
                         accounts = progress.settled,
-                        of = progress.accounts_to_ask,
+                        accounts_to_ask = progress.accounts_to_ask,
                         calls_per_second = progress.calls_in_last_second,
                         failed = progress.failed,
                         waiting = progress.waiting,
-                        eta_seconds = eta(progress).map(|eta| eta.as_secs()),
+                        eta_seconds = time_left(progress).map(|left| left.as_secs()),
                         "progress"
                     );
                 }
             }
-            Style::Bar => {
-                self.bar.set_style(style_of(
-                    "{bar:20} {human_pos}/{human_len} accounts ({percent}%) {wide_msg}",
-                ));
-                self.bar.set_length(progress.accounts_to_ask);
-                self.bar.set_position(progress.settled);
-                self.bar.set_message(bar_message(progress));
-            }
+            Style::Bar => self.status.show(|columns| progress_line(progress, columns)),
         }
     }
 }
 
-fn bar_message(progress: &Progress) -> String {
-    let mut message = format!(
-        "{} calls/s, {} failed",
-        progress.calls_in_last_second,
-        HumanCount(progress.failed)
+fn tell_wave(wave: &Wave) {
+    info!(
+        accounts = wave.accounts,
+        calls_failed = wave.calls_failed,
+        because = wave.because,
+        "accounts are asked again"
     );
-    if progress.waiting > 0 {
-        message.push_str(&format!(", {} to ask again", HumanCount(progress.waiting)));
-    }
-    if let Some(eta) = eta(progress) {
-        message.push_str(&format!(", {:#} left", HumanDuration(eta)));
-    }
-    message
 }
 
-/// How long the rest will take at the average speed so far.
-fn eta(progress: &Progress) -> Option<Duration> {
-    if progress.settled == 0 {
-        return None;
-    }
-    let left = progress.accounts_to_ask.saturating_sub(progress.settled) as f64;
-    let seconds = progress.elapsed.as_secs_f64() * left / progress.settled as f64;
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
-fn style_of(template: &str) -> ProgressStyle {
-    // Without a style of its own a bar still shows position and length.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// Writes log lines to stderr, above the bar where there is one.
-#[derive(Debug, Clone)]
-pub struct LogWriter {
-    bar: ProgressBar,
-}
-
-impl Write for LogWriter {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // Whoever has closed stderr does not want to know; the run goes on.
-        let _ = self.bar.suspend(|| io::stderr().write_all(line));
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
-    }
-}
-
-impl<'a> MakeWriter<'a> for LogWriter {
-    type Writer = LogWriter;
-
-    fn make_writer(&'a self) -> LogWriter {
-        self.clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TERMINAL: TerminalFacts = TerminalFacts { stderr_is_terminal: true, is_dumb: false };
-    const FILE: TerminalFacts = TerminalFacts { stderr_is_terminal: false, is_dumb: false };
-
-    #[test]
-    fn a_bar_is_only_for_terminals_that_can_draw_one() {
-        let auto = |terminal| resolve(ProgressChoice::Auto, false, terminal);
-        assert_eq!(auto(TERMINAL), Style::Bar);
-        assert_eq!(auto(FILE), Style::Plain);
-        assert_eq!(auto(TerminalFacts { is_dumb: true, ..TERMINAL }), Style::Plain);
-        assert_eq!(resolve(ProgressChoice::Auto, true, TERMINAL), Style::None);
-    }
-
-    #[test]
-    fn a_choice_is_a_choice() {
-        for (choice, style) in [
-            (ProgressChoice::Bar, Style::Bar),
-            (ProgressChoice::Plain, Style::Plain),
-            (ProgressChoice::None, Style::None),
-        ] {
-            for terminal in [TERMINAL, FILE] {
-                for is_quiet in [false, true] {
-                    assert_eq!(resolve(choice, is_quiet, terminal), style);
-                }
-            }
+/// The events that are a log line each time they happen. `docs/logs.md` has the table of them.
+fn tell(event: Event<'_>) {
+    match event {
+        Event::PartCommitted(part) => {
+            debug!(file = part.file, rows = part.rows, bytes = part.facts.bytes, "part committed");
         }
-    }
-
-    #[test]
-    fn the_bar_says_what_is_left() {
-        let progress = Progress {
-            accounts_to_ask: 40_000,
-            settled: 10_000,
-            failed: 12,
-            calls: 101,
-            calls_in_last_second: 199,
-            waiting: 3,
-            elapsed: Duration::from_secs(10),
-        };
-        assert_eq!(bar_message(&progress), "199 calls/s, 12 failed, 3 to ask again, 30s left");
+        Event::Bisecting { accounts, because } => debug!(accounts, because, "asking in halves"),
+        Event::OutageBegan { because } => {
+            warn!(because, "nothing gets through to the service, calls are paused");
+        }
+        Event::OutageEnded { lasted } => {
+            warn!(outage_seconds = lasted.as_secs(), "calls get through to the service again");
+        }
+        Event::SignedAnew { because } => warn!(because, "signed the UserSig anew"),
+        Event::Stopping { in_flight } => {
+            warn!(in_flight, "stopping: calls in flight are let end; stop again to leave at once");
+        }
+        _ => {}
     }
 }

@@ -3,6 +3,7 @@
 pub mod cells;
 pub mod html;
 pub mod latency;
+pub mod metrics;
 pub mod summary;
 pub mod table;
 pub mod timeline;

@@ -22,6 +22,8 @@ pub struct Summary {
     pub job: String,
     /// The run's logical date.
     pub date: String,
+    /// Tells the run from every other; the same in the manifest, the metrics and every log line.
+    pub run_id: String,
     /// Where the snapshot is, or would have been; an absolute path.
     pub snapshot: String,
     /// From the start of the program to its end.
@@ -163,6 +165,7 @@ mod tests {
             exit_code: 0,
             job: "sample".to_owned(),
             date: "2026-11-22".to_owned(),
+            run_id: "00ff00ff00ff00ff".to_owned(),
             snapshot: "/here/exports/sample/dt=2026-11-22".to_owned(),
             duration_seconds: 75.25,
             result: Some(ResultSummary {

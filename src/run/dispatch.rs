@@ -233,6 +233,13 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         facts
     }
 
+    /// Tells how far the run has come, and that it ends there.
+    pub(super) fn tell_end(&mut self) {
+        let (progress, calls) = (self.progress(), self.call_facts());
+        (self.observer)(Event::Progress(progress));
+        (self.observer)(Event::RoundEnded(calls));
+    }
+
     pub(super) fn progress(&self) -> Progress {
         Progress {
             accounts_to_ask: self
@@ -243,6 +250,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             calls: self.facts.made,
             calls_in_last_second: self.pace.calls_in_last_second(self.now()),
             waiting: self.retry.len() as u64,
+            asked_again: self.facts.accounts_asked_again,
             elapsed: self.now(),
         }
     }

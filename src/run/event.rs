@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::output::manifest::CallFacts;
 use crate::output::snapshot_writer::CommittedPart;
 
 /// How far the run has come.
@@ -19,6 +20,8 @@ pub struct Progress {
     pub calls_in_last_second: u64,
     /// Accounts that wait to be asked again.
     pub waiting: u64,
+    /// How many times an account was left to be asked again.
+    pub asked_again: u64,
     /// Time since the first call.
     pub elapsed: Duration,
 }
@@ -66,10 +69,19 @@ pub enum Event<'a> {
         /// How it failed.
         because: String,
     },
+    /// Accounts will be asked again after an answer said that they failed, or did not mention them.
+    AccountsFailed {
+        /// How many accounts.
+        accounts: usize,
+        /// Why the last one has to be asked again.
+        because: String,
+    },
     /// Accounts will be asked again after whole calls for them failed.
     CallsFailed {
         /// How many calls.
         calls: usize,
+        /// How many accounts those asked for.
+        accounts: usize,
         /// How the last one failed.
         because: String,
     },
@@ -95,6 +107,8 @@ pub enum Event<'a> {
     },
     /// An answer was not UTF-8; what could not be read became U+FFFD.
     AnswerNotUtf8,
+    /// The round has ended or was stopped, with these calls; nothing comes after it.
+    RoundEnded(CallFacts),
 }
 
 /// Gets the events of a run.

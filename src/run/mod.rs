@@ -281,6 +281,7 @@ async fn run_with<S: Service>(
     let mut dispatcher =
         Dispatcher::new(service, settings, settler, connections, random, wall_clock, observer);
     let ended = dispatcher.run(stop).await;
+    dispatcher.tell_end();
     let calls = dispatcher.call_facts();
     let round_end = dispatcher.round_end;
     drop(dispatcher);

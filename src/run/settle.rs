@@ -1,6 +1,7 @@
 //! What a call's answer settles: rows, accounts without one, and accounts to ask again (pure).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -24,6 +25,17 @@ pub struct Reason {
     pub code: Option<i64>,
     /// The last word on it.
     pub info: String,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(code) = self.code else { return formatter.write_str(&self.info) };
+        write!(formatter, "code {code}, {}", rule_of(code).meaning)?;
+        match self.info.as_str() {
+            "" => Ok(()),
+            info => write!(formatter, " (the service says: {info})"),
+        }
+    }
 }
 
 /// What an answer has settled.

@@ -226,7 +226,11 @@ fn run_scripted_in_parts(
             observer: &mut |event| {
                 if !matches!(
                     event,
-                    Event::CallEnded { .. } | Event::Progress(_) | Event::PartCommitted(_)
+                    Event::CallEnded { .. }
+                        | Event::Progress(_)
+                        | Event::PartCommitted(_)
+                        | Event::AccountsFailed { .. }
+                        | Event::RoundEnded(_)
                 ) {
                     events.push(format!("{event:?}"));
                 }

@@ -81,6 +81,10 @@ impl<S: Service> Dispatcher<'_, S> {
             Some(ordinals) => ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }),
             None => ToWriter::Late(LateAnswer { ordinals, rows, rejected, failed }),
         });
+        if let Some((_, reason)) = again.last() {
+            let (accounts, because) = (again.len(), reason.to_string());
+            (self.observer)(Event::AccountsFailed { accounts, because });
+        }
         for (account, reason) in again {
             let jitter = self.random.f64();
             self.ask_again(account, reason, jitter, now)?;
@@ -255,7 +259,8 @@ impl<S: Service> Dispatcher<'_, S> {
     pub(super) fn charge(&mut self, calls: Vec<FailedCall>, now: Duration) -> Result<(), RunError> {
         let Some(last) = calls.last() else { return Ok(()) };
         let because = last.failure.to_string();
-        (self.observer)(Event::CallsFailed { calls: calls.len(), because });
+        let accounts = calls.iter().map(|call| call.chunk.accounts.len()).sum();
+        (self.observer)(Event::CallsFailed { calls: calls.len(), accounts, because });
         for FailedCall { chunk, failure } in calls {
             self.give_up_place(&chunk)?;
             let category = match failure.code() {

@@ -1,9 +1,11 @@
 //! `export`: from a job to a published snapshot.
 
+mod listener;
 mod report;
 mod results;
 mod resume;
 mod stop;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +19,9 @@ use tracing::{info, warn};
 
 use self::report::CallsOfProcess;
 use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
+use self::resume::ResumeError;
 use self::stop::{stop_signals, with_command_to_go_on};
+use self::watch::{Watch, new_run_id};
 use super::connect::{client_of, start_emulator};
 use super::{Failure, chain, secret};
 use crate::accounts::{AccountList, ListError, Scan};
@@ -29,6 +33,7 @@ use crate::cli::{ExportArgs, Flags, LogFormat};
 use crate::columns::schema;
 use crate::exit_code::ExitCode;
 use crate::job::Job;
+use crate::logging::RunIdOfLog;
 use crate::output::failed::{rfc3339_seconds, write_invalid};
 use crate::output::manifest::CallFacts;
 use crate::output::open_part::{Sidecar, sidecar_path};
@@ -42,37 +47,51 @@ use crate::run::source::AccountSource;
 use crate::run::{self, RunResult, RunSettings, Surroundings, exit_code_of_list_error};
 
 /// Runs a job; prints its summary.
-pub fn export(args: &ExportArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
+pub fn export(
+    args: &ExportArgs,
+    flags: &Flags,
+    reporter: &mut Reporter,
+    run_id_of_log: &RunIdOfLog,
+) -> Result<(), Failure> {
     let started = Instant::now();
+    let run_id = new_run_id();
+    run_id_of_log.set(&run_id);
     let date =
         flags.date.unwrap_or_else(|| Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
     let job =
         Job::load(&args.job, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
+    let mut watch = Watch::new(&job, date.to_string(), run_id, reporter, run_id_of_log)?;
     let mut result = None;
-    let ended = run_job(&job, date, args.restart, started, reporter, &mut result)
+    let ended = run_job(&job, date, args.restart, started, &mut watch, &mut result)
         .map_err(|failure| with_command_to_go_on(failure, date));
-    reporter.finish();
     let code = ended.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
     let summary = Summary {
         status: status_of(code),
         exit_code: code.number(),
         job: job.name.clone(),
         date: date.to_string(),
+        run_id: watch.run_id().to_owned(),
         snapshot: absolute(&job.output.path).display().to_string(),
         duration_seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         result,
         error: ended.as_ref().err().map(|failure| chain(&*failure.error)),
     };
+    watch.end(&summary);
     tell(&summary, args, flags);
     ended
 }
 
 fn tell(summary: &Summary, args: &ExportArgs, flags: &Flags) {
+    let Summary { status, exit_code, duration_seconds, .. } = *summary;
     if flags.log_format == LogFormat::Json {
-        info!(summary = summary.to_json(), "the run has ended");
-    } else if flags.quiet == 0 && summary.result.is_some() {
-        let here = std::env::current_dir().unwrap_or_default();
-        let _ = write!(io::stderr(), "{}", summary.to_text(&here));
+        let summary = summary.to_json();
+        info!(status, exit_code, duration_seconds, summary, "the run has ended");
+    } else {
+        info!(status, exit_code, duration_seconds, "the run has ended");
+        if flags.quiet == 0 && summary.result.is_some() {
+            let here = std::env::current_dir().unwrap_or_default();
+            let _ = write!(io::stderr(), "{}", summary.to_text(&here));
+        }
     }
     // Last, since schedulers such as Airflow take the last line of stdout and stderr together.
     if args.json {
@@ -87,17 +106,19 @@ fn run_job(
     date: Date,
     restart: bool,
     started: Instant,
-    reporter: &mut Reporter,
+    watch: &mut Watch<'_>,
     result: &mut Option<ResultSummary>,
 ) -> Result<(), Failure> {
     let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
+    let listener = watch.bind()?;
     let work = open_work_folder(job)?;
     if restart {
         work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
     }
-    let Some(work) = clean_up_after_publication(work, date)? else { return Ok(()) };
+    let Some(work) = clean_up_after_publication(work, date, watch)? else { return Ok(()) };
+    watch.begin(listener)?;
     resume::tell_of_unfinished_siblings(&work);
-    let (list, scan) = match read_what_is_to_be_exported(job, &work, reporter) {
+    let (list, scan) = match read_what_is_to_be_exported(job, &work, watch) {
         Ok(read) => read,
         Err(failure) => {
             remove_if_unused(work);
@@ -107,8 +128,9 @@ fn run_job(
     info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
     // What cannot be read is refused when the journal is opened.
     let begun_before = CheckpointJournal::begin_of(work.root()).ok().flatten();
-    let mut journal = resume::open_journal(&work, job, &scan, date)
+    let mut journal = resume::open_journal(&work, job, &scan, date, watch.run_id())
         .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
+    watch.metrics().parts_are_there(&journal.value().parts());
     warn_if_the_disk_is_clearly_too_small(job, &work, scan.valid);
     let emulator = start_emulator(job)?;
     let client = Arc::new(client_of(job, sig_source, emulator.as_ref())?);
@@ -134,7 +156,7 @@ fn run_job(
         }
         let client = Arc::clone(&client);
         let rounds = Rounds { job, work: &work, list: &list, scan: &scan, client, started };
-        let round = run_round(&rounds, journal, &mut calls_of_process.timeline, reporter)?;
+        let round = run_round(&rounds, journal, &mut calls_of_process.timeline, watch)?;
         (journal, calls) = (round.journal, round.calls);
         has_run_a_round = true;
     }
@@ -153,8 +175,8 @@ fn warn_if_the_disk_is_clearly_too_small(job: &Job, work: &WorkFolder, accounts:
         warn!(
             free_bytes,
             least_bytes,
-            "there is too little room in {} for the snapshot; make room, or the run will stop",
-            work.root().display()
+            folder = %work.root().display(),
+            "there is too little room for the snapshot; make room, or the run will stop"
         );
     }
 }
@@ -190,7 +212,7 @@ fn run_round(
     rounds_of: &Rounds<'_>,
     journal: CheckpointJournal,
     timeline: &mut Timeline,
-    reporter: &mut Reporter,
+    watch: &mut Watch<'_>,
 ) -> Result<RunResult, Failure> {
     let Rounds { job, work, list, scan, client, started } = rounds_of;
     let rounds = &journal.value().rounds;
@@ -240,7 +262,7 @@ fn run_round(
             wall_clock: Timestamp::now,
             observer: &mut |event| {
                 timeline.on(&event);
-                reporter.on(event);
+                watch.on(event);
             },
             stop: &mut stop,
         };
@@ -280,13 +302,26 @@ fn open_work_folder(job: &Job) -> Result<WorkFolder, Failure> {
 
 /// Ends what a run left that was stopped after it had published. Gives the folder back when there is more to do: that
 /// run was of another day.
-fn clean_up_after_publication(work: WorkFolder, date: Date) -> Result<Option<WorkFolder>, Failure> {
-    let published = resume::published_run(&work)
-        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
+///
+/// From here on it is known which run this is: the one in the folder, if it goes on or has published.
+fn clean_up_after_publication(
+    work: WorkFolder,
+    date: Date,
+    watch: &mut Watch<'_>,
+) -> Result<Option<WorkFolder>, Failure> {
+    let failure = |error: ResumeError| Failure { code: error.exit_code(), error: error.into() };
+    let published = resume::published_run(&work).map_err(failure)?;
     match published {
-        None => Ok(Some(work)),
+        None => {
+            let unfinished = CheckpointJournal::begin_of(work.root());
+            if let Some(begin) = unfinished.map_err(|error| failure(error.into()))? {
+                watch.run_is(begin.run_id);
+            }
+            Ok(Some(work))
+        }
         Some(begin) if begin.date == date.to_string() => {
-            info!(run = begin.run_id, "this run had published already; its work folder is removed");
+            watch.run_is(begin.run_id);
+            info!("this run had published already; its work folder is removed");
             work.remove().map_err(Failure::with(ExitCode::InternalOrDisk))?;
             Ok(None)
         }
@@ -308,10 +343,10 @@ fn remove_if_unused(work: WorkFolder) {
 fn read_what_is_to_be_exported(
     job: &Job,
     work: &WorkFolder,
-    reporter: &mut Reporter,
+    watch: &mut Watch<'_>,
 ) -> Result<(AccountList, Scan), Failure> {
     work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
-    read_list(job, work, reporter)
+    read_list(job, work, watch)
 }
 
 fn work_folder_failure(error: WorkFolderError) -> Failure {
@@ -326,7 +361,7 @@ fn work_folder_failure(error: WorkFolderError) -> Failure {
 fn read_list(
     job: &Job,
     work: &WorkFolder,
-    reporter: &mut Reporter,
+    watch: &mut Watch<'_>,
 ) -> Result<(AccountList, Scan), Failure> {
     let list = AccountList::open(&job.accounts, work.root()).map_err(list_failure)?;
     let path = work.root().join(INVALID_ACCOUNTS_FILE);
@@ -338,7 +373,7 @@ fn read_list(
                 let reason = invalid.reason.to_string();
                 write_invalid(&mut csv, &invalid.text, &reason, invalid.line)
             },
-            &mut |entries| reporter.scanning(entries),
+            &mut |entries| watch.scanning(entries),
         )
         .map_err(list_failure)?;
     csv.flush().map_err(Failure::with(ExitCode::InternalOrDisk))?;

@@ -80,19 +80,21 @@ pub fn tell_of_unfinished_siblings(work: &WorkFolder) {
         if let Ok(Some(begin)) = CheckpointJournal::begin_of(&path) {
             warn!(
                 folder = %path.display(),
-                "the run of {date} is unfinished; go on with it with --date={date}, or remove its folder",
-                date = begin.date
+                go_on_with = format!("--date={}", begin.date),
+                "a run of another date is unfinished; go on with it, or remove its folder"
             );
         }
     }
 }
 
-/// Goes on with the run in the work folder, or begins one.
+/// Goes on with the run in the work folder, or begins one with this id. A run of which nothing is durable keeps its id
+/// when it is begun anew, since the log knows it by that already.
 pub fn open_journal(
     work: &WorkFolder,
     job: &Job,
     scan: &Scan,
     date: Date,
+    run_id: &str,
 ) -> Result<CheckpointJournal, ResumeError> {
     let content = content_of(job, scan);
     if let Some(journal) = CheckpointJournal::open(work.root())? {
@@ -105,8 +107,8 @@ pub fn open_journal(
                 same?;
                 ensure_parts_are_whole(work, &parts)?;
                 remove_what_no_entry_names(work, &parts)?;
-                let begun = &begin.started_at;
-                info!(parts = parts.len(), begun, "going on with the unfinished run");
+                let begun_at = &begin.started_at;
+                info!(parts = parts.len(), begun_at, "going on with the unfinished run");
                 return Ok(journal);
             }
         }
@@ -114,7 +116,7 @@ pub fn open_journal(
     work.begin_anew(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
     let begin = Begin {
         version: VERSION,
-        run_id: format!("{:016x}", fastrand::u64(..)),
+        run_id: run_id.to_owned(),
         date: date.to_string(),
         started_at: rfc3339_seconds(Timestamp::now()),
         content,
