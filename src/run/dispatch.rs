@@ -233,8 +233,16 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         facts
     }
 
-    /// Tells how far the run has come, and that it ends there.
+    /// Lets the writer end: nothing more comes.
+    pub(super) fn close_writer(&mut self) {
+        (self.writer, _) = mpsc::channel(1);
+    }
+
+    /// Tells how far the run has come, and that it ends there. The writer has ended.
     pub(super) fn tell_end(&mut self) {
+        while let Ok(part) = self.committed.try_recv() {
+            self.part_committed(part);
+        }
         let (progress, calls) = (self.progress(), self.call_facts());
         (self.observer)(Event::Progress(progress));
         (self.observer)(Event::RoundEnded(calls));

@@ -281,11 +281,12 @@ async fn run_with<S: Service>(
     let mut dispatcher =
         Dispatcher::new(service, settings, settler, connections, random, wall_clock, observer);
     let ended = dispatcher.run(stop).await;
+    dispatcher.close_writer();
+    let written = writer.join().map_err(|_| RunError::Panicked)?;
     dispatcher.tell_end();
     let calls = dispatcher.call_facts();
     let round_end = dispatcher.round_end;
     drop(dispatcher);
-    let written = writer.join().map_err(|_| RunError::Panicked)?;
     // When the writer has stopped by itself, its own error tells why.
     let mut journal = match ended {
         Ok(()) | Err(RunError::WriterStopped) => written?,

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)] // A panic is the failure report.
 
 pub mod emulator;
+pub mod exposition;
 pub mod known;
 pub mod scenario;
 pub mod snapshot;

@@ -124,16 +124,16 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Waits until a line of standard error holds the text.
+    /// Waits until a line of standard error holds the text; gives it back.
     #[track_caller]
-    pub fn wait_told(&mut self, text: &str) {
+    pub fn wait_told(&mut self, text: &str) -> String {
         let stderr = self.stderr.as_mut().expect("standard error is open");
         loop {
             let start = self.told.len();
             let length = stderr.read_line(&mut self.told).unwrap();
             assert!(length > 0, "{text:?} was not told\n{}", self.told);
             if self.told[start..].contains(text) {
-                return;
+                return self.told[start..].to_owned();
             }
         }
     }
