@@ -13,7 +13,7 @@ use std::thread;
 use im_profiles::api::usersig::{SecretKey, decode, sign};
 use im_profiles::emulator::{Credentials, EMULATOR_ADMIN, EMULATOR_SDKAPPID};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use support::emulator::SECRET_VARIABLE;
 use support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
 
@@ -114,12 +114,14 @@ fn run(
     };
     let base_url = format!("api.base_url={base_url}");
     let sdkappid = format!("api.sdkappid={EMULATOR_SDKAPPID}");
-    let service = [&*base_url, &*sdkappid, &*secret, "retry.outage_patience=40ms"];
+    let metrics = "metrics={ textfile = 'im.prom', listen = '127.0.0.1:0' }";
+    let service = [&*base_url, &*sdkappid, &*secret, metrics, "retry.outage_patience=40ms"];
     let overrides = [&service, keys].concat().into_iter().flat_map(|key| ["--set", key]);
     let is_json = talkative.contains(&"json");
     let folder = folder_with(source, key).env("RUST_LOG", if is_json { "trace" } else { "" });
     let output = folder.export(&talkative.iter().copied().chain(overrides).collect::<Vec<_>>());
     assert_secretless(&folder, &output);
+    assert!(folder.path("im.prom").is_file(), "{output}");
     output.expect_code(code)
 }
 
@@ -286,32 +288,36 @@ fn when_a_run_is_stopped() {
     let base_url = format!("api.base_url=http://{}", service.local_addr().unwrap());
     let folder = folder_with(Source::KeyEnv, KEY);
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
-    let arguments = [
-        "export",
-        "job.toml",
-        "-vv",
-        "--set",
-        &base_url,
-        "--set",
+    let keys = [
+        &*base_url,
         "api.sdkappid=14",
-        "--set",
-        &secret,
-        "--set",
+        &*secret,
         "api.timeout=100ms",
+        "metrics={ textfile = 'im.prom', listen = '127.0.0.1:0' }",
     ];
-    let child = folder.spawn(&arguments);
+    let keys = keys.iter().flat_map(|key| ["--set", key]);
+    let mut run = folder.start_export(&["-vv"].into_iter().chain(keys).collect::<Vec<_>>(), &[]);
+    let line = run.wait_told("serving metrics");
+    let address = line.split_once("http://").unwrap().1.split_once("/metrics").unwrap().0;
     let (mut call, _) = service.accept().unwrap();
     let mut head = [0; 1024];
     let received = call.read(&mut head).unwrap();
     assert!(secret_in(&head[..received]).is_some(), "the call carries the UserSig");
-    let pid = Pid::from_child(&child);
-    let command_line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap();
+    let command_line = fs::read(format!("/proc/{}/cmdline", run.id())).unwrap();
     assert!(command_line.starts_with(env!("CARGO_BIN_EXE_im-profiles").as_bytes()));
     assert_eq!(secret_in(&command_line), None);
 
-    kill_process(pid, Signal::TERM).unwrap();
-    let output = support::end_of(child, &arguments).expect_code(143);
+    let mut scrape = TcpStream::connect(address).unwrap();
+    scrape.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+    let mut page = String::new();
+    scrape.read_to_string(&mut page).unwrap();
+    assert!(page.contains("\nim_profiles_run_info{"), "{page}");
+    assert_eq!(secret_in(page.as_bytes()), None);
+
+    run.signal(Signal::TERM);
+    let output = run.end().expect_code(143);
     assert_secretless(&folder, &output);
+    assert!(folder.path("im.prom").is_file());
 }
 
 #[test]

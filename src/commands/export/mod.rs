@@ -1,5 +1,6 @@
 //! `export`: from a job to a published snapshot.
 
+mod left_over;
 mod listener;
 mod report;
 mod results;
@@ -17,9 +18,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tracing::{info, warn};
 
+use self::left_over::{clean_up_after_publication, remove_if_unused};
 use self::report::CallsOfProcess;
 use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
-use self::resume::ResumeError;
 use self::stop::{stop_signals, with_command_to_go_on};
 use self::watch::{Watch, new_run_id};
 use super::connect::{client_of, start_emulator};
@@ -298,46 +299,6 @@ fn open_work_folder(job: &Job) -> Result<WorkFolder, Failure> {
     let since = rfc3339_seconds(Timestamp::now());
     let holder = format!("process {} on {host} since {since}", std::process::id());
     WorkFolder::open(&job.output.path, &holder).map_err(work_folder_failure)
-}
-
-/// Ends what a run left that was stopped after it had published. Gives the folder back when there is more to do: that
-/// run was of another day.
-///
-/// From here on it is known which run this is: the one in the folder, if it goes on or has published.
-fn clean_up_after_publication(
-    work: WorkFolder,
-    date: Date,
-    watch: &mut Watch<'_>,
-) -> Result<Option<WorkFolder>, Failure> {
-    let failure = |error: ResumeError| Failure { code: error.exit_code(), error: error.into() };
-    let published = resume::published_run(&work).map_err(failure)?;
-    match published {
-        None => {
-            let unfinished = CheckpointJournal::begin_of(work.root());
-            if let Some(begin) = unfinished.map_err(|error| failure(error.into()))? {
-                watch.run_is(begin.run_id);
-            }
-            Ok(Some(work))
-        }
-        Some(begin) if begin.date == date.to_string() => {
-            watch.run_is(begin.run_id);
-            info!("this run had published already; its work folder is removed");
-            work.remove().map_err(Failure::with(ExitCode::InternalOrDisk))?;
-            Ok(None)
-        }
-        Some(_) => {
-            work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
-            Ok(Some(work))
-        }
-    }
-}
-
-/// A refusal leaves no folder behind that nothing was done in.
-fn remove_if_unused(work: WorkFolder) {
-    if matches!(CheckpointJournal::begin_of(work.root()), Ok(None)) {
-        // The refusal is what the user must hear of.
-        let _ = work.remove();
-    }
 }
 
 fn read_what_is_to_be_exported(

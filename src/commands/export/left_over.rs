@@ -1,0 +1,51 @@
+//! What an earlier run has left in the work folder, and which run this one is for that.
+
+use jiff::civil::Date;
+use tracing::info;
+
+use super::resume::{ResumeError, published_run};
+use super::watch::Watch;
+use crate::checkpoint::CheckpointJournal;
+use crate::commands::Failure;
+use crate::exit_code::ExitCode;
+use crate::output::work_folder::{LOCK_NAME, WorkFolder};
+
+/// Ends what a run left that was stopped after it had published. Gives the folder back when there is more to do: that
+/// run was of another day.
+///
+/// From here on it is known which run this is: the one in the folder, if it goes on or has published.
+pub fn clean_up_after_publication(
+    work: WorkFolder,
+    date: Date,
+    watch: &mut Watch<'_>,
+) -> Result<Option<WorkFolder>, Failure> {
+    let failure = |error: ResumeError| Failure { code: error.exit_code(), error: error.into() };
+    let published = published_run(&work).map_err(failure)?;
+    match published {
+        None => {
+            let unfinished = CheckpointJournal::begin_of(work.root());
+            if let Some(begin) = unfinished.map_err(|error| failure(error.into()))? {
+                watch.run_is(begin.run_id);
+            }
+            Ok(Some(work))
+        }
+        Some(begin) if begin.date == date.to_string() => {
+            watch.run_is(begin.run_id);
+            info!("this run had published already; its work folder is removed");
+            work.remove().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            Ok(None)
+        }
+        Some(_) => {
+            work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            Ok(Some(work))
+        }
+    }
+}
+
+/// A refusal leaves no folder behind that nothing was done in.
+pub fn remove_if_unused(work: WorkFolder) {
+    if matches!(CheckpointJournal::begin_of(work.root()), Ok(None)) {
+        // The refusal is what the user must hear of.
+        let _ = work.remove();
+    }
+}
