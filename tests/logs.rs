@@ -153,6 +153,21 @@ fn every_line_of_a_noisy_run_that_is_stopped_and_goes_on_is_documented_and_has_i
 }
 
 #[test]
+fn few_lines_tell_of_all_accounts_that_are_asked_again() {
+    let folder = small_parts();
+    let faults =
+        set(&["emulator.faults.transient.rate=0.2", "emulator.faults.http_error={ rate = 0.3 }"]);
+    let output = folder.export(&[&JSON[1..], &faults].concat()).expect_code(0);
+    let log = Log::of(&output);
+    let waves = log.lines.iter().filter(|line| line["message"] == "accounts are asked again");
+    let sum_of = |field| waves.clone().map(|wave| wave[field].as_u64().unwrap()).sum::<u64>();
+    let calls = &output.summary()["calls"];
+    assert_eq!(sum_of("accounts"), calls["accounts_asked_again"], "{output}");
+    assert_eq!(sum_of("calls_failed"), calls["failed"], "{output}");
+    assert!(sum_of("accounts") > 200 && waves.count() <= 2, "{output}");
+}
+
+#[test]
 fn a_refused_resume_has_the_id_of_the_run_it_is_about_and_restart_a_new_one() {
     let folder = small_parts();
     let run_id = Log::of(&crashed_after(&folder, 2, &[])).run_id();

@@ -17,7 +17,7 @@ pub struct Wave {
     pub accounts: u64,
     /// Calls that failed as a whole, with their accounts.
     pub calls_failed: u64,
-    /// The last reason.
+    /// One of the reasons.
     pub because: String,
 }
 

@@ -73,7 +73,7 @@ pub enum Event<'a> {
     AccountsFailed {
         /// How many accounts.
         accounts: usize,
-        /// Why the last one has to be asked again.
+        /// Why one of them has to be asked again.
         because: String,
     },
     /// Accounts will be asked again after whole calls for them failed.

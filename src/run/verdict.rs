@@ -81,10 +81,7 @@ impl<S: Service> Dispatcher<'_, S> {
             Some(ordinals) => ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }),
             None => ToWriter::Late(LateAnswer { ordinals, rows, rejected, failed }),
         });
-        if let Some((_, reason)) = again.last() {
-            let (accounts, because) = (again.len(), reason.to_string());
-            (self.observer)(Event::AccountsFailed { accounts, because });
-        }
+        self.tell_of_accounts_to_ask_again(&again);
         for (account, reason) in again {
             let jitter = self.random.f64();
             self.ask_again(account, reason, jitter, now)?;
@@ -93,6 +90,19 @@ impl<S: Service> Dispatcher<'_, S> {
             self.push_halves(bisect, "markers and unanswered accounts do not match in number");
         }
         Ok(())
+    }
+
+    fn tell_of_accounts_to_ask_again(&mut self, again: &[(Account, Reason)]) {
+        let mut with_tries_left =
+            again.iter().filter(|(account, _)| !self.is_last_try(account)).peekable();
+        let Some((_, reason)) = with_tries_left.peek() else { return };
+        let (because, accounts) = (reason.to_string(), with_tries_left.count());
+        (self.observer)(Event::AccountsFailed { accounts, because });
+    }
+
+    /// Whether the attempt that has just failed was the account's last.
+    fn is_last_try(&self, account: &Account) -> bool {
+        account.attempts + 1 >= self.settings.retry.max_attempts
     }
 
     fn probe_ended(
@@ -270,10 +280,8 @@ impl<S: Service> Dispatcher<'_, S> {
             let reason = Reason { category, code: failure.code(), info: failure.info() };
             // One wait for all: accounts that failed together stay together.
             let jitter = self.random.f64();
-            let is_last_try =
-                |account: &Account| account.attempts + 1 >= self.settings.retry.max_attempts;
             let (used_up, others): (Vec<Account>, Vec<Account>) =
-                chunk.accounts.into_iter().partition(is_last_try);
+                chunk.accounts.into_iter().partition(|account| self.is_last_try(account));
             for account in others {
                 self.ask_again(account, reason.clone(), jitter, now)?;
             }
@@ -295,7 +303,7 @@ impl<S: Service> Dispatcher<'_, S> {
         jitter: f64,
         now: Duration,
     ) -> Result<(), RunError> {
-        if account.attempts + 1 >= self.settings.retry.max_attempts {
+        if self.is_last_try(&account) {
             self.give_up(account, reason);
             return Ok(());
         }
