@@ -233,6 +233,9 @@ fn a_run_tells_of_an_older_one_that_is_unfinished() {
     let yesterday = folder.export_with(&crash, &day("2026-11-21"));
     assert_eq!(yesterday.code, None, "{yesterday}");
 
+    let other = ["--set", "output.path=out/other", "--date", "2026-11-22"];
+    let other = folder.export(&other).expect_code(0);
+    assert!(!other.stderr.contains("unfinished"), "of another output: {other}");
     let today = folder.export(&day("2026-11-22")).expect_code(0);
     today.expect_told(&["a run of another date is unfinished", "--date=2026-11-21"]);
     assert!(!folder.path("out/dt=2026-11-21").exists());

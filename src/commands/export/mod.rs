@@ -118,7 +118,7 @@ fn run_job(
     }
     let Some(work) = clean_up_after_publication(work, date, watch)? else { return Ok(()) };
     watch.begin(listener)?;
-    resume::tell_of_unfinished_siblings(&work);
+    resume::tell_of_unfinished_runs_of_other_dates(&work, date);
     let (list, scan) = match read_what_is_to_be_exported(job, &work, watch) {
         Ok(read) => read,
         Err(failure) => {

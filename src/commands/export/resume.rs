@@ -1,6 +1,7 @@
 //! Whether there is a run to go on with, and whether it is this one.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,19 +66,16 @@ pub fn published_run(work: &WorkFolder) -> Result<Option<Begin>, ResumeError> {
     Ok(is_published.then_some(begin))
 }
 
-/// Tells of unfinished runs beside this one, such as yesterday's that was stopped before midnight.
-pub fn tell_of_unfinished_siblings(work: &WorkFolder) {
+/// Tells of unfinished runs of other dates beside this one, such as yesterday's that was stopped before midnight: their
+/// folders have the name of this one's but for the date.
+pub fn tell_of_unfinished_runs_of_other_dates(work: &WorkFolder, date: Date) {
+    let Some(own_name) = work.root().file_name().and_then(OsStr::to_str) else { return };
     // What cannot be read is some other program's, or no reason to keep this run from going on.
     for entry in fs::read_dir(folder_of(work.root())).into_iter().flatten().flatten() {
         let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.')
-            || !name.ends_with(".partial")
-            || path.file_name() == work.root().file_name()
-        {
-            continue;
-        }
-        if let Ok(Some(begin)) = CheckpointJournal::begin_of(&path) {
+        let Ok(Some(begin)) = CheckpointJournal::begin_of(&path) else { continue };
+        let is_other = entry.file_name() != own_name;
+        if is_other && entry.file_name() == *own_name.replace(&date.to_string(), &begin.date) {
             warn!(
                 folder = %path.display(),
                 go_on_with = format!("--date={}", begin.date),
