@@ -10,12 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
-use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
 use super::endpoint::Endpoint;
+use super::headers;
 use super::outcome::{CallFailure, TransportFailure};
 use super::signer::{SigGeneration, Signer};
 use super::usersig::UserSig;
@@ -120,6 +122,21 @@ impl Client {
 
     /// Makes one call of `portrait_get`. `random` identifies the request to the service and is fresh for each.
     pub async fn portrait_get(&self, request: String, random: u32) -> Reply {
+        self.call(request, random, |_| ()).await
+    }
+
+    /// [`Client::portrait_get`], with the service's clock at the time of its answer where it tells it.
+    pub async fn portrait_get_dated(
+        &self,
+        request: String,
+        random: u32,
+    ) -> (Reply, Option<Timestamp>) {
+        let mut date = None;
+        let reply = self.call(request, random, |headers| date = headers::date(headers)).await;
+        (reply, date)
+    }
+
+    async fn call(&self, request: String, random: u32, look_at: impl FnOnce(&HeaderMap)) -> Reply {
         let (sig, sig_generation) = self.signer.sig();
         let CallUrl { mut url, uses_backup, .. } = match self.call_url(&sig, sig_generation) {
             Ok(call_url) => call_url,
@@ -128,7 +145,10 @@ impl Client {
         url.query_pairs_mut().append_pair("random", &random.to_string());
         let base_url = self.base_url(uses_backup);
         let body = match self.post(url, request).await {
-            Ok(response) => self.read(response, base_url).await,
+            Ok(response) => {
+                look_at(response.headers());
+                self.read(response, base_url).await
+            }
             Err(error) => {
                 if error.is_connect() && self.endpoint.backup_base_url.is_some() {
                     // Only the call that saw this host fail turns away from it, so that many failing calls do not
@@ -190,7 +210,8 @@ impl Client {
         let status = response.status();
         if !status.is_success() {
             let failure = TransportFailure::Status(status.as_u16());
-            return Err(CallFailure::Transport { failure, retry_after: retry_after(&response) });
+            let retry_after = headers::retry_after(response.headers());
+            return Err(CallFailure::Transport { failure, retry_after });
         }
         let next = |result: Result<Option<Bytes>, reqwest::Error>| {
             result.map_err(|error| CallFailure::from(self.transport_failure(error, base_url)))
@@ -237,15 +258,6 @@ fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// `Retry-After` in seconds (RFC 9110 section 10.2.3); a date there is passed over, since it would need the server's clock.
-fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    /// An hour: a longer pause is not the client's to make.
-    const LONGEST_SECONDS: u64 = 3600;
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds: u64 = text.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(LONGEST_SECONDS)))
 }
 
 #[cfg(test)]

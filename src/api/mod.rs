@@ -3,6 +3,7 @@
 pub mod client;
 pub mod codes;
 pub mod endpoint;
+mod headers;
 pub mod json;
 pub mod outcome;
 pub mod request;

@@ -10,6 +10,8 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -71,7 +73,8 @@ async fn handle(
     ConnectInfo(line): ConnectInfo<Line>,
     request: Request,
 ) -> Response<Body> {
-    let moment = Moment { since_start: server.start.elapsed(), unix_seconds: unix_seconds() };
+    let unix_seconds = unix_seconds().saturating_add_signed(server.clock_ahead_seconds());
+    let moment = Moment { since_start: server.start.elapsed(), unix_seconds };
     let (parts, body) = request.into_parts();
     let head = Head {
         method: parts.method.as_str(),
@@ -101,6 +104,10 @@ fn unix_seconds() -> u64 {
 }
 
 impl Server {
+    fn clock_ahead_seconds(&self) -> i64 {
+        self.emulator.settings().oddities.clock_ahead_seconds
+    }
+
     async fn deliver(self, mut reply: Reply, line: &Line, asked: &HeaderMap) -> Response<Body> {
         if !reply.latency.is_zero() {
             tokio::time::sleep(reply.latency).await;
@@ -108,7 +115,7 @@ impl Server {
         if let Some(hang) = reply.hang {
             tokio::select! {
                 () = tokio::time::sleep(hang) => {}
-                () = stopped(self.stopping) => reply.wire = Wire::Reset,
+                () = stopped(self.stopping.clone()) => reply.wire = Wire::Reset,
             }
         }
         let is_gzip = self.emulator.settings().open_questions.gzip && accepts_gzip(asked);
@@ -120,11 +127,22 @@ impl Server {
             Wire::Cut => line.cut_after(ANSWER_HEAD_BYTES + reply.body.len() as u64 / 2),
             Wire::Reset => line.reset(),
         }
-        respond(reply, is_gzip)
+        // Of its own accord the server sends this machine's time.
+        let other_clock = match self.clock_ahead_seconds() {
+            0 => None,
+            ahead => http_date(unix_seconds().saturating_add_signed(ahead)),
+        };
+        respond(reply, is_gzip, other_clock)
     }
 }
 
-fn respond(reply: Reply, is_gzip: bool) -> Response<Body> {
+/// A time as the `Date` header has it (RFC 9110 section 5.6.7); none beyond the years that it can tell.
+fn http_date(unix_seconds: u64) -> Option<String> {
+    let time = Timestamp::from_second(i64::try_from(unix_seconds).ok()?).ok()?;
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()
+}
+
+fn respond(reply: Reply, is_gzip: bool, date: Option<String>) -> Response<Body> {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::builder()
         .status(status)
@@ -132,6 +150,9 @@ fn respond(reply: Reply, is_gzip: bool) -> Response<Body> {
         .header(header::CONTENT_TYPE, reply.content_type);
     if is_gzip {
         response = response.header(header::CONTENT_ENCODING, "gzip");
+    }
+    if let Some(date) = date {
+        response = response.header(header::DATE, date);
     }
     if let Some(seconds) = reply.retry_after_seconds {
         response = response.header(header::RETRY_AFTER, seconds);

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ensure_is_a_share;
 
-/// What is unusual about answers that are otherwise right; each a share. All but `drop` leave the meaning of
-/// the answer as it is.
+/// What is unusual about answers that are otherwise right; each a share, but for counts and the clock. All but `drop`
+/// and the clock leave the meaning of the answer as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Oddities {
@@ -45,6 +45,9 @@ pub struct Oddities {
     /// Accounts whose nick ends in half a surrogate pair, `\ud83d`; its value is known as U+FFFD.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub lone_surrogates: f64,
+    /// How far the emulator's clock is ahead of this machine's, below 0 behind it: in the `Date` of answers, and where
+    /// a UserSig is checked.
+    pub clock_ahead_seconds: i64,
 }
 
 impl Default for Oddities {
@@ -62,6 +65,7 @@ impl Default for Oddities {
             missing_status: 0.0,
             codes_as_strings: 0.0,
             lone_surrogates: 0.0,
+            clock_ahead_seconds: 0,
         }
     }
 }
