@@ -347,6 +347,13 @@ impl CheckpointJournal {
         Ok(parse(&path, first_line)?.map(|parsed| parsed.value.begin))
     }
 
+    /// What a run has made durable in a work folder, if there is one; nothing is cut off or opened for more.
+    pub fn value_of(work_folder: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+        let path = work_folder.join(CHECKPOINT_FILE);
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        Ok(parse(&path, &bytes)?.map(|parsed| parsed.value))
+    }
+
     /// Ends the round at hand.
     ///
     /// # Errors

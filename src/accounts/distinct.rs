@@ -48,6 +48,28 @@ impl AccountList {
     }
 }
 
+impl AccountList {
+    /// The first valid account; reads no further.
+    ///
+    /// # Errors
+    /// When the list cannot be read up to there.
+    pub fn first_account(&self) -> Result<Option<Account>, ListError> {
+        let mut records = self.records(Digesting::Quick)?;
+        while records.advance()? {
+            let record = records.record();
+            if let Ok(name) = record.account() {
+                return Ok(Some(account_of(name, record.line)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn account_of(name: &str, line: u64) -> Account {
+    let name = AccountName::from(name).expect("an account has at most 32 bytes");
+    Account { name, line }
+}
+
 impl DistinctAccounts {
     /// The next account; none at the end of the list.
     ///
@@ -62,8 +84,7 @@ impl DistinctAccounts {
                 self.duplicates += 1;
                 continue;
             }
-            let name = AccountName::from(name).expect("an account has at most 32 bytes");
-            return Ok(Some(Account { name, line: record.line }));
+            return Ok(Some(account_of(name, record.line)));
         }
         self.finish()?;
         Ok(None)

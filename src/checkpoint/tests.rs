@@ -182,6 +182,18 @@ fn what_a_crash_left_of_the_last_entry_is_cut_off_and_written_again() {
 }
 
 #[test]
+fn a_journal_that_is_only_looked_at_stays_as_it_is() {
+    let whole: usize = lines()[..2].iter().map(String::len).sum();
+    let folder = folder_with(&VERSION_1.as_bytes()[..whole + 9]);
+    let path = folder.path().join(CHECKPOINT_FILE);
+    let value = CheckpointJournal::value_of(folder.path()).unwrap();
+    assert_eq!(value, Some(checkpoint_after(2)));
+    assert_eq!(std::fs::read(&path).unwrap(), &VERSION_1.as_bytes()[..whole + 9]);
+    let nowhere = folder.path().join("nowhere");
+    assert!(matches!(CheckpointJournal::value_of(&nowhere), Ok(None)));
+}
+
+#[test]
 fn a_flipped_bit_is_refused_wherever_it_is() {
     let last_byte = VERSION_1.len() - 1;
     for position in 0..last_byte {

@@ -1,16 +1,32 @@
-//! What every verb that makes calls needs: the emulator of a job that runs against it, and the client.
+//! What more than one verb needs to begin with: the job, the emulator in the process, the client.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::Failure;
 use super::in_process_emulator::InProcessEmulator;
+use crate::accounts::ListError;
 use crate::api::client::Client;
 use crate::api::signer::{SigSource, Signer};
+use crate::cli::Flags;
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
+use crate::output::work_folder::WorkFolderError;
+use crate::run::exit_code_of_list_error;
 
-/// Starts the emulator of a job that runs against it.
-pub(super) fn start_emulator(job: &Job) -> Result<Option<InProcessEmulator>, Failure> {
+/// The job of a command line, and the run's logical date.
+pub fn load_job(path: &Path, flags: &Flags) -> Result<(Job, Date), Failure> {
+    let today = || Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = flags.date.unwrap_or_else(today);
+    let job = Job::load(path, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
+    Ok((job, date))
+}
+
+/// Starts the emulator, if the job is for it.
+pub fn start_emulator(job: &Job) -> Result<Option<InProcessEmulator>, Failure> {
     match job.api.target {
         Target::Emulator => InProcessEmulator::start(job.emulator.clone())
             .map(Some)
@@ -19,8 +35,8 @@ pub(super) fn start_emulator(job: &Job) -> Result<Option<InProcessEmulator>, Fai
     }
 }
 
-/// The client for a job's calls; `emulator` is the one that was started for it.
-pub(super) fn client_of(
+/// A client for the job's target; `emulator` is the one that was started for it.
+pub fn client_of(
     job: &Job,
     sig_source: SigSource,
     emulator: Option<&InProcessEmulator>,
@@ -39,6 +55,21 @@ pub(super) fn client_of(
         .map_err(Failure::with(ExitCode::InternalOrDisk))
 }
 
-fn unix_seconds() -> u64 {
+/// The account list cannot be used.
+pub fn list_failure(error: ListError) -> Failure {
+    Failure { code: exit_code_of_list_error(&error), error: error.into() }
+}
+
+/// The output path cannot be used.
+pub fn work_folder_failure(error: WorkFolderError) -> Failure {
+    let code = match error {
+        WorkFolderError::Disk(_) => ExitCode::InternalOrDisk,
+        _ => ExitCode::BadUsage,
+    };
+    Failure { code, error: error.into() }
+}
+
+/// This machine's clock; one before 1970 counts as 1970.
+pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

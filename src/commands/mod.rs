@@ -5,7 +5,6 @@ mod connect;
 mod emulate;
 mod export;
 mod in_process_emulator;
-mod load;
 mod man;
 mod preview;
 mod print;

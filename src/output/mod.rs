@@ -1,6 +1,7 @@
 //! What is published: parts, sidecars, manifest.
 
 pub mod csv_part;
+pub mod disk_space;
 pub mod durable;
 pub mod failed;
 pub mod manifest;

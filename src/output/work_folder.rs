@@ -46,21 +46,17 @@ pub enum WorkFolderError {
     Disk(#[from] DiskError),
 }
 
-/// The folder a run works in, locked for as long as this value lives.
-#[derive(Debug)]
-pub struct WorkFolder {
+/// Where a run works and publishes, whether or not anything is there yet.
+#[derive(Debug, Clone)]
+pub struct WorkPaths {
     output_path: PathBuf,
     root: PathBuf,
-    _lock: File,
 }
 
-impl WorkFolder {
-    /// Makes the work folder of an output path and takes its lock. What a stopped run left there stays.
-    pub fn open(output_path: &Path, holder: &str) -> Result<WorkFolder, WorkFolderError> {
-        let root = root_of(output_path)?;
-        fs::create_dir_all(&root).map_err(DiskError::on("create", &root))?;
-        let lock = take_lock(output_path, &root, holder)?;
-        Ok(WorkFolder { output_path: output_path.to_owned(), root, _lock: lock })
+impl WorkPaths {
+    /// The paths of an output path.
+    pub fn of(output_path: &Path) -> Result<WorkPaths, WorkFolderError> {
+        Ok(WorkPaths { output_path: output_path.to_owned(), root: root_of(output_path)? })
     }
 
     /// Where the snapshot will be published.
@@ -68,7 +64,7 @@ impl WorkFolder {
         &self.output_path
     }
 
-    /// The folder itself.
+    /// The work folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -76,17 +72,6 @@ impl WorkFolder {
     /// The folder that becomes the snapshot.
     pub fn snapshot(&self) -> PathBuf {
         self.root.join("snapshot")
-    }
-
-    /// Removes the folder and gives the lock back. The checkpoint goes last: as long as it is there, a later run knows
-    /// that this one has published.
-    pub fn remove(self) -> Result<(), DiskError> {
-        self.clear(&[LOCK_NAME, CHECKPOINT_FILE])?;
-        let pass = |name| failpoint::pass(name).map_err(DiskError::on("remove", &self.root));
-        pass("publish:cleared")?;
-        self.clear(&[LOCK_NAME])?;
-        pass("publish:removed")?;
-        fs::remove_dir_all(&self.root).map_err(DiskError::on("remove", &self.root))
     }
 
     /// Refuses before any work is done what publishing would have to refuse, or must not destroy.
@@ -105,6 +90,55 @@ impl WorkFolder {
         }
         Err(WorkFolderError::NotASnapshot(output_path.to_owned()))
     }
+}
+
+/// The folder a run works in, locked for as long as this value lives.
+#[derive(Debug)]
+pub struct WorkFolder {
+    paths: WorkPaths,
+    _lock: File,
+}
+
+impl WorkFolder {
+    /// Makes the work folder of an output path and takes its lock. What a stopped run left there stays.
+    pub fn open(output_path: &Path, holder: &str) -> Result<WorkFolder, WorkFolderError> {
+        let paths = WorkPaths::of(output_path)?;
+        let root = paths.root();
+        fs::create_dir_all(root).map_err(DiskError::on("create", root))?;
+        let lock = take_lock(output_path, root, holder)?;
+        Ok(WorkFolder { paths, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn paths(&self) -> &WorkPaths {
+        &self.paths
+    }
+
+    /// Where the snapshot will be published.
+    pub fn output_path(&self) -> &Path {
+        self.paths.output_path()
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        self.paths.root()
+    }
+
+    /// The folder that becomes the snapshot.
+    pub fn snapshot(&self) -> PathBuf {
+        self.paths.snapshot()
+    }
+
+    /// Removes the folder and gives the lock back. The checkpoint goes last: as long as it is there, a later run knows
+    /// that this one has published.
+    pub fn remove(self) -> Result<(), DiskError> {
+        self.clear(&[LOCK_NAME, CHECKPOINT_FILE])?;
+        let pass = |name| failpoint::pass(name).map_err(DiskError::on("remove", self.root()));
+        pass("publish:cleared")?;
+        self.clear(&[LOCK_NAME])?;
+        pass("publish:removed")?;
+        fs::remove_dir_all(self.root()).map_err(DiskError::on("remove", self.root()))
+    }
 
     /// Makes room for a new run: only the files named in `keep` stay, and an empty snapshot folder.
     pub fn begin_anew(&self, keep: &[&str]) -> Result<(), DiskError> {
@@ -114,8 +148,8 @@ impl WorkFolder {
     }
 
     fn clear(&self, keep: &[&str]) -> Result<(), DiskError> {
-        for entry in fs::read_dir(&self.root).map_err(DiskError::on("read", &self.root))? {
-            let entry = entry.map_err(DiskError::on("read", &self.root))?;
+        for entry in fs::read_dir(self.root()).map_err(DiskError::on("read", self.root()))? {
+            let entry = entry.map_err(DiskError::on("read", self.root()))?;
             let path = entry.path();
             let is_folder = entry.file_type().map_err(DiskError::on("look at", &path))?.is_dir();
             if keep.iter().any(|name| entry.file_name() == *name) {
@@ -173,7 +207,7 @@ mod tests {
 
     fn open(path: &Path, if_exists: IfExists) -> Result<WorkFolder, WorkFolderError> {
         let work = WorkFolder::open(path, "pid 7 on host a since noon")?;
-        work.ensure_may_be_published(if_exists)?;
+        work.paths().ensure_may_be_published(if_exists)?;
         Ok(work)
     }
 

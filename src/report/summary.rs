@@ -132,7 +132,8 @@ fn calls_line(calls: &CallFacts) -> String {
     line
 }
 
-fn duration_text(duration: Duration) -> String {
+/// A duration as a person reads it.
+pub fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..60 => format!("{:.1} s", duration.as_secs_f64()),

@@ -167,7 +167,8 @@ pub fn exit_code_of_list_error(error: &ListError) -> ExitCode {
     }
 }
 
-fn mend_of(failure: &CallFailure) -> &'static str {
+/// What a person does about a call that nothing but a person can mend.
+pub fn mend_of(failure: &CallFailure) -> &'static str {
     match failure {
         CallFailure::Refused { rule, .. } => rule.mend,
         CallFailure::Transport { .. } => {

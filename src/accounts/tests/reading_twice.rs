@@ -36,6 +36,17 @@ fn the_digest_is_that_of_the_stored_bytes() {
 }
 
 #[test]
+fn the_first_account_is_the_first_valid_one_and_nothing_behind_it_is_read() {
+    let first = |bytes: &[u8]| File::new("l.txt", bytes).open(None).unwrap().first_account();
+    let account = first(b"\n@TLS#x\nb\nc\n").unwrap().unwrap();
+    assert_eq!((&*account.name, account.line), ("b", 3));
+    assert!(first(b"@TLS#x\n").unwrap().is_none() && first(b"").unwrap().is_none());
+    let cut = gzip(&b"user\n".repeat(3_000_000));
+    let list = File::new("l.txt.gz", &cut[..cut.len() / 2]).open(None).unwrap();
+    assert_eq!(&*list.first_account().unwrap().unwrap().name, "user");
+}
+
+#[test]
 fn a_list_changed_between_the_passes_is_an_error() {
     for changed in ["a\nc\n", "a\nb\nc\n", "a\n"] {
         let file = File::new("l.txt", b"a\nb\n");

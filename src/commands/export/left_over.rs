@@ -20,7 +20,7 @@ pub fn clean_up_after_publication(
     watch: &mut Watch<'_>,
 ) -> Result<Option<WorkFolder>, Failure> {
     let failure = |error: ResumeError| Failure { code: error.exit_code(), error: error.into() };
-    let published = published_run(&work).map_err(failure)?;
+    let published = published_run(work.paths()).map_err(failure)?;
     match published {
         None => {
             let unfinished = CheckpointJournal::begin_of(work.root());

@@ -3,8 +3,8 @@
 mod left_over;
 mod listener;
 mod report;
-mod results;
-mod resume;
+pub(super) mod results;
+pub(super) mod resume;
 mod stop;
 mod watch;
 
@@ -23,9 +23,9 @@ use self::report::CallsOfProcess;
 use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
 use self::watch::{Watch, new_run_id};
-use super::connect::{client_of, start_emulator};
+use super::connect::{client_of, list_failure, load_job, start_emulator, work_folder_failure};
 use super::{Failure, chain, secret};
-use crate::accounts::{AccountList, ListError, Scan};
+use crate::accounts::{AccountList, Scan};
 use crate::api::client::Client;
 use crate::api::request::tag_list;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
@@ -35,17 +35,18 @@ use crate::columns::schema;
 use crate::exit_code::ExitCode;
 use crate::job::Job;
 use crate::logging::RunIdOfLog;
+use crate::output::disk_space::free_bytes;
 use crate::output::failed::{rfc3339_seconds, write_invalid};
 use crate::output::manifest::CallFacts;
 use crate::output::open_part::{Sidecar, sidecar_path};
 use crate::output::publish::{INVALID_ACCOUNTS_FILE, publish};
 use crate::output::snapshot_writer::SnapshotWriter;
-use crate::output::work_folder::{LOCK_NAME, WorkFolder, WorkFolderError};
+use crate::output::work_folder::{LOCK_NAME, WorkFolder};
 use crate::progress::Reporter;
 use crate::report::summary::{ResultSummary, Summary, status_of};
 use crate::report::timeline::Timeline;
 use crate::run::source::AccountSource;
-use crate::run::{self, RunResult, RunSettings, Surroundings, exit_code_of_list_error};
+use crate::run::{self, RunResult, RunSettings, Surroundings};
 
 /// Runs a job; prints its summary.
 pub fn export(
@@ -57,10 +58,7 @@ pub fn export(
     let started = Instant::now();
     let run_id = new_run_id();
     run_id_of_log.set(&run_id);
-    let date =
-        flags.date.unwrap_or_else(|| Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
-    let job =
-        Job::load(&args.job, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
+    let (job, date) = load_job(&args.job, flags)?;
     let mut watch = Watch::new(&job, date.to_string(), run_id, reporter, run_id_of_log)?;
     let mut result = None;
     let ended = run_job(&job, date, args.restart, started, &mut watch, &mut result)
@@ -118,7 +116,7 @@ fn run_job(
     }
     let Some(work) = clean_up_after_publication(work, date, watch)? else { return Ok(()) };
     watch.begin(listener)?;
-    resume::tell_of_unfinished_runs_of_other_dates(&work, date);
+    resume::tell_of_unfinished_runs_of_other_dates(work.paths(), date);
     let (list, scan) = match read_what_is_to_be_exported(job, &work, watch) {
         Ok(read) => read,
         Err(failure) => {
@@ -168,8 +166,7 @@ fn warn_if_the_disk_is_clearly_too_small(job: &Job, work: &WorkFolder, accounts:
     /// Less than any real table takes: a short id, and values that compress well.
     const LEAST_BYTES_OF_ACCOUNT: u64 = 8;
     const LEAST_BYTES_OF_VALUE: u64 = 2;
-    let Ok(disk) = rustix::fs::statvfs(work.root()) else { return };
-    let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let Some(free_bytes) = free_bytes(work.root()) else { return };
     let row_bytes = LEAST_BYTES_OF_ACCOUNT + LEAST_BYTES_OF_VALUE * job.columns.len() as u64;
     let least_bytes = accounts.saturating_mul(row_bytes);
     if free_bytes < least_bytes {
@@ -182,7 +179,8 @@ fn warn_if_the_disk_is_clearly_too_small(job: &Job, work: &WorkFolder, accounts:
     }
 }
 
-fn not_published(error: NotPublished) -> Failure {
+/// How a run ends that does not publish.
+pub(super) fn not_published(error: NotPublished) -> Failure {
     let code = match error {
         NotPublished::TooManyFailed { .. } => ExitCode::TooManyFailed,
         NotPublished::NotConserved(_) => ExitCode::InternalOrDisk,
@@ -306,16 +304,8 @@ fn read_what_is_to_be_exported(
     work: &WorkFolder,
     watch: &mut Watch<'_>,
 ) -> Result<(AccountList, Scan), Failure> {
-    work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
+    work.paths().ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
     read_list(job, work, watch)
-}
-
-fn work_folder_failure(error: WorkFolderError) -> Failure {
-    let code = match error {
-        WorkFolderError::Disk(_) => ExitCode::InternalOrDisk,
-        _ => ExitCode::BadUsage,
-    };
-    Failure { code, error: error.into() }
 }
 
 /// Reads the list once; invalid accounts go to a file of their own.
@@ -342,8 +332,4 @@ fn read_list(
         warn!("the account list holds no valid account");
     }
     Ok((list, scan))
-}
-
-fn list_failure(error: ListError) -> Failure {
-    Failure { code: exit_code_of_list_error(&error), error: error.into() }
 }

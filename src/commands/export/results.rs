@@ -9,7 +9,6 @@ use crate::checkpoint::Checkpoint;
 use crate::columns::ColumnType;
 use crate::columns::rows::ACCOUNT_COLUMN;
 use crate::job::{Job, MaxFailed};
-use crate::output::durable::folder_of;
 use crate::output::failed::{Category, rfc3339_seconds};
 use crate::output::manifest::{
     CallFacts, ColumnFacts, Counts, FailureCounts, FailureFacts, JobFacts, ListFacts,
@@ -133,6 +132,28 @@ fn list_path(path: &ListPath) -> String {
 
 /// The path without detours, as far as it exists.
 pub fn absolute(path: &Path) -> PathBuf {
-    let in_its_folder = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
-    path.canonicalize().ok().or_else(in_its_folder).unwrap_or_else(|| path.to_owned())
+    let found = path.ancestors().find_map(|above| {
+        let known = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        let mut absolute = known.canonicalize().ok()?;
+        absolute.extend(path.strip_prefix(above).ok()?);
+        Some(absolute)
+    });
+    found.unwrap_or_else(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_absolute_whether_or_not_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("jobs")).unwrap();
+        let detour = absolute(&root.join("jobs/../jobs")).display().to_string();
+        assert_eq!(detour, root.join("jobs").display().to_string());
+        assert_eq!(absolute(&root.join("jobs/../exports/dt=1")), root.join("exports/dt=1"));
+        let here = Path::new(".").canonicalize().unwrap();
+        assert_eq!(absolute(Path::new("surely-not/here")), here.join("surely-not/here"));
+    }
 }

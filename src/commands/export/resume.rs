@@ -12,7 +12,9 @@ use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use crate::accounts::Scan;
-use crate::checkpoint::{Begin, CHECKPOINT_FILE, CheckpointError, CheckpointJournal, VERSION};
+use crate::checkpoint::{
+    Begin, CHECKPOINT_FILE, Checkpoint, CheckpointError, CheckpointJournal, VERSION,
+};
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
 use crate::output::durable::{DiskError, FileFacts, folder_of, hex};
@@ -20,7 +22,7 @@ use crate::output::failed::rfc3339_seconds;
 use crate::output::open_part::{Sidecar, sidecar_path};
 use crate::output::publish::INVALID_ACCOUNTS_FILE;
 use crate::output::snapshot_writer::CommittedPart;
-use crate::output::work_folder::{LOCK_NAME, WorkFolder};
+use crate::output::work_folder::{LOCK_NAME, WorkFolder, WorkPaths};
 
 /// Why an unfinished run cannot be gone on with. Each text ends with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +60,7 @@ impl ResumeError {
 }
 
 /// Whether the run in the work folder has published, and only its cleaning up was cut short.
-pub fn published_run(work: &WorkFolder) -> Result<Option<Begin>, ResumeError> {
+pub fn published_run(work: &WorkPaths) -> Result<Option<Begin>, ResumeError> {
     let Some(begin) = CheckpointJournal::begin_of(work.root())? else { return Ok(None) };
     let manifest = fs::read(work.output_path().join("_manifest.json")).unwrap_or_default();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
@@ -68,7 +70,7 @@ pub fn published_run(work: &WorkFolder) -> Result<Option<Begin>, ResumeError> {
 
 /// Tells of unfinished runs of other dates beside this one, such as yesterday's that was stopped before midnight: their
 /// folders have the name of this one's but for the date.
-pub fn tell_of_unfinished_runs_of_other_dates(work: &WorkFolder, date: Date) {
+pub fn tell_of_unfinished_runs_of_other_dates(work: &WorkPaths, date: Date) {
     let Some(own_name) = work.root().file_name().and_then(OsStr::to_str) else { return };
     // What cannot be read is some other program's, or no reason to keep this run from going on.
     for entry in fs::read_dir(folder_of(work.root())).into_iter().flatten().flatten() {
@@ -96,19 +98,13 @@ pub fn open_journal(
 ) -> Result<CheckpointJournal, ResumeError> {
     let content = content_of(job, scan);
     if let Some(journal) = CheckpointJournal::open(work.root())? {
-        let begin = &journal.value().begin;
         let parts = journal.value().parts();
-        match ensure_same_content(work.root(), &begin.content, &content) {
-            // Nothing is lost by beginning anew, as after a refusal that told to correct the job.
-            Err(ResumeError::Changed { .. }) if parts.is_empty() => {}
-            same => {
-                same?;
-                ensure_parts_are_whole(work, &parts)?;
-                remove_what_no_entry_names(work, &parts)?;
-                let begun_at = &begin.started_at;
-                info!(parts = parts.len(), begun_at, "going on with the unfinished run");
-                return Ok(journal);
-            }
+        if is_to_go_on(work.root(), journal.value(), &content)? {
+            ensure_parts_are_whole(work.paths(), &parts)?;
+            remove_what_no_entry_names(work.paths(), &parts)?;
+            let begun_at = &journal.value().begin.started_at;
+            info!(parts = parts.len(), begun_at, "going on with the unfinished run");
+            return Ok(journal);
         }
     }
     work.begin_anew(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
@@ -122,8 +118,24 @@ pub fn open_journal(
     Ok(CheckpointJournal::create(work.root(), begin)?)
 }
 
+/// Whether a run with this content goes on with what is in the checkpoint. If not, it begins anew.
+///
+/// # Errors
+/// With [`ResumeError::Changed`] when that would give up what another content has brought.
+pub fn is_to_go_on(
+    folder: &Path,
+    checkpoint: &Checkpoint,
+    content: &BTreeMap<String, String>,
+) -> Result<bool, ResumeError> {
+    match ensure_same_content(folder, &checkpoint.begin.content, content) {
+        // Nothing is lost by beginning anew, as after a refusal that told to correct the job.
+        Err(ResumeError::Changed { .. }) if checkpoint.parts().is_empty() => Ok(false),
+        same => same.map(|()| true),
+    }
+}
+
 /// Everything that decides what the snapshot holds, under the name a person knows it by.
-fn content_of(job: &Job, scan: &Scan) -> BTreeMap<String, String> {
+pub fn content_of(job: &Job, scan: &Scan) -> BTreeMap<String, String> {
     let mut columns = String::new();
     for column in &job.columns {
         // Writing to a String cannot fail.
@@ -172,7 +184,7 @@ fn ensure_same_content(
 }
 
 /// The files of a part, with what they must be.
-fn files_of(work: &WorkFolder, part: &CommittedPart) -> [(PathBuf, FileFacts); 3] {
+fn files_of(work: &WorkPaths, part: &CommittedPart) -> [(PathBuf, FileFacts); 3] {
     let sidecar = |kind| sidecar_path(work.root(), kind, part.index);
     [
         (work.snapshot().join(&part.file), part.facts.clone()),
@@ -181,7 +193,11 @@ fn files_of(work: &WorkFolder, part: &CommittedPart) -> [(PathBuf, FileFacts); 3
     ]
 }
 
-fn ensure_parts_are_whole(work: &WorkFolder, parts: &[CommittedPart]) -> Result<(), ResumeError> {
+/// That the files of the parts are as they were written; reads every one of them.
+pub fn ensure_parts_are_whole(
+    work: &WorkPaths,
+    parts: &[CommittedPart],
+) -> Result<(), ResumeError> {
     for (file, facts) in parts.iter().flat_map(|part| files_of(work, part)) {
         if !file.is_file() || FileFacts::of(&file)? != facts {
             return Err(ResumeError::Damaged { file });
@@ -191,7 +207,7 @@ fn ensure_parts_are_whole(work: &WorkFolder, parts: &[CommittedPart]) -> Result<
 }
 
 /// Removes what a stopped run had begun and not committed.
-fn remove_what_no_entry_names(work: &WorkFolder, parts: &[CommittedPart]) -> Result<(), DiskError> {
+fn remove_what_no_entry_names(work: &WorkPaths, parts: &[CommittedPart]) -> Result<(), DiskError> {
     let mut named: HashSet<PathBuf> =
         parts.iter().flat_map(|part| files_of(work, part)).map(|(file, _)| file).collect();
     for kept in [LOCK_NAME, CHECKPOINT_FILE, INVALID_ACCOUNTS_FILE] {

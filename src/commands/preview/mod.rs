@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use self::told::{Invalid, what_else};
+use super::connect::load_job;
 use super::connect::{client_of, start_emulator};
-use super::load::load_job;
 use super::print::print;
 use super::{Failure, secret};
 use crate::accounts::{Account, AccountList};
@@ -42,7 +42,7 @@ const WIDTH_ELSEWHERE: usize = 80;
 
 /// Shows the first rows.
 pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
-    let job = load_job(&args.job, flags)?;
+    let (job, _) = load_job(&args.job, flags)?;
     let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
     let (accounts, invalid) = first_accounts(&job, args.accounts as usize)?;
     if accounts.is_empty() {

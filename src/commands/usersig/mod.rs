@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use jiff::Timestamp;
 
 use self::explain::{Expected, explain};
-use super::load::load_job;
+use super::connect::load_job;
 use super::print::print;
 use super::{Failure, secret};
 use crate::accounts::MAX_ACCOUNT_BYTES;
@@ -98,7 +98,7 @@ fn expected_of(args: &UsersigArgs, flags: &Flags) -> Result<Expected, Failure> {
     if job::looks_like_a_secret(&path.to_string_lossy()) {
         return Err(bad_usage(UsersigError::SecretAsArgument));
     }
-    let job = load_job(path, flags)?;
+    let (job, _) = load_job(path, flags)?;
     let source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
     let key = match source {
         SigSource::Key(key) => Some(key),
