@@ -45,6 +45,17 @@ pub enum Verb {
         after_help = "Example:\n  im-profiles export jobs/nightly.toml --set api.calls_per_second=100"
     )]
     Export(ExportArgs),
+    /// Tell what an export of a job would do, without any call
+    #[command(
+        long_about = "Tell what an export of a job would do, without any call
+
+Reads the job and the whole account list, looks at what is at the output path, and prints what is to be done: \
+accounts, calls, parts, the least time, the size on disk, and what is left of an unfinished run. Opens no \
+connection, needs no secret, takes no lock and leaves nothing on disk, so it may be run beside an export. \
+Ends with the exit code that an export would refuse with.",
+        after_help = "Example:\n  im-profiles plan jobs/nightly.toml --date 2026-11-22"
+    )]
+    Plan(PlanArgs),
     /// Show the first rows of a job as a table; writes no file
     #[command(
         after_help = "Example:\n  im-profiles preview jobs/nightly.toml -n 5 --set api.emulator=true"
@@ -88,6 +99,16 @@ pub struct ExportArgs {
     #[arg(long)]
     pub restart: bool,
     /// Print the run's summary as one line of JSON on stdout when it ends
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The job file (TOML)
+    pub job: PathBuf,
+    /// Print the plan as one line of JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -6,6 +6,7 @@ mod emulate;
 mod export;
 mod in_process_emulator;
 mod man;
+mod plan;
 mod preview;
 mod print;
 mod schema;
@@ -57,6 +58,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         .map_err(Failure::with(ExitCode::BadUsage))
         .and_then(|()| match &cli.verb {
             Verb::Export(args) => export::export(args, flags, &mut reporter, &run_id),
+            Verb::Plan(args) => plan::plan(args, flags, &mut reporter),
             Verb::Preview(args) => preview::preview(args, flags, &mut reporter),
             Verb::Emulate(args) => emulate::emulate(args),
             Verb::Usersig(args) => usersig::usersig(args, flags),

@@ -4,6 +4,7 @@ pub mod csv_part;
 pub mod disk_space;
 pub mod durable;
 pub mod failed;
+pub mod lock_holder;
 pub mod manifest;
 pub mod open_part;
 pub mod parquet_part;

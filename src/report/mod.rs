@@ -1,9 +1,11 @@
-//! What a run leaves to read besides the snapshot.
+//! What there is to read of a run besides the snapshot.
 
 pub mod cells;
 pub mod html;
 pub mod latency;
 pub mod metrics;
+pub mod plan;
+pub mod size;
 pub mod summary;
 pub mod table;
 pub mod timeline;

@@ -1,0 +1,113 @@
+//! `plan`: what an export would do, told from the job, the list and the disk alone.
+
+mod known_rows;
+mod unfinished;
+
+use std::fs;
+use std::path::Path;
+
+use self::known_rows::known_rows;
+use self::unfinished::{Begun, look_for_unfinished_run, work_of};
+use super::connect::{list_failure, load_job, work_folder_failure};
+use super::export::results::absolute;
+use super::export::resume::tell_of_unfinished_runs_of_other_dates;
+use super::print::print;
+use super::{Failure, chain};
+use crate::accounts::{AccountList, InvalidAccount, Scan};
+use crate::cli::{Flags, PlanArgs};
+use crate::exit_code::ExitCode;
+use crate::job::Job;
+use crate::output::IfExists;
+use crate::output::disk_space::free_bytes;
+use crate::output::lock_holder::holder_of;
+use crate::output::work_folder::WorkPaths;
+use crate::progress::Reporter;
+use crate::report::plan::{
+    InvalidEntry, ListCounts, Plan, ResumeState, SHOWN_INVALID, floor_seconds,
+};
+use crate::report::size::Size;
+
+/// Prints the plan of a job. Fails with what an export would refuse to begin with.
+pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
+    let (job, date) = load_job(&args.job, flags)?;
+    let work = WorkPaths::of(&job.output.path).map_err(work_folder_failure)?;
+    let counted = count(&job, reporter);
+    reporter.finish();
+    let (list, scan) = counted?;
+    tell_of_unfinished_runs_of_other_dates(&work, date);
+    let run_at_work = holder_of(&work);
+    let Begun { resume, parts, refusal } = look_for_unfinished_run(
+        &job,
+        &work,
+        &scan,
+        list.distinct_accounts,
+        date,
+        run_at_work.as_deref(),
+    );
+    let may_be_published =
+        work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure);
+    // In the order of an export; what has published is cleaned up whatever is there.
+    let has_published = resume.state == ResumeState::HasPublished;
+    let refusal = may_be_published.err().filter(|_| !has_published).or(refusal);
+    let all = work_of(list.distinct_accounts, &[], job.output.accounts_per_part);
+    let told = Plan {
+        job: job.name.clone(),
+        date: date.to_string(),
+        snapshot: absolute(&job.output.path).display().to_string(),
+        calls: all.calls_left,
+        parts: all.parts_left,
+        accounts_per_part: job.output.accounts_per_part,
+        calls_per_second: job.api.calls_per_second,
+        floor_seconds: floor_seconds(all.calls_left, job.api.calls_per_second),
+        size: Size::of(list.distinct_accounts, known_rows(&job, &parts)),
+        free_bytes: free_bytes(&job.output.path),
+        snapshot_exists: fs::symlink_metadata(&job.output.path).is_ok(),
+        if_exists: match job.output.if_exists {
+            IfExists::Replace => "replace",
+            IfExists::Fail => "fail",
+        },
+        list,
+        resume,
+        run_at_work,
+        refusal: refusal.as_ref().map(|failure| chain(&*failure.error)),
+        exit_code: refusal.as_ref().map_or(ExitCode::Published, |failure| failure.code).number(),
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    print(if args.json { told.to_json() + "\n" } else { told.to_text(&here) })?;
+    refusal.map_or(Ok(()), Err)
+}
+
+/// Reads the list twice, as an export does.
+fn count(job: &Job, reporter: &mut Reporter) -> Result<(ListCounts, Scan), Failure> {
+    let list = open_list(job)?;
+    let mut first_invalid = Vec::new();
+    let mut keep_the_first = |invalid: &InvalidAccount| {
+        if first_invalid.len() < SHOWN_INVALID {
+            let (account, reason) = (invalid.text.clone(), invalid.reason.to_string());
+            first_invalid.push(InvalidEntry { line: invalid.line, account, reason });
+        }
+        Ok(())
+    };
+    let scan = list
+        .scan(&mut keep_the_first, &mut |entries| reporter.scanning(entries))
+        .map_err(list_failure)?;
+    let mut distinct = list.distinct(&scan).map_err(list_failure)?;
+    let mut distinct_accounts = 0;
+    while distinct.next_account().map_err(list_failure)?.is_some() {
+        distinct_accounts += 1;
+    }
+    let counts = ListCounts {
+        accounts_in_list: scan.valid + scan.invalid,
+        distinct_accounts,
+        duplicates: distinct.duplicates(),
+        invalid: scan.invalid,
+        first_invalid,
+    };
+    Ok((counts, scan))
+}
+
+/// Standard input is spooled where temporary files go, since the work folder may not be there yet.
+fn open_list(job: &Job) -> Result<AccountList, Failure> {
+    let spool_folder = std::env::temp_dir();
+    AccountList::open(&job.accounts, Path::new(&spool_folder)).map_err(list_failure)
+}

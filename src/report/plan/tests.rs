@@ -1,0 +1,115 @@
+use super::super::size::SizeBasis;
+use super::*;
+
+fn plan() -> Plan {
+    Plan {
+        job: "sample".to_owned(),
+        date: "2026-11-22".to_owned(),
+        snapshot: "/here/exports/dt=2026-11-22".to_owned(),
+        list: ListCounts {
+            accounts_in_list: 12_000,
+            distinct_accounts: 11_973,
+            duplicates: 20,
+            invalid: 7,
+            first_invalid: vec![InvalidEntry {
+                line: 7347,
+                account: "\u{1b}[31m".to_owned() + &"x".repeat(90),
+                reason: "has 95 bytes, the service allows 32".to_owned(),
+            }],
+        },
+        calls: 120,
+        parts: 3,
+        accounts_per_part: 5_000,
+        calls_per_second: 200,
+        floor_seconds: floor_seconds(120, 200),
+        size: Size {
+            expected_bytes: 526_812,
+            bytes_per_row: 44.0,
+            size_basis: SizeBasis::ColumnTypes,
+            size_basis_snapshot: None,
+        },
+        free_bytes: Some(500_000),
+        snapshot_exists: false,
+        if_exists: "replace",
+        resume: Resume::of_new_run(Work { accounts_left: 11_973, calls_left: 120, parts_left: 3 }),
+        run_at_work: None,
+        refusal: None,
+        exit_code: 0,
+    }
+}
+
+#[test]
+fn a_person_sees_what_is_to_be_done() {
+    insta::assert_snapshot!(plan().to_text(Path::new("/here")), @r#"
+    Plan of sample, to exports/dt=2026-11-22
+      accounts    12,000 in the list
+      distinct    11,973
+      duplicates  20
+      invalid     7
+                  on line 7347, "\u{1b}[31mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"… has 95 bytes, the service allows 32
+                  and more
+      calls       120
+      parts       3 of up to 5,000 accounts
+      floor time  0.6 s at 200 calls a second
+      size        about 514.46 KiB, 44 bytes a row, assumed from the types of the columns
+      free        488.28 KiB, which is too little
+      snapshot    none is there yet
+      resume      nothing to go on with, a new run begins
+    "#);
+}
+
+#[test]
+fn what_a_resume_would_do_is_told_in_each_case() {
+    let resume = |state, left| Resume {
+        state,
+        begun_at: Some("2026-11-22T03:00:00Z".to_owned()),
+        parts_committed: 2,
+        bytes_committed: 300_000,
+        left,
+        floor_seconds_left: Some(100.0),
+    };
+    let left = Work { accounts_left: 1_973, calls_left: 20, parts_left: 1 };
+    let told: Vec<String> = [
+        (ResumeState::GoesOn, Some(left)),
+        (ResumeState::AsksFailedAgain, Some(left)),
+        (ResumeState::Publishes, Some(Work::default())),
+        (ResumeState::HasPublished, Some(Work::default())),
+        (ResumeState::Refused, None),
+    ]
+    .into_iter()
+    .map(|(state, left)| resume(state, left).to_text())
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    goes on with the run of 2026-11-22T03:00:00Z: 2 parts done, 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
+    asks the failed accounts of the run of 2026-11-22T03:00:00Z again: 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
+    the run of 2026-11-22T03:00:00Z has all answers and only publishes
+    the run of 2026-11-22T03:00:00Z has published, only its folder is removed
+    the unfinished run cannot be gone on with
+    ");
+}
+
+#[test]
+fn room_is_needed_for_what_is_not_yet_on_disk_alone() {
+    let mut plan = plan();
+    plan.resume.bytes_committed = 300_000;
+    assert_eq!(plan.free_line(), "488.28 KiB");
+    plan.free_bytes = None;
+    assert_eq!(plan.free_line(), "unknown");
+}
+
+#[test]
+fn without_a_limit_of_rate_there_is_no_floor() {
+    assert_eq!(floor_seconds(120, 0), None);
+    assert_eq!(floor_seconds(1_000_000, 200), Some(5_000.0));
+}
+
+#[test]
+fn json_is_one_line_with_these_keys() {
+    let json = plan().to_json();
+    assert!(!json.contains('\n'));
+    let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let keys: Vec<&str> = read.as_object().unwrap().keys().map(String::as_str).collect();
+    insta::assert_snapshot!(keys.join(" "), @"accounts_in_list accounts_per_part bytes_per_row calls calls_per_second date distinct_accounts duplicates exit_code expected_bytes first_invalid floor_seconds free_bytes if_exists invalid job parts refusal resume run_at_work size_basis size_basis_snapshot snapshot snapshot_exists");
+    let keys: Vec<&str> = read["resume"].as_object().unwrap().keys().map(String::as_str).collect();
+    insta::assert_snapshot!(keys.join(" "), @"accounts_left begun_at bytes_committed calls_left floor_seconds_left parts_committed parts_left state");
+}
