@@ -56,6 +56,16 @@ Ends with the exit code that an export would refuse with.",
         after_help = "Example:\n  im-profiles plan jobs/nightly.toml --date 2026-11-22"
     )]
     Plan(PlanArgs),
+    /// Try out all that an export of a job needs, with one real call
+    #[command(
+        long_about = "Try out all that an export of a job needs, with one real call
+
+Prints a line for the job, the account list, the secret, the output path, and a call with every tag for the first \
+account of the list: passed or failed, with what is to be done. When the service refuses the tags, each is asked \
+for alone to name those at fault. Leaves nothing on disk. Ends with the exit code that an export would give.",
+        after_help = "Example:\n  im-profiles check jobs/nightly.toml"
+    )]
+    Check(CheckArgs),
     /// Show the first rows of a job as a table; writes no file
     #[command(
         after_help = "Example:\n  im-profiles preview jobs/nightly.toml -n 5 --set api.emulator=true"
@@ -109,6 +119,16 @@ pub struct PlanArgs {
     /// The job file (TOML)
     pub job: PathBuf,
     /// Print the plan as one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The job file (TOML)
+    pub job: PathBuf,
+    /// Print the checks as one line of JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -1,5 +1,6 @@
 //! What each verb does, one file per verb.
 
+mod check;
 mod completions;
 mod connect;
 mod emulate;
@@ -59,6 +60,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         .and_then(|()| match &cli.verb {
             Verb::Export(args) => export::export(args, flags, &mut reporter, &run_id),
             Verb::Plan(args) => plan::plan(args, flags, &mut reporter),
+            Verb::Check(args) => check::check(args, flags),
             Verb::Preview(args) => preview::preview(args, flags, &mut reporter),
             Verb::Emulate(args) => emulate::emulate(args),
             Verb::Usersig(args) => usersig::usersig(args, flags),

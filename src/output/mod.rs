@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod open_part;
 pub mod parquet_part;
 pub mod part_writer;
+pub mod probe;
 pub mod publish;
 pub mod row_store;
 pub mod settings;

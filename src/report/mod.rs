@@ -1,6 +1,7 @@
 //! What there is to read of a run besides the snapshot.
 
 pub mod cells;
+pub mod check;
 pub mod html;
 pub mod latency;
 pub mod metrics;

@@ -1,0 +1,282 @@
+//! The calls of a check: one with every tag; where the tags are refused, one for each of them, within the rate.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::client::Client;
+use crate::api::codes::{Class, rule_of};
+use crate::api::outcome::{
+    AccountOutcome, CallFailure, TransportFailure, call_failure, reconcile, short,
+};
+use crate::api::request::{request_body, tag_list};
+use crate::api::wire::{AskedTags, decode};
+use crate::job::Job;
+use crate::run::retry::backoff;
+
+/// How often a call is made that fails for a reason which may pass.
+pub const TRIES: u32 = 3;
+
+/// Least pause after an answer of "too fast", and the longest that a server may ask for.
+const THROTTLE_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What the service said of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// Its profile; these tags of those asked for are not in it.
+    Profile {
+        /// The tags, in the order of the job.
+        absent: Vec<String>,
+    },
+    /// It is not known.
+    NotFound,
+    /// It is refused, or left out, and would have no row.
+    Refused(String),
+}
+
+/// What the calls brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calls {
+    /// How many tags were asked for.
+    pub tags: usize,
+    /// The call with every tag.
+    pub all_tags: Result<Answered, CallFailure>,
+    /// Tags that are refused when they are asked for alone; looked for when the call with all of them is refused for
+    /// what is in it.
+    pub refused_tags: Vec<(String, CallFailure)>,
+    /// How far this machine's clock is ahead of the service's, in seconds, by the last answer that told its time.
+    pub clock_ahead_seconds: Option<i64>,
+}
+
+/// Makes the calls of a check.
+pub async fn make_calls(
+    job: &Job,
+    client: &Client,
+    account: &str,
+    clock: fn() -> Timestamp,
+) -> Calls {
+    let mut asking = Asking {
+        job,
+        client,
+        account,
+        clock,
+        pause_before_next: Duration::ZERO,
+        clock_ahead_seconds: None,
+    };
+    let tags: Vec<&str> = job.columns.iter().map(|column| column.tag.as_str()).collect();
+    let mut all_tags = asking.ask_patiently(&tags).await;
+    let mut refused_tags = match &all_tags {
+        Err(failure) if is_about_the_request(failure) => asking.refused_alone(&tags, failure).await,
+        _ => Vec::new(),
+    };
+    if let Err(failure) = &all_tags
+        && refused_tags.len() == tags.len()
+        && !refused_tags.iter().any(|(_, failure)| names_tags(failure))
+        && asking.is_administrator_answered(&tags).await
+    {
+        // An export leaves such an account out.
+        all_tags = Ok(Answered::Refused(failure.to_string()));
+        refused_tags.clear();
+    }
+    Calls {
+        tags: tags.len(),
+        all_tags,
+        refused_tags,
+        clock_ahead_seconds: asking.clock_ahead_seconds,
+    }
+}
+
+/// Whether a code blames what was asked for, and not who asks or when.
+pub fn is_about_the_request(failure: &CallFailure) -> bool {
+    match failure {
+        CallFailure::Refused { rule, .. } => {
+            names_tags(failure) || rule.class_after(TRIES) == Class::BadBatch
+        }
+        CallFailure::Transport { .. } => false,
+    }
+}
+
+/// Whether a code can only mean a tag: there is none such, or no right to read it.
+pub fn names_tags(failure: &CallFailure) -> bool {
+    matches!(failure.code(), Some(40007 | 40009))
+}
+
+struct Asking<'a> {
+    job: &'a Job,
+    client: &'a Client,
+    account: &'a str,
+    clock: fn() -> Timestamp,
+    pause_before_next: Duration,
+    clock_ahead_seconds: Option<i64>,
+}
+
+impl Asking<'_> {
+    /// The tags that are refused when they are asked for one by one; `failure` is that of all together.
+    async fn refused_alone(
+        &mut self,
+        tags: &[&str],
+        failure: &CallFailure,
+    ) -> Vec<(String, CallFailure)> {
+        if let [tag] = tags {
+            return vec![((*tag).to_owned(), failure.clone())];
+        }
+        let mut refused = Vec::new();
+        for tag in tags {
+            match self.ask_patiently(&[tag]).await {
+                Err(failure) if is_about_the_request(&failure) => {
+                    refused.push(((*tag).to_owned(), failure));
+                }
+                Err(_) | Ok(_) => {}
+            }
+        }
+        refused
+    }
+
+    /// Whether another account than the one in question is answered.
+    async fn is_administrator_answered(&mut self, tags: &[&str]) -> bool {
+        let administrator = &self.job.api.identifier;
+        if self.account == administrator {
+            return false;
+        }
+        self.account = administrator;
+        self.ask_patiently(tags).await.is_ok()
+    }
+
+    /// Asks again what may pass, and once more with a UserSig that is signed anew, as an export does.
+    async fn ask_patiently(&mut self, tags: &[&str]) -> Result<Answered, CallFailure> {
+        let mut was_signed_anew = false;
+        let mut tries = 0;
+        loop {
+            let failure = match self.ask(tags).await {
+                Ok(answered) => return Ok(answered),
+                Err(failure) => failure,
+            };
+            if failure.wants_resign() && !was_signed_anew && self.client.signer().resign() {
+                was_signed_anew = true;
+                continue;
+            }
+            tries += 1;
+            let class = failure.class_after(tries);
+            if tries >= TRIES || !matches!(class, Class::Retry | Class::Throttle) {
+                return Err(failure);
+            }
+            tokio::time::sleep(self.pause_after(&failure, class, tries)).await;
+        }
+    }
+
+    fn pause_after(&self, failure: &CallFailure, class: Class, tries: u32) -> Duration {
+        let asked_for = match failure {
+            CallFailure::Transport { retry_after, .. } => retry_after.unwrap_or_default(),
+            CallFailure::Refused { rule, .. } => rule.pause,
+        };
+        let least = if class == Class::Throttle { THROTTLE_PAUSE } else { Duration::ZERO };
+        let pause = backoff(&self.job.retry, tries, fastrand::f64()).max(least).max(asked_for);
+        pause.min(LONGEST_PAUSE)
+    }
+
+    async fn ask(&mut self, tags: &[&str]) -> Result<Answered, CallFailure> {
+        // From the end of one call to the start of the next, so that they come no closer than they may.
+        tokio::time::sleep(self.pause_before_next).await;
+        self.pause_before_next = match self.job.api.calls_per_second {
+            0 => Duration::ZERO,
+            calls => Duration::from_secs(1) / calls,
+        };
+        let request = request_body(std::iter::once(self.account), &tag_list(tags.iter().copied()));
+        let (reply, date) = self.client.portrait_get_dated(request, fastrand::u32(..)).await;
+        if let Some(date) = date {
+            let ahead = (self.clock)().as_second() - date.as_second();
+            self.clock_ahead_seconds = Some(ahead);
+        }
+        read(&reply.body?, self.account, tags)
+    }
+}
+
+/// What an answer says of the account.
+fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailure> {
+    let text = String::from_utf8_lossy(body);
+    let asked = AskedTags::new(tags.iter().copied());
+    let answer = decode(&text, &asked).map_err(|_| TransportFailure::NotJson)?;
+    if let Some(failure) = call_failure(&answer) {
+        return Err(failure);
+    }
+    let outcome = reconcile(&[account], &answer).outcomes.first().copied();
+    match outcome {
+        Some(AccountOutcome::Row(index)) => {
+            let values = &answer.values[answer.items[index].values.clone()];
+            let is_there = |tag_index| values.iter().any(|value| value.tag_index == tag_index);
+            let absent = tags.iter().enumerate().filter(|(tag_index, _)| !is_there(*tag_index));
+            Ok(Answered::Profile { absent: absent.map(|(_, tag)| (*tag).to_owned()).collect() })
+        }
+        Some(AccountOutcome::Code(index)) => {
+            let item = &answer.items[index];
+            let rule = rule_of(item.result_code);
+            let failure = CallFailure::Refused { rule, info: short(&item.result_info) };
+            match rule.class {
+                _ if rule.is_not_found() => Ok(Answered::NotFound),
+                // A code of one account that can only mean all of them, or that may pass.
+                Class::Fatal | Class::Retry | Class::Throttle => Err(failure),
+                Class::BadBatch | Class::Permanent => Ok(Answered::Refused(failure.to_string())),
+            }
+        }
+        Some(AccountOutcome::NotFound) => Ok(Answered::NotFound),
+        Some(AccountOutcome::Unanswered) | None => {
+            Ok(Answered::Refused("the answer leaves it out".to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAGS: [&str; 2] = ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"];
+
+    fn of_item(item: &str) -> Result<Answered, CallFailure> {
+        let body = format!(r#"{{"UserProfileItem":[{item}],"ErrorCode":0}}"#);
+        read(body.as_bytes(), "a", &TAGS)
+    }
+
+    #[test]
+    fn tags_that_are_not_in_the_answer_are_named() {
+        let of_values = |values: &str| {
+            of_item(&format!(r#"{{"To_Account":"a","ProfileItem":[{values}],"ResultCode":0}}"#))
+        };
+        let absent = |tags: &[&str]| {
+            Ok(Answered::Profile { absent: tags.iter().map(|tag| (*tag).to_owned()).collect() })
+        };
+        let level = r#"{"Tag":"Tag_Profile_IM_Level","Value":1}"#;
+        assert_eq!(of_values(level), absent(&TAGS[..1]));
+        assert_eq!(of_values(""), absent(&TAGS));
+        let nick = r#"{"Tag":"Tag_Profile_IM_Nick","Value":""}"#;
+        assert_eq!(of_values(&format!("{level},{nick}")), absent(&[]));
+    }
+
+    #[test]
+    fn codes_of_the_account_are_its_own_or_everybodys() {
+        let of_code = |code: i64| of_item(&format!(r#"{{"To_Account":"a","ResultCode":{code}}}"#));
+        assert_eq!(of_code(40003), Ok(Answered::NotFound));
+        assert!(matches!(of_code(40601), Ok(Answered::Refused(_))));
+        for code in [40006, 40007, 40009] {
+            assert_eq!(of_code(code).unwrap_err().code(), Some(code));
+        }
+        let marker = r#"{"To_Account":"@TLS#NOT_FOUND","ResultCode":40003}"#;
+        assert_eq!(of_item(marker), Ok(Answered::NotFound));
+        assert!(matches!(of_item(""), Err(_) | Ok(Answered::Refused(_))));
+        assert_eq!(read(b"<html>", "a", &TAGS), Err(TransportFailure::NotJson.into()));
+    }
+
+    #[test]
+    fn codes_that_blame_the_request_are_told_from_those_that_blame_the_caller() {
+        let is_about = |code| {
+            is_about_the_request(&CallFailure::Refused { rule: rule_of(code), info: String::new() })
+        };
+        for code in [40001, 40007, 40009, 40610, 60003] {
+            assert!(is_about(code), "{code}");
+        }
+        for code in [60006, 60026, 70001, 70009, 60007, 40006] {
+            assert!(!is_about(code), "{code}");
+        }
+        assert!(!is_about_the_request(&TransportFailure::Status(403).into()));
+    }
+}

@@ -1,0 +1,160 @@
+//! `check`: tries out all that an export needs, with one real call.
+
+mod asking;
+mod call;
+mod finding;
+mod secret;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use self::finding::Finding;
+use super::connect::{list_failure, load_job, work_folder_failure};
+use super::export::results::absolute;
+use super::{Failure, chain};
+use crate::accounts::{AccountList, ListPath};
+use crate::cli::{CheckArgs, Flags};
+use crate::exit_code::ExitCode;
+use crate::job::Job;
+use crate::output::lock_holder::holder_of;
+use crate::output::probe::ensure_writable;
+use crate::output::work_folder::{WorkFolderError, WorkPaths};
+use crate::report::check::{Check, Checks, Status, Subject};
+
+/// Makes all checks of a job. Fails as an export would with the first that failed.
+pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
+    let mut said = Said { as_json: args.json, checks: Vec::new(), code: None };
+    let job = match load_job(&args.job, flags) {
+        Ok((job, _)) => {
+            said.say(Subject::Job, Finding::passed(args.job.display().to_string()));
+            Some(job)
+        }
+        Err(failure) => {
+            said.say(Subject::Job, failure.into());
+            said.skip(&Subject::ALL[1..], "the job failed");
+            None
+        }
+    };
+    if let Some(job) = &job {
+        check_job(job, &mut said)?;
+    }
+    said.end(job.map(|job| job.name))
+}
+
+fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
+    let (found, account) = look_at_list(job).unwrap_or_else(|failure| (failure.into(), None));
+    said.say(Subject::Accounts, found);
+    let (found, sig_source) = secret::look_at(job);
+    said.say(Subject::Secret, found);
+    said.say(Subject::Output, look_at_output(job).unwrap_or_else(Finding::from));
+    let of_call = [Subject::Call, Subject::Tags, Subject::Clock];
+    match (account, sig_source) {
+        (None, _) => said.skip(&of_call, "the account list failed"),
+        (_, None) => said.skip(&of_call, "the secret failed"),
+        (Some(account), Some(sig_source)) => {
+            let findings = call::look_at(job, sig_source, &account)?;
+            for (subject, found) in of_call.into_iter().zip(findings) {
+                said.say(subject, found);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What has been said so far.
+struct Said {
+    as_json: bool,
+    checks: Vec<Check>,
+    /// Of the first that failed.
+    code: Option<ExitCode>,
+}
+
+impl Said {
+    /// Says a line at once: the next check may take its time.
+    fn say(&mut self, subject: Subject, found: Finding) {
+        let Finding { status, text, code } = found;
+        self.code = self.code.or(code);
+        let check = Check { subject, status, text };
+        if !self.as_json {
+            // A reader who has closed the pipe has heard enough.
+            let _ = writeln!(io::stdout(), "{check}");
+        }
+        self.checks.push(check);
+    }
+
+    fn skip(&mut self, subjects: &[Subject], because: &str) {
+        for subject in subjects {
+            self.say(*subject, Finding::skipped(because));
+        }
+    }
+
+    fn end(self, job: Option<String>) -> Result<(), Failure> {
+        let failed = self.checks.iter().filter(|check| check.status == Status::Failed);
+        let failed: Vec<&str> = failed.map(|check| check.subject.name()).collect();
+        let failed = failed.join(", ");
+        if self.as_json {
+            let exit_code = self.code.unwrap_or(ExitCode::Published).number();
+            let checks = Checks { job, exit_code, checks: self.checks };
+            let _ = writeln!(io::stdout(), "{}", checks.to_json());
+        }
+        match self.code {
+            None => Ok(()),
+            Some(code) => {
+                let error = format!("not ready to export, failed: {failed}").into();
+                Err(Failure { code, error })
+            }
+        }
+    }
+}
+
+/// Reads the list up to its first valid account, which is the one to ask for. Where there is none, the administrator is
+/// asked for, so that the call can be tried all the same.
+fn look_at_list(job: &Job) -> Result<(Finding, Option<String>), Failure> {
+    let administrator = Some(job.api.identifier.clone());
+    let ListPath::File(path) = &job.accounts.path else {
+        let text =
+            "are standard input, which is left to the export; the call asks for the administrator";
+        return Ok((Finding::skipped(text), administrator));
+    };
+    // A file is not spooled.
+    let list = AccountList::open(&job.accounts, path).map_err(list_failure)?;
+    let path = shown(path);
+    Ok(match list.first_account().map_err(list_failure)? {
+        Some(account) => {
+            let text = format!("{path} can be read, its first is {:?}", &*account.name);
+            (Finding::passed(text), Some(account.name.to_string()))
+        }
+        None => {
+            let text = format!(
+                "{path} holds no valid account, so the snapshot would have no rows; the call asks for the administrator"
+            );
+            (Finding::note(text), administrator)
+        }
+    })
+}
+
+/// Tries to write where the export would, and looks for what would keep it from publishing.
+fn look_at_output(job: &Job) -> Result<Finding, Failure> {
+    let path = &job.output.path;
+    let work = WorkPaths::of(path).map_err(work_folder_failure)?;
+    ensure_writable(&work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    if let Some(holder) = holder_of(&work) {
+        let path = path.clone();
+        return Err(work_folder_failure(WorkFolderError::Locked { path, holder }));
+    }
+    work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
+    Ok(Finding::passed(format!("{} can be written and published", shown(path))))
+}
+
+/// The path without detours, as a person in the current folder writes it.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = absolute(path);
+    path.strip_prefix(here).unwrap_or(&path).display().to_string()
+}
+
+impl From<Failure> for Finding {
+    fn from(failure: Failure) -> Finding {
+        Finding::failed(failure.code, chain(&*failure.error))
+    }
+}
