@@ -89,7 +89,7 @@ passed   accounts  accounts.txt can be read, its first is "user1"
 passed   secret    IM_SECRET_KEY holds a key
 passed   output    exports/a/b can be written and published
 passed   call      http://127.0.0.1:[port] answers, and takes the signature and the administrator
-passed   tags      all 2 came back
+passed   tags      2 of 2 came back
 passed   clock     agrees with the service's to a few seconds
 "#);
     assert_eq!(output.stderr, "");
@@ -423,6 +423,38 @@ failed   output    another run is writing out: process 7 on host etl-3 since 202
     drop(lock);
     fs::remove_dir_all(folder.path(".out.partial")).unwrap();
     assert_eq!(contents(&folder), before);
+}
+
+#[test]
+fn of_several_failures_the_exit_code_is_that_of_the_one_an_export_meets_first() {
+    let folder = folder();
+    folder.write("file", "");
+    let keys = ["accounts.path=gone.csv", "output.path=file/out"];
+    let sets: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
+    let exported = folder.export(&sets).expect_code(1);
+    assert!(exported.error().starts_with("could not create"), "{exported}");
+    assert_eq!(
+        check(&folder, &keys).expect_code(1).error(),
+        "not ready to export, failed: accounts, output"
+    );
+    let service = ["api.emulator=false", "api.base_url=http://127.0.0.1:9", "api.sdkappid=1"];
+    let keys = [&keys[..], &service, &["api.secret_key_env=NOT_SET"]].concat();
+    check(&folder, &keys).expect_code(2);
+}
+
+#[test]
+fn no_secret_is_told_at_the_most_talkative() {
+    let server = EmulatorServer::start(settings_of("rate.portrait_get = 0"));
+    for key in [server.secret_key(), SOME_KEY] {
+        let folder = folder().env(SECRET_VARIABLE, key).env("RUST_LOG", "trace");
+        let overrides = server.overrides();
+        let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();
+        let output = folder.run(&[&["check", "job.toml", "-vv"], &overrides[..]].concat());
+        let told = output.to_string();
+        assert!(told.contains("call      ") && !told.contains(key), "{told}");
+        // Every UserSig begins so.
+        assert!(!told.contains("eJ"), "{told}");
+    }
 }
 
 #[test]

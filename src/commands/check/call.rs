@@ -115,7 +115,7 @@ fn of_tags(calls: &Calls) -> Finding {
     let Calls { tags: asked, refused_tags: refused, .. } = calls;
     match &calls.all_tags {
         Ok(Answered::Profile { absent }) if absent.is_empty() => {
-            Finding::passed(format!("all {asked} came back"))
+            Finding::passed(format!("{asked} of {asked} came back"))
         }
         Ok(Answered::Profile { absent }) => Finding::note(format!(
             "{} of {asked} came back; {} did not: not set for this account, or not there in the console",
@@ -265,7 +265,7 @@ failed 4 Tag_Profile_Custom_A: code 40009, a tag does not exist (the service say
         .collect();
         insta::assert_snapshot!(texts.join("\n"), @r#"
 passed  it answers, and takes the signature and the administrator
-passed  all 3 came back
+passed  3 of 3 came back
 passed  it answers, and takes the signature and the administrator
 note  2 of 3 came back; Tag_Profile_Custom_A did not: not set for this account, or not there in the console
 note  it answers, and takes the signature and the administrator; it does not know the account "u1"

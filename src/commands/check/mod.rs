@@ -19,11 +19,11 @@ use crate::job::Job;
 use crate::output::lock_holder::holder_of;
 use crate::output::probe::ensure_writable;
 use crate::output::work_folder::{WorkFolderError, WorkPaths};
-use crate::report::check::{Check, Checks, Status, Subject};
+use crate::report::check::{Check, Checks, Subject};
 
 /// Makes all checks of a job. Fails as an export would with the first that failed.
 pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
-    let mut said = Said { as_json: args.json, checks: Vec::new(), code: None };
+    let mut said = Said { as_json: args.json, checks: Vec::new(), failed: Vec::new() };
     let job = match load_job(&args.job, flags) {
         Ok((job, _)) => {
             said.say(Subject::Job, Finding::passed(args.job.display().to_string()));
@@ -65,15 +65,26 @@ fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
 struct Said {
     as_json: bool,
     checks: Vec<Check>,
-    /// Of the first that failed.
-    code: Option<ExitCode>,
+    /// What failed, with how an export would end for it.
+    failed: Vec<(Subject, ExitCode)>,
 }
+
+/// The order in which an export would come upon them; the first one ends it.
+const ORDER_OF_EXPORT: [Subject; 7] = [
+    Subject::Job,
+    Subject::Secret,
+    Subject::Output,
+    Subject::Accounts,
+    Subject::Call,
+    Subject::Tags,
+    Subject::Clock,
+];
 
 impl Said {
     /// Says a line at once: the next check may take its time.
     fn say(&mut self, subject: Subject, found: Finding) {
         let Finding { status, text, code } = found;
-        self.code = self.code.or(code);
+        self.failed.extend(code.map(|code| (subject, code)));
         let check = Check { subject, status, text };
         if !self.as_json {
             // A reader who has closed the pipe has heard enough.
@@ -89,21 +100,19 @@ impl Said {
     }
 
     fn end(self, job: Option<String>) -> Result<(), Failure> {
-        let failed = self.checks.iter().filter(|check| check.status == Status::Failed);
-        let failed: Vec<&str> = failed.map(|check| check.subject.name()).collect();
-        let failed = failed.join(", ");
-        if self.as_json {
-            let exit_code = self.code.unwrap_or(ExitCode::Published).number();
-            let checks = Checks { job, exit_code, checks: self.checks };
-            let _ = writeln!(io::stdout(), "{}", checks.to_json());
+        let Said { as_json, checks, failed } = self;
+        let met_at = |(met, _): &&(Subject, ExitCode)| {
+            ORDER_OF_EXPORT.iter().position(|subject| subject == met)
+        };
+        let code = failed.iter().min_by_key(met_at).map(|(_, code)| *code);
+        if as_json {
+            let exit_code = code.unwrap_or(ExitCode::Published).number();
+            let _ = writeln!(io::stdout(), "{}", Checks { job, exit_code, checks }.to_json());
         }
-        match self.code {
-            None => Ok(()),
-            Some(code) => {
-                let error = format!("not ready to export, failed: {failed}").into();
-                Err(Failure { code, error })
-            }
-        }
+        let Some(code) = code else { return Ok(()) };
+        let names: Vec<&str> = failed.iter().map(|(subject, _)| subject.name()).collect();
+        let error = format!("not ready to export, failed: {}", names.join(", ")).into();
+        Err(Failure { code, error })
     }
 }
 
