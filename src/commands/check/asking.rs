@@ -45,7 +45,8 @@ pub struct Calls {
     /// Tags that are refused when they are asked for alone; looked for when the call with all of them is refused for
     /// what is in it.
     pub refused_tags: Vec<(String, CallFailure)>,
-    /// How far this machine's clock is ahead of the service's, in seconds, by the last answer that told its time.
+    /// How far this machine's clock is ahead of the service's at the least, below 0 behind it; by the last answer that
+    /// told its time.
     pub clock_ahead_seconds: Option<i64>,
 }
 
@@ -183,13 +184,21 @@ impl Asking<'_> {
             calls => Duration::from_secs(1) / calls,
         };
         let request = request_body(std::iter::once(self.account), &tag_list(tags.iter().copied()));
+        let sent = (self.clock)();
         let (reply, date) = self.client.portrait_get_dated(request, fastrand::u32(..)).await;
         if let Some(date) = date {
-            let ahead = (self.clock)().as_second() - date.as_second();
-            self.clock_ahead_seconds = Some(ahead);
+            self.clock_ahead_seconds = Some(clock_ahead_seconds(sent, (self.clock)(), date));
         }
         read(&reply.body?, self.account, tags)
     }
+}
+
+/// How far this machine's clock is ahead of the service's at the least, below 0 behind it: its `date` was made between
+/// `sent` and `received`, however long the call took.
+fn clock_ahead_seconds(sent: Timestamp, received: Timestamp, date: Timestamp) -> i64 {
+    let at_most = received.as_second() - date.as_second();
+    let at_least = sent.as_second() - date.as_second();
+    if at_least > 0 { at_least } else { at_most.min(0) }
 }
 
 /// What an answer says of the account.
@@ -235,6 +244,14 @@ mod tests {
     fn of_item(item: &str) -> Result<Answered, CallFailure> {
         let body = format!(r#"{{"UserProfileItem":[{item}],"ErrorCode":0}}"#);
         read(body.as_bytes(), "a", &TAGS)
+    }
+
+    #[test]
+    fn a_call_that_takes_its_time_does_not_put_the_clock_off() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let ahead = |date| clock_ahead_seconds(at(100), at(130), at(date));
+        assert_eq!([ahead(100), ahead(115), ahead(130)], [0, 0, 0]);
+        assert_eq!([ahead(90), ahead(150)], [10, -20]);
     }
 
     #[test]

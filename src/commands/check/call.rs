@@ -16,7 +16,7 @@ use crate::job::{Job, Target};
 use crate::report::summary::duration_text;
 use crate::run::mend_of;
 
-/// Clocks this close are taken to agree: the service tells whole seconds, and an answer takes its time.
+/// Clocks this close are taken to agree: the service tells whole seconds, and its servers are not of one clock.
 const CLOCK_TOLERANCE_SECONDS: u64 = 5;
 
 /// Calls the service; gives back what is to be said of the call, the tags and the clock.
