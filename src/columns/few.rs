@@ -10,53 +10,106 @@ pub const MOST_DISTINCT: usize = 12;
 /// A column with a longer text than this, in bytes, has many distinct values.
 const LONGEST_KEPT_BYTES: usize = 64;
 
+/// Places to look for a value first; a power of two.
+const SEATS: usize = 16;
+
 /// Distinct values, each with how often it came; given up for good when they are no longer few.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Few<T>(Option<Vec<(T, u64)>>);
+pub struct Few<T> {
+    values: Option<Vec<(T, u64)>>,
+    /// Where in `values` the last one with this seat was. Values that come in no order are found without a search.
+    #[serde(skip)]
+    seats: [u8; SEATS],
+}
+
+impl<T: PartialEq> PartialEq for Few<T> {
+    fn eq(&self, other: &Few<T>) -> bool {
+        self.values == other.values
+    }
+}
+
+impl<T: Eq> Eq for Few<T> {}
 
 impl<T> Default for Few<T> {
     fn default() -> Few<T> {
-        Few(Some(Vec::new()))
+        Few { values: Some(Vec::new()), seats: [0; SEATS] }
+    }
+}
+
+/// What tells most values from the few others of a column at a glance.
+pub trait Glance {
+    /// Any number that is the same for equal values.
+    fn glance(&self) -> usize;
+}
+
+impl Glance for str {
+    fn glance(&self) -> usize {
+        self.len() + self.bytes().next_back().map_or(0, usize::from)
+    }
+}
+
+impl Glance for String {
+    fn glance(&self) -> usize {
+        self.as_str().glance()
+    }
+}
+
+impl Glance for u64 {
+    fn glance(&self) -> usize {
+        *self as usize
+    }
+}
+
+impl Glance for i32 {
+    fn glance(&self) -> usize {
+        *self as usize
     }
 }
 
 impl<T: PartialEq> Few<T> {
     /// Whether there are more than [`MOST_DISTINCT`].
     pub fn are_many(&self) -> bool {
-        self.0.is_none()
+        self.values.is_none()
     }
 
-    /// The values and their counts, in no order worth showing; none where they are many.
+    /// The values and their counts, in the order in which they came first; none where they are many.
     pub fn values(&self) -> Option<&[(T, u64)]> {
-        self.0.as_deref()
+        self.values.as_deref()
     }
 
-    /// Counts a value. The one that came last is the first to be compared: equal values come in rows.
+    /// Counts a value.
     pub fn add<B>(&mut self, value: &B, count: u64)
     where
         T: Borrow<B>,
-        B: ToOwned<Owned = T> + PartialEq + ?Sized,
+        B: Glance + ToOwned<Owned = T> + PartialEq + ?Sized,
     {
-        let Some(values) = &mut self.0 else { return };
+        let Some(values) = &mut self.values else { return };
+        let seat = &mut self.seats[value.glance() % SEATS];
+        if let Some((known, times)) = values.get_mut(usize::from(*seat))
+            && (*known).borrow() == value
+        {
+            *times += count;
+            return;
+        }
         match values.iter().position(|(known, _)| known.borrow() == value) {
             Some(index) => {
                 values[index].1 += count;
-                values.swap(0, index);
+                *seat = index as u8;
             }
             None if values.len() < MOST_DISTINCT => values.push((value.to_owned(), count)),
-            None => self.0 = None,
+            None => self.values = None,
         }
     }
 
     /// Counts what was counted elsewhere.
     pub fn merge(&mut self, other: &Few<T>)
     where
-        T: Clone,
+        T: Clone + Glance,
     {
-        match &other.0 {
+        match &other.values {
             Some(values) => values.iter().for_each(|(value, count)| self.add(value, *count)),
-            None => self.0 = None,
+            None => self.values = None,
         }
     }
 }
@@ -65,7 +118,7 @@ impl Few<String> {
     /// Counts a text; a long one makes them many, so that what is kept stays small whatever comes.
     pub fn add_text(&mut self, text: &str) {
         if text.len() > LONGEST_KEPT_BYTES {
-            self.0 = None;
+            self.values = None;
         }
         self.add(text, 1);
     }
@@ -91,6 +144,16 @@ mod tests {
         assert!(few.are_many());
         few.add(&1, 1);
         assert_eq!(few.values(), None);
+    }
+
+    #[test]
+    fn values_that_share_a_seat_are_told_apart() {
+        let mut few = Few::<String>::default();
+        for text in ["axa", "bya", "axa", "cza", "bya", "axa"] {
+            few.add_text(text);
+        }
+        let expected = [("axa", 3), ("bya", 2), ("cza", 1)].map(|(text, n)| (text.to_owned(), n));
+        assert_eq!(few.values(), Some(&expected[..]));
     }
 
     #[test]

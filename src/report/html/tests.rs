@@ -5,12 +5,14 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use proptest::prelude::*;
 
 use super::*;
-use crate::columns::statistics::TableStatistics;
+use crate::columns::statistics::{ColumnStatistics, TableStatistics};
 use crate::columns::{Column, ColumnType, schema};
+use crate::output::durable::FileFacts;
 use crate::output::failed::Category;
 use crate::output::manifest::{
     CallFacts, ColumnFacts, Counts, FailureFacts, JobFacts, ListFacts, PartFacts, RunFacts,
 };
+use crate::output::snapshot_writer::CommittedPart;
 use crate::run::event::{CallOutcome, Event};
 
 const HOSTILE: &str = "<script>alert('1')</script>\"><img onerror=y>\u{202e}\n\0&amp;";
@@ -197,6 +199,29 @@ fn a_resumed_run_says_whose_calls_it_tells_of() {
     let unbroken =
         checked(&Report { resumed: None, columns: totals(&[("a", None, 1); 5]), ..report });
     assert!(!unbroken.contains("notice\""));
+}
+
+#[test]
+fn parts_add_up_and_those_without_statistics_are_left_out() {
+    let part = |rows: u64, columns: Vec<ColumnStatistics>| CommittedPart {
+        index: 0,
+        file: String::new(),
+        ordinals: 0..rows,
+        rows,
+        facts: FileFacts { bytes: 0, sha256: String::new() },
+        failed: Vec::new(),
+        failed_lines: FileFacts { bytes: 0, sha256: String::new() },
+        rejected_lines: FileFacts { bytes: 0, sha256: String::new() },
+        rejected_values: 0,
+        columns,
+    };
+    let one = totals(&[("a", None, 1), ("bcd", Some("Gender_Type_Male"), 2)]);
+    let two = totals(&[("é", Some("Gender_Type_Male"), 9)]);
+    let parts = [part(2, one.columns), part(50, Vec::new()), part(1, two.columns)];
+    let rows =
+        [("a", None, 1), ("bcd", Some("Gender_Type_Male"), 2), ("é", Some("Gender_Type_Male"), 9)];
+    assert_eq!(ColumnTotals::of(&parts), totals(&rows));
+    assert_eq!(ColumnTotals::of(&parts[1..2]), ColumnTotals::default());
 }
 
 #[test]
