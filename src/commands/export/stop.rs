@@ -49,13 +49,20 @@ pub fn with_command_to_go_on(failure: Failure, date: Date) -> Failure {
         return failure;
     }
     // Secrets are never among the arguments.
-    let mut command: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let command = command_to_go_on(arguments.collect(), date);
+    let error = format!("{}; go on with: {command}", chain(&*failure.error));
+    Failure { code: failure.code, error: error.into() }
+}
+
+/// The command that goes on with the run of another, as a shell takes it.
+fn command_to_go_on(mut command: Vec<String>, date: Date) -> String {
+    // It would begin anew, and nobody who copies the line means that.
+    command.retain(|argument| argument != "--restart");
     if !command.iter().any(|argument| argument == "--date" || argument.starts_with("--date=")) {
         command.push(format!("--date={date}"));
     }
-    let error = format!("{}; go on with: {}", chain(&*failure.error), shell_words(&command));
-    Failure { code: failure.code, error: error.into() }
+    shell_words(&command)
 }
 
 /// Arguments as a shell would take them.
@@ -70,7 +77,21 @@ fn shell_words(words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
+
+    #[test]
+    fn the_command_goes_on_with_the_date_of_the_run_and_never_begins_anew() {
+        let go_on = |words: &[&str]| {
+            let command = words.iter().map(|word| (*word).to_owned()).collect();
+            command_to_go_on(command, date(2026, 11, 22))
+        };
+        assert_eq!(go_on(&["x", "export", "j.toml"]), "x export j.toml --date=2026-11-22");
+        let begun_anew = ["x", "export", "j.toml", "--restart", "--date", "2026-11-21"];
+        assert_eq!(go_on(&begun_anew), "x export j.toml --date 2026-11-21");
+        assert_eq!(go_on(&["x", "--date=2026-11-21", "-q"]), "x --date=2026-11-21 -q");
+    }
 
     #[test]
     fn words_are_as_a_shell_takes_them() {
