@@ -112,6 +112,22 @@ fn a_signal_lets_calls_end_and_makes_no_new_ones() {
 }
 
 #[test]
+fn a_signal_ends_a_run_that_still_reads_its_list() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let folder = Folder::with_job(JOB, accounts(0));
+        let mut run =
+            folder.start_export(&["--set", "accounts.path=-", "--set", "accounts.format=txt"], &[]);
+        run.wait_told("the run begins");
+        run.signal(signal);
+        // Whoever waits for a child closes its standard input, which would end the list.
+        wait_until("the end", || run.has_ended());
+        let output = run.end().expect_code(code);
+        assert!(output.error().contains("go on with: "), "{output}");
+        assert!(!folder.path(WORK_FOLDER).exists(), "nothing was done that could go on");
+    }
+}
+
+#[test]
 fn a_second_signal_ends_the_run_at_once() {
     for (signals, code) in [
         ([Signal::TERM, Signal::TERM], 143),

@@ -51,7 +51,8 @@ impl Folder {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .envs(environment.iter().copied())
-            .stdin(Stdio::null())
+            // Silent and open, for a list that never ends.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -2,6 +2,7 @@
 
 mod left_over;
 mod listener;
+mod reading;
 mod report;
 pub(super) mod results;
 pub(super) mod resume;
@@ -9,16 +10,17 @@ mod stop;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use self::left_over::{clean_up_after_publication, remove_if_unused};
+use self::reading::read_list;
 use self::report::CallsOfProcess;
 use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
@@ -36,10 +38,10 @@ use crate::exit_code::ExitCode;
 use crate::job::Job;
 use crate::logging::RunIdOfLog;
 use crate::output::disk_space::free_bytes;
-use crate::output::failed::{rfc3339_seconds, write_invalid};
+use crate::output::failed::rfc3339_seconds;
 use crate::output::manifest::CallFacts;
 use crate::output::open_part::{Sidecar, sidecar_path};
-use crate::output::publish::{INVALID_ACCOUNTS_FILE, publish};
+use crate::output::publish::publish;
 use crate::output::snapshot_writer::SnapshotWriter;
 use crate::output::work_folder::{LOCK_NAME, WorkFolder};
 use crate::progress::Reporter;
@@ -115,9 +117,22 @@ fn run_job(
         work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
     }
     let Some(work) = clean_up_after_publication(work, date, watch)? else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let mut stop = {
+        let _inside = runtime.enter();
+        let time_left =
+            job.limits.deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
+        stop_signals(time_left).map_err(Failure::with(ExitCode::InternalOrDisk))?
+    };
     watch.begin(listener)?;
     resume::tell_of_unfinished_runs_of_other_dates(work.paths(), date);
-    let (list, scan) = match read_what_is_to_be_exported(job, &work, watch) {
+    let may_be_published =
+        work.paths().ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure);
+    let reading = read_list(&job.accounts, work.root(), watch, &mut stop);
+    let (list, scan) = match may_be_published.and_then(|()| runtime.block_on(reading)) {
         Ok(read) => read,
         Err(failure) => {
             remove_if_unused(work);
@@ -154,8 +169,9 @@ fn run_job(
             }
         }
         let client = Arc::clone(&client);
-        let rounds = Rounds { job, work: &work, list: &list, scan: &scan, client, started };
-        let round = run_round(&rounds, journal, &mut calls_of_process.timeline, watch)?;
+        let rounds = Rounds { job, work: &work, list: &list, scan: &scan, client };
+        let timeline = &mut calls_of_process.timeline;
+        let round = runtime.block_on(run_round(&rounds, journal, timeline, watch, &mut stop))?;
         (journal, calls) = (round.journal, round.calls);
         has_run_a_round = true;
     }
@@ -203,17 +219,17 @@ struct Rounds<'r> {
     list: &'r AccountList,
     scan: &'r Scan,
     client: Arc<Client>,
-    started: Instant,
 }
 
 /// Goes on with the round at hand, or with the next one when it has ended.
-fn run_round(
+async fn run_round(
     rounds_of: &Rounds<'_>,
     journal: CheckpointJournal,
     timeline: &mut Timeline,
     watch: &mut Watch<'_>,
+    stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<RunResult, Failure> {
-    let Rounds { job, work, list, scan, client, started } = rounds_of;
+    let Rounds { job, work, list, scan, client } = rounds_of;
     let rounds = &journal.value().rounds;
     let (round, earlier) = match rounds.split_last() {
         Some((last, earlier)) if last.end.is_none() => (last, earlier),
@@ -248,35 +264,19 @@ fn run_round(
         &work.snapshot(),
         work.root(),
     );
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::with(ExitCode::InternalOrDisk))?;
-    runtime.block_on(async {
-        let time_left =
-            job.limits.deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
-        let mut stop = stop_signals(time_left).map_err(Failure::with(ExitCode::InternalOrDisk))?;
-        let surroundings = Surroundings {
-            random: fastrand::Rng::new(),
-            wall_clock: Timestamp::now,
-            observer: &mut |event| {
-                timeline.on(&event);
-                watch.on(event);
-            },
-            stop: &mut stop,
-        };
-        run::run(
-            Arc::clone(client),
-            settings,
-            &job.columns,
-            accounts,
-            writer,
-            journal,
-            surroundings,
-        )
+    let surroundings = Surroundings {
+        random: fastrand::Rng::new(),
+        wall_clock: Timestamp::now,
+        observer: &mut |event| {
+            timeline.on(&event);
+            watch.on(event);
+        },
+        stop,
+    };
+    let client = Arc::clone(client);
+    run::run(client, settings, &job.columns, accounts, writer, journal, surroundings)
         .await
         .map_err(|error| Failure { code: error.exit_code(), error: error.into() })
-    })
 }
 
 fn failed_accounts_of(round: &Round, work: &WorkFolder) -> (AccountSource, u64) {
@@ -297,39 +297,4 @@ fn open_work_folder(job: &Job) -> Result<WorkFolder, Failure> {
     let since = rfc3339_seconds(Timestamp::now());
     let holder = format!("process {} on {host} since {since}", std::process::id());
     WorkFolder::open(&job.output.path, &holder).map_err(work_folder_failure)
-}
-
-fn read_what_is_to_be_exported(
-    job: &Job,
-    work: &WorkFolder,
-    watch: &mut Watch<'_>,
-) -> Result<(AccountList, Scan), Failure> {
-    work.paths().ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
-    read_list(job, work, watch)
-}
-
-/// Reads the list once; invalid accounts go to a file of their own.
-fn read_list(
-    job: &Job,
-    work: &WorkFolder,
-    watch: &mut Watch<'_>,
-) -> Result<(AccountList, Scan), Failure> {
-    let list = AccountList::open(&job.accounts, work.root()).map_err(list_failure)?;
-    let path = work.root().join(INVALID_ACCOUNTS_FILE);
-    let file = File::create(&path).map_err(Failure::with(ExitCode::InternalOrDisk))?;
-    let mut csv = csv::Writer::from_writer(BufWriter::new(file));
-    let scan = list
-        .scan(
-            &mut |invalid| {
-                let reason = invalid.reason.to_string();
-                write_invalid(&mut csv, &invalid.text, &reason, invalid.line)
-            },
-            &mut |entries| watch.scanning(entries),
-        )
-        .map_err(list_failure)?;
-    csv.flush().map_err(Failure::with(ExitCode::InternalOrDisk))?;
-    if scan.valid == 0 {
-        warn!("the account list holds no valid account");
-    }
-    Ok((list, scan))
 }

@@ -1,0 +1,81 @@
+//! The first reading of the account list, on a thread of its own: a run can be told to stop meanwhile, also where the list
+//! is standard input and its writer is silent.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::interval;
+use tracing::warn;
+
+use super::watch::Watch;
+use crate::accounts::{AccountList, ListSource, Scan};
+use crate::commands::Failure;
+use crate::commands::connect::list_failure;
+use crate::exit_code::ExitCode;
+use crate::output::failed::write_invalid;
+use crate::output::publish::INVALID_ACCOUNTS_FILE;
+use crate::run::RunError;
+
+/// How often it is told how far the reading has come.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// Reads the list once; invalid accounts go to a file of their own in the work folder.
+///
+/// # Errors
+/// When the list cannot be read, or `stop` says with which exit code to stop. The thread then ends with the process.
+pub async fn read_list(
+    source: &ListSource,
+    work_folder: &Path,
+    watch: &mut Watch<'_>,
+    stop: &mut mpsc::Receiver<ExitCode>,
+) -> Result<(AccountList, Scan), Failure> {
+    let run_failure = |error: RunError| Failure { code: error.exit_code(), error: error.into() };
+    let entries = Arc::new(AtomicU64::new(0));
+    let (sender, mut receiver) = oneshot::channel();
+    let (source, folder, counted) = (source.clone(), work_folder.to_owned(), Arc::clone(&entries));
+    thread::Builder::new()
+        .name("list-scan".to_owned())
+        // Nobody waits for the result of a run that has been stopped.
+        .spawn(move || drop(sender.send(read(&source, &folder, &counted))))
+        .map_err(|error| run_failure(RunError::Thread(error)))?;
+    let mut progress = interval(PROGRESS_EVERY);
+    let (list, scan) = loop {
+        tokio::select! {
+            read = &mut receiver => break read.map_err(|_| run_failure(RunError::Panicked))??,
+            Some(code) = stop.recv() => return Err(run_failure(RunError::Stopped(code))),
+            _ = progress.tick() => watch.scanning(entries.load(Ordering::Relaxed)),
+        }
+    };
+    if scan.valid == 0 {
+        warn!("the account list holds no valid account");
+    }
+    Ok((list, scan))
+}
+
+fn read(
+    source: &ListSource,
+    work_folder: &Path,
+    entries: &AtomicU64,
+) -> Result<(AccountList, Scan), Failure> {
+    let list = AccountList::open(source, work_folder).map_err(list_failure)?;
+    let path = work_folder.join(INVALID_ACCOUNTS_FILE);
+    let file = File::create(&path).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let mut csv = csv::Writer::from_writer(BufWriter::new(file));
+    let scan = list
+        .scan(
+            &mut |invalid| {
+                let reason = invalid.reason.to_string();
+                write_invalid(&mut csv, &invalid.text, &reason, invalid.line)
+            },
+            &mut |count| entries.store(count, Ordering::Relaxed),
+        )
+        .map_err(list_failure)?;
+    csv.flush().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    Ok((list, scan))
+}
