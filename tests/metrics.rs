@@ -226,7 +226,13 @@ fn a_run_that_goes_on_counts_the_parts_from_before_the_stop() {
     let crash = [("IM_PROFILES_FAILPOINT", "journal:appended#3")];
     let crashed = folder.export_with(&crash, &["--set", "api.max_in_flight=1"]);
     assert_eq!(crashed.code, None, "{crashed}");
-    let (metrics, _) = export(&folder, &["limits.deadline=1ms"], 75);
+    // So slow that it cannot end before the signal comes.
+    let slowly = ["--set", "api.calls_per_second=1"];
+    let mut run = folder.start_export(&[&TO_TEXTFILE[..], &slowly].concat(), &[]);
+    run.wait_told("going on with the unfinished run");
+    run.signal(Signal::TERM);
+    run.end().expect_code(143);
+    let metrics = textfile(&folder);
     // The calls in flight were let end, so there may be more than before.
     let parts = folder.committed_parts();
     assert!(parts >= 2, "{parts}");
