@@ -129,7 +129,7 @@ fn run(
 fn server(settings: &str) -> EmulatorServer {
     let settings = settings_of(&format!("rate.portrait_get = 0\n{settings}"));
     let secret_key = SecretKey::new(KEY.to_owned());
-    EmulatorServer::start_with(0, settings, Credentials { secret_key, ..Credentials::built_in() })
+    EmulatorServer::start_with(settings, Credentials { secret_key, ..Credentials::built_in() })
 }
 
 /// That nothing is told when an emulator with these settings is asked.

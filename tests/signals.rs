@@ -65,9 +65,8 @@ impl Stuck {
 
     /// Ends the service, with it the hanging calls, and starts one that works in its place.
     fn replace_server(&mut self) {
-        let port = self.server().port();
-        drop(self.server.take());
-        self.server = Some(EmulatorServer::start_on(port, with_faults("")));
+        let server = self.server.take().unwrap();
+        self.server = Some(server.replaced_by(with_faults("")));
     }
 
     fn export(&self, more: &[&str]) -> Output {

@@ -7,6 +7,8 @@ use im_profiles::emulator::{self, Credentials, EMULATOR_SECRET_KEY, Emulator, Pr
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::wait_until;
+
 /// The variable in which jobs for an [`EmulatorServer`] look for the secret key.
 pub const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
 
@@ -24,6 +26,7 @@ pub struct EmulatorServer {
     pub emulator: Emulator,
     /// Where it is.
     pub base_url: String,
+    listener: std::net::TcpListener,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -31,42 +34,57 @@ pub struct EmulatorServer {
 impl EmulatorServer {
     /// Serves made-up profiles to whoever signs with the built-in key.
     pub fn start(settings: Settings) -> EmulatorServer {
-        EmulatorServer::start_with(0, settings, Credentials::built_in())
+        EmulatorServer::start_with(settings, Credentials::built_in())
     }
 
-    /// [`EmulatorServer::start`] on a port, such as that of one that was dropped; 0 is any free one.
+    /// Ends this one, and with it what is under way, and starts another in its place. The port is never given up, or somebody
+    /// else might take it in between.
+    pub fn replaced_by(self, settings: Settings) -> EmulatorServer {
+        let listener = self.listener.try_clone().unwrap();
+        drop(self);
+        let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
+        EmulatorServer::serve(listener, emulator)
+    }
+
+    /// [`EmulatorServer::start`] on the port of one that was dropped; waits while somebody else has it.
     pub fn start_on(port: u16, settings: Settings) -> EmulatorServer {
-        EmulatorServer::start_with(port, settings, Credentials::built_in())
+        let mut listener = None;
+        wait_until("the port", || {
+            listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
+            listener.is_some()
+        });
+        let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
+        EmulatorServer::serve(listener.unwrap(), emulator)
     }
 
-    /// [`EmulatorServer::start_on`] for whom these credentials let in.
-    pub fn start_with(port: u16, settings: Settings, credentials: Credentials) -> EmulatorServer {
-        EmulatorServer::serve(port, Emulator::new(settings, credentials, Profiles::made_up()))
+    /// [`EmulatorServer::start`] for whom these credentials let in.
+    pub fn start_with(settings: Settings, credentials: Credentials) -> EmulatorServer {
+        let emulator = Emulator::new(settings, credentials, Profiles::made_up());
+        EmulatorServer::serve(free_port(), emulator)
     }
 
     /// Serves the profiles of an NDJSON text, and knows no other accounts.
     pub fn with_profiles(ndjson: &str) -> EmulatorServer {
         let profiles = Profiles::from_ndjson(ndjson.as_bytes()).unwrap();
         let emulator = Emulator::new(Settings::default(), Credentials::built_in(), profiles);
-        EmulatorServer::serve(0, emulator)
+        EmulatorServer::serve(free_port(), emulator)
     }
 
-    fn serve(port: u16, emulator: Emulator) -> EmulatorServer {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    fn serve(listener: std::net::TcpListener, emulator: Emulator) -> EmulatorServer {
         listener.set_nonblocking(true).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = emulator.clone();
+        let (served, served_at) = (emulator.clone(), listener.try_clone().unwrap());
         let thread = thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let serving = async {
-                let listener = TcpListener::from_std(listener).unwrap();
+                let listener = TcpListener::from_std(served_at).unwrap();
                 emulator::run(listener, served, async { drop(stopped.await) }).await.unwrap();
             };
             runtime.block_on(serving);
         });
-        EmulatorServer { emulator, base_url, stop: Some(stop), thread: Some(thread) }
+        EmulatorServer { emulator, base_url, listener, stop: Some(stop), thread: Some(thread) }
     }
 
     /// The overrides that turn a job for the emulator in the process into one for this server.
@@ -95,6 +113,10 @@ impl EmulatorServer {
     pub fn secret_key(&self) -> &'static str {
         EMULATOR_SECRET_KEY
     }
+}
+
+fn free_port() -> std::net::TcpListener {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
 }
 
 impl Drop for EmulatorServer {
