@@ -12,13 +12,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
+use reqwest::{Body, Url};
 
 use super::endpoint::Endpoint;
 use super::headers;
 use super::outcome::{CallFailure, TransportFailure};
+use super::outgoing_body::OutgoingBody;
 use super::signer::{SigGeneration, Signer};
 use super::usersig::UserSig;
 use super::wire::PORTRAIT_GET_PATH;
@@ -74,6 +75,8 @@ pub struct Reply {
     pub body: Result<Bytes, CallFailure>,
     /// The UserSig it was made with.
     pub sig_generation: SigGeneration,
+    /// `Retry-After` of the response, whatever its status.
+    pub retry_after: Option<Duration>,
 }
 
 /// The client could not be set up, e.g. for want of certificates.
@@ -120,9 +123,16 @@ impl Client {
         &self.signer
     }
 
-    /// Makes one call of `portrait_get`. `random` identifies the request to the service and is fresh for each.
-    pub async fn portrait_get(&self, request: String, random: u32) -> Reply {
-        self.call(request, random, |_| ()).await
+    /// Makes one call of `portrait_get`. `random` identifies the request to the service and is fresh for each;
+    /// `departure` is dropped when the request goes out on its connection.
+    pub async fn portrait_get(
+        &self,
+        request: String,
+        random: u32,
+        departure: impl Send + Sync + 'static,
+    ) -> Reply {
+        let body = OutgoingBody::new(request.into(), departure);
+        self.call(Body::wrap(body), random, |_| ()).await
     }
 
     /// [`Client::portrait_get`], with the service's clock at the time of its answer where it tells it.
@@ -132,21 +142,26 @@ impl Client {
         random: u32,
     ) -> (Reply, Option<Timestamp>) {
         let mut date = None;
-        let reply = self.call(request, random, |headers| date = headers::date(headers)).await;
+        let reply =
+            self.call(request.into(), random, |headers| date = headers::date(headers)).await;
         (reply, date)
     }
 
-    async fn call(&self, request: String, random: u32, look_at: impl FnOnce(&HeaderMap)) -> Reply {
+    async fn call(&self, request: Body, random: u32, look_at: impl FnOnce(&HeaderMap)) -> Reply {
         let (sig, sig_generation) = self.signer.sig();
         let CallUrl { mut url, uses_backup, .. } = match self.call_url(&sig, sig_generation) {
             Ok(call_url) => call_url,
-            Err(failure) => return Reply { body: Err(failure.into()), sig_generation },
+            Err(failure) => {
+                return Reply { body: Err(failure.into()), sig_generation, retry_after: None };
+            }
         };
         url.query_pairs_mut().append_pair("random", &random.to_string());
         let base_url = self.base_url(uses_backup);
+        let mut retry_after = None;
         let body = match self.post(url, request).await {
             Ok(response) => {
                 look_at(response.headers());
+                retry_after = headers::retry_after(response.headers(), Timestamp::now());
                 self.read(response, base_url).await
             }
             Err(error) => {
@@ -163,7 +178,7 @@ impl Client {
                 Err(self.transport_failure(error, base_url).into())
             }
         };
-        Reply { body, sig_generation }
+        Reply { body, sig_generation, retry_after }
     }
 
     fn base_url(&self, backup: bool) -> &str {
@@ -197,7 +212,7 @@ impl Client {
         Ok(kept.insert(CallUrl { url, uses_backup, sig_generation }).clone())
     }
 
-    async fn post(&self, url: Url, request: String) -> Result<reqwest::Response, reqwest::Error> {
+    async fn post(&self, url: Url, request: Body) -> Result<reqwest::Response, reqwest::Error> {
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
         self.http.post(url).header(CONTENT_TYPE, JSON).body(request).send().await
     }
@@ -209,9 +224,7 @@ impl Client {
     ) -> Result<Bytes, CallFailure> {
         let status = response.status();
         if !status.is_success() {
-            let failure = TransportFailure::Status(status.as_u16());
-            let retry_after = headers::retry_after(response.headers());
-            return Err(CallFailure::Transport { failure, retry_after });
+            return Err(TransportFailure::Status(status.as_u16()).into());
         }
         let next = |result: Result<Option<Bytes>, reqwest::Error>| {
             result.map_err(|error| CallFailure::from(self.transport_failure(error, base_url)))
@@ -264,6 +277,7 @@ fn chain(error: &dyn Error) -> String {
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use std::sync::Arc;
     use std::thread::{self, JoinHandle};
 
     use super::*;
@@ -313,9 +327,13 @@ mod tests {
         Client::new(endpoint, signer, 7, "ad min/张", Duration::from_secs(30)).unwrap()
     }
 
-    fn call(client: &Client) -> Result<Bytes, CallFailure> {
+    fn reply(client: &Client) -> Reply {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(client.portrait_get("{}".to_owned(), 99)).body
+        runtime.block_on(client.portrait_get("{}".to_owned(), 99, ()))
+    }
+
+    fn call(client: &Client) -> Result<Bytes, CallFailure> {
+        reply(client).body
     }
 
     #[test]
@@ -338,10 +356,7 @@ mod tests {
         let (backup, server) = serve(vec![ok.clone(), ok]);
         let client = client(dead_base_url(), Some(backup));
         let failure = call(&client).unwrap_err();
-        assert!(matches!(
-            failure,
-            CallFailure::Transport { failure: TransportFailure::Connection(_), .. }
-        ));
+        assert!(matches!(failure, CallFailure::Transport(TransportFailure::Connection(_))));
         assert!(call(&client).is_ok());
         assert!(call(&client).is_ok());
         assert_eq!(server.join().unwrap().len(), 2);
@@ -368,18 +383,27 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_in_seconds_and_bounded() {
-        for (text, seconds) in
-            [("7", Some(7)), ("999999", Some(3600)), ("Wed, 21 Oct 2015 07:28:00 GMT", None)]
-        {
-            let head = format!("429 Too Many Requests\r\nRetry-After: {text}\r\n");
-            let (base_url, _server) = serve(vec![answer(&head, b"")]);
-            let Err(CallFailure::Transport { retry_after, .. }) = call(&client(base_url, None))
-            else {
-                panic!("{text} is no failure");
-            };
-            assert_eq!(retry_after, seconds.map(Duration::from_secs), "{text}");
+    fn retry_after_is_read_whatever_the_status() {
+        for status in ["429 Too Many Requests", "503 Service Unavailable", "200 OK"] {
+            let head = format!("{status}\r\nRetry-After: 7\r\n");
+            let (base_url, _server) = serve(vec![answer(&head, b"{}")]);
+            let retry_after = reply(&client(base_url, None)).retry_after;
+            assert_eq!(retry_after, Some(Duration::from_secs(7)), "{status}");
         }
+    }
+
+    #[test]
+    fn the_departure_is_dropped_when_the_request_leaves_and_not_before() {
+        let (base_url, server) = serve(vec![answer("200 OK\r\n", b"{}")]);
+        let client = client(base_url, None);
+        let departure = Arc::new(());
+        let call = client.portrait_get("{}".to_owned(), 99, Arc::clone(&departure));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(Arc::strong_count(&departure), 2);
+        runtime.block_on(call).body.unwrap();
+        assert_eq!(Arc::strong_count(&departure), 1);
+        let request = server.join().unwrap().remove(0);
+        assert!(request.contains("content-length: 2"), "{request}");
     }
 
     #[test]

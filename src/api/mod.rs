@@ -6,6 +6,7 @@ pub mod endpoint;
 mod headers;
 pub mod json;
 pub mod outcome;
+mod outgoing_body;
 pub mod request;
 pub mod signer;
 pub mod usersig;

@@ -48,12 +48,7 @@ impl TransportFailure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallFailure {
     /// It never came to an answer.
-    Transport {
-        /// What happened.
-        failure: TransportFailure,
-        /// `Retry-After`, where a throttling answer gave one.
-        retry_after: Option<Duration>,
-    },
+    Transport(TransportFailure),
     /// The service refused the call.
     Refused {
         /// How its code is dealt with.
@@ -67,7 +62,7 @@ impl CallFailure {
     /// The code the service gave, if it came to that.
     pub fn code(&self) -> Option<i64> {
         match self {
-            CallFailure::Transport { .. } => None,
+            CallFailure::Transport(_) => None,
             CallFailure::Refused { rule, .. } => Some(rule.code),
         }
     }
@@ -75,7 +70,7 @@ impl CallFailure {
     /// The text for `error_info`.
     pub fn info(&self) -> String {
         match self {
-            CallFailure::Transport { failure, .. } => failure.to_string(),
+            CallFailure::Transport(failure) => failure.to_string(),
             CallFailure::Refused { info, .. } => info.clone(),
         }
     }
@@ -83,14 +78,14 @@ impl CallFailure {
     /// What it means to a chunk that has been asked `tries_so_far` times.
     pub fn class_after(&self, tries_so_far: u32) -> Class {
         match self {
-            CallFailure::Transport { failure, .. } => failure.class(),
+            CallFailure::Transport(failure) => failure.class(),
             CallFailure::Refused { rule, .. } => rule.class_after(tries_so_far),
         }
     }
 
     /// Whether the answer was beyond the cap.
     pub fn is_too_large(&self) -> bool {
-        matches!(self, CallFailure::Transport { failure: TransportFailure::TooLarge(_), .. })
+        matches!(self, CallFailure::Transport(TransportFailure::TooLarge(_)))
     }
 
     /// Whether signing anew may mend it.
@@ -102,7 +97,7 @@ impl CallFailure {
 impl std::fmt::Display for CallFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            CallFailure::Transport { failure, .. } => failure.fmt(f),
+            CallFailure::Transport(failure) => failure.fmt(f),
             CallFailure::Refused { rule, info } => {
                 write!(f, "code {}, {}", rule.code, rule.meaning)?;
                 if info.is_empty() { Ok(()) } else { write!(f, " (the service says: {info})") }
@@ -113,7 +108,7 @@ impl std::fmt::Display for CallFailure {
 
 impl From<TransportFailure> for CallFailure {
     fn from(failure: TransportFailure) -> Self {
-        CallFailure::Transport { failure, retry_after: None }
+        CallFailure::Transport(failure)
     }
 }
 

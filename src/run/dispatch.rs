@@ -25,7 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::chunk::{Account, Chunk};
 use super::event::{Event, Observer, Progress};
 use super::outage::Outage;
-use super::pace::Pace;
+use super::pace::{Departure, Pace};
 use super::retry::RetryQueue;
 use super::settle::Settler;
 use super::source::SourceError;
@@ -127,10 +127,11 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         wall_clock: fn() -> Timestamp,
         observer: &'o mut Observer<'o>,
     ) -> Self {
+        let started = Instant::now();
         Dispatcher {
             service,
             observer,
-            started: Instant::now(),
+            started,
             random,
             wall_clock,
             blocks: connections.blocks,
@@ -146,8 +147,8 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             calls: JoinSet::new(),
             once_more: VecDeque::new(),
             retry: RetryQueue::default(),
-            pace: Pace::new(settings.calls_per_second),
-            throttle: Throttle::default(),
+            pace: Pace::new(settings.calls_per_second, move || started.elapsed()),
+            throttle: Throttle::paused_until(settings.first_call_delay),
             outage: Outage::new(&settings.retry),
             settler,
             facts: CallFacts {
@@ -220,7 +221,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     }
 
     /// What the run has done.
-    pub(super) fn call_facts(&self) -> CallFacts {
+    pub(super) fn call_facts(&mut self) -> CallFacts {
         let mut facts = CallFacts { highest_second: self.pace.highest_second(), ..self.facts };
         if facts.calls_per_second > 0 && facts.made > 1 {
             // From the first call to the last there are as many spaces as calls but one.
@@ -248,7 +249,8 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         (self.observer)(Event::RoundEnded(calls));
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    pub(super) fn progress(&mut self) -> Progress {
+        let now = self.now();
         Progress {
             accounts_to_ask: self
                 .round_end
@@ -256,10 +258,10 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             settled: self.settings.settled_before + self.settled,
             failed: self.failed,
             calls: self.facts.made,
-            calls_in_last_second: self.pace.calls_in_last_second(self.now()),
+            calls_in_last_second: self.pace.calls_in_last_second(now),
             waiting: self.retry.len() as u64,
             asked_again: self.facts.accounts_asked_again,
-            elapsed: self.now(),
+            elapsed: now,
         }
     }
 
@@ -319,11 +321,12 @@ impl<'o, S: Service> Dispatcher<'o, S> {
                 if now < due_at {
                     return Ok(Some(due_at));
                 }
-                if let Err(wait) = self.pace.take(now) {
-                    return Ok(Some(now + wait));
-                }
+                let departure = match self.pace.take(now) {
+                    Ok(departure) => departure,
+                    Err(wait) => return Ok(Some(now + wait)),
+                };
                 let probe = self.probe();
-                self.start_call(probe, now, true);
+                self.start_call(probe, departure, now, true);
                 return Ok(None);
             }
             if !self.has_work(now) {
@@ -336,11 +339,12 @@ impl<'o, S: Service> Dispatcher<'o, S> {
                 }
                 return Ok(self.retry.next_at());
             }
-            if let Err(wait) = self.pace.take(now) {
-                return Ok(Some(now + wait));
-            }
+            let departure = match self.pace.take(now) {
+                Ok(departure) => departure,
+                Err(wait) => return Ok(Some(now + wait)),
+            };
             if let Some(chunk) = self.take_work() {
-                self.start_call(chunk, now, false);
+                self.start_call(chunk, departure, now, false);
             }
         }
     }
@@ -383,7 +387,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         Some(chunk)
     }
 
-    fn start_call(&mut self, chunk: Chunk, now: Duration, is_probe: bool) {
+    fn start_call(&mut self, chunk: Chunk, departure: Departure, now: Duration, is_probe: bool) {
         self.facts.made += 1;
         self.first_call_at.get_or_insert(now);
         self.last_call_at = now;
@@ -392,7 +396,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         let random = self.random.u32(..);
         let service = Arc::clone(&self.service);
         self.calls.spawn(async move {
-            let reply = service.call(request, random).await;
+            let reply = service.call(request, random, departure).await;
             EndedCall { chunk, reply, called_at: now, is_probe }
         });
     }

@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use arrow::error::ArrowError;
 use jiff::Timestamp;
@@ -33,6 +34,7 @@ use tokio::sync::mpsc;
 use self::chunk::{Chunk, send_chunks};
 use self::dispatch::{ANSWERS_TO_WRITE, BLOCKS_READ_AHEAD, Connections, Dispatcher, OPEN_PARTS};
 use self::event::Observer;
+use self::pace::Departure;
 use self::settle::Settler;
 use self::source::{AccountSource, SourceError};
 use crate::accounts::ListError;
@@ -50,8 +52,13 @@ use crate::output::snapshot_writer::{CommittedPart, FirstAnswer, LateAnswer, Sna
 
 /// What a run needs of the service.
 pub trait Service: Send + Sync + 'static {
-    /// Makes one call.
-    fn call(&self, request: String, random: u32) -> impl Future<Output = Reply> + Send;
+    /// Makes one call; drops `departure` when the request leaves.
+    fn call(
+        &self,
+        request: String,
+        random: u32,
+        departure: Departure,
+    ) -> impl Future<Output = Reply> + Send;
     /// Which UserSig calls are made with.
     fn sig_generation(&self) -> SigGeneration;
     /// Signs anew; `false` where that cannot be done.
@@ -59,8 +66,8 @@ pub trait Service: Send + Sync + 'static {
 }
 
 impl Service for Client {
-    async fn call(&self, request: String, random: u32) -> Reply {
-        self.portrait_get(request, random).await
+    async fn call(&self, request: String, random: u32, departure: Departure) -> Reply {
+        self.portrait_get(request, random, departure).await
     }
 
     fn sig_generation(&self) -> SigGeneration {
@@ -79,6 +86,8 @@ pub struct RunSettings {
     pub tag_list: String,
     /// Limit, calls a second; 0 is none.
     pub calls_per_second: u32,
+    /// How long the first call waits, because an earlier process or round may have made calls in that second.
+    pub first_call_delay: Duration,
     /// Calls that may be under way at once.
     pub max_in_flight: usize,
     /// Attempts, backoff and patience.
@@ -171,7 +180,7 @@ pub fn exit_code_of_list_error(error: &ListError) -> ExitCode {
 pub fn mend_of(failure: &CallFailure) -> &'static str {
     match failure {
         CallFailure::Refused { rule, .. } => rule.mend,
-        CallFailure::Transport { .. } => {
+        CallFailure::Transport(_) => {
             "check api.region or api.base_url, and proxies or gateways on the way"
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -56,7 +55,8 @@ struct Scripted {
 }
 
 impl Service for Scripted {
-    async fn call(&self, request: String, _random: u32) -> Reply {
+    async fn call(&self, request: String, _random: u32, departure: Departure) -> Reply {
+        drop(departure);
         let sig_generation = self.sig_generation();
         let at = self.started.elapsed();
         let request: serde_json::Value = serde_json::from_str(&request).unwrap();
@@ -80,7 +80,7 @@ impl Service for Scripted {
             }
         };
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Reply { body: body.map(Bytes::from), sig_generation }
+        Reply { body: body.map(Bytes::from), sig_generation, retry_after: None }
     }
 
     fn sig_generation(&self) -> SigGeneration {
@@ -160,6 +160,7 @@ fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
     RunSettings {
         tag_list: r#"["Tag_Profile_IM_Nick"]"#.to_owned(),
         calls_per_second: 200,
+        first_call_delay: Duration::ZERO,
         max_in_flight: 64,
         retry: RetrySettings {
             max_attempts: 6,

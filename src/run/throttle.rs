@@ -39,6 +39,11 @@ impl Default for Throttle {
 }
 
 impl Throttle {
+    /// The full share, once a first pause is over.
+    pub fn paused_until(still_until: Duration) -> Throttle {
+        Throttle { still_until, ..Throttle::default() }
+    }
+
     /// Slows down after a call made at `called_at` was answered with "too fast". Calls that were already on their way
     /// when it last slowed down tell nothing new, and gives back `false` for them. No call is to be made for `pause`.
     pub fn slow_down(&mut self, called_at: Duration, now: Duration, pause: Duration) -> bool {

@@ -9,11 +9,24 @@ use super::outage::ProbeVerdict;
 use super::retry::backoff;
 use super::settle::{FailedCall, NotSettled, Reason, Settled, failed_account, refusal_category};
 use super::{RunError, Service, ToWriter};
+use crate::api::client::Reply;
 use crate::api::codes::Class;
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
 use crate::output::failed::Category;
 use crate::output::snapshot_writer::{FirstAnswer, LateAnswer};
+
+/// What is known of a call that ended, beside its outcome.
+#[derive(Clone, Copy)]
+struct CallContext {
+    called_at: Duration,
+    ended_at: Duration,
+    sig_generation: SigGeneration,
+    /// `Retry-After` of the response.
+    retry_after: Option<Duration>,
+    /// Whether it is a probe, whose account needs no answer.
+    is_probe: bool,
+}
 
 /// Accounts rejected one after another, without any row in between, that show the request itself to be at fault: going
 /// on would only burn quota on every account of the list.
@@ -26,14 +39,17 @@ impl<S: Service> Dispatcher<'_, S> {
         let EndedCall { chunk, reply, called_at, is_probe } = ended;
         let first_ordinals = chunk.is_first.then(|| chunk.ordinals());
         let first_account = chunk.accounts.first().cloned();
-        let settled = match reply.body {
+        let Reply { body, sig_generation, retry_after } = reply;
+        let context =
+            CallContext { called_at, ended_at: now, sig_generation, retry_after, is_probe };
+        let settled = match body {
             Ok(body) => self.settler.settle(chunk, &body, (self.wall_clock)()),
             Err(failure) => Err(NotSettled::failed(chunk, failure)),
         };
         let outcome = outcome_of(&settled);
         (self.observer)(Event::CallEnded { called_at, latency: now - called_at, outcome });
         if is_probe {
-            return self.probe_ended(settled, called_at, reply.sig_generation, now);
+            return self.probe_ended(settled, context);
         }
         match settled {
             Ok(settled) => {
@@ -46,7 +62,7 @@ impl<S: Service> Dispatcher<'_, S> {
             }
             Err(NotSettled::Failed(call)) => {
                 self.failures_in_a_row += 1;
-                self.refused(*call, called_at, reply.sig_generation, now, true)
+                self.refused(*call, context)
             }
             Err(NotSettled::Bug(error)) => Err(RunError::Rows(error)),
         }
@@ -108,10 +124,9 @@ impl<S: Service> Dispatcher<'_, S> {
     fn probe_ended(
         &mut self,
         settled: Result<Settled, NotSettled>,
-        called_at: Duration,
-        sig_generation: SigGeneration,
-        now: Duration,
+        context: CallContext,
     ) -> Result<(), RunError> {
+        let now = context.ended_at;
         let failure = match settled {
             Ok(_) => None,
             Err(NotSettled::Failed(call)) => match call.failure.class_after(1) {
@@ -121,7 +136,7 @@ impl<S: Service> Dispatcher<'_, S> {
                     let calls = self.outage.call_got_through();
                     self.charge(calls, now)?;
                     self.end_outage(now)?;
-                    return self.refused(*call, called_at, sig_generation, now, false);
+                    return self.refused(*call, context);
                 }
                 Class::BadBatch | Class::Permanent => None,
             },
@@ -154,18 +169,12 @@ impl<S: Service> Dispatcher<'_, S> {
         Ok(())
     }
 
-    /// Decides by the class of a failure. `is_asked` is false for a probe, whose account needs no answer.
-    fn refused(
-        &mut self,
-        call: FailedCall,
-        called_at: Duration,
-        sig_generation: SigGeneration,
-        now: Duration,
-        is_asked: bool,
-    ) -> Result<(), RunError> {
+    /// Decides by the class of a failure.
+    fn refused(&mut self, call: FailedCall, context: CallContext) -> Result<(), RunError> {
         let FailedCall { chunk, failure } = call;
-        if failure.wants_resign() && self.sign_anew(sig_generation, &failure) {
-            if is_asked {
+        let now = context.ended_at;
+        if failure.wants_resign() && self.sign_anew(context.sig_generation, &failure) {
+            if !context.is_probe {
                 self.once_more.push_front(chunk);
             }
             return Ok(());
@@ -185,12 +194,12 @@ impl<S: Service> Dispatcher<'_, S> {
         match class {
             Class::Fatal => return Err(RunError::Refused(failure)),
             Class::Throttle => {
-                self.slow_down(&failure, called_at, now)?;
-                if is_asked {
+                self.slow_down(&failure, context)?;
+                if !context.is_probe {
                     self.once_more.push_front(chunk);
                 }
             }
-            _ if !is_asked => {}
+            _ if context.is_probe => {}
             Class::Retry => {
                 self.facts.failed += 1;
                 let call = FailedCall { chunk, failure };
@@ -238,18 +247,16 @@ impl<S: Service> Dispatcher<'_, S> {
         true
     }
 
-    fn slow_down(
-        &mut self,
-        failure: &CallFailure,
-        called_at: Duration,
-        now: Duration,
-    ) -> Result<(), RunError> {
+    fn slow_down(&mut self, failure: &CallFailure, context: CallContext) -> Result<(), RunError> {
         self.facts.throttled += 1;
-        let (pause, is_lock) = match failure {
-            CallFailure::Refused { rule, .. } => (rule.pause, !rule.pause.is_zero()),
-            CallFailure::Transport { retry_after, .. } => (retry_after.unwrap_or_default(), false),
+        let now = context.ended_at;
+        let lock = match failure {
+            CallFailure::Refused { rule, .. } => rule.pause,
+            CallFailure::Transport(_) => Duration::ZERO,
         };
-        let is_new = self.throttle.slow_down(called_at, now, pause);
+        let pause = lock.max(context.retry_after.unwrap_or_default());
+        let is_lock = !lock.is_zero();
+        let is_new = self.throttle.slow_down(context.called_at, now, pause);
         if !is_new {
             return Ok(());
         }
@@ -382,7 +389,7 @@ fn outcome_of(settled: &Result<Settled, NotSettled>) -> CallOutcome {
 /// Whether an outage would explain the failure: nothing was said, or something that passes by itself.
 fn may_be_outage(failure: &CallFailure) -> bool {
     match failure {
-        CallFailure::Transport { .. } => true,
+        CallFailure::Transport(_) => true,
         CallFailure::Refused { rule, .. } => rule.then != Class::Fatal,
     }
 }

@@ -63,6 +63,7 @@ pub async fn make_calls(
         account,
         clock,
         pause_before_next: Duration::ZERO,
+        retry_after: Duration::ZERO,
         clock_ahead_seconds: None,
     };
     let tags: Vec<&str> = job.columns.iter().map(|column| column.tag.as_str()).collect();
@@ -94,7 +95,7 @@ pub fn is_about_the_request(failure: &CallFailure) -> bool {
         CallFailure::Refused { rule, .. } => {
             names_tags(failure) || rule.class_after(TRIES) == Class::BadBatch
         }
-        CallFailure::Transport { .. } => false,
+        CallFailure::Transport(_) => false,
     }
 }
 
@@ -109,6 +110,8 @@ struct Asking<'a> {
     account: &'a str,
     clock: fn() -> Timestamp,
     pause_before_next: Duration,
+    /// `Retry-After` of the last response.
+    retry_after: Duration,
     clock_ahead_seconds: Option<i64>,
 }
 
@@ -168,8 +171,8 @@ impl Asking<'_> {
 
     fn pause_after(&self, failure: &CallFailure, class: Class, tries: u32) -> Duration {
         let asked_for = match failure {
-            CallFailure::Transport { retry_after, .. } => retry_after.unwrap_or_default(),
-            CallFailure::Refused { rule, .. } => rule.pause,
+            CallFailure::Refused { rule, .. } => rule.pause.max(self.retry_after),
+            CallFailure::Transport(_) => self.retry_after,
         };
         let least = if class == Class::Throttle { THROTTLE_PAUSE } else { Duration::ZERO };
         let pause = backoff(&self.job.retry, tries, fastrand::f64()).max(least).max(asked_for);
@@ -186,6 +189,7 @@ impl Asking<'_> {
         let request = request_body(std::iter::once(self.account), &tag_list(tags.iter().copied()));
         let sent = (self.clock)();
         let (reply, date) = self.client.portrait_get_dated(request, fastrand::u32(..)).await;
+        self.retry_after = reply.retry_after.unwrap_or_default();
         if let Some(date) = date {
             self.clock_ahead_seconds = Some(clock_ahead_seconds(sent, (self.clock)(), date));
         }

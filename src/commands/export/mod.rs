@@ -12,7 +12,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -47,6 +47,7 @@ use crate::output::work_folder::{LOCK_NAME, WorkFolder};
 use crate::progress::Reporter;
 use crate::report::summary::{ResultSummary, Summary, status_of};
 use crate::report::timeline::Timeline;
+use crate::run::pace::SECOND_WITH_MARGIN;
 use crate::run::source::AccountSource;
 use crate::run::{self, RunResult, RunSettings, Surroundings};
 
@@ -113,6 +114,8 @@ fn run_job(
     let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
     let listener = watch.bind()?;
     let work = open_work_folder(job)?;
+    let locked_at = Instant::now();
+    let had_earlier_run = !matches!(CheckpointJournal::begin_of(work.root()), Ok(None));
     if restart {
         work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
     }
@@ -169,7 +172,14 @@ fn run_job(
             }
         }
         let client = Arc::clone(&client);
-        let rounds = Rounds { job, work: &work, list: &list, scan: &scan, client };
+        // Calls of an earlier process or round may have left in this very second.
+        let first_call_delay = match (has_run_a_round, had_earlier_run) {
+            (true, _) => SECOND_WITH_MARGIN,
+            (false, true) => SECOND_WITH_MARGIN.saturating_sub(locked_at.elapsed()),
+            (false, false) => Duration::ZERO,
+        };
+        let rounds =
+            Rounds { job, work: &work, list: &list, scan: &scan, client, first_call_delay };
         let timeline = &mut calls_of_process.timeline;
         let round = runtime.block_on(run_round(&rounds, journal, timeline, watch, &mut stop))?;
         (journal, calls) = (round.journal, round.calls);
@@ -219,6 +229,8 @@ struct Rounds<'r> {
     list: &'r AccountList,
     scan: &'r Scan,
     client: Arc<Client>,
+    /// How long the first call of the next round waits.
+    first_call_delay: Duration,
 }
 
 /// Goes on with the round at hand, or with the next one when it has ended.
@@ -229,7 +241,7 @@ async fn run_round(
     watch: &mut Watch<'_>,
     stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<RunResult, Failure> {
-    let Rounds { job, work, list, scan, client } = rounds_of;
+    let Rounds { job, work, list, scan, client, first_call_delay } = rounds_of;
     let rounds = &journal.value().rounds;
     let (round, earlier) = match rounds.split_last() {
         Some((last, earlier)) if last.end.is_none() => (last, earlier),
@@ -245,6 +257,7 @@ async fn run_round(
     let settings = RunSettings {
         tag_list: tag_list(job.columns.iter().map(|column| column.tag.as_str())),
         calls_per_second: job.api.calls_per_second,
+        first_call_delay: *first_call_delay,
         max_in_flight: job.api.max_in_flight,
         retry: job.retry.clone(),
         accounts_per_part: job.output.accounts_per_part,

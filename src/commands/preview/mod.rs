@@ -90,6 +90,7 @@ fn ask(
     let settings = RunSettings {
         tag_list: tag_list(job.columns.iter().map(|column| column.tag.as_str())),
         calls_per_second: job.api.calls_per_second,
+        first_call_delay: Duration::ZERO,
         max_in_flight: job.api.max_in_flight,
         retry: RetrySettings { outage_patience: patience, ..job.retry.clone() },
         accounts_per_part: job.output.accounts_per_part,
