@@ -80,8 +80,8 @@ for alone to name those at fault. Leaves nothing on disk. Ends with the exit cod
     #[command(after_help = "Examples:\n  im-profiles usersig jobs/nightly.toml --expire 12h\n  \
                       im-profiles usersig --sdkappid 1400000000 --secret-key-env IM_SECRET_KEY\n  \
                       im-profiles usersig --inspect jobs/nightly.toml < usersig.txt\n\n\
-                      With --inspect the exit code is 4 when the service would refuse the UserSig: it has expired, or is\n\
-                      not of the app, the account or the key that the job or the flags name.")]
+                      With --inspect the exit code is 4 when the service would refuse the UserSig: it cannot be\n\
+                      read, has expired, or is not of the app, the account or the key that the job or the flags name.")]
     Usersig(UsersigArgs),
     /// Print the JSON Schema of the job file, for editors
     #[command(after_help = "Example:\n  im-profiles schema > job.schema.json\n\n\

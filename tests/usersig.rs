@@ -171,25 +171,114 @@ fn packed(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_is_no_usersig_is_refused_with_one_message() {
+fn what_cannot_be_read_would_be_refused_and_says_why() {
     let sig = expired();
     let bomb = packed(&vec![b' '; 32 << 20]);
     assert!(bomb.len() < 64 * 1024, "{}", bomb.len());
-    for (input, told) in [
-        (b"".to_vec(), "is empty"),
-        (b" \n\t".to_vec(), "is empty"),
+    let old_version = br#"{"TLS.ver":"1.0","TLS.sig":""}"#;
+    let no_compression = STANDARD.encode(br#"{"TLS.ver":"2.0","TLS.sig":""}"#);
+    for (input, reason) in [
         (b"not base64!".to_vec(), "base64"),
         (sig.as_bytes()[..100].to_vec(), "zlib"),
         (sig.as_bytes()[..101].to_vec(), "cut off"),
         (sig.repeat(2).into_bytes(), "base64"),
+        (no_compression.into_bytes(), "zlib"),
         (packed(b"{}").into_bytes(), "claims"),
+        (packed(b"[]").into_bytes(), "claims"),
+        (packed(old_version).into_bytes(), "version 2.0"),
         (bomb.into_bytes(), "larger than 64 KiB"),
         (vec![b'A'; 10 << 20], "larger than 64 KiB"),
         (vec![0xff, 0xfe, 0x00], "base64"),
     ] {
-        let output = inspect(&input, &[]).expect_code(2);
-        assert!(output.error().contains(told), "{told}\n{output}");
+        let output = inspect(&input, &[]).expect_code(4);
+        assert!(
+            output.error().contains("the service would refuse the UserSig (70003)"),
+            "{output}"
+        );
+        assert!(output.error().contains(reason), "{reason}\n{output}");
         assert_eq!((output.stdout.as_str(), output.stderr.lines().count()), ("", 1), "{output}");
+    }
+}
+
+#[test]
+fn nothing_on_standard_input_is_bad_usage() {
+    for input in ["", " \n\t"] {
+        let output = inspect(input, &[]).expect_code(2);
+        assert!(output.error().contains("is empty"), "{output}");
+    }
+}
+
+/// A UserSig of the official algorithm with any claims in it.
+fn with_claims(change: impl FnOnce(&mut Value)) -> String {
+    let now = jiff::Timestamp::now().as_second();
+    let mut claims = serde_json::json!({
+        "TLS.ver": "2.0",
+        "TLS.identifier": "administrator",
+        "TLS.sdkappid": SDKAPPID,
+        "TLS.time": now,
+        "TLS.expire": 86_400,
+        "TLS.sig": STANDARD.encode([7; 32]),
+    });
+    change(&mut claims);
+    packed(claims.to_string().as_bytes())
+}
+
+type ClaimsChange = fn(&mut Value);
+
+/// Without a key to compare with, what the claims say is judged all the same.
+#[test]
+fn claims_that_no_service_takes_are_refused_without_a_key() {
+    inspect(with_claims(|_| ()), &[]).expect_code(0);
+    let changes: [(ClaimsChange, &str); 5] = [
+        (
+            |claims| claims["TLS.sig"] = "not base64!".into(),
+            "has a signature (TLS.sig) that is not",
+        ),
+        (|claims| claims["TLS.expire"] = 0.into(), "has expired"),
+        (|claims| claims["TLS.sdkappid"] = 0.into(), "names no app"),
+        (|claims| claims["TLS.identifier"] = "".into(), "names no account"),
+        (|claims| claims["TLS.identifier"] = "x".repeat(33).into(), "of more than 32 bytes"),
+    ];
+    for (change, reason) in changes {
+        let sig = with_claims(|claims| {
+            change(claims);
+            // Of an hour ago, so that a lifetime of 0 is over.
+            claims["TLS.time"] = (claims["TLS.time"].as_i64().unwrap() - 3_600).into();
+        });
+        let output = inspect(&sig, &[]).expect_code(4);
+        assert!(output.error().contains(reason), "{reason}\n{output}");
+        assert!(output.stdout.contains("identifier  "), "it is explained too\n{output}");
+    }
+    let output = inspect(with_claims(|claims| claims["TLS.sig"] = "!".into()), &["--json"]);
+    let explained: Value = serde_json::from_str(&output.expect_code(4).stdout).unwrap();
+    assert_eq!(explained["signature_is_base64"], false);
+}
+
+#[test]
+fn one_of_another_app_or_account_than_the_jobs_is_refused() {
+    let job = [
+        "job.toml",
+        "--set",
+        "api.base_url=http://127.0.0.1:1",
+        "--set",
+        "api.sdkappid=1400000000",
+        "--set",
+        "api.identifier=administrator",
+        "--set",
+        "api.secret_key_env=KEY",
+    ];
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
+    let signed_for =
+        |sdkappid, identifier| sign(&key(), sdkappid, identifier, now, 86_400).as_str().to_owned();
+    inspect(signed_for(SDKAPPID, "administrator"), &job).expect_code(0);
+    for (sig, reason) in [
+        (signed_for(SDKAPPID + 1, "administrator"), "is for another app;"),
+        (signed_for(SDKAPPID, "Administrator"), "is for another account;"),
+        (signed_for(7, "bob"), "is for another app, is for another account;"),
+    ] {
+        let output = inspect(&sig, &job).expect_code(4);
+        assert!(output.error().contains(reason), "{reason}\n{output}");
+        assert!(output.stdout.contains("which is not the one expected"), "{output}");
     }
 }
 

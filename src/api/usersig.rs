@@ -198,6 +198,11 @@ impl Claims {
         self.userbuf.is_some()
     }
 
+    /// Whether the HMAC can be read at all.
+    pub fn has_base64_sig(&self) -> bool {
+        STANDARD.decode(&self.sig).is_ok()
+    }
+
     /// Whether the HMAC was made with this key; takes as long for a near miss as for any other.
     pub fn is_signed_by(&self, key: &SecretKey) -> bool {
         STANDARD

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::accounts::MAX_ACCOUNT_BYTES;
 use crate::api::usersig::{Claims, SecretKey};
 use crate::output::failed::rfc3339_seconds;
 
@@ -42,6 +43,8 @@ pub struct Explanation {
     pub has_room_rights: bool,
     /// Whether it was signed with the key.
     pub key_matches: Option<bool>,
+    /// Whether the signature can be read at all, with any key.
+    pub signature_is_base64: bool,
     /// How long ago it was signed; below 0 for a time to come.
     #[serde(skip)]
     signed_ago_seconds: i128,
@@ -63,6 +66,7 @@ pub fn explain(claims: &Claims, expected: &Expected, now: Timestamp) -> Explanat
         is_expired: expires_in_seconds < 0,
         has_room_rights: claims.has_userbuf(),
         key_matches: expected.key.as_ref().map(|key| claims.is_signed_by(key)),
+        signature_is_base64: claims.has_base64_sig(),
         signed_ago_seconds: now - i128::from(claims.time),
     }
 }
@@ -112,11 +116,17 @@ impl Explanation {
     /// Why the service would refuse it, if it would, and what to do.
     pub fn refusal(&self) -> Option<String> {
         let no = Some(false);
+        let identifier_bytes = self.identifier.len();
+        let has_identifier = (1..=MAX_ACCOUNT_BYTES).contains(&identifier_bytes);
         let reasons = [
             (self.is_expired, "has expired"),
-            (self.sdkappid_matches == no, "is for another app"),
-            (self.identifier_matches == no, "is for another account"),
-            (self.key_matches == no, "was not signed with the key"),
+            (self.sdkappid == 0, "names no app"),
+            (self.sdkappid != 0 && self.sdkappid_matches == no, "is for another app"),
+            (identifier_bytes == 0, "names no account"),
+            (identifier_bytes > MAX_ACCOUNT_BYTES, "names an account of more than 32 bytes"),
+            (has_identifier && self.identifier_matches == no, "is for another account"),
+            (!self.signature_is_base64, "has a signature (TLS.sig) that is not base64"),
+            (self.signature_is_base64 && self.key_matches == no, "was not signed with the key"),
         ];
         let reasons: Vec<&str> =
             reasons.iter().filter(|(holds, _)| *holds).map(|(_, reason)| *reason).collect();
@@ -214,7 +224,7 @@ mod tests {
     fn what_is_not_given_is_not_compared_and_a_time_to_come_is_told() {
         let explanation = explained("a", &NOTHING, -90);
         insta::assert_snapshot!(explanation.to_json(), @r#"
-        {"identifier":"a","identifier_matches":null,"sdkappid":1400000000,"sdkappid_matches":null,"signed_at":"2025-11-24T03:00:00Z","expires_at":"2025-11-25T03:00:00Z","lifetime_seconds":86400,"expires_in_seconds":86490,"is_expired":false,"has_room_rights":false,"key_matches":null}
+        {"identifier":"a","identifier_matches":null,"sdkappid":1400000000,"sdkappid_matches":null,"signed_at":"2025-11-24T03:00:00Z","expires_at":"2025-11-25T03:00:00Z","lifetime_seconds":86400,"expires_in_seconds":86490,"is_expired":false,"has_room_rights":false,"key_matches":null,"signature_is_base64":true}
         "#);
         assert!(explanation.to_text().contains("in 1 min 30 s: a clock is off"));
     }

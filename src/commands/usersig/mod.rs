@@ -50,8 +50,11 @@ enum UsersigError {
         "standard input is empty; give it the UserSig to explain, such as: im-profiles usersig --inspect < FILE"
     )]
     Empty,
-    #[error("{0}; give all of it on standard input, as the signer printed it, and nothing else")]
-    NoUserSig(SigError),
+    #[error(
+        "the service would refuse the UserSig (70003): {0}; give all of it on standard input, as the signer printed it, \
+         or sign another one with im-profiles usersig"
+    )]
+    NotReadable(SigError),
 }
 
 /// Signs or explains.
@@ -120,7 +123,10 @@ fn inspect(args: &UsersigArgs, expected: &Expected, now: Timestamp) -> Result<()
     if text.trim().is_empty() {
         return Err(bad_usage(UsersigError::Empty));
     }
-    let claims = decode(text.trim()).map_err(|error| bad_usage(UsersigError::NoUserSig(error)))?;
+    let claims = decode(text.trim()).map_err(|error| Failure {
+        code: ExitCode::RefusedByService,
+        error: UsersigError::NotReadable(error).into(),
+    })?;
     let explanation = explain(&claims, expected, now);
     print(if args.json { explanation.to_json() } else { explanation.to_text() })?;
     match explanation.refusal() {
