@@ -186,10 +186,11 @@ pub struct EmulateArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: SocketAddr,
-    /// Profiles to serve, NDJSON with one {"account":…,"Tag_Profile_…":…} a line; made up from the account id without it
+    /// Profiles to serve, NDJSON with one {"account":…,"Tag_Profile_…":…} a line; made up from the account id without it.
+    /// The app has the custom tags that the file names
     #[arg(long, value_name = "FILE")]
     pub profiles: Option<PathBuf>,
-    /// Settings and faults (TOML), the same keys as a job's [emulator] table
+    /// Settings and faults (TOML), the same keys as a job's [emulator] table; population.custom_tags lists the custom tags
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
     /// SDKAppID of the app it plays

@@ -9,7 +9,11 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use support::{Folder, Output, QUICK_JOB, end_of};
+
+const PORTRAIT_GET: &str = "v4/profile/portrait_get";
+const NICK: &str = "Tag_Profile_IM_Nick";
 
 /// A running `emulate`; killed when a test ends without having stopped it.
 struct Emulate {
@@ -51,6 +55,28 @@ impl Emulate {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head.to_lowercase(), body.to_owned())
+    }
+
+    /// The URL of a command with all five parameters right, without the host.
+    fn path_of(&self, command: &str) -> String {
+        let (_, page) = self.ask("GET /", "");
+        let (_, call) = page.split_once("<pre>curl '").unwrap();
+        let url = call.split_once('\'').unwrap().0;
+        let path = url.strip_prefix(&self.base_url).unwrap().replace("&amp;", "&");
+        path.replace("v4/profile/portrait_get", command)
+    }
+
+    /// Calls a command; gives back the answer's bytes as text.
+    fn call(&self, command: &str, body: &Value) -> String {
+        let (head, answer) =
+            self.ask(&format!("POST {}", self.path_of(command)), &body.to_string());
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        answer
+    }
+
+    fn call_json(&self, command: &str, body: &Value) -> Value {
+        let answer = self.call(command, body);
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
     }
 
     /// Sends it a signal and waits for its end; gives back what it said, after its address.
@@ -112,6 +138,7 @@ fn it_says_where_it_is_and_what_it_is() {
         "v4/im_open_login_svc/account_import",
         "v4/im_open_login_svc/multiaccount_import",
         "v4/im_open_login_svc/account_check",
+        "v4/im_open_login_svc/account_delete",
         "1400000000",
         "administrator",
         "/__stats",
@@ -143,6 +170,168 @@ fn the_call_on_its_page_works() {
     let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
     assert_eq!(stats["commands"]["portrait_get"]["calls"], 1, "{stats}");
     assert_eq!(stats["accounts"], 2, "{stats}");
+}
+
+#[test]
+fn each_parameter_of_the_url_is_checked() {
+    let emulate = Emulate::start(&Folder::new(), &[]);
+    let good = emulate.path_of(PORTRAIT_GET);
+    let body = json!({ "To_Account": ["a"], "TagList": [NICK] }).to_string();
+    let code = |path: &str| {
+        let (_, answer) = emulate.ask(&format!("POST {path}"), &body);
+        serde_json::from_str::<Value>(&answer).unwrap()["ErrorCode"].as_i64().unwrap()
+    };
+    assert_eq!(code(&good), 0);
+    for (parameter, wrong, expected) in [
+        ("&random=1", "", 60002),
+        ("random=1", "random=4294967296", 60002),
+        ("random=1", "random=-1", 60002),
+        ("random=1", "random=text", 60002),
+        ("sdkappid=1400000000", "sdkappid=+1400000000", 60006),
+        ("sdkappid=1400000000", "sdkappid=%201400000000", 60006),
+        ("sdkappid=1400000000", "sdkappid=", 60012),
+        ("contenttype=json", "contenttype=xml", 60025),
+        ("&contenttype=json", "", 60025),
+        ("identifier=administrator", "identifier=", 60025),
+        ("identifier=administrator", "identifier=admin", 70013),
+        ("usersig=", "usersig=&other=", 70002),
+        ("usersig=", "usersig=AAAA", 70003),
+    ] {
+        assert!(good.contains(parameter), "{parameter} {good}");
+        assert_eq!(code(&good.replacen(parameter, wrong, 1)), expected, "{wrong}");
+    }
+}
+
+#[test]
+fn custom_tags_come_from_the_profiles_file_or_the_settings() {
+    let folder = Folder::new();
+    folder.write(
+        "profiles.ndjson",
+        "{\"account\":\"a\",\"Tag_Profile_Custom_Tier\":\"gold\"}\n{\"account\":\"b\"}\n",
+    );
+    folder.write(
+        "settings.toml",
+        "population.custom_tags = { Tag_Profile_Custom_Rank = 'number' }\n",
+    );
+    let code = |arguments: &[&str], tag: &str| {
+        let emulate = Emulate::start(&folder, arguments);
+        let body = json!({ "To_Account": ["a"], "TagList": [NICK, tag] });
+        emulate.call_json(PORTRAIT_GET, &body)["ErrorCode"].as_i64().unwrap()
+    };
+    let (profiles, settings) = (["--profiles", "profiles.ndjson"], ["--faults", "settings.toml"]);
+    assert_eq!(code(&profiles, "Tag_Profile_Custom_Tier"), 0);
+    assert_eq!(code(&profiles, "Tag_Profile_Custom_Rank"), 40009);
+    assert_eq!(code(&settings, "Tag_Profile_Custom_Rank"), 0);
+    assert_eq!(code(&settings, "Tag_Profile_Custom_Tier"), 40009);
+    assert_eq!(code(&[], "Tag_Profile_Custom_Tier"), 40009);
+}
+
+/// Whoever tries a job without the service has no settings for its custom tags.
+#[test]
+fn the_emulator_of_a_job_knows_the_custom_tags_of_its_columns() {
+    let folder = folder();
+    let columns = "columns=[{ tag = 'Tag_Profile_Custom_Tier', name = 'tier' }, \
+                   { tag = 'Tag_Profile_Custom_Age', name = 'age', type = 'uint64' }]";
+    folder.export(&["--set", columns]).expect_code(0);
+    let table = folder.snapshot("out").table();
+    assert_eq!(table.accounts(), ["a", "b", "c"]);
+    let others = "emulator.population.custom_tags={ Tag_Profile_Custom_Other = 'text' }";
+    let output = folder.export(&["--set", columns, "--set", others]).expect_code(4);
+    assert!(output.error().contains("40009"), "{output}");
+}
+
+#[test]
+fn a_deleted_account_is_gone_until_it_may_be_imported_again() {
+    let folder = Folder::new();
+    folder.write("settings.toml", "open_questions.reimport_deleted = true\n");
+    for (arguments, import_code) in [(&[][..], 70399), (&["--faults", "settings.toml"][..], 0)] {
+        let emulate = Emulate::start(&folder, arguments);
+        let service = "v4/im_open_login_svc";
+        let delete = json!({ "DeleteItem": [{ "UserID": "a" }, { "UserID": "@TLS#NOT_FOUND" }] });
+        let deleted = emulate.call_json(&format!("{service}/account_delete"), &delete);
+        assert_eq!((&deleted["ActionStatus"], &deleted["ErrorCode"]), (&json!("OK"), &json!(0)));
+        let first = json!({ "UserID": "a", "ResultCode": 0, "ResultInfo": "" });
+        assert_eq!(deleted["ResultItem"][0], first);
+        assert_eq!(deleted["ResultItem"][1]["ResultCode"], 70402);
+        let again = emulate.call_json(
+            &format!("{service}/account_delete"),
+            &json!({ "DeleteItem": [{ "UserID": "a" }] }),
+        );
+        let not_there = "Err_TLS_PT_Open_Login_Account_Not_Exist";
+        let item = json!({ "UserID": "a", "ResultCode": 70107, "ResultInfo": not_there });
+        assert_eq!((&again["ErrorCode"], &again["ResultItem"]), (&json!(0), &json!([item])));
+
+        let get = json!({ "To_Account": ["a", "b"], "TagList": [NICK] });
+        let got = emulate.call_json(PORTRAIT_GET, &get);
+        assert_eq!(got["UserProfileItem"][0]["ResultCode"], 40003);
+        assert_eq!(got["UserProfileItem"][1]["ResultCode"], 0);
+        assert_eq!(got["Fail_Account"], json!(["a"]));
+        let check = json!({ "CheckItem": [{ "UserID": "a" }, { "UserID": "b" }] });
+        let checked = emulate.call_json(&format!("{service}/account_check"), &check);
+        assert_eq!(checked["ResultItem"][0]["AccountStatus"], "NotImported");
+        assert_eq!(checked["ResultItem"][1]["AccountStatus"], "Imported");
+
+        let import = json!({ "UserID": "a", "Nick": "New" });
+        let imported = emulate.call_json(&format!("{service}/account_import"), &import);
+        assert_eq!(imported["ErrorCode"], import_code);
+        let got = emulate.call_json(PORTRAIT_GET, &get);
+        let code = if import_code == 0 { 0 } else { 40003 };
+        assert_eq!(got["UserProfileItem"][0]["ResultCode"], code, "{got}");
+    }
+}
+
+/// What comes over the wire when an answer contradicts itself, byte for byte.
+#[test]
+fn contradictions_and_odd_bodies_come_over_the_wire() {
+    let folder = Folder::new();
+    folder.write("profiles.ndjson", "{\"account\":\"a\",\"Tag_Profile_IM_Nick\":\"N\"}\n");
+    let answer = |settings: &str| {
+        folder.write("settings.toml", settings);
+        let arguments = ["--profiles", "profiles.ndjson", "--faults", "settings.toml"];
+        let emulate = Emulate::start(&folder, &arguments);
+        emulate.call(PORTRAIT_GET, &json!({ "To_Account": ["a"], "TagList": [NICK] }))
+    };
+    let profile = r#""To_Account":"a","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"N"}]"#;
+    let end = r#""ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
+    let right =
+        format!(r#"{{"UserProfileItem":[{{{profile},"ResultCode":0,"ResultInfo":""}}],{end}"#);
+    assert_eq!(answer(""), right);
+    assert_eq!(answer("oddities.byte_order_mark = 1.0"), format!("\u{feff}{right}"));
+    assert_eq!(answer("oddities.missing_code = 1.0"), right.replace(r#""ResultCode":0,"#, ""));
+    assert_eq!(
+        answer("oddities.failed_without_item = 1.0"),
+        format!(r#"{{"UserProfileItem":[],"Fail_Account":["a"],{end}"#)
+    );
+    assert_eq!(
+        answer("oddities.failed_with_profile = 1.0"),
+        right.replace(r#"}],"Act"#, r#"}],"Fail_Account":["a"],"Act"#)
+    );
+    assert_eq!(
+        answer("oddities.bare_item = 1.0"),
+        format!(r#"{{"UserProfileItem":[{{"To_Account":"a","ResultInfo":""}}],{end}"#)
+    );
+    let fail = answer("faults.fail_with_code_zero.rate = 1.0");
+    let expected = right
+        .replace(r#""OK""#, r#""FAIL""#)
+        .replace(r#""ErrorInfo":"""#, r#""ErrorInfo":"internal error, please try again""#);
+    assert_eq!(fail, expected);
+    let unreadable = answer("oddities.unreadable_code = 1.0");
+    let codes = ["null", "\"OK\"", "true", "false"];
+    assert!(
+        codes.iter().any(|code| unreadable
+            == right.replace(r#""ResultCode":0"#, &format!(r#""ResultCode":{code}"#))),
+        "{unreadable}"
+    );
+    let marker = answer("oddities.failed_marker = 1.0");
+    let words = "Err_Profile_PortraitGet_Read_Custom_Data_Fail";
+    let markers = ["@TLS#NOT_FOUND", "@TLS#ERROR", ""];
+    assert!(
+        markers.iter().any(|name| marker
+            == format!(
+                r#"{{"UserProfileItem":[{{"To_Account":"{name}","ResultCode":40006,"ResultInfo":"{words}"}}],"Fail_Account":["a"],{end}"#
+            )),
+        "{marker}"
+    );
 }
 
 #[test]

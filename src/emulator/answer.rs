@@ -148,6 +148,7 @@ fn built_in_words(code: i64) -> &'static str {
         40001 => "Err_Profile_Comm_Param_Invalid",
         40002 => "Err_Profile_To_Account_Empty",
         40003 => "Err_Profile_PortraitGet_Account_Not_Exist",
+        40004 => "Err_Profile_Comm_Not_Admin",
         40006 => "Err_Profile_PortraitGet_Read_Custom_Data_Fail",
         40007 => "Err_Profile_PortraitGet_No_Read_Permission",
         40009 => "Err_Profile_PortraitGet_Tag_Not_Exist",
@@ -177,7 +178,9 @@ fn built_in_words(code: i64) -> &'static str {
         70014 => "Err_TLS_Third_Sig_Check_Sig_SDKAppID_Unmatch",
         70107 => "Err_TLS_PT_Open_Login_Account_Not_Exist",
         70398 => "the number of accounts exceeds the limit",
+        70399 => "a deleted account cannot be imported again within 3 months",
         70402 => "a parameter is illegal",
+        70403 => "the request requires app admin permissions",
         _ => "internal error of the service",
     }
 }

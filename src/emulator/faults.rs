@@ -85,6 +85,7 @@ pub(super) enum Fault {
     Oversized,
     Truncated,
     InvalidUtf8,
+    FailWithCodeZero,
 }
 
 #[derive(Debug)]
@@ -118,6 +119,7 @@ impl CallFaults {
             Fault::Oversized,
             Fault::Truncated,
             Fault::InvalidUtf8,
+            Fault::FailWithCodeZero,
         ];
         let named = faults.call_faults().into_iter().zip(kinds);
         let named =

@@ -1,14 +1,15 @@
 //! The checks that come before any command, in the order of `reference/im-rest-api.md` section 5:
-//! method and URL, command, SDKAppID, content type, UserSig, administrator, rate. The body comes after them.
+//! method and URL with `random`, command, SDKAppID, content type, identifier, UserSig, administrator, rate. The body
+//! comes after them.
 
-use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-
+use super::command::Command;
+use super::profiles::is_account;
+use super::query::{Query, decimal};
 use super::rate::RateWindow;
-use super::settings::{OverLimit, Settings};
+use super::settings::{NotAdmin, OverLimit, Settings};
 use crate::api::usersig::{self, SecretKey};
 
 /// Whom the emulator lets in.
@@ -22,63 +23,6 @@ pub struct Credentials {
     pub secret_key: SecretKey,
 }
 
-/// A command of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
-    PortraitGet,
-    PortraitSet,
-    AccountImport,
-    MultiaccountImport,
-    AccountCheck,
-}
-
-impl Command {
-    pub(super) const ALL: [Command; 5] = [
-        Command::PortraitGet,
-        Command::PortraitSet,
-        Command::AccountImport,
-        Command::MultiaccountImport,
-        Command::AccountCheck,
-    ];
-
-    /// Where it is, without the first slash.
-    pub(super) const fn path(self) -> &'static str {
-        match self {
-            Command::PortraitGet => crate::api::wire::PORTRAIT_GET_PATH,
-            Command::PortraitSet => "v4/profile/portrait_set",
-            Command::AccountImport => "v4/im_open_login_svc/account_import",
-            Command::MultiaccountImport => "v4/im_open_login_svc/multiaccount_import",
-            Command::AccountCheck => "v4/im_open_login_svc/account_check",
-        }
-    }
-
-    /// The last part of the path.
-    pub(super) fn name(self) -> &'static str {
-        self.path().rsplit('/').next().unwrap_or_default()
-    }
-
-    /// Whether its answers carry `ErrorDisplay`.
-    pub(super) const fn is_of_profile(self) -> bool {
-        matches!(self, Command::PortraitGet | Command::PortraitSet)
-    }
-
-    pub(super) fn at(path: &str) -> Option<Command> {
-        let path = path.strip_prefix('/')?;
-        Command::ALL.into_iter().find(|command| command.path() == path)
-    }
-
-    fn limit(self, settings: &Settings) -> u32 {
-        let rate = &settings.rate;
-        match self {
-            Command::PortraitGet => rate.portrait_get,
-            Command::PortraitSet => rate.portrait_set,
-            Command::AccountImport => rate.account_import,
-            Command::MultiaccountImport => rate.multiaccount_import,
-            Command::AccountCheck => rate.account_check,
-        }
-    }
-}
-
 /// Why a call is not let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -86,6 +30,14 @@ pub(super) enum Refusal {
     Code(i64),
     /// HTTP 429 with `Retry-After`.
     Http429,
+}
+
+/// A call that passed the checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Admitted {
+    pub(super) command: Command,
+    /// False only where the service itself checks that, `open_questions.not_admin`.
+    pub(super) is_admin: bool,
 }
 
 /// The first line of a request, in parts.
@@ -138,59 +90,58 @@ impl Gateway {
         head: Head<'_>,
         settings: &Settings,
         moment: Moment,
-    ) -> Result<Command, Refusal> {
-        let parameters = Parameters::read(head.query).ok_or(Refusal::Code(60002))?;
-        if head.method != "POST" || !head.path.starts_with('/') {
-            return Err(Refusal::Code(60002));
-        }
+    ) -> Result<Admitted, Refusal> {
+        let is_well_formed = head.method == "POST" && head.path.starts_with('/');
+        let query = Query::parse(head.query)
+            .filter(|query| is_well_formed && query.has_random())
+            .ok_or(Refusal::Code(60002))?;
         let command = Command::at(head.path).ok_or(Refusal::Code(60009))?;
-        self.check_app(&parameters)?;
-        if settings.open_questions.rate_before_usersig {
+        self.check_parameters(&query)?;
+        let is_admin = if settings.open_questions.rate_before_usersig {
             self.check_rate(command, settings, moment)?;
-            self.check_caller(&parameters, settings, moment)?;
+            self.check_caller(&query, settings, moment)?
         } else {
-            self.check_caller(&parameters, settings, moment)?;
+            let is_admin = self.check_caller(&query, settings, moment)?;
             self.check_rate(command, settings, moment)?;
-        }
-        Ok(command)
+            is_admin
+        };
+        Ok(Admitted { command, is_admin })
     }
 
-    fn check_app(&self, parameters: &Parameters<'_>) -> Result<(), Refusal> {
-        let sdkappid = parameters.get("sdkappid").unwrap_or_default();
+    fn check_parameters(&self, query: &Query<'_>) -> Result<(), Refusal> {
+        let sdkappid = query.get("sdkappid");
         if sdkappid.is_empty() {
             return Err(Refusal::Code(60012));
         }
-        if sdkappid.parse() != Ok(self.credentials.sdkappid) {
+        if decimal(sdkappid) != Some(self.credentials.sdkappid) {
             return Err(Refusal::Code(60006));
         }
-        if parameters.get("contenttype") != Some("json") {
+        if query.get("contenttype") != "json" || !is_account(query.get("identifier")) {
             return Err(Refusal::Code(60025));
         }
         Ok(())
     }
 
+    /// Whether the caller is an administrator; refuses who is none, unless the service is to do so.
     fn check_caller(
         &self,
-        parameters: &Parameters<'_>,
+        query: &Query<'_>,
         settings: &Settings,
         moment: Moment,
-    ) -> Result<(), Refusal> {
-        let identifier = parameters.get("identifier").unwrap_or_default();
-        if identifier.is_empty() {
-            return Err(Refusal::Code(60025));
-        }
-        let sig = parameters.get("usersig").unwrap_or_default();
-        self.check_usersig(sig, identifier, settings, moment.unix_seconds)
+    ) -> Result<bool, Refusal> {
+        let identifier = query.get("identifier");
+        self.check_usersig(query.get("usersig"), identifier, settings, moment.unix_seconds)
             .map_err(Refusal::Code)?;
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.called_expired < settings.faults.usersig_expired_calls {
             counts.called_expired += 1;
             return Err(Refusal::Code(70001));
         }
-        if !self.credentials.admins.iter().any(|admin| admin == identifier) {
-            return Err(Refusal::Code(60010));
+        let is_admin = self.credentials.admins.iter().any(|admin| admin == identifier);
+        match settings.open_questions.not_admin {
+            NotAdmin::Gateway if !is_admin => Err(Refusal::Code(60010)),
+            NotAdmin::Gateway | NotAdmin::Service => Ok(is_admin),
         }
-        Ok(())
     }
 
     /// The order of the official Go verifier, with the codes of section 2 of the reference.
@@ -205,13 +156,16 @@ impl Gateway {
             return Err(70002);
         }
         let claims = usersig::decode(sig).map_err(|_| 70003)?;
+        let questions = &settings.open_questions;
         if claims.sdkappid != self.credentials.sdkappid {
             return Err(70014);
+        }
+        if !claims.has_base64_sig() {
+            return Err(questions.sig_not_base64);
         }
         if claims.identifier != identifier {
             return Err(70013);
         }
-        let questions = &settings.open_questions;
         let is_signed = claims.is_signed_by(&self.credentials.secret_key);
         if !is_signed && questions.signature_before_expiry {
             return Err(70009);
@@ -222,7 +176,8 @@ impl Gateway {
         if unix_seconds > claims.expires_at() || is_too_early {
             return Err(70001);
         }
-        if is_signed { Ok(()) } else { Err(70009) }
+        let is_unexpected = claims.has_userbuf() && questions.refuse_userbuf;
+        if is_signed && !is_unexpected { Ok(()) } else { Err(70009) }
     }
 
     fn check_rate(
@@ -251,189 +206,5 @@ impl Gateway {
     }
 }
 
-/// The query of a URL, percent-decoded; names and values are case-sensitive, their order is free.
-struct Parameters<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
-
-/// Most parameters that are looked at; a call has five.
-const MAX_PARAMETERS: usize = 32;
-
-impl<'q> Parameters<'q> {
-    fn read(query: &'q str) -> Option<Parameters<'q>> {
-        let decode = |text: &'q str| percent_decode_str(text).decode_utf8().ok();
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(MAX_PARAMETERS);
-        pairs
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                Some((decode(name)?, decode(value)?))
-            })
-            .collect::<Option<Vec<_>>>()
-            .map(Parameters)
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const NOW: u64 = 1_700_000_000;
-
-    fn key() -> SecretKey {
-        SecretKey::new("key".to_owned())
-    }
-
-    fn gateway(toml: &str) -> (Gateway, Settings) {
-        let settings: Settings = toml::from_str(toml).unwrap();
-        let admins = vec!["administrator".to_owned(), "张三".to_owned()];
-        let credentials = Credentials { sdkappid: 14, admins, secret_key: key() };
-        (Gateway::new(&settings, credentials), settings)
-    }
-
-    fn at(milliseconds: u64) -> Moment {
-        Moment { since_start: Duration::from_millis(milliseconds), unix_seconds: NOW }
-    }
-
-    fn sig_of(key: &SecretKey, sdkappid: u64, identifier: &str, time: u64) -> String {
-        usersig::sign(key, sdkappid, identifier, time, 100).as_str().to_owned()
-    }
-
-    fn good_query() -> String {
-        let sig = sig_of(&key(), 14, "administrator", NOW);
-        format!("sdkappid=14&identifier=administrator&usersig={sig}&random=1&contenttype=json")
-    }
-
-    fn outcome(toml: &str, method: &str, path: &str, query: &str) -> Result<Command, Refusal> {
-        let (gateway, settings) = gateway(toml);
-        gateway.check(Head { method, path, query }, &settings, at(0))
-    }
-
-    fn code(query: &str) -> Result<Command, Refusal> {
-        outcome("", "POST", "/v4/profile/portrait_get", query)
-    }
-
-    #[test]
-    fn a_good_call_reaches_each_command() {
-        for command in Command::ALL {
-            let path = format!("/{}", command.path());
-            assert_eq!(outcome("", "POST", &path, &good_query()), Ok(command));
-        }
-    }
-
-    /// Each query mends the fault before it and adds nothing else, so the order is tested too.
-    #[test]
-    fn checks_come_in_order() {
-        let path = "/v4/profile/portrait_get";
-        assert_eq!(outcome("", "GET", "/nothing", ""), Err(Refusal::Code(60002)));
-        assert_eq!(outcome("", "POST", "/nothing", "a=%ff"), Err(Refusal::Code(60002)));
-        assert_eq!(outcome("", "POST", "/nothing", ""), Err(Refusal::Code(60009)));
-        assert_eq!(outcome("", "POST", "/V4/profile/portrait_get", ""), Err(Refusal::Code(60009)));
-        let other_app = sig_of(&SecretKey::new("x".to_owned()), 15, "else", 0);
-        let other_caller = sig_of(&SecretKey::new("x".to_owned()), 14, "else", 0);
-        let expired = sig_of(&SecretKey::new("x".to_owned()), 14, "nobody", NOW - 101);
-        let forged = sig_of(&SecretKey::new("x".to_owned()), 14, "nobody", NOW);
-        let not_admin = sig_of(&key(), 14, "nobody", NOW - 100);
-        let app = "sdkappid=14&contenttype=json";
-        for (query, expected) in [
-            (String::new(), 60012),
-            ("sdkappid=&contenttype=xml".to_owned(), 60012),
-            ("sdkappid=15&contenttype=xml".to_owned(), 60006),
-            ("sdkappid=14&contenttype=xml".to_owned(), 60025),
-            ("sdkappid=14&contenttype=JSON".to_owned(), 60025),
-            (app.to_owned(), 60025),
-            (format!("{app}&identifier=nobody"), 70002),
-            (format!("{app}&identifier=nobody&usersig=garbage"), 70003),
-            (format!("{app}&identifier=nobody&usersig={other_app}"), 70014),
-            (format!("{app}&identifier=nobody&usersig={other_caller}"), 70013),
-            (format!("{app}&identifier=nobody&usersig={expired}"), 70001),
-            (format!("{app}&identifier=nobody&usersig={forged}"), 70009),
-            (format!("{app}&identifier=nobody&usersig={not_admin}"), 60010),
-        ] {
-            let found = outcome("rate.portrait_get = 1", "POST", path, &query);
-            assert_eq!(found, Err(Refusal::Code(expected)), "{query}");
-        }
-    }
-
-    #[test]
-    fn values_are_percent_decoded_and_their_order_is_free() {
-        let sig = sig_of(&key(), 14, "张三", NOW).replace('*', "%2A");
-        let query =
-            format!("contenttype=json&usersig={sig}&identifier=%E5%BC%A0%E4%B8%89&sdkappid=14");
-        assert_eq!(code(&query), Ok(Command::PortraitGet));
-    }
-
-    #[test]
-    fn open_questions_of_the_signature_are_switches() {
-        let query =
-            |sig| format!("sdkappid=14&contenttype=json&identifier=administrator&usersig={sig}");
-        let forged = SecretKey::new("x".to_owned());
-        let old_and_forged = query(sig_of(&forged, 14, "administrator", NOW - 101));
-        let path = "/v4/profile/portrait_get";
-        let first = "open_questions.signature_before_expiry = true";
-        assert_eq!(outcome(first, "POST", path, &old_and_forged), Err(Refusal::Code(70009)));
-        let early = query(sig_of(&key(), 14, "administrator", NOW + 31));
-        assert_eq!(code(&early), Ok(Command::PortraitGet));
-        let strict = "open_questions.clock_skew_seconds = 30";
-        assert_eq!(outcome(strict, "POST", path, &early), Err(Refusal::Code(70001)));
-    }
-
-    #[test]
-    fn each_command_has_its_own_rate() {
-        let (gateway, settings) = gateway("rate = { portrait_get = 2, account_check = 1 }");
-        let query = good_query();
-        let call = |command: Command, milliseconds| {
-            let path = format!("/{}", command.path());
-            let head = Head { method: "POST", path: &path, query: &query };
-            gateway.check(head, &settings, at(milliseconds)).is_ok()
-        };
-        assert!(call(Command::PortraitGet, 0) && call(Command::PortraitGet, 1));
-        assert!(!call(Command::PortraitGet, 999) && call(Command::AccountCheck, 999));
-        assert!(call(Command::PortraitGet, 1_000) && !call(Command::AccountCheck, 1_000));
-    }
-
-    #[test]
-    fn refused_callers_count_only_if_so_set() {
-        for (toml, expected) in [
-            ("rate.portrait_get = 1", Ok(Command::PortraitGet)),
-            (
-                "rate.portrait_get = 1\nopen_questions.rate_before_usersig = true",
-                Err(Refusal::Code(60007)),
-            ),
-            (
-                "rate = { portrait_get = 1, answer = 'http429' }\nopen_questions.rate_before_usersig = true",
-                Err(Refusal::Http429),
-            ),
-        ] {
-            let (gateway, settings) = gateway(toml);
-            let path = "/v4/profile/portrait_get";
-            let unsigned = "sdkappid=14&contenttype=json&identifier=administrator";
-            let head = |query| Head { method: "POST", path, query };
-            assert!(gateway.check(head(unsigned), &settings, at(0)).is_err());
-            assert_eq!(gateway.check(head(&good_query()), &settings, at(1)), expected);
-        }
-    }
-
-    #[test]
-    fn the_first_calls_are_told_to_sign_again() {
-        let (gateway, settings) =
-            gateway("faults.usersig_expired_calls = 2\nrate.calls_per_day = 1");
-        let query = good_query();
-        let head = Head { method: "POST", path: "/v4/profile/portrait_get", query: &query };
-        let answers: Vec<_> = (0..4).map(|_| gateway.check(head, &settings, at(0))).collect();
-        let expected = [Err(70001), Err(70001), Ok(Command::PortraitGet), Err(60028)];
-        assert_eq!(answers, expected.map(|answer| answer.map_err(Refusal::Code)));
-        let next_day = at(DAY_SECONDS * 1_000);
-        assert_eq!(gateway.check(head, &settings, next_day), Ok(Command::PortraitGet));
-    }
-
-    proptest! {
-        #[test]
-        fn no_request_line_panics_or_gets_in(method in "[A-Z]{0,5}", path in ".{0,40}", query in ".{0,200}") {
-            prop_assert!(outcome("", &method, &path, &query).is_err());
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The emulator: the service's URL form, checks, limits and answers on a port of one's own, with any fault.
 //!
 //! ```text
-//!  request ─► server ─► gateway ─► rate ─► portrait_get │ commands ─► reply ─► connection
+//!  request ─► server ─► gateway ─► rate ─► portrait_get │ others ───► reply ─► connection
 //!             (axum)    checks in          faults, population,        whole, cut or reset
 //!                       order              answer
 //! ```
@@ -10,18 +10,23 @@
 //! counted or timed (rate, windows, `limit`) depends on when calls come. Shares with the exporter nothing but
 //! `api::wire` and `api::usersig`, so that a mistake of one is seen by the other.
 
+mod account_service;
 mod answer;
-mod commands;
+mod command;
 mod connection;
+mod contradictions;
 mod faults;
 mod gateway;
 mod made_up;
 mod page;
 mod population;
 mod portrait_get;
+mod portrait_set;
 mod profiles;
+mod query;
 mod rate;
 mod reply;
+mod request_body;
 mod server;
 pub mod settings;
 mod stats;
@@ -39,9 +44,12 @@ pub use rate::{Meter, RateWindow};
 pub use server::run;
 pub use settings::Settings;
 pub use stats::Stats;
+pub use tags::is_custom_tag;
 
+use command::Command;
+use contradictions::Contradiction;
 use faults::{CallFaults, Fault, Picker, mix, salt_of};
-use gateway::{Command, Gateway, Head, Moment, Refusal};
+use gateway::{Admitted, Gateway, Head, Moment, Refusal};
 use portrait_get::CallError;
 use reply::{Reply, Wire};
 
@@ -94,6 +102,7 @@ struct Shared {
 impl Emulator {
     /// An emulator with these settings, best checked before with [`Settings::check`].
     pub fn new(settings: Settings, credentials: Credentials, profiles: Profiles) -> Emulator {
+        let settings = settings.with_custom_tags_of(&profiles);
         Emulator(Arc::new(Shared {
             population: Population::new(&settings, profiles),
             gateway: Gateway::new(&settings, credentials),
@@ -131,7 +140,7 @@ impl Emulator {
     }
 
     /// What a call meets before its body is read: its command, or the end of it.
-    fn arrive(&self, head: Head<'_>, moment: Moment) -> Result<Command, Reply> {
+    fn arrive(&self, head: Head<'_>, moment: Moment) -> Result<Admitted, Reply> {
         if let Some(command) = Command::at(head.path) {
             self.stats().arrive(command, moment.since_start);
         }
@@ -161,13 +170,15 @@ impl Emulator {
     }
 
     /// Answers a call that was let through.
-    fn answer(&self, command: Command, body: &[u8]) -> Reply {
+    fn answer(&self, Admitted { command, is_admin }: Admitted, body: &[u8]) -> Reply {
         let answer = match command {
+            _ if !is_admin => Err(refuse_non_admin(command, body)),
             Command::PortraitGet => return self.answer_portrait_get(body),
-            Command::PortraitSet => commands::portrait_set(self, body),
-            Command::AccountImport => commands::account_import(self, body),
-            Command::MultiaccountImport => commands::multiaccount_import(self, body),
-            Command::AccountCheck => commands::account_check(self, body),
+            Command::PortraitSet => portrait_set::portrait_set(self, body),
+            Command::AccountImport => account_service::account_import(self, body),
+            Command::MultiaccountImport => account_service::multiaccount_import(self, body),
+            Command::AccountCheck => account_service::account_check(self, body),
+            Command::AccountDelete => account_service::account_delete(self, body),
         };
         let reply = self.reply_with(answer, command.is_of_profile());
         self.with_latency(reply, 0)
@@ -184,7 +195,12 @@ impl Emulator {
         let answered = || self.reply_with(portrait_get::answer(self, &request), true);
         let reply = match fault {
             None => answered(),
-            Some(fault @ (Fault::Hang | Fault::Truncated | Fault::InvalidUtf8)) => {
+            Some(
+                fault @ (Fault::Hang
+                | Fault::Truncated
+                | Fault::InvalidUtf8
+                | Fault::FailWithCodeZero),
+            ) => {
                 self.stats().meet(fault);
                 self.spoilt(answered(), fault)
             }
@@ -236,7 +252,7 @@ impl Emulator {
         }
     }
 
-    /// The answer, late, cut off or with a byte that is not UTF-8.
+    /// The answer, late, cut off, with a byte that is not UTF-8 or with a status that contradicts its code.
     fn spoilt(&self, reply: Reply, fault: Fault) -> Reply {
         match fault {
             Fault::Hang => {
@@ -244,6 +260,9 @@ impl Emulator {
                 Reply { hang, ..reply }
             }
             Fault::Truncated => Reply { wire: Wire::Cut, ..reply },
+            Fault::FailWithCodeZero => {
+                Reply { body: reply::with_failed_status(reply.body), ..reply }
+            }
             _ => Reply { body: reply::with_a_bad_byte(reply.body), ..reply },
         }
     }
@@ -272,6 +291,17 @@ impl Emulator {
             && (oddities.drop_asks == 0 || self.still_lasts(hash, "drop", oddities.drop_asks))
     }
 
+    /// How this answer contradicts itself about an account, if it does; each time counts.
+    fn contradiction(&self, hash: u64) -> Option<Contradiction> {
+        let contradictions = self.population().contradictions();
+        let contradiction = contradictions.of(hash)?;
+        let lasts = match contradictions.asks() {
+            None => true,
+            Some(asks) => self.still_lasts(hash, "contradiction", asks),
+        };
+        lasts.then_some(contradiction)
+    }
+
     fn still_lasts(&self, hash: u64, purpose: &str, most: u32) -> bool {
         let mut asks = self.0.asks.lock().unwrap_or_else(PoisonError::into_inner);
         let count = asks.entry(mix(hash, salt_of(purpose))).or_insert(0);
@@ -281,6 +311,16 @@ impl Emulator {
         }
         lasts
     }
+}
+
+/// What the service itself tells a caller that is not an administrator, once the body is JSON.
+fn refuse_non_admin(command: Command, body: &[u8]) -> CallError {
+    let code = match command.is_of_profile() {
+        _ if !request_body::is_json(body) => 60003,
+        true => 40004,
+        false => 70403,
+    };
+    (code, None)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, header};
 
-use super::gateway::{Command, Head};
+use super::command::Command;
+use super::gateway::Head;
 use super::reply::Reply;
 use super::{EMULATOR_SECRET_KEY, Emulator};
 use crate::api::usersig;
@@ -48,8 +49,20 @@ fn html(emulator: &Emulator, host: &str) -> String {
         .replace("{{sdkappid}}", &credentials.sdkappid.to_string())
         .replace("{{admins}}", &escaped(&credentials.admins.join(", ")))
         .replace("{{key}}", &escaped(&key))
+        .replace("{{custom_tags}}", &custom_tags(emulator))
         .replace("{{curl}}", &escaped(&curl_example(emulator, host)))
         .replace("{{settings}}", &escaped(&settings))
+}
+
+/// The custom tags that are known, as HTML, and what to do about others.
+fn custom_tags(emulator: &Emulator) -> String {
+    let known = emulator.settings().population.custom_tags.keys();
+    let known: Vec<String> = known.map(|tag| format!("<code>{}</code>", escaped(tag))).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!(
+        "{known}; any other is refused (40009). They are those that <code>[population.custom_tags]</code> of the \
+         settings lists, or without such a list those that the profiles file names."
+    )
 }
 
 /// A command line that works as it stands with the built-in key, and with a UserSig put in otherwise.
@@ -105,6 +118,16 @@ mod tests {
             assert!(page.contains(text), "{text}");
         }
         assert!(!page.contains("{{") && !page.contains("src="), "self-contained and filled in");
+    }
+
+    #[test]
+    fn the_page_lists_the_custom_tags() {
+        let page = |toml: &str| html(&Emulator::for_test(toml, Profiles::made_up()), "localhost");
+        assert!(page("").contains("<td>none; any other is refused (40009)."));
+        let listed = "population.custom_tags = { Tag_Profile_Custom_A = 'text', Tag_Profile_Custom_B = 'number' }";
+        let expected =
+            "<td><code>Tag_Profile_Custom_A</code>, <code>Tag_Profile_Custom_B</code>; any";
+        assert!(page(listed).contains(expected));
     }
 
     #[test]

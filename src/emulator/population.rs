@@ -2,17 +2,18 @@
 //!
 //! Made-up profiles cost no memory, whatever the number of accounts.
 
-use std::collections::{BTreeMap, HashMap};
+mod changes;
+
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use super::contradictions::Contradictions;
 use super::faults::{Picker, falls_within, hash_of, mix, salt_of};
 use super::made_up;
-use super::profiles::{Profiles, Value, ValueRef, is_account};
+use super::profiles::{Profiles, StoredProfile, Value, ValueRef, is_account};
 use super::settings::{Oddities, PopulationSettings, Settings};
 use super::tags::{Tag, TagKind};
-
-/// Most accounts that calls may import or change; then they are told of the quota (70398).
-const MAX_CHANGED_ACCOUNTS: usize = 1_000_000;
+pub(super) use changes::ChangeError;
+use changes::{AccountState, Changed, ChangedAccounts};
 
 /// What an export of an account ends with, for reconciliation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +34,9 @@ pub enum Fate {
     },
     /// Its item is always left out.
     NeverAnswered,
+    /// What the answers say of it always contradicts itself.
+    Contradicted,
 }
-
-/// What calls made of an account.
-#[derive(Debug, Default)]
-struct Changed {
-    /// It was unknown before and has nothing but what was set.
-    imported: bool,
-    values: BTreeMap<String, Value>,
-}
-
-type ChangedAccounts = HashMap<String, Changed>;
 
 /// The accounts of the app.
 #[derive(Debug)]
@@ -55,12 +48,15 @@ pub struct Population {
     unknown: Picker,
     permanent: Picker,
     poison: Picker,
+    contradictions: Contradictions,
+    reimport_deleted: bool,
     changed: RwLock<ChangedAccounts>,
 }
 
 impl Population {
     /// The population that an emulator with these settings and profiles serves.
     pub fn new(settings: &Settings, profiles: Profiles) -> Population {
+        let settings = settings.clone().with_custom_tags_of(&profiles);
         let faults = &settings.faults;
         Population {
             seed: settings.seed,
@@ -70,6 +66,8 @@ impl Population {
             unknown: Picker::new("unknown", &faults.unknown, 40003),
             permanent: Picker::new("permanent", &faults.permanent, 40006),
             poison: Picker::new("poison", &faults.poison, 40001),
+            contradictions: Contradictions::new(&settings.oddities),
+            reimport_deleted: settings.open_questions.reimport_deleted,
             changed: RwLock::default(),
         }
     }
@@ -100,6 +98,8 @@ impl Population {
             Fate::Poison { code }
         } else if self.oddities.drop_asks == 0 && self.is_dropped(hash) {
             Fate::NeverAnswered
+        } else if self.contradictions.last_for_ever() && self.contradictions.of(hash).is_some() {
+            Fate::Contradicted
         } else if let Some(code) = self.permanent.code_for(account, hash) {
             Fate::FailsAlways { code }
         } else {
@@ -112,24 +112,15 @@ impl Population {
         falls_within(mix(hash, salt_of("drop")), self.oddities.drop)
     }
 
+    /// What contradicts itself in the first answers about an account.
+    pub(super) fn contradictions(&self) -> &Contradictions {
+        &self.contradictions
+    }
+
     /// The population as one call sees it.
     pub(super) fn view(&self) -> View<'_> {
         let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
         View { population: self, changed }
-    }
-
-    /// Imports an account or sets values of a known one; `false` when there is no room for more.
-    pub(super) fn change(&self, account: &str, values: Vec<(String, Value)>) -> bool {
-        let imported = !self.is_known(account);
-        let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        if changed.len() >= MAX_CHANGED_ACCOUNTS && !changed.contains_key(account) {
-            return false;
-        }
-        let entry = changed
-            .entry(account.to_owned())
-            .or_insert_with(|| Changed { imported, values: BTreeMap::new() });
-        entry.values.extend(values);
-        true
     }
 }
 
@@ -145,13 +136,15 @@ impl View<'_> {
         let population = self.population;
         let changed = if self.changed.is_empty() { None } else { self.changed.get(account) };
         let mut profile = Profile { population, hash, changed, stored: None, is_made_up: false };
-        if changed.is_some_and(|changed| changed.imported) {
-            return Ok(profile);
+        match changed.map(|changed| changed.state) {
+            Some(AccountState::Imported) => return Ok(profile),
+            Some(AccountState::Deleted) => return Err(40003),
+            Some(AccountState::Original) | None => {}
         }
         if let Some(code) = population.unknown.code_for(account, hash) {
             return Err(code);
         }
-        match &population.profiles.0 {
+        match &population.profiles.stored {
             None if is_account(account) => profile.is_made_up = true,
             None => return Err(40003),
             Some(profiles) => profile.stored = Some(profiles.get(account).ok_or(40003)?),
@@ -176,7 +169,7 @@ pub(super) struct Profile<'v> {
     population: &'v Population,
     hash: u64,
     changed: Option<&'v Changed>,
-    stored: Option<&'v HashMap<String, Value>>,
+    stored: Option<&'v StoredProfile>,
     is_made_up: bool,
 }
 
@@ -289,20 +282,6 @@ mod tests {
             .filter(|n| sound.fate(&n.to_string()) == Fate::FailsAlways { code: 40006 })
             .count();
         assert!((150..250).contains(&failing), "{failing}");
-    }
-
-    #[test]
-    fn changes_add_to_what_was_there() {
-        let population = population("[faults]\nunknown = { prefix = 'new' }", Profiles::made_up());
-        let level = population.value("old", "Tag_Profile_IM_Level");
-        let nick = || vec![(NICK.to_owned(), Value::Text("set".to_owned()))];
-        assert!(population.change("old", nick()) && population.change("new1", nick()));
-        for account in ["old", "new1"] {
-            assert_eq!(population.value(account, NICK), Some(Value::Text("set".to_owned())));
-        }
-        assert_eq!(population.value("old", "Tag_Profile_IM_Level"), level);
-        assert_eq!(population.value("new1", "Tag_Profile_IM_Level"), None);
-        assert!(population.is_known("new1") && !population.is_known("new2"));
     }
 
     proptest! {

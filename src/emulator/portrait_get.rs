@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::Emulator;
 use super::faults::{falls_within, hash_of, mix, salt_of};
+use super::request_body::{AccountsIn, read_object};
 use super::settings::{Settings, TagErrors, TooManyAccounts, Unknown};
 use super::tags::{Tag, TagKind};
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
@@ -47,7 +48,7 @@ pub(super) const DECODE_FAILED: CallError = (40001, Some("Err_Profile_Comm_Decod
 
 /// Reads a body and checks its form.
 pub(super) fn read<'b>(body: &'b [u8], settings: &Settings) -> Result<Request<'b>, CallError> {
-    let Body { mut accounts, tags } = read_object(body, "To_Account")?;
+    let Body { mut accounts, tags } = read_object(body, &[AccountsIn::List("To_Account")])?;
     if accounts.is_empty() {
         return Err((40002, None));
     }
@@ -62,30 +63,6 @@ pub(super) fn read<'b>(body: &'b [u8], settings: &Settings) -> Result<Request<'b
         }
     }
     Ok(Request { accounts, tags })
-}
-
-/// Reads a JSON object; a list is none, though it could be read as one by position.
-pub(super) fn read_object<'b, T: Deserialize<'b>>(
-    body: &'b [u8],
-    accounts_key: &str,
-) -> Result<T, CallError> {
-    let is_object = body.trim_ascii_start().first() == Some(&b'{');
-    let read = if is_object { serde_json::from_slice(body).ok() } else { None };
-    read.ok_or_else(|| why_unreadable(body, accounts_key))
-}
-
-/// The code for a body that cannot be read: not JSON at all, an account that is no string, or anything else.
-fn why_unreadable(body: &[u8], accounts_key: &str) -> CallError {
-    match serde_json::from_slice::<serde_json::Value>(body) {
-        Err(_) => (60003, None),
-        Ok(value) => match value.get(accounts_key) {
-            Some(serde_json::Value::Array(items)) if items.iter().any(|item| !item.is_string()) => {
-                (60015, None)
-            }
-            Some(item) if item.is_number() => (60015, None),
-            _ => DECODE_FAILED,
-        },
-    }
 }
 
 impl Request<'_> {

@@ -69,6 +69,22 @@ pub(super) fn with_a_bad_byte(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
+/// The answer, whose `ActionStatus` says that it failed while its code says otherwise. An answer without such a status, or
+/// with a code of its own, stays as it is.
+pub(super) fn with_failed_status(mut body: Vec<u8>) -> Vec<u8> {
+    let replacements: [(&[u8], &[u8]); 2] = [
+        (b"\"ActionStatus\":\"OK\"", b"\"ActionStatus\":\"FAIL\""),
+        (b"\"ErrorInfo\":\"\"", b"\"ErrorInfo\":\"internal error, please try again\""),
+    ];
+    // Quotes within values are escaped, so the last of each is the status itself.
+    for (found, replacement) in replacements {
+        if let Some(at) = memchr::memmem::rfind(&body, found) {
+            body.splice(at..at + found.len(), replacement.iter().copied());
+        }
+    }
+    body
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +94,15 @@ mod tests {
         let body = oversized_body(1_000);
         assert!(body.len() >= 1_000);
         assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
+    }
+
+    #[test]
+    fn a_failed_status_leaves_the_rest_of_the_answer_as_it_is() {
+        let right = br#"{"V":"\"ActionStatus\":\"OK\"","ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
+        let expected = r#"{"V":"\"ActionStatus\":\"OK\"","ActionStatus":"FAIL","ErrorCode":0,"ErrorInfo":"internal error, please try again","ErrorDisplay":""}"#;
+        assert_eq!(String::from_utf8(with_failed_status(right.to_vec())).unwrap(), expected);
+        let refused = br#"{"ActionStatus":"FAIL","ErrorCode":40009,"ErrorInfo":"x"}"#.to_vec();
+        assert_eq!(with_failed_status(refused.clone()), refused);
     }
 
     #[test]

@@ -90,7 +90,7 @@ async fn handle(
             let body = to_bytes(body, MAX_REQUEST_BYTES).await;
             match (arrived, body) {
                 (Err(reply), _) => reply,
-                (Ok(command), Ok(body)) => emulator.answer(command, &body),
+                (Ok(admitted), Ok(body)) => emulator.answer(admitted, &body),
                 (Ok(_), Err(_)) => emulator.refuse((60002, None), false),
             }
         }

@@ -12,11 +12,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::profiles::Profiles;
+
 pub use faults::{AccountFault, CallFault, CodeFault, Faults, Window, WindowKind};
 pub use oddities::Oddities;
 pub use open_questions::{
-    AllUnset, BytesEncoding, FailAccount, OpenQuestions, TagErrors, TooManyAccounts, Unknown,
-    UnknownProfile, UnsetTag,
+    AllUnset, BytesEncoding, FailAccount, NotAdmin, OpenQuestions, TagErrors, TooManyAccounts,
+    Unknown, UnknownProfile, UnsetTag,
 };
 
 /// Settings of the emulator. The same settings give the same profiles and, for the same calls, the same
@@ -52,6 +54,8 @@ pub struct Rate {
     pub multiaccount_import: u32,
     /// Limit of `account_check`.
     pub account_check: u32,
+    /// Limit of `account_delete`.
+    pub account_delete: u32,
     /// What a second is.
     pub window: RateWindowKind,
     /// How a call over the limit is answered.
@@ -70,6 +74,7 @@ impl Default for Rate {
             account_import: 200,
             multiaccount_import: 100,
             account_check: 100,
+            account_delete: 100,
             window: RateWindowKind::default(),
             answer: OverLimit::default(),
             retry_after_seconds: 1,
@@ -113,8 +118,8 @@ pub struct PopulationSettings {
     /// Share of text values that hold NUL and other control characters.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub control_characters: f64,
-    /// The custom tags that exist and what they hold. Empty: every well-formed custom tag exists, and those
-    /// named Score, Points, Coins, Level, Rank or Id hold numbers, all others text.
+    /// The custom tags that the app has and what they hold; any other is refused (40009). Empty: those of the profiles
+    /// file, or of the job's columns.
     pub custom_tags: BTreeMap<String, CustomKind>,
     /// Tags that exist but may not be read (40007).
     pub unreadable_tags: Vec<String>,
@@ -145,6 +150,14 @@ pub enum CustomKind {
 }
 
 impl Settings {
+    /// Gives the app the custom tags of the profiles, unless the settings list some.
+    pub(super) fn with_custom_tags_of(mut self, profiles: &Profiles) -> Settings {
+        if self.population.custom_tags.is_empty() {
+            self.population.custom_tags.clone_from(&profiles.custom_tags);
+        }
+        self
+    }
+
     /// Whether the settings make sense; the error is the key's path below this table and what is wrong with it.
     pub fn check(&self) -> Result<(), (String, String)> {
         let population = &self.population;
@@ -159,7 +172,7 @@ impl Settings {
             if !super::tags::is_custom_tag(tag) {
                 return Err((
                     format!("population.custom_tags.{tag}"),
-                    "is no custom tag; write Tag_Profile_Custom_ and 1 to 8 letters".to_owned(),
+                    "is not a custom tag; write Tag_Profile_Custom_ and 1 to 8 letters".to_owned(),
                 ));
             }
         }
@@ -171,6 +184,8 @@ impl Settings {
         self.oddities.check()
     }
 }
+
+const NO_FAILURE: &str = "0 is the code of success; write the code of a failure";
 
 /// Refuses what is not within 0.0..=1.0, NaN too.
 fn ensure_is_a_share(key: &str, rate: f64) -> Result<(), (String, String)> {
@@ -194,6 +209,7 @@ mod tests {
         assert_eq!(settings, Settings::default());
         assert_eq!(settings.rate.portrait_get, 200);
         assert_eq!((settings.rate.multiaccount_import, settings.rate.account_check), (100, 100));
+        assert_eq!(settings.rate.account_delete, 100);
         assert_eq!(settings.check(), Ok(()));
     }
 
@@ -240,6 +256,10 @@ mod tests {
                 "population.custom_tags.Tag_Profile_IM_Nick",
             ),
             ("[open_questions.error_info]\nmany = 'x'", "open_questions.error_info.many"),
+            ("[open_questions]\nsig_not_base64 = 0", "open_questions.sig_not_base64"),
+            ("[oddities]\nunreadable_code = 1.1", "oddities.unreadable_code"),
+            ("[oddities]\nbyte_order_mark = -1.0", "oddities.byte_order_mark"),
+            ("[faults.fail_with_code_zero]\nrate = 2.0", "faults.fail_with_code_zero.rate"),
         ] {
             assert_eq!(problem(text).0, key, "{text}");
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::command::Command;
 use super::faults::Fault;
-use super::gateway::Command;
 use super::rate::Meter;
 
 /// Most different codes that are counted; the settings could name any number of them.
@@ -48,6 +48,7 @@ impl Stats {
             Fault::Oversized => "oversized",
             Fault::Truncated => "truncated",
             Fault::InvalidUtf8 => "invalid_utf8",
+            Fault::FailWithCodeZero => "fail_with_code_zero",
         };
         *self.faults.entry(name).or_default() += 1;
     }

@@ -6,9 +6,6 @@ use super::settings::{CustomKind, PopulationSettings};
 /// What every custom tag begins with.
 const CUSTOM_PREFIX: &str = "Tag_Profile_Custom_";
 
-/// Custom tags that hold numbers when the settings do not say otherwise.
-const NUMBER_TAGS: [&str; 6] = ["Score", "Points", "Coins", "Level", "Rank", "Id"];
-
 /// What a tag holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TagKind {
@@ -42,11 +39,7 @@ impl TagKind {
             "Tag_Profile_IM_Language" | "Tag_Profile_IM_Level" | "Tag_Profile_IM_Role" => {
                 TagKind::Uint32
             }
-            custom if settings.custom_tags.is_empty() && is_custom_tag(custom) => {
-                let keyword = custom.rsplit('_').next().unwrap_or_default();
-                if NUMBER_TAGS.contains(&keyword) { TagKind::Number } else { TagKind::Text }
-            }
-            listed => match settings.custom_tags.get(listed)? {
+            custom => match settings.custom_tags.get(custom)? {
                 CustomKind::Text => TagKind::Text,
                 CustomKind::Number => TagKind::Number,
                 CustomKind::Bytes => TagKind::Bytes,
@@ -61,8 +54,13 @@ impl TagKind {
     }
 }
 
-/// `Tag_Profile_Custom_` and 1 to 8 letters, or the older form with the SDKAppID in between.
-pub(super) fn is_custom_tag(tag: &str) -> bool {
+/// Whether a tag is `Tag_Profile_Custom_` and more: enough for one that the app has, whatever the console allows now.
+pub(super) fn has_custom_prefix(tag: &str) -> bool {
+    tag.strip_prefix(CUSTOM_PREFIX).is_some_and(|keyword| !keyword.is_empty())
+}
+
+/// `Tag_Profile_Custom_` and 1 to 8 letters, or the older form with the SDKAppID in between: what the console creates.
+pub fn is_custom_tag(tag: &str) -> bool {
     let Some(keyword) = tag.strip_prefix(CUSTOM_PREFIX) else {
         return false;
     };
@@ -93,29 +91,40 @@ mod tests {
 
     use super::*;
 
-    const NICK: &str = "Tag_Profile_IM_Nick";
-
     #[test]
-    fn tags_that_do_not_exist_have_no_value() {
-        let settings = PopulationSettings::default();
+    fn tags_that_do_not_exist_have_no_kind() {
+        let custom_tags = BTreeMap::from([
+            ("Tag_Profile_Custom_Test".to_owned(), CustomKind::Number),
+            ("Tag_Profile_Custom_Blob".to_owned(), CustomKind::Bytes),
+        ]);
+        let settings = PopulationSettings { custom_tags, ..PopulationSettings::default() };
         for (tag, kind) in [
-            (NICK, Some(TagKind::Nick)),
+            ("Tag_Profile_IM_Nick", Some(TagKind::Nick)),
             ("Tag_Profile_IM_BirthDay", Some(TagKind::BirthDay)),
             ("Tag_Profile_IM_Birthday", None),
-            ("Tag_Profile_Custom_Coins", Some(TagKind::Number)),
-            ("Tag_Profile_Custom_Test", Some(TagKind::Text)),
-            ("Tag_Profile_Custom_888888_Test", Some(TagKind::Text)),
-            ("Tag_Profile_Custom_", None),
-            ("Tag_Profile_Custom_TooLongOne", None),
-            ("Tag_Profile_Custom_A1", None),
+            ("Tag_Profile_Custom_Test", Some(TagKind::Number)),
+            ("Tag_Profile_Custom_Blob", Some(TagKind::Bytes)),
+            ("Tag_Profile_Custom_test", None),
+            ("Tag_Profile_Custom_Coins", None),
             ("", None),
         ] {
             assert_eq!(TagKind::of(tag, &settings), kind, "{tag}");
         }
-        let custom_tags =
-            BTreeMap::from([("Tag_Profile_Custom_Test".to_owned(), CustomKind::Number)]);
-        let listed = PopulationSettings { custom_tags, ..settings };
-        assert_eq!(TagKind::of("Tag_Profile_Custom_Test", &listed), Some(TagKind::Number));
-        assert_eq!(TagKind::of("Tag_Profile_Custom_Coins", &listed), None);
+        let none = PopulationSettings::default();
+        assert_eq!(TagKind::of("Tag_Profile_Custom_Test", &none), None);
+    }
+
+    #[test]
+    fn the_console_creates_short_custom_tags_of_letters() {
+        for (tag, expected) in [
+            ("Tag_Profile_Custom_Test", true),
+            ("Tag_Profile_Custom_888888_Test", true),
+            ("Tag_Profile_Custom_", false),
+            ("Tag_Profile_Custom_TooLongOne", false),
+            ("Tag_Profile_Custom_A1", false),
+            ("Tag_Profile_IM_Nick", false),
+        ] {
+            assert_eq!(is_custom_tag(tag), expected, "{tag}");
+        }
     }
 }

@@ -37,8 +37,12 @@ fn call(emulator: &Emulator, accounts: &[&str], milliseconds: u64) -> Reply {
     let query = query();
     match emulator.arrive(Head { method: "POST", path: PATH, query: &query }, at(milliseconds)) {
         Err(reply) => reply,
-        Ok(command) => emulator.answer(command, body(accounts).as_bytes()),
+        Ok(admitted) => emulator.answer(admitted, body(accounts).as_bytes()),
     }
+}
+
+fn admitted(command: Command) -> Admitted {
+    Admitted { command, is_admin: true }
 }
 
 fn code(reply: &Reply) -> i64 {
@@ -72,6 +76,14 @@ fn each_fault_of_a_whole_call_has_its_face() {
     let truncated = with("truncated = { rate = 1.0 }");
     assert_eq!((truncated.wire, code(&truncated)), (Wire::Cut, 0));
     assert!(std::str::from_utf8(&with("invalid_utf8 = { rate = 1.0 }").body).is_err());
+    let contradictory = with("fail_with_code_zero = { rate = 1.0 }");
+    let contradictory: Json = serde_json::from_slice(&contradictory.body).unwrap();
+    assert_eq!(
+        (&contradictory["ActionStatus"], &contradictory["ErrorCode"]),
+        (&json!("FAIL"), &json!(0))
+    );
+    assert!(!contradictory["ErrorInfo"].as_str().unwrap().is_empty());
+    assert_eq!(contradictory["UserProfileItem"][0]["To_Account"], "a");
     let hang = with("hang = { rate = 1.0 }\nhang_ms = 5000\nlatency_ms = 30");
     assert_eq!(hang.hang, Some(Duration::from_secs(5)));
     assert_eq!((hang.latency, code(&hang)), (Duration::from_millis(30), 0));
@@ -80,9 +92,9 @@ fn each_fault_of_a_whole_call_has_its_face() {
 #[test]
 fn faults_come_after_the_checks() {
     let emulator = emulator("faults.reset.rate = 1.0");
-    let head = Head { method: "POST", path: PATH, query: "sdkappid=1" };
+    let head = Head { method: "POST", path: PATH, query: "random=1&sdkappid=1" };
     assert_eq!(code(&emulator.arrive(head, at(0)).unwrap_err()), 60006);
-    assert_eq!(code(&emulator.answer(Command::PortraitGet, b"{}")), 40002);
+    assert_eq!(code(&emulator.answer(admitted(Command::PortraitGet), b"{}")), 40002);
     assert_eq!(call(&emulator, &["a"], 0).wire, Wire::Reset);
 }
 
@@ -127,6 +139,25 @@ fn the_rate_is_enforced_and_counted() {
     let json: Json = serde_json::from_str(&stats.to_json()).unwrap();
     assert_eq!(json["commands"]["portrait_get"]["highest_second"], 201);
     assert_eq!(json["codes"]["60007"], 1);
+}
+
+#[test]
+fn the_service_refuses_who_is_not_an_administrator_once_the_body_is_json() {
+    let emulator = emulator("open_questions.not_admin = 'service'");
+    for (command, body, expected) in [
+        (Command::PortraitGet, "{", 60003),
+        (Command::PortraitGet, "{}", 40004),
+        (Command::PortraitSet, "[]", 40004),
+        (Command::AccountCheck, "", 60003),
+        (Command::AccountCheck, "{}", 70403),
+        (Command::AccountDelete, r#"{"DeleteItem":[{"UserID":"a"}]}"#, 70403),
+    ] {
+        let reply = emulator.answer(Admitted { command, is_admin: false }, body.as_bytes());
+        assert_eq!(code(&reply), expected, "{command:?} {body}");
+        let answer: Json = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(answer.get("ErrorDisplay").is_some(), command.is_of_profile());
+    }
+    assert!(emulator.population().is_known("a"), "a refused call deletes nobody");
 }
 
 /// Two emulators are asked the same calls in different order, each until it succeeds: each call's replies are

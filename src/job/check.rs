@@ -23,7 +23,7 @@ pub(super) struct Context<'a> {
 
 /// Checks every section, then what they owe one another.
 pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
-    let job = Job {
+    let mut job = Job {
         name: name(file)?,
         accounts: accounts::check(&file.accounts, context)?,
         api: api::check(&file.api, context)?,
@@ -35,6 +35,7 @@ pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
         emulator: file.emulator.clone(),
     };
     emulator_file::check(&job.emulator, "emulator".into())?;
+    emulator_file::add_custom_tags_of(&job.columns, &mut job.emulator);
     ensure_list_is_outside_the_snapshot(&job.accounts, &job.output)?;
     metrics::ensure_textfile_is_outside_the_snapshot(&job.metrics, &job.output)?;
     Ok(job)

@@ -6,7 +6,9 @@ use toml::Table;
 
 use super::error::{JobError, KeyPath, Refusal};
 use super::{file, locate, source};
-use crate::emulator::Settings;
+use crate::columns::{Column, ColumnType};
+use crate::emulator::settings::CustomKind;
+use crate::emulator::{Settings, is_custom_tag};
 
 /// Reads and checks a file with the keys of a job's `[emulator]` table.
 ///
@@ -33,9 +35,54 @@ pub(super) fn check(settings: &Settings, at: KeyPath) -> Result<(), Refusal> {
     })
 }
 
+/// Gives the app of a job's own emulator the custom tags of the job's columns, so that any job can be tried without the
+/// service. Tags listed in the settings stay all there are, and a tag that the console does not create is none.
+pub(super) fn add_custom_tags_of(columns: &[Column], settings: &mut Settings) {
+    let custom_tags = &mut settings.population.custom_tags;
+    if !custom_tags.is_empty() {
+        return;
+    }
+    for column in columns.iter().filter(|column| is_custom_tag(&column.tag)) {
+        let kind = match column.column_type {
+            ColumnType::String | ColumnType::Bytes => CustomKind::Text,
+            _ => CustomKind::Number,
+        };
+        custom_tags.insert(column.tag.clone(), kind);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    #[test]
+    fn the_emulators_custom_tags_are_the_columns_unless_listed() {
+        let column = |tag: &str, column_type| Column {
+            tag: tag.to_owned(),
+            name: tag.to_owned(),
+            column_type,
+        };
+        let columns = [
+            column("Tag_Profile_IM_Nick", ColumnType::String),
+            column("Tag_Profile_Custom_Tier", ColumnType::String),
+            column("Tag_Profile_Custom_Age", ColumnType::Uint32),
+            column("Tag_Profile_Custom_NoSuchTag", ColumnType::String),
+        ];
+        let mut settings = Settings::default();
+        add_custom_tags_of(&columns, &mut settings);
+        let expected = [
+            ("Tag_Profile_Custom_Age".to_owned(), CustomKind::Number),
+            ("Tag_Profile_Custom_Tier".to_owned(), CustomKind::Text),
+        ];
+        assert_eq!(settings.population.custom_tags, BTreeMap::from(expected));
+        let listed: Settings =
+            toml::from_str("population.custom_tags.Tag_Profile_Custom_Tier = 'bytes'").unwrap();
+        let mut kept = listed.clone();
+        add_custom_tags_of(&columns, &mut kept);
+        assert_eq!(kept, listed);
+    }
 
     #[track_caller]
     fn refused(text: &str) -> String {

@@ -249,6 +249,7 @@ fn failure_of(fate: Fate, settings: &Settings) -> Option<Failure> {
             Unknown::Marker | Unknown::Empty | Unknown::Collapsed => ("not_found", Some(40003)),
         }),
         Fate::NeverAnswered => Some(("no_answer", None)),
+        Fate::Contradicted => Some(("internal_error", None)),
         Fate::FailsAlways { code } | Fate::Poison { code } => {
             let category = match (code, rule_of(code).class) {
                 (40003 | 70107, _) => "not_found",

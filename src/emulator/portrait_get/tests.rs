@@ -1,3 +1,5 @@
+mod contradictory;
+
 use serde_json::{Value as Json, json};
 
 use super::super::{Emulator, Fate, Population, Profiles, Value};
@@ -65,7 +67,11 @@ fn bodies_are_refused_in_order() {
         ("[]", 40001),
         (r#"[["a"],["Tag_Profile_IM_Nick"]]"#, 40001),
         (r#"{"To_Account":[1],"TagList":["T"]}"#, 60015),
-        (r#"{"To_Account":1}"#, 60015),
+        (r#"{"To_Account":["a",null],"TagList":["T"]}"#, 60015),
+        (r#"{"To_Account":[["a"]],"TagList":["T"]}"#, 60015),
+        (r#"{"To_Account":5}"#, 40001),
+        (r#"{"To_Account":5,"TagList":["Tag_Profile_IM_Nick"]}"#, 40001),
+        (r#"{"To_Account":{"0":"a"},"TagList":["Tag_Profile_IM_Nick"]}"#, 40001),
         (r#"{"To_Account":["a"],"TagList":[1]}"#, 40001),
         (r#"{"To_Account":"a","TagList":["T"]}"#, 40001),
         ("{}", 40002),
@@ -74,6 +80,7 @@ fn bodies_are_refused_in_order() {
         (many_tags.as_str(), 40001),
         (many.as_str(), 40001),
         (r#"{"To_Account":["a"],"TagList":["Tag_Profile_IM_None"]}"#, 40009),
+        (r#"{"To_Account":["a"],"TagList":["Tag_Profile_Custom_Test"]}"#, 40009),
         (r#"{"To_Account":["a"],"TagList":["Tag_Profile_IM_Nick"],"From_Account":"x"}"#, 0),
     ] {
         assert_eq!(refusal("", body), code, "{body:.80}");
@@ -99,7 +106,10 @@ fn values_are_what_the_population_knows() {
         "Tag_Profile_Custom_Coins",
         "Tag_Profile_Custom_Word",
     ];
-    let emulator = emulator("population.control_characters = 0.2");
+    let emulator = emulator(
+        "population.control_characters = 0.2\n[population.custom_tags]\n\
+         Tag_Profile_Custom_Coins = 'number'\nTag_Profile_Custom_Word = 'text'",
+    );
     let accounts: Vec<String> = (0..100).map(|n| format!("user\"{n}")).collect();
     let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
     let answer = ask(&emulator, &accounts, &tags);
@@ -177,6 +187,31 @@ fn bad_tags_fail_the_call_the_accounts_or_nobody() {
         answer["UserProfileItem"][0]["ProfileItem"],
         json!([{ "Tag": NICK, "Value": "N1" }])
     );
+}
+
+/// Of profiles from a file, those that the file names; of made-up ones, those that the settings list.
+#[test]
+fn custom_tags_are_known_from_the_profiles_or_the_settings() {
+    let (known, unknown) = ("Tag_Profile_Custom_Known", "Tag_Profile_Custom_Other");
+    let file = format!("{{\"account\":\"a\",\"{known}\":\"x\"}}\n{{\"account\":\"b\"}}\n");
+    let listed = format!("population.custom_tags = {{ {known} = 'text' }}");
+    let other = format!("population.custom_tags = {{ {unknown} = 'number' }}");
+    for emulator in [stored("", &file), emulator(&listed)] {
+        assert!(text(&emulator, &["a", "b"], &[known]).is_ok());
+        assert_eq!(text(&emulator, &["a"], &[NICK, unknown]), Err(40009));
+        assert_eq!(emulator.population().value("a", unknown), None);
+        let shown = &emulator.settings().population.custom_tags;
+        assert_eq!(shown.keys().collect::<Vec<_>>(), [known]);
+    }
+    assert_eq!(
+        text(&stored(&other, &file), &["a"], &[known]),
+        Err(40009),
+        "settings have the last word"
+    );
+    assert_eq!(text(&emulator(""), &["a"], &[known]), Err(40009));
+    let each = format!("open_questions.tag_errors = 'account'\n{listed}");
+    let each = ask(&emulator(&each), &["a"], &[unknown]);
+    assert_eq!(each["UserProfileItem"][0]["ResultCode"], 40009);
 }
 
 #[test]
@@ -289,6 +324,15 @@ fn the_shape_of_an_answer_can_be_odd() {
 }
 
 #[test]
+fn a_body_can_start_with_a_byte_order_mark() {
+    let json = text(&emulator("oddities.byte_order_mark = 1.0"), &["a"], &[NICK]).unwrap();
+    let rest = json.strip_prefix('\u{feff}').unwrap();
+    assert!(json.as_bytes().starts_with(b"\xef\xbb\xbf{"));
+    let plain = text(&emulator(""), &["a"], &[NICK]).unwrap();
+    assert_eq!(rest, plain);
+}
+
+#[test]
 fn texts_can_come_as_numbers_and_with_half_a_surrogate_pair() {
     let toml = "population = { unset = 0.0, empty = 0.0 }\noddities.strings_as_numbers = 1.0";
     let digits = emulator(toml);
@@ -331,7 +375,7 @@ proptest::proptest! {
         accounts in proptest::collection::vec(".{0,12}", 1..20), seed in 0u64..100
     ) {
         let toml = format!(
-            "seed = {seed}\n[population]\ncontrol_characters = 0.3\n[oddities]\nnumbers_as_strings = 0.3\n\
+            "seed = {seed}\n[population]\ncontrol_characters = 0.3\ncustom_tags = {{ Tag_Profile_Custom_Id = 'number' }}\n[oddities]\nnumbers_as_strings = 0.3\n\
              strings_as_numbers = 0.3\nnull_profile_item = 0.2\nunknown_keys = 0.3\nlone_surrogates = 0.0\n\
              [faults]\nunknown.rate = 0.2\npermanent.rate = 0.2\ntransient.rate = 0.2\n"
         );

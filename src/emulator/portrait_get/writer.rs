@@ -1,5 +1,7 @@
 //! The answer of `portrait_get`, written into one buffer: no tree, no copy, no allocation for an account.
 
+mod contradictory;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -20,6 +22,16 @@ use crate::api::wire::NOT_FOUND_MARKER;
 
 /// Room for one value in the answer; a guess that saves most reallocations.
 const BYTES_PER_VALUE: usize = 88;
+
+/// What stands for `ResultCode` in an item.
+#[derive(Debug, Clone, Copy)]
+enum ItemCode {
+    /// Nothing, not even the key.
+    Missing,
+    /// JSON that is not a code.
+    Json(&'static str),
+    Number(i64),
+}
 
 /// Writes one answer.
 pub(super) struct Writer<'w> {
@@ -81,6 +93,9 @@ impl<'w> Writer<'w> {
         self.out.reserve(accounts.len() * (80 + self.tags.len() * BYTES_PER_VALUE) + 256);
         let happens = |purpose, rate| falls_within(mix(call, salt_of(purpose)), rate);
         self.codes_as_strings = happens("codes_as_strings", self.oddities.codes_as_strings);
+        if happens("byte_order_mark", self.oddities.byte_order_mark) {
+            self.out.extend_from_slice(b"\xef\xbb\xbf");
+        }
         self.out.extend_from_slice(b"{\"UserProfileItem\":[");
         for &(account, hash) in accounts {
             self.write_account(account, hash);
@@ -104,13 +119,25 @@ impl<'w> Writer<'w> {
         let start = self.out.len();
         match self.view.profile(account, hash) {
             Err(code) => self.write_unknown(account, code),
-            Ok(profile) => match self.tag_error.or_else(|| self.failure_of(account, hash)) {
-                Some(code) => self.write_failed(account, code),
-                None => self.write_profile(account, hash, &profile),
-            },
+            Ok(profile) => self.write_known(account, hash, &profile),
         }
         if falls_within(mix(hash, salt_of("repeat")), self.oddities.repeat) {
             self.out.extend_from_within(start..);
+        }
+    }
+
+    fn write_known(&mut self, account: &str, hash: u64, profile: &Profile<'_>) {
+        if let Some(code) = self.tag_error {
+            self.write_failed(account, code);
+        } else if let Some(contradiction) = self.emulator.contradiction(hash) {
+            self.write_contradiction(contradiction, account, hash, profile);
+        } else if let Some(code) = self.failure_of(account, hash) {
+            self.write_failed(account, code);
+        } else {
+            self.write_profile(account, hash, profile);
+            let is_missing =
+                falls_within(mix(hash, salt_of("missing_code")), self.oddities.missing_code);
+            self.end_item(if is_missing { ItemCode::Missing } else { ItemCode::Number(0) });
         }
     }
 
@@ -120,8 +147,9 @@ impl<'w> Writer<'w> {
             .or_else(|| self.emulator.transient_failure(account, hash))
     }
 
+    /// An item of a known account up to its code.
     fn write_profile(&mut self, account: &str, hash: u64, profile: &Profile<'_>) {
-        self.begin_item(account);
+        self.start_item(account);
         let start = self.out.len();
         self.out.extend_from_slice(b"\"ProfileItem\":[");
         let before_values = self.out.len();
@@ -145,7 +173,6 @@ impl<'w> Writer<'w> {
         if falls_within(mix(hash, salt_of("unknown_keys")), self.oddities.unknown_keys) {
             self.out.extend_from_slice(b"\"New_Key\":{\"a\":[1,\"]}\",null]},\"\":-1.5e3,");
         }
-        self.end_item(0);
     }
 
     /// One `{"Tag":…,"Value":…}` with a comma after it, or nothing for a tag that is not set.
@@ -179,17 +206,13 @@ impl<'w> Writer<'w> {
     }
 
     fn write_failed(&mut self, account: &str, code: i64) {
-        self.begin_item(account);
-        self.end_item(code);
+        self.start_item(account);
+        self.end_item(ItemCode::Number(code));
         self.push_failed(account);
     }
 
     fn write_unknown(&mut self, account: &str, code: i64) {
-        match self.questions.unknown_in_fail_account {
-            FailAccount::Account => self.push_failed(account),
-            FailAccount::Marker => self.push_failed(NOT_FOUND_MARKER),
-            FailAccount::Nothing => {}
-        }
+        self.push_unknown_as_failed(account);
         let name = match self.questions.unknown {
             Unknown::Echo => account,
             Unknown::Empty => "",
@@ -198,32 +221,54 @@ impl<'w> Writer<'w> {
             Unknown::Marker | Unknown::Collapsed | Unknown::Call => NOT_FOUND_MARKER,
         };
         self.is_marker_written = true;
-        self.begin_item(name);
+        self.start_item(name);
         self.out.extend_from_slice(match self.questions.unknown_profile_item {
             UnknownProfile::Absent => b"".as_slice(),
             UnknownProfile::EmptyList => b"\"ProfileItem\":[],",
             UnknownProfile::Null => b"\"ProfileItem\":null,",
         });
-        self.end_item(code);
+        self.end_item(ItemCode::Number(code));
+    }
+
+    /// Names an account whose item does not, as the settings say.
+    fn push_unknown_as_failed(&mut self, account: &str) {
+        match self.questions.unknown_in_fail_account {
+            FailAccount::Account => self.push_failed(account),
+            FailAccount::Marker => self.push_failed(NOT_FOUND_MARKER),
+            FailAccount::Nothing => {}
+        }
     }
 
     fn write_extra(&mut self, call: u64) {
-        self.begin_item(&format!("stranger-{call:016x}"));
+        self.start_item(&format!("stranger-{call:016x}"));
         self.out.extend_from_slice(b"\"ProfileItem\":[],");
-        self.end_item(0);
+        self.end_item(ItemCode::Number(0));
     }
 
-    fn begin_item(&mut self, account: &str) {
+    fn start_item(&mut self, account: &str) {
         self.out.extend_from_slice(b"{\"To_Account\":");
         push_text(&mut self.out, account, self.style);
         self.out.push(b',');
     }
 
-    fn end_item(&mut self, code: i64) {
-        self.out.extend_from_slice(b"\"ResultCode\":");
-        push_number(&mut self.out, code, self.codes_as_strings);
-        self.out.extend_from_slice(b",\"ResultInfo\":");
-        push_text(&mut self.out, words_of(code, None, self.questions), self.style);
+    fn end_item(&mut self, code: ItemCode) {
+        match code {
+            ItemCode::Missing => {}
+            ItemCode::Json(json) => {
+                push_formatted(&mut self.out, format_args!("\"ResultCode\":{json},"));
+            }
+            ItemCode::Number(code) => {
+                self.out.extend_from_slice(b"\"ResultCode\":");
+                push_number(&mut self.out, code, self.codes_as_strings);
+                self.out.push(b',');
+            }
+        }
+        self.out.extend_from_slice(b"\"ResultInfo\":");
+        let words = match code {
+            ItemCode::Number(code) => words_of(code, None, self.questions),
+            ItemCode::Missing | ItemCode::Json(_) => "",
+        };
+        push_text(&mut self.out, words, self.style);
         self.out.extend_from_slice(b"},");
     }
 

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ensure_is_a_share;
+use super::{NO_FAILURE, ensure_is_a_share};
 
 /// What goes wrong; nothing by default. Call faults meet `portrait_get` alone, windows and latency every call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,8 @@ pub struct Faults {
     pub garbage: CallFault,
     /// A body with a byte that is not UTF-8 within a text.
     pub invalid_utf8: CallFault,
+    /// The answer says `FAIL` in `ActionStatus` and 0 in `ErrorCode`, whatever else it holds.
+    pub fail_with_code_zero: CallFault,
     /// The answer comes after `hang_ms`.
     pub hang: CallFault,
     /// How long a hanging answer takes; the default is longer than any sensible timeout.
@@ -81,6 +83,7 @@ impl Default for Faults {
             truncated: CallFault::default(),
             garbage: CallFault::default(),
             invalid_utf8: CallFault::default(),
+            fail_with_code_zero: CallFault::default(),
             hang: CallFault::default(),
             hang_ms: 60_000,
             oversized: CallFault::default(),
@@ -201,7 +204,7 @@ impl Window {
 
 impl Faults {
     /// The call faults with their keys, in the order in which they are drawn; a call meets at most one.
-    pub(crate) fn call_faults(&self) -> [(&'static str, &CallFault); 10] {
+    pub(crate) fn call_faults(&self) -> [(&'static str, &CallFault); 11] {
         [
             ("hang", &self.hang),
             ("reset", &self.reset),
@@ -213,6 +216,7 @@ impl Faults {
             ("oversized", &self.oversized),
             ("truncated", &self.truncated),
             ("invalid_utf8", &self.invalid_utf8),
+            ("fail_with_code_zero", &self.fail_with_code_zero),
         ]
     }
 
@@ -262,5 +266,4 @@ impl Faults {
     }
 }
 
-const NO_FAILURE: &str = "0 is the code of success; write the code of a failure";
 const MAX_OVERSIZED_BYTES: usize = 256 * 1024 * 1024;

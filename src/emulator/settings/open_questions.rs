@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::NO_FAILURE;
+
 /// How the emulator answers what the documents leave open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -42,6 +44,17 @@ pub struct OpenQuestions {
     pub rate_before_usersig: bool,
     /// Whether an expired UserSig with a wrong signature is called wrong (70009) rather than expired (70001).
     pub signature_before_expiry: bool,
+    /// The code for a UserSig whose `TLS.sig` is not base64.
+    pub sig_not_base64: i64,
+    /// Whether a UserSig with room rights of a sibling product (`TLS.userbuf`) is refused (70009) although its signature
+    /// covers them.
+    pub refuse_userbuf: bool,
+    /// Who refuses a caller that is not an administrator.
+    pub not_admin: NotAdmin,
+    /// Whether `portrait_set` takes `"20190419"` for a tag that holds a number; otherwise 40610.
+    pub set_numbers_as_strings: bool,
+    /// Whether a deleted account may be imported again at once, as on the trial plan; otherwise 70399.
+    pub reimport_deleted: bool,
     /// How far the UserSig's time may lie ahead before it is refused (70001), in seconds. Default: any.
     pub clock_skew_seconds: Option<u64>,
     /// Whether answers are compressed for a client that accepts gzip.
@@ -69,6 +82,11 @@ impl Default for OpenQuestions {
             error_info: BTreeMap::new(),
             rate_before_usersig: false,
             signature_before_expiry: false,
+            sig_not_base64: 70014,
+            refuse_userbuf: false,
+            not_admin: NotAdmin::Gateway,
+            set_numbers_as_strings: false,
+            reimport_deleted: false,
             clock_skew_seconds: None,
             gzip: false,
             escape_non_ascii: false,
@@ -83,6 +101,9 @@ impl OpenQuestions {
                 let key = format!("open_questions.error_info.{code}");
                 return Err((key, "is no error code; write one such as 60007".to_owned()));
             }
+        }
+        if self.sig_not_base64 == 0 {
+            return Err(("open_questions.sig_not_base64".to_owned(), NO_FAILURE.to_owned()));
         }
         Ok(())
     }
@@ -162,6 +183,16 @@ pub enum TagErrors {
     Account,
     /// Nobody: the tag is left out.
     Ignored,
+}
+
+/// Who refuses a caller that is not an administrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotAdmin {
+    /// The gateway, with 60010.
+    Gateway,
+    /// The service behind it, once rate and JSON are right: 40004 from profile commands, 70403 from account commands.
+    Service,
 }
 
 /// What happens to more than 100 accounts in a call.

@@ -1,0 +1,298 @@
+//! The account service: `account_import`, `multiaccount_import`, `account_check` and `account_delete`
+//! (`reference/im-rest-api.md` section 7). None of them is fast or meets call faults; they are here so that a population
+//! can be set up as in the real app.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Emulator;
+use super::answer::{status_body, words_of};
+use super::population::ChangeError;
+use super::portrait_get::{CallError, DECODE_FAILED};
+use super::profiles::{Value, is_account};
+use super::request_body::{AccountsIn, read_object};
+use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
+
+const ACCOUNT_ILLEGAL: CallError = (70402, None);
+
+/// An account to import; `Identifier` is the older name of `UserID`.
+#[derive(Deserialize)]
+struct ImportBody {
+    #[serde(rename = "UserID", alias = "Identifier")]
+    account: String,
+    #[serde(rename = "Nick")]
+    nick: Option<String>,
+    #[serde(rename = "FaceUrl")]
+    image: Option<String>,
+}
+
+/// Imports one account.
+pub(super) fn account_import(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
+    let import: ImportBody =
+        read_object(body, &[AccountsIn::Key("UserID"), AccountsIn::Key("Identifier")])
+            .map_err(in_words_of_accounts)?;
+    if !is_account(&import.account) {
+        return Err(ACCOUNT_ILLEGAL);
+    }
+    import_one(emulator, import).map_err(|error| (code_of_import(error), None))?;
+    Ok(status_body(0, None, false, &emulator.settings().open_questions))
+}
+
+/// The account service has a code of its own for an ill-formed body.
+fn in_words_of_accounts(error: CallError) -> CallError {
+    if error == DECODE_FAILED { ACCOUNT_ILLEGAL } else { error }
+}
+
+/// The code for an account that is not imported.
+fn code_of_import(error: ChangeError) -> i64 {
+    match error {
+        ChangeError::QuotaUsedUp => 70398,
+        ChangeError::Deleted => 70399,
+        ChangeError::NotFound => 70107,
+    }
+}
+
+fn import_one(emulator: &Emulator, import: ImportBody) -> Result<(), ChangeError> {
+    let fields = [("Tag_Profile_IM_Nick", import.nick), ("Tag_Profile_IM_Image", import.image)];
+    let values = fields
+        .into_iter()
+        .filter_map(|(tag, text)| Some((tag.to_owned(), Value::Text(text?))))
+        .collect();
+    emulator.population().import(&import.account, values)
+}
+
+#[derive(Deserialize)]
+struct MultiImportBody {
+    #[serde(default, rename = "Accounts")]
+    accounts: Vec<String>,
+    #[serde(default, rename = "AccountList")]
+    list: Vec<ImportBody>,
+}
+
+const MULTI_IMPORT_ACCOUNTS: [AccountsIn; 2] =
+    [AccountsIn::List("Accounts"), AccountsIn::EachOf("AccountList", "UserID")];
+
+/// Imports up to 100 accounts, in the older or the newer form; those that cannot be are listed.
+pub(super) fn multiaccount_import(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
+    let MultiImportBody { accounts, mut list } =
+        read_object(body, &MULTI_IMPORT_ACCOUNTS).map_err(in_words_of_accounts)?;
+    let older = accounts.into_iter().map(|account| ImportBody { account, nick: None, image: None });
+    list.extend(older);
+    if list.is_empty() || list.len() > MAX_ACCOUNTS_PER_CALL {
+        return Err(ACCOUNT_ILLEGAL);
+    }
+    let mut failed = Vec::new();
+    for import in list {
+        let account = import.account.clone();
+        if !is_account(&account) || import_one(emulator, import).is_err() {
+            failed.push(account);
+        }
+    }
+    Ok(ok_with(json!({ "FailAccounts": failed })))
+}
+
+#[derive(Deserialize)]
+struct CheckBody {
+    #[serde(rename = "CheckItem")]
+    items: Vec<UserItem>,
+}
+
+#[derive(Deserialize)]
+struct UserItem {
+    #[serde(rename = "UserID")]
+    account: String,
+}
+
+/// Reports which accounts are imported.
+pub(super) fn account_check(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
+    let places = [AccountsIn::EachOf("CheckItem", "UserID")];
+    let CheckBody { items } = read_object(body, &places).map_err(in_words_of_accounts)?;
+    result_of_each(emulator, items, |account| {
+        let is_known = emulator.population().is_known(account);
+        let status = if is_known { "Imported" } else { "NotImported" };
+        (0, json!({ "AccountStatus": status }))
+    })
+}
+
+#[derive(Deserialize)]
+struct DeleteBody {
+    #[serde(rename = "DeleteItem")]
+    items: Vec<UserItem>,
+}
+
+/// Deletes up to 100 accounts; those that are not there fail alone.
+pub(super) fn account_delete(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
+    let places = [AccountsIn::EachOf("DeleteItem", "UserID")];
+    let DeleteBody { items } = read_object(body, &places).map_err(in_words_of_accounts)?;
+    result_of_each(emulator, items, |account| {
+        let code = match emulator.population().delete(account) {
+            Ok(()) => 0,
+            Err(ChangeError::NotFound) => 70107,
+            Err(ChangeError::QuotaUsedUp | ChangeError::Deleted) => 70500,
+        };
+        (code, json!({}))
+    })
+}
+
+/// `ResultItem` with a code and more keys for each account.
+fn result_of_each(
+    emulator: &Emulator,
+    items: Vec<UserItem>,
+    mut result_of: impl FnMut(&str) -> (i64, serde_json::Value),
+) -> Result<Vec<u8>, CallError> {
+    if items.is_empty() || items.len() > MAX_ACCOUNTS_PER_CALL {
+        return Err(ACCOUNT_ILLEGAL);
+    }
+    let questions = &emulator.settings().open_questions;
+    let results: Vec<serde_json::Value> = items
+        .into_iter()
+        .map(|UserItem { account }| {
+            let (code, mut item) =
+                if is_account(&account) { result_of(&account) } else { (70402, json!({})) };
+            item["ResultCode"] = json!(code);
+            item["ResultInfo"] = json!(words_of(code, None, questions));
+            item["UserID"] = json!(account);
+            item
+        })
+        .collect();
+    Ok(ok_with(json!({ "ResultItem": results })))
+}
+
+fn ok_with(mut answer: serde_json::Value) -> Vec<u8> {
+    answer["ActionStatus"] = json!("OK");
+    answer["ErrorCode"] = json!(0);
+    answer["ErrorInfo"] = json!("");
+    answer.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Profiles;
+    use super::*;
+
+    fn emulator(toml: &str) -> Emulator {
+        let toml = format!("{toml}\n[faults]\nunknown = {{ prefix = 'new' }}\n");
+        Emulator::for_test(&toml, Profiles::made_up())
+    }
+
+    fn json_of(answer: Result<Vec<u8>, CallError>) -> serde_json::Value {
+        serde_json::from_slice(&answer.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn imported_accounts_are_known_from_then_on() {
+        let emulator = emulator("");
+        for (account, body) in [
+            ("new1", r#"{"UserID":"new1","Nick":"N","FaceUrl":"http://a.example/1.png"}"#),
+            ("new2", r#"{"Identifier":"new2"}"#),
+        ] {
+            assert!(!emulator.population().is_known(account));
+            let answer = json_of(account_import(&emulator, body.as_bytes()));
+            assert_eq!(answer["ErrorCode"], 0);
+            assert!(emulator.population().is_known(account));
+        }
+        let nick = emulator.population().value("new1", "Tag_Profile_IM_Nick");
+        assert_eq!(nick, Some(Value::Text("N".to_owned())));
+        let long = format!(r#"{{"UserID":"{}"}}"#, "x".repeat(33));
+        for (body, code) in [
+            (long.as_str(), 70402),
+            (r#"{"UserID":7}"#, 60015),
+            (r#"{"Identifier":7}"#, 60015),
+            ("{}", 70402),
+            ("[", 60003),
+        ] {
+            assert_eq!(account_import(&emulator, body.as_bytes()).map_err(|e| e.0), Err(code));
+        }
+    }
+
+    #[test]
+    fn many_are_imported_in_both_forms_and_failures_are_listed() {
+        let emulator = emulator("");
+        let body = br#"{"Accounts":["new1","@TLS#NOT_FOUND"],"AccountList":[{"UserID":"new2","Nick":"N"}]}"#;
+        let answer = json_of(multiaccount_import(&emulator, body));
+        assert_eq!(answer["FailAccounts"], json!(["@TLS#NOT_FOUND"]));
+        assert_eq!(answer["ActionStatus"], "OK");
+        assert!(["new1", "new2"].iter().all(|account| emulator.population().is_known(account)));
+        let many = json!({ "Accounts": vec!["a"; 101] }).to_string();
+        for (body, code) in [
+            (many.as_str(), 70402),
+            ("{}", 70402),
+            (r#"{"Accounts":[1]}"#, 60015),
+            (r#"{"AccountList":[{"UserID":"a"},{"UserID":1}]}"#, 60015),
+            (r#"{"Accounts":5}"#, 70402),
+            ("", 60003),
+        ] {
+            let refused = multiaccount_import(&emulator, body.as_bytes());
+            assert_eq!(refused.map_err(|error| error.0), Err(code));
+        }
+    }
+
+    #[test]
+    fn account_check_tells_who_is_imported() {
+        let emulator = emulator("");
+        let body = br#"{"CheckItem":[{"UserID":"a"},{"UserID":"new1"},{"UserID":""}]}"#;
+        let answer = json_of(account_check(&emulator, body));
+        let statuses: Vec<_> =
+            answer["ResultItem"].as_array().unwrap().iter().map(|i| &i["AccountStatus"]).collect();
+        assert_eq!(statuses, [&json!("Imported"), &json!("NotImported"), &json!(null)]);
+        assert_eq!(answer["ResultItem"][1]["ResultCode"], 0);
+        assert_eq!(answer["ResultItem"][2]["ResultCode"], 70402);
+        assert_eq!(account_check(&emulator, b"{}"), Err(ACCOUNT_ILLEGAL));
+        let number = account_check(&emulator, br#"{"CheckItem":[{"UserID":5}]}"#);
+        assert_eq!(number.map_err(|error| error.0), Err(60015));
+        assert_eq!(account_check(&emulator, b"").map_err(|error| error.0), Err(60003));
+    }
+
+    fn delete(emulator: &Emulator, accounts: &[&str]) -> serde_json::Value {
+        let items: Vec<_> = accounts.iter().map(|account| json!({ "UserID": account })).collect();
+        let body = json!({ "DeleteItem": items }).to_string();
+        json_of(account_delete(emulator, body.as_bytes()))
+    }
+
+    #[test]
+    fn account_delete_answers_for_each_account() {
+        let emulator = emulator("");
+        let answer = delete(&emulator, &["a", "new1", "a", ""]);
+        let not_there = "Err_TLS_PT_Open_Login_Account_Not_Exist";
+        let item = |account: &str, code: i64, info: &str| json!({ "UserID": account, "ResultCode": code, "ResultInfo": info });
+        assert_eq!(
+            answer["ResultItem"],
+            json!([
+                item("a", 0, ""),
+                item("new1", 70107, not_there),
+                item("a", 70107, not_there),
+                item("", 70402, "a parameter is illegal"),
+            ])
+        );
+        assert_eq!((&answer["ActionStatus"], &answer["ErrorCode"]), (&json!("OK"), &json!(0)));
+        let many = json!({ "DeleteItem": vec![json!({ "UserID": "b" }); 101] }).to_string();
+        for (body, code) in [
+            (many.as_str(), 70402),
+            ("{}", 70402),
+            (r#"{"DeleteItem":[]}"#, 70402),
+            (r#"{"DeleteItem":["b"]}"#, 70402),
+            (r#"{"DeleteItem":[{"UserID":5}]}"#, 60015),
+            ("[", 60003),
+        ] {
+            let refused = account_delete(&emulator, body.as_bytes());
+            assert_eq!(refused.map_err(|error| error.0), Err(code), "{body:.80}");
+        }
+        assert!(emulator.population().is_known("b"), "a refused call deletes nobody");
+    }
+
+    #[test]
+    fn a_deleted_account_is_imported_again_only_if_so_set() {
+        for (toml, code) in [("", Err(70399)), ("open_questions.reimport_deleted = true", Ok(()))] {
+            let emulator = emulator(toml);
+            delete(&emulator, &["a", "b"]);
+            let check = json_of(account_check(&emulator, br#"{"CheckItem":[{"UserID":"a"}]}"#));
+            assert_eq!(check["ResultItem"][0]["AccountStatus"], "NotImported");
+            let import = account_import(&emulator, br#"{"UserID":"a"}"#);
+            assert_eq!(import.map(|_| ()).map_err(|error| error.0), code);
+            let many = json_of(multiaccount_import(&emulator, br#"{"Accounts":["b","new1"]}"#));
+            let failed = if code.is_ok() { json!([]) } else { json!(["b"]) };
+            assert_eq!(many["FailAccounts"], failed);
+            assert_eq!(emulator.population().is_known("a"), code.is_ok());
+        }
+    }
+}
