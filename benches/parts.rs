@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use im_profiles::accounts::{AccountList, ListPath, ListSource};
-use im_profiles::api::outcome::reconcile;
+use im_profiles::api::reconcile::reconcile;
 use im_profiles::api::wire::{AskedTags, decode};
 use im_profiles::columns::RowBuilder;
 use im_profiles::columns::rows::schema;
@@ -56,12 +56,12 @@ fn decoding(criterion: &mut Criterion) {
         });
         let decoded = decode(&body, &asked).unwrap();
         group.bench_function("reconcile", |bencher| {
-            bencher.iter(|| reconcile(black_box(&accounts), &decoded).outcomes.len());
+            bencher.iter(|| reconcile(black_box(&accounts), &decoded).len());
         });
         let mut reversed = accounts.clone();
         reversed.reverse();
         group.bench_function("reconcile, out of order", |bencher| {
-            bencher.iter(|| reconcile(black_box(&reversed), &decoded).outcomes.len());
+            bencher.iter(|| reconcile(black_box(&reversed), &decoded).len());
         });
         let mut rows = RowBuilder::new(&columns);
         group.bench_function("place", |bencher| {

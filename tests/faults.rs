@@ -196,6 +196,37 @@ fn each_oddity_alone_changes_nothing() {
     ]);
 }
 
+/// What a response says too little of, or says twice and differently.
+const CONTRADICTIONS: [&str; 5] = [
+    "oddities.failed_without_item=0.05",
+    "oddities.failed_with_profile=0.05",
+    "oddities.unreadable_code=0.05",
+    "oddities.bare_item=0.05",
+    "oddities.failed_marker=0.05",
+];
+
+#[test]
+fn accounts_that_a_response_contradicts_itself_about_are_retried() {
+    for contradiction in CONTRADICTIONS {
+        for unknown in ["faults.unknown.rate=0.0", "faults.unknown.rate=0.1"] {
+            let keys = [contradiction, unknown, "oddities.missing_code=0.3"];
+            let (known, _) = ensure_conserved(ACCOUNTS, &keys);
+            assert_eq!(known.failing("internal_error"), 0, "{keys:?}");
+        }
+    }
+    ensure_conserved(ACCOUNTS, &["oddities.byte_order_mark=0.5"]);
+    ensure_conserved(ACCOUNTS, &["faults.fail_with_code_zero.rate=0.3"]);
+}
+
+#[test]
+fn accounts_that_every_response_contradicts_itself_about_have_no_row() {
+    for contradiction in CONTRADICTIONS {
+        let keys = [contradiction, "oddities.contradiction_asks=0", "faults.unknown.rate=0.1"];
+        let (known, _) = ensure_conserved_as(ACCOUNTS, &keys, Known::with_any_last_word);
+        assert!(known.failing("internal_error") > 50, "{keys:?}");
+    }
+}
+
 #[test]
 fn each_open_question_answered_otherwise_changes_nothing() {
     each_alone(&[

@@ -142,7 +142,7 @@ fn every_line_of_a_noisy_run_that_is_stopped_and_goes_on_is_documented_and_has_i
         "nothing gets through to the service, calls are paused",
         "calls get through to the service again",
         "signed the UserSig anew",
-        "answers were not UTF-8; what could not be read became U+FFFD",
+        "responses were not valid UTF-8; accounts with damaged values are retried",
         "the metrics textfile could not be written",
         "part committed",
         "calls failed and will be made again",

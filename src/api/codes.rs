@@ -119,8 +119,8 @@ pub const RULES: &[Rule] = {
         rule(40610, BadBatch, "a value of the wrong type", LOOK),
         rule(60002, BadBatch, "the service could not parse the HTTP request", REPORT),
         rule(60003, BadBatch, "the service could not parse the JSON request", REPORT),
-        resign(for_tries(rule(60004, Retry, "account check failed", CLOCK_OR_KEY), 3, Fatal)),
-        resign(for_tries(rule(60005, Retry, "account check failed", CLOCK_OR_KEY), 3, Fatal)),
+        resign(rule(60004, Retry, "account check failed", CLOCK_OR_KEY)),
+        resign(rule(60005, Retry, "account check failed", CLOCK_OR_KEY)),
         rule(60006, Fatal, "the SDKAppID is invalid", REGION),
         rule(60007, Throttle, "call frequency over the limit", SLOWER),
         for_tries(rule(60008, Retry, "service timeout or request format error", WAIT), 5, BadBatch),
@@ -128,11 +128,7 @@ pub const RULES: &[Rule] = {
         rule(60010, Fatal, "administrator needed", ADMIN),
         rule(60011, Throttle, "the app's overall frequency over the limit", SLOWER),
         rule(60012, Fatal, "the SDKAppID is missing", REGION),
-        for_tries(
-            rule(60013, Retry, "the service could not parse its backend's reply", WAIT),
-            3,
-            Fatal,
-        ),
+        rule(60013, Retry, "the service could not parse its backend's reply", WAIT),
         rule(60014, Retry, "account check timed out", WAIT),
         rule(60015, BadBatch, "an account in the request is not a string", REPORT),
         rule(60016, Fatal, "the SDKAppID is disabled", PLAN),
@@ -234,15 +230,15 @@ pub const RULES: &[Rule] = {
     ]
 };
 
-/// The rule of a code; unlisted ones are passing for three tries, then final: for the account in the profile family
-/// (40001–40999), for the run elsewhere.
+/// The rule of a code. Unlisted ones may pass. In the profile family (40001–40999) one that comes three times in a row is
+/// the account's own.
 pub fn rule_of(code: i64) -> Rule {
     if let Ok(index) = RULES.binary_search_by_key(&code, |rule| rule.code) {
         return RULES[index];
     }
     let unlisted = rule(code, Class::Retry, "a code that is in no list", REPORT);
-    let last_class = if (40000..41000).contains(&code) { Class::BadBatch } else { Class::Fatal };
-    for_tries(unlisted, 3, last_class)
+    let is_of_profiles = (40000..41000).contains(&code);
+    if is_of_profiles { for_tries(unlisted, 3, Class::BadBatch) } else { unlisted }
 }
 
 #[cfg(test)]
@@ -299,27 +295,22 @@ mod tests {
 
     #[test]
     fn limited_tries_end_in_the_class_of_the_reference() {
-        for (code, tries, then) in [
-            (60004, 3, Fatal),
-            (60005, 3, Fatal),
-            (60008, 5, BadBatch),
-            (60013, 3, Fatal),
-            (70050, 1, Fatal),
-        ] {
+        for (code, tries, then) in [(60008, 5, BadBatch), (70050, 1, Fatal)] {
             let rule = rule_of(code);
             assert_eq!(rule.class_after(tries - 1), rule.class, "{code}");
             assert_eq!(rule.class_after(tries), then, "{code}");
         }
-        assert_eq!(rule_of(40006).class_after(1000), Retry);
+        for code in [40006, 60004, 60005, 60013] {
+            assert_eq!(rule_of(code).class_after(1000), Retry, "{code}");
+        }
     }
 
     #[test]
-    fn unlisted_codes_are_passing_for_three_tries() {
-        for (code, then) in
-            [(40999, BadBatch), (60099, Fatal), (79999, Fatal), (-10113, Fatal), (1, Fatal)]
-        {
-            assert_eq!(rule_of(code).class_after(2), Retry, "{code}");
-            assert_eq!(rule_of(code).class_after(3), then, "{code}");
+    fn unlisted_codes_may_pass_whatever_their_number() {
+        for code in [60099, 79999, -10113, 1] {
+            assert_eq!(rule_of(code).class_after(1000), Retry, "{code}");
         }
+        assert_eq!(rule_of(40999).class_after(2), Retry);
+        assert_eq!(rule_of(40999).class_after(3), BadBatch);
     }
 }

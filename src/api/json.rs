@@ -225,6 +225,25 @@ fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
     rest.iter().position(is_either).map(|at| words.len() * 8 + at)
 }
 
+impl<'t> JsonValue<'t> {
+    /// As it stands in the text; a string without its quotes.
+    pub fn as_written(self) -> &'t str {
+        match self {
+            JsonValue::Null => "null",
+            JsonValue::Text(text) => text.raw,
+            JsonValue::Number(written) | JsonValue::Other(written) => written,
+        }
+    }
+
+    /// Whether both say the same, however strings are escaped.
+    pub fn is_same(&self, other: &JsonValue<'_>) -> bool {
+        match (self, other) {
+            (JsonValue::Text(one), JsonValue::Text(other)) => one.unescape() == other.unescape(),
+            (one, other) => one == other,
+        }
+    }
+}
+
 impl<'t> JsonText<'t> {
     /// The characters the string stands for. An escape that stands for none becomes U+FFFD.
     pub fn unescape(self) -> Cow<'t, str> {

@@ -7,6 +7,7 @@ mod headers;
 pub mod json;
 pub mod outcome;
 mod outgoing_body;
+pub mod reconcile;
 pub mod request;
 pub mod signer;
 pub mod usersig;

@@ -1,13 +1,9 @@
-//! What an answer means: for the call as a whole, and for each account of its chunk.
-//!
-//! Answers are matched to accounts **by name**. Unknown accounts come back under a marker, so an account that is not
-//! answered by name is resolved by set difference. Source: `reference/im-rest-api.md` sections 3, 5 and 9.
+//! What an answer means for the call as a whole. Source: `reference/im-rest-api.md` sections 1, 5 and 9.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::codes::{Class, Rule, rule_of};
-use super::wire::{Answer, NOT_FOUND_MARKER};
+use super::wire::{Answer, Code};
 
 /// How a call failed on its way, before there was an answer to read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +45,13 @@ impl TransportFailure {
 pub enum CallFailure {
     /// It never came to an answer.
     Transport(TransportFailure),
+    /// An answer came, and says neither that the call succeeded nor why it failed.
+    Unusable {
+        /// What is wrong with it.
+        problem: Problem,
+        /// `ErrorInfo`, cut to a length that fits a log line.
+        info: String,
+    },
     /// The service refused the call.
     Refused {
         /// How its code is dealt with.
@@ -58,11 +61,25 @@ pub enum CallFailure {
     },
 }
 
+/// Why an answer cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// `ActionStatus` is `FAIL`, and no code says why.
+    #[error("the service says that the call failed (ActionStatus FAIL) without an error code")]
+    FailWithoutCode,
+    /// `ErrorCode` is there and cannot be read.
+    #[error("ErrorCode of the response is not a number ({0})")]
+    UnreadableCode(String),
+    /// A JSON document that is not what this API sends.
+    #[error("the response is JSON, but not a response of portrait_get")]
+    NotAResponse,
+}
+
 impl CallFailure {
     /// The code the service gave, if it came to that.
     pub fn code(&self) -> Option<i64> {
         match self {
-            CallFailure::Transport(_) => None,
+            CallFailure::Transport(_) | CallFailure::Unusable { .. } => None,
             CallFailure::Refused { rule, .. } => Some(rule.code),
         }
     }
@@ -70,7 +87,7 @@ impl CallFailure {
     /// The text for `error_info`.
     pub fn info(&self) -> String {
         match self {
-            CallFailure::Transport(failure) => failure.to_string(),
+            CallFailure::Transport(_) | CallFailure::Unusable { .. } => self.to_string(),
             CallFailure::Refused { info, .. } => info.clone(),
         }
     }
@@ -79,8 +96,24 @@ impl CallFailure {
     pub fn class_after(&self, tries_so_far: u32) -> Class {
         match self {
             CallFailure::Transport(failure) => failure.class(),
+            CallFailure::Unusable { .. } => Class::Retry,
             CallFailure::Refused { rule, .. } => rule.class_after(tries_so_far),
         }
+    }
+
+    /// Whether the service itself said that the call failed.
+    pub fn is_said_by_service(&self) -> bool {
+        match self {
+            CallFailure::Transport(_) => false,
+            CallFailure::Unusable { problem, .. } => *problem != Problem::NotAResponse,
+            CallFailure::Refused { .. } => true,
+        }
+    }
+
+    /// Whether a failure that would stop the run may have come from something on the way to the service, such as a
+    /// gateway, and has to be confirmed first.
+    pub fn needs_confirmation(&self) -> bool {
+        matches!(self, CallFailure::Transport(_))
     }
 
     /// Whether the answer was beyond the cap.
@@ -96,13 +129,18 @@ impl CallFailure {
 
 impl std::fmt::Display for CallFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            CallFailure::Transport(failure) => failure.fmt(f),
+        let info = match self {
+            CallFailure::Transport(failure) => return failure.fmt(f),
+            CallFailure::Unusable { problem, info } => {
+                write!(f, "{problem}")?;
+                info
+            }
             CallFailure::Refused { rule, info } => {
                 write!(f, "code {}, {}", rule.code, rule.meaning)?;
-                if info.is_empty() { Ok(()) } else { write!(f, " (the service says: {info})") }
+                info
             }
-        }
+        };
+        if info.is_empty() { Ok(()) } else { write!(f, " (the service says: {info})") }
     }
 }
 
@@ -113,15 +151,27 @@ impl From<TransportFailure> for CallFailure {
 }
 
 /// Whether the answer is a failure of the whole call. Both `ActionStatus` and `ErrorCode` are looked at, since the
-/// service is known to send `OK` with a code; a `FAIL` without one is as good as no answer.
+/// service is known to send `OK` with a code; a `FAIL` without one says nothing that could be acted on.
 pub fn call_failure(answer: &Answer<'_>) -> Option<CallFailure> {
-    match answer.error_code {
-        None | Some(0) if answer.status_is_fail => Some(TransportFailure::NotJson.into()),
-        None if answer.items.is_empty() => Some(TransportFailure::NotJson.into()),
-        None | Some(0) => None,
-        Some(code) => {
-            Some(CallFailure::Refused { rule: rule_of(code), info: short(&answer.error_info) })
+    let problem = match answer.error_code {
+        Code::Number(0) | Code::Absent if answer.status_is_fail => Problem::FailWithoutCode,
+        Code::Number(0) if answer.items_are_unreadable => Problem::NotAResponse,
+        Code::Absent if answer.items.is_empty() => Problem::NotAResponse,
+        Code::Number(0) | Code::Absent => return None,
+        Code::Number(code) => {
+            let info = short(&answer.error_info);
+            return Some(CallFailure::Refused { rule: rule_of(code), info });
         }
+        Code::Unreadable(written) => Problem::UnreadableCode(short(written)),
+    };
+    Some(CallFailure::Unusable { problem, info: short(&answer.error_info) })
+}
+
+/// What is wrong with a body that [`decode`](super::wire::decode) does not take for an answer.
+pub fn undecodable(body: &str) -> CallFailure {
+    match serde_json::from_str::<serde::de::IgnoredAny>(body) {
+        Ok(_) => CallFailure::Unusable { problem: Problem::NotAResponse, info: String::new() },
+        Err(_) => TransportFailure::NotJson.into(),
     }
 }
 
@@ -158,100 +208,8 @@ fn without_user_sigs(text: &str) -> String {
     shown + rest
 }
 
-/// What the answer means for one account of the chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountOutcome {
-    /// A row: the item at this position of [`Answer::items`].
-    Row(usize),
-    /// The item at this position has a code other than 0.
-    Code(usize),
-    /// Returned under the marker: the service does not know it.
-    NotFound,
-    /// Not answered, and the markers do not say why.
-    Unanswered,
-}
-
-/// The outcome of every account of a chunk.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Reconciled {
-    /// By position in the chunk.
-    pub outcomes: Vec<AccountOutcome>,
-    /// Whether there were markers, but not as many as unanswered accounts: then a smaller chunk tells more.
-    pub markers_disagree: bool,
-}
-
-/// Matches an answer to the accounts that were asked. Extra and repeated items are passed over; of repeated ones the
-/// first counts.
-pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Answer<'_>) -> Reconciled {
-    let mut outcomes = vec![AccountOutcome::Unanswered; accounts.len()];
-    let mut markers = 0_usize;
-    let mut places = Places::new(accounts);
-    for (item_index, item) in answer.items.iter().enumerate() {
-        if item.account == NOT_FOUND_MARKER || item.account.is_empty() {
-            markers += 1;
-            continue;
-        }
-        let Some(at) = places.find(&item.account) else { continue };
-        if outcomes[at] == AccountOutcome::Unanswered {
-            outcomes[at] = match item.result_code {
-                0 => AccountOutcome::Row(item_index),
-                _ => AccountOutcome::Code(item_index),
-            };
-        }
-    }
-    let unanswered =
-        outcomes.iter().filter(|outcome| **outcome == AccountOutcome::Unanswered).count();
-    // Asked alone, an account with any marker is not found, however many there are.
-    let markers_agree = markers == unanswered || (accounts.len() == 1 && markers > 0);
-    if markers_agree {
-        for outcome in &mut outcomes {
-            if *outcome == AccountOutcome::Unanswered {
-                *outcome = AccountOutcome::NotFound;
-            }
-        }
-    }
-    Reconciled { outcomes, markers_disagree: markers > 0 && unanswered > 0 && !markers_agree }
-}
-
-/// Finds accounts in the chunk they were asked with: first from where the next one stands when the answer keeps the order
-/// of the request, else by hash.
-struct Places<'c, A> {
-    accounts: &'c [A],
-    /// Where the next account of an answer in order stands.
-    expected: usize,
-    /// Made when an answer is out of order.
-    by_name: Option<HashMap<&'c str, usize>>,
-}
-
-impl<'c, A: AsRef<str>> Places<'c, A> {
-    fn new(accounts: &'c [A]) -> Self {
-        Places { accounts, expected: 0, by_name: None }
-    }
-
-    fn find(&mut self, account: &str) -> Option<usize> {
-        /// So many accounts left out in a row are no reason to hash the chunk.
-        const LOOK_AHEAD: usize = 4;
-        let rest = &self.accounts[self.expected..];
-        let ahead = rest.iter().take(LOOK_AHEAD).position(|next| next.as_ref() == account);
-        let at = match ahead {
-            Some(offset) => self.expected + offset,
-            None => *self.by_name().get(account)?,
-        };
-        self.expected = at + 1;
-        Some(at)
-    }
-
-    fn by_name(&mut self) -> &HashMap<&'c str, usize> {
-        let places = self.accounts.iter().enumerate();
-        self.by_name.get_or_insert_with(|| places.map(|(at, name)| (name.as_ref(), at)).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::AccountOutcome::{Code, NotFound, Row, Unanswered};
     use super::*;
     use crate::api::usersig::{SecretKey, sign};
     use crate::api::wire::{AskedTags, decode};
@@ -260,60 +218,62 @@ mod tests {
         AskedTags::new([])
     }
 
-    fn reconciled(accounts: &[&str], items: &[(&str, i64)]) -> Reconciled {
-        let items: Vec<String> = items
-            .iter()
-            .map(|(account, code)| format!(r#"{{"To_Account":"{account}","ResultCode":{code}}}"#))
-            .collect();
-        let body = format!(r#"{{"UserProfileItem":[{}],"ErrorCode":0}}"#, items.join(","));
-        reconcile(accounts, &decode(&body, &no_tags()).unwrap())
-    }
-
-    #[test]
-    fn in_order_out_of_order_extra_and_repeated() {
-        assert_eq!(reconciled(&["a", "b"], &[("a", 0), ("b", 0)]).outcomes, [Row(0), Row(1)]);
-        assert_eq!(reconciled(&["a", "b"], &[("b", 0), ("a", 0)]).outcomes, [Row(1), Row(0)]);
-        let odd = reconciled(&["a", "b"], &[("x", 0), ("b", 40006), ("b", 0), ("a", 0), ("a", 0)]);
-        assert_eq!(odd.outcomes, [Row(3), Code(1)]);
-    }
-
-    #[test]
-    fn as_many_markers_as_unanswered_accounts_are_not_found() {
-        let answer =
-            reconciled(&["a", "b", "c"], &[("b", 0), ("@TLS#NOT_FOUND", 40003), ("", 40003)]);
-        assert_eq!(answer.outcomes, [NotFound, Row(0), NotFound]);
-        assert!(!answer.markers_disagree);
-    }
-
-    #[test]
-    fn other_numbers_of_markers_say_nothing() {
-        let fewer = reconciled(&["a", "b", "c"], &[("@TLS#NOT_FOUND", 40003), ("c", 0)]);
-        assert_eq!(fewer.outcomes, [Unanswered, Unanswered, Row(1)]);
-        assert!(fewer.markers_disagree);
-        let none = reconciled(&["a", "b"], &[("b", 0)]);
-        assert_eq!(none.outcomes, [Unanswered, Row(0)]);
-        assert!(!none.markers_disagree);
-    }
-
-    #[test]
-    fn an_account_asked_alone_is_not_found_by_any_marker() {
-        let markers = [("@TLS#NOT_FOUND", 40003), ("@TLS#NOT_FOUND", 40003)];
-        assert_eq!(reconciled(&["a"], &markers).outcomes, [NotFound]);
-        assert_eq!(reconciled(&["a"], &[]).outcomes, [Unanswered]);
-    }
-
     #[test]
     fn failure_of_the_call_needs_status_and_code() {
         let failure = |body| call_failure(&decode(body, &no_tags()).unwrap());
         assert_eq!(failure(r#"{"ErrorCode":0,"ActionStatus":"OK"}"#), None);
-        assert_eq!(failure(r#"{"UserProfileItem":[{}]}"#), None);
+        assert_eq!(failure(r#"{"UserProfileItem":[{"To_Account":"a"}]}"#), None);
         let code = |body| failure(body).unwrap().code();
         assert_eq!(code(r#"{"ErrorCode":60007,"ActionStatus":"OK"}"#), Some(60007));
         assert_eq!(code(r#"{"ErrorCode":"70001","ActionStatus":"FAIL"}"#), Some(70001));
-        for no_answer in
-            ["{}", r#"{"ActionStatus":"FAIL"}"#, r#"{"ActionStatus":"FAIL","ErrorCode":0}"#]
-        {
-            assert_eq!(failure(no_answer), Some(TransportFailure::NotJson.into()), "{no_answer}");
+    }
+
+    #[test]
+    fn an_answer_that_says_neither_success_nor_why_it_failed_is_unusable() {
+        for (body, shown) in [
+            (
+                r#"{"ActionStatus":"FAIL","ErrorCode":0,"ErrorInfo":"busy"}"#,
+                "the service says that the call failed (ActionStatus FAIL) without an error code (the service says: busy)",
+            ),
+            (
+                r#"{"ActionStatus":"FAIL"}"#,
+                "the service says that the call failed (ActionStatus FAIL) without an error code",
+            ),
+            (
+                r#"{"ErrorCode":"E1","UserProfileItem":[{"To_Account":"a","ResultCode":0}],"ErrorInfo":"odd"}"#,
+                "ErrorCode of the response is not a number (E1) (the service says: odd)",
+            ),
+            (
+                r#"{"ErrorCode":null,"ActionStatus":"OK"}"#,
+                "ErrorCode of the response is not a number (null)",
+            ),
+            ("{}", "the response is JSON, but not a response of portrait_get"),
+            (r#"{"error":{"code":7}}"#, "the response is JSON, but not a response of portrait_get"),
+            (
+                r#"{"ErrorCode":0,"UserProfileItem":"none"}"#,
+                "the response is JSON, but not a response of portrait_get",
+            ),
+        ] {
+            let failure = call_failure(&decode(body, &no_tags()).unwrap()).expect(body);
+            assert_eq!(failure.to_string(), shown, "{body}");
+            assert_eq!((failure.class_after(100), failure.code()), (Class::Retry, None), "{body}");
+        }
+    }
+
+    #[test]
+    fn json_of_another_shape_is_not_called_broken() {
+        for body in ["[]", "null", "7", r#""busy""#, r#"[{"ErrorCode":0}]"#] {
+            assert!(decode(body, &no_tags()).is_err());
+            assert!(
+                matches!(
+                    undecodable(body),
+                    CallFailure::Unusable { problem: Problem::NotAResponse, .. }
+                ),
+                "{body}"
+            );
+        }
+        for body in ["", "<html>", "{", r#"{"a":1}x"#] {
+            assert_eq!(undecodable(body), TransportFailure::NotJson.into(), "{body}");
         }
     }
 
@@ -354,30 +314,5 @@ mod tests {
     #[test]
     fn a_text_of_the_service_cannot_reach_the_terminal() {
         assert_eq!(short("no\x1b[31m\nerror: forged\u{9b}"), "no [31m error: forged ");
-    }
-
-    proptest! {
-        /// Whatever comes, each account gets one outcome, and a row only from an item of its own name.
-        #[test]
-        fn every_account_has_an_outcome_and_rows_bear_its_name(
-            asked in proptest::collection::hash_set("[a-d]{1,2}", 1..12),
-            items in proptest::collection::vec(("([a-d]{1,2})|(@TLS#NOT_FOUND)|()", prop_oneof![Just(0i64), Just(40006)]), 0..16),
-        ) {
-            let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
-            let items: Vec<(&str, i64)> = items.iter().map(|(account, code)| (account.as_str(), *code)).collect();
-            let answer = reconciled(&asked, &items);
-            prop_assert_eq!(answer.outcomes.len(), asked.len());
-            let mut first_of: HashMap<&str, usize> = HashMap::new();
-            for (index, (account, _)) in items.iter().enumerate() {
-                first_of.entry(account).or_insert(index);
-            }
-            for (account, outcome) in asked.iter().zip(&answer.outcomes) {
-                match outcome {
-                    Row(index) => prop_assert!(first_of[account] == *index && items[*index].1 == 0),
-                    Code(index) => prop_assert!(first_of[account] == *index && items[*index].1 != 0),
-                    NotFound | Unanswered => prop_assert!(!first_of.contains_key(account)),
-                }
-            }
-        }
     }
 }

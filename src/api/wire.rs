@@ -1,7 +1,8 @@
 //! The answer of `v4/profile/portrait_get` as it comes over the wire.
 //!
-//! Answers are read tolerantly: keys in any order, unknown ones skipped, codes as numbers or as text, absent, null or
-//! misshapen parts taken as empty. Source: the API page and `reference/im-rest-api.md` section 3.
+//! Answers are read tolerantly: keys in any order, unknown ones skipped, codes as numbers or as text, a byte order mark
+//! passed over (RFC 8259 section 8.1). What is absent, null or misshapen is kept apart from what is there, since only
+//! positive evidence makes a row. Source: the API page and `reference/im-rest-api.md` section 3.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -23,14 +24,36 @@ pub const NOT_FOUND_MARKER: &str = "@TLS#NOT_FOUND";
 pub struct Answer<'b> {
     /// Whether `ActionStatus` is there and something else than `OK`.
     pub status_is_fail: bool,
-    /// `ErrorCode`; 0 is success. `None` where the answer has none.
-    pub error_code: Option<i64>,
+    /// `ErrorCode`; 0 is success.
+    pub error_code: Code<'b>,
     /// `ErrorInfo`.
     pub error_info: Cow<'b, str>,
     /// `UserProfileItem`, in the order of the answer.
     pub items: Vec<Item<'b>>,
+    /// Whether `UserProfileItem` is there and neither an array nor null.
+    pub items_are_unreadable: bool,
+    /// Elements of `UserProfileItem` that name no account in a readable way, and were dropped.
+    pub dropped_items: usize,
     /// The values of all items that belong to an asked tag; an item names its range.
     pub values: Vec<TagValue<'b>>,
+    /// Values of a tag that already has another value in the same item.
+    pub conflicting_values: Vec<ConflictingValue<'b>>,
+    /// Names in `Fail_Account`, and in `Invalid_Account` of older versions of the API.
+    pub failed_accounts: Vec<Cow<'b, str>>,
+    /// Whether some of `Fail_Account` is not a list of names.
+    pub failed_accounts_are_unreadable: bool,
+}
+
+/// A code of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Code<'b> {
+    /// There is none.
+    #[default]
+    Absent,
+    /// A whole number, or text that is one.
+    Number(i64),
+    /// Anything else, as written; or two that contradict each other.
+    Unreadable(&'b str),
 }
 
 /// What the answer says of one account.
@@ -39,11 +62,34 @@ pub struct Item<'b> {
     /// `To_Account`; may be a marker, empty, or none of ours.
     pub account: Cow<'b, str>,
     /// `ResultCode`; 0 is success.
-    pub result_code: i64,
+    pub result_code: Code<'b>,
     /// `ResultInfo`.
     pub result_info: Cow<'b, str>,
-    /// This item's part of [`Answer::values`].
+    /// `ProfileItem`.
+    pub profile: ProfileItem<'b>,
+    /// This item's part of [`Answer::values`], each tag at most once.
     pub values: Range<usize>,
+}
+
+/// What stands in `ProfileItem`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProfileItem<'b> {
+    /// Nothing, or null.
+    #[default]
+    Absent,
+    /// An array, as documented.
+    Array,
+    /// Anything else, as written.
+    Unreadable(&'b str),
+}
+
+/// A value of a tag that already has another one in the same item.
+#[derive(Debug, Clone, Copy)]
+pub struct ConflictingValue<'b> {
+    /// Position in [`Answer::items`].
+    pub item_index: usize,
+    /// The value that was not taken.
+    pub value: TagValue<'b>,
 }
 
 /// One value of one account.
@@ -86,25 +132,56 @@ impl AskedTags {
 
 /// Reads an answer. Values of tags that were not asked for are dropped.
 pub fn decode<'b>(body: &'b str, tags: &AskedTags) -> Result<Answer<'b>, NotJson> {
+    const BYTE_ORDER_MARK: char = '\u{feff}';
     let mut answer = Answer::default();
-    let mut reader = JsonReader::new(body);
+    let mut reader = JsonReader::new(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
     reader.object(|reader, key| {
         match key {
-            "UserProfileItem" => {
-                answer.items.reserve(MAX_ACCOUNTS_PER_CALL);
-                answer.values.reserve(MAX_ACCOUNTS_PER_CALL * tags.0.len());
-                return reader.array_or_skip(|reader| read_item(reader, tags, &mut answer));
+            "UserProfileItem" => return read_items(reader, tags, &mut answer),
+            "Fail_Account" | "Invalid_Account" => {
+                return read_failed_accounts(reader, &mut answer);
             }
             "ActionStatus" => {
                 answer.status_is_fail = !matches!(&*text(reader.value()?), "OK" | "");
             }
-            "ErrorCode" => answer.error_code = code(reader.value()?),
+            "ErrorCode" => answer.error_code = answer.error_code.and(code(reader.value()?)),
             "ErrorInfo" => answer.error_info = text(reader.value()?),
             _ => drop(reader.value()?),
         }
         Ok(())
     })?;
     if reader.at_end() { Ok(answer) } else { Err(NotJson) }
+}
+
+fn read_items<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &AskedTags,
+    answer: &mut Answer<'b>,
+) -> Result<(), NotJson> {
+    if reader.peek() != Some(b'[') {
+        answer.items_are_unreadable |= reader.value()? != JsonValue::Null;
+        return Ok(());
+    }
+    answer.items.reserve(MAX_ACCOUNTS_PER_CALL);
+    answer.values.reserve(MAX_ACCOUNTS_PER_CALL * tags.0.len());
+    reader.array_or_skip(|reader| read_item(reader, tags, answer))
+}
+
+fn read_failed_accounts<'b>(
+    reader: &mut JsonReader<'b>,
+    answer: &mut Answer<'b>,
+) -> Result<(), NotJson> {
+    if reader.peek() != Some(b'[') {
+        answer.failed_accounts_are_unreadable |= reader.value()? != JsonValue::Null;
+        return Ok(());
+    }
+    reader.array_or_skip(|reader| {
+        match name(reader.value()?) {
+            Some(name) => answer.failed_accounts.push(name),
+            None => answer.failed_accounts_are_unreadable = true,
+        }
+        Ok(())
+    })
 }
 
 fn read_item<'b>(
@@ -116,27 +193,37 @@ fn read_item<'b>(
         return Ok(());
     }
     if reader.peek() != Some(b'{') {
+        answer.dropped_items += 1;
         return reader.value().map(drop);
     }
-    let first_value = answer.values.len();
-    let values = &mut answer.values;
-    let (mut account, mut result_code, mut result_info) = (Cow::default(), 0, Cow::default());
+    let (mut account, mut has_two_names) = (None, false);
+    let (mut result_code, mut result_info) = (Code::Absent, Cow::default());
+    let mut values = ItemValues::new(answer);
     reader.object(|reader, key| {
         match key {
-            "To_Account" => account = text(reader.value()?),
-            "ResultCode" => result_code = code(reader.value()?).unwrap_or(0),
-            "ResultInfo" => result_info = text(reader.value()?),
-            "ProfileItem" => {
-                let mut expected_tag = 0;
-                return reader
-                    .array_or_skip(|reader| read_value(reader, tags, &mut expected_tag, values));
+            "To_Account" => {
+                let read = name(reader.value()?);
+                has_two_names |= account.is_some() && account != read;
+                account = read;
             }
+            "ResultCode" => result_code = result_code.and(code(reader.value()?)),
+            "ResultInfo" => result_info = text(reader.value()?),
+            "ProfileItem" => return values.read(reader, tags),
             _ => drop(reader.value()?),
         }
         Ok(())
     })?;
-    let values = first_value..answer.values.len();
-    answer.items.push(Item { account, result_code, result_info, values });
+    let (profile, values) = values.finish();
+    match account {
+        Some(account) if !has_two_names => {
+            answer.items.push(Item { account, result_code, result_info, profile, values });
+        }
+        _ => {
+            answer.values.truncate(values.start);
+            answer.conflicting_values.retain(|value| value.item_index < answer.items.len());
+            answer.dropped_items += 1;
+        }
+    }
     Ok(())
 }
 
@@ -162,9 +249,13 @@ fn read_expected_item<'b>(
             }
         }
         if reader.take_exactly(r#"],"ResultCode":0,"ResultInfo":""}"#) {
-            let (account, result_info) = (account.unescape(), Cow::default());
-            let values = first_value..answer.values.len();
-            answer.items.push(Item { account, result_code: 0, result_info, values });
+            answer.items.push(Item {
+                account: account.unescape(),
+                result_code: Code::Number(0),
+                result_info: Cow::default(),
+                profile: ProfileItem::Array,
+                values: first_value..answer.values.len(),
+            });
             return Ok(true);
         }
     }
@@ -173,35 +264,77 @@ fn read_expected_item<'b>(
     Ok(false)
 }
 
-fn read_value<'b>(
-    reader: &mut JsonReader<'b>,
-    tags: &AskedTags,
-    expected_tag: &mut usize,
-    values: &mut Vec<TagValue<'b>>,
-) -> Result<(), NotJson> {
-    if let Some(value) = read_expected_value(reader, tags, *expected_tag)? {
-        *expected_tag = value.tag_index + 1;
-        values.push(value);
-        return Ok(());
+/// The values of the item that is being read.
+struct ItemValues<'a, 'b> {
+    answer: &'a mut Answer<'b>,
+    profile: ProfileItem<'b>,
+    first_value: usize,
+    /// The tag that comes next where the answer keeps the order of the request.
+    expected_tag: usize,
+}
+
+impl<'a, 'b> ItemValues<'a, 'b> {
+    fn new(answer: &'a mut Answer<'b>) -> Self {
+        let first_value = answer.values.len();
+        ItemValues { answer, profile: ProfileItem::Absent, first_value, expected_tag: 0 }
     }
-    if reader.peek() != Some(b'{') {
-        return reader.value().map(drop);
+
+    fn finish(self) -> (ProfileItem<'b>, Range<usize>) {
+        (self.profile, self.first_value..self.answer.values.len())
     }
-    let mut tag_index = None;
-    let mut value = JsonValue::Null;
-    reader.object(|reader, key| {
-        match key {
-            "Tag" => tag_index = tags.position(&text(reader.value()?)),
-            "Value" => value = reader.value()?,
-            _ => drop(reader.value()?),
+
+    fn read(&mut self, reader: &mut JsonReader<'b>, tags: &AskedTags) -> Result<(), NotJson> {
+        if reader.peek() != Some(b'[') {
+            match reader.value()? {
+                JsonValue::Null => {}
+                value => self.profile = ProfileItem::Unreadable(value.as_written()),
+            }
+            return Ok(());
+        }
+        if self.profile == ProfileItem::Absent {
+            self.profile = ProfileItem::Array;
+        }
+        reader.array_or_skip(|reader| self.read_value(reader, tags))
+    }
+
+    fn read_value(&mut self, reader: &mut JsonReader<'b>, tags: &AskedTags) -> Result<(), NotJson> {
+        if let Some(value) = read_expected_value(reader, tags, self.expected_tag)? {
+            self.push(value);
+            return Ok(());
+        }
+        if reader.peek() != Some(b'{') {
+            return reader.value().map(drop);
+        }
+        let mut tag_index = None;
+        let mut value = JsonValue::Null;
+        reader.object(|reader, key| {
+            match key {
+                "Tag" => tag_index = tags.position(&text(reader.value()?)),
+                "Value" => value = reader.value()?,
+                _ => drop(reader.value()?),
+            }
+            Ok(())
+        })?;
+        if let Some(tag_index) = tag_index {
+            self.push(TagValue { tag_index, value });
         }
         Ok(())
-    })?;
-    if let Some(tag_index) = tag_index {
-        *expected_tag = tag_index + 1;
-        values.push(TagValue { tag_index, value });
     }
-    Ok(())
+
+    /// Of several values of a tag the first that is not null is taken.
+    fn push(&mut self, value: TagValue<'b>) {
+        self.expected_tag = value.tag_index + 1;
+        let taken = &mut self.answer.values[self.first_value..];
+        match taken.iter_mut().find(|taken| taken.tag_index == value.tag_index) {
+            None => self.answer.values.push(value),
+            Some(taken) if taken.value == JsonValue::Null => *taken = value,
+            Some(taken) if value.value == JsonValue::Null || taken.value.is_same(&value.value) => {}
+            Some(_) => {
+                let item_index = self.answer.items.len();
+                self.answer.conflicting_values.push(ConflictingValue { item_index, value });
+            }
+        }
+    }
 }
 
 /// The next value, if it is written as the service's own encoder does and the answer keeps the order of the request;
@@ -235,16 +368,40 @@ fn text(value: JsonValue<'_>) -> Cow<'_, str> {
     }
 }
 
+/// The name of an account: a text, or a number in its place.
+fn name(value: JsonValue<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        JsonValue::Text(text) => Some(text.unescape()),
+        JsonValue::Number(written) => Some(Cow::Borrowed(written)),
+        JsonValue::Null | JsonValue::Other(_) => None,
+    }
+}
+
 /// A code given as a number or as a numeric string.
-fn code(value: JsonValue<'_>) -> Option<i64> {
+fn code(value: JsonValue<'_>) -> Code<'_> {
     let written = text(value);
-    written.parse().ok().or_else(|| {
+    let whole = || {
         // Some encoders write whole numbers as 40006.0 or 4.0006e4.
         let number: f64 = written.parse().ok()?;
         let is_whole_and_exact = number.fract() == 0.0 && number.abs() < 9e15;
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and exact")]
         is_whole_and_exact.then_some(number as i64)
-    })
+    };
+    match written.parse().ok().or_else(whole) {
+        Some(number) => Code::Number(number),
+        None => Code::Unreadable(value.as_written()),
+    }
+}
+
+impl<'b> Code<'b> {
+    /// The code when its key comes twice.
+    fn and(self, other: Code<'b>) -> Code<'b> {
+        match (self, other) {
+            (Code::Absent, other) => other,
+            (one, other) if one == other => one,
+            _ => Code::Unreadable("two that contradict each other"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -274,11 +431,13 @@ mod tests {
     fn the_documented_answer() {
         let answer = decode(DOCUMENTED, &tags()).unwrap();
         assert!(!answer.status_is_fail);
-        assert_eq!(answer.error_code, Some(0));
+        assert_eq!(answer.error_code, Code::Number(0));
         assert_eq!(answer.items.len(), 2);
         assert_eq!(answer.items[0].values, 0..1);
         assert_eq!(answer.values[0].tag_index, 0);
-        assert_eq!(answer.items[1].result_code, 40006);
+        assert_eq!(answer.items[1].result_code, Code::Number(40006));
+        assert_eq!(answer.items[1].profile, ProfileItem::Absent);
+        assert_eq!(answer.failed_accounts, ["id4"]);
         assert_eq!(answer.items[1].result_info, "Err_Profile_PortraitGet_Read_Custom_Data_Fail");
         assert!(answer.items[1].values.is_empty());
     }
@@ -298,11 +457,102 @@ mod tests {
             assert!(answer.values.is_empty());
         }
         assert!(accounts_of(r#"{"UserProfileItem":null}"#).is_empty());
-        assert!(accounts_of(r#"{"UserProfileItem":{}}"#).is_empty());
-        assert_eq!(
-            accounts_of(r#"{"UserProfileItem":[1,null,{"To_Account":"a"},"x",{}]}"#),
-            ["a", ""]
+        assert!(!decode(r#"{"UserProfileItem":null}"#, &tags()).unwrap().items_are_unreadable);
+        assert!(decode(r#"{"UserProfileItem":{}}"#, &tags()).unwrap().items_are_unreadable);
+        let body = r#"{"UserProfileItem":[1,null,{"To_Account":"a"},"x",{},{"To_Account":null}]}"#;
+        assert_eq!(accounts_of(body), ["a"]);
+        assert_eq!(decode(body, &tags()).unwrap().dropped_items, 5);
+    }
+
+    #[test]
+    fn codes_that_say_nothing_are_not_success() {
+        let code_of = |text: &str| {
+            let body = format!(r#"{{"UserProfileItem":[{{"To_Account":"a"{text}}}]}}"#);
+            let answer = decode(&body, &tags()).unwrap();
+            match answer.items[0].result_code {
+                Code::Absent => "absent".to_owned(),
+                Code::Number(number) => number.to_string(),
+                Code::Unreadable(written) => format!("unreadable {written}"),
+            }
+        };
+        for (text, expected) in [
+            ("", "absent"),
+            (r#","ResultCode":0"#, "0"),
+            (r#","ResultCode":"0""#, "0"),
+            (r#","ResultCode":-10113"#, "-10113"),
+            (r#","ResultCode":null"#, "unreadable null"),
+            (r#","ResultCode":false"#, "unreadable false"),
+            (r#","ResultCode":"OK""#, "unreadable OK"),
+            (r#","ResultCode":"""#, "unreadable "),
+            (r#","ResultCode":0.5"#, "unreadable 0.5"),
+            (r#","ResultCode":[0]"#, "unreadable [0]"),
+            (r#","ResultCode":0,"ResultCode":0"#, "0"),
+            (r#","ResultCode":0,"ResultCode":40006"#, "unreadable two that contradict each other"),
+        ] {
+            assert_eq!(code_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn failed_accounts_of_both_keys_are_read() {
+        let body = r#"{"Fail_Account":["a",7,"\u0062"],"Invalid_Account":["c"]}"#;
+        let answer = decode(body, &tags()).unwrap();
+        assert_eq!(answer.failed_accounts, ["a", "7", "b", "c"]);
+        assert!(!answer.failed_accounts_are_unreadable);
+        for (body, is_unreadable) in [
+            (r#"{"Fail_Account":null}"#, false),
+            (r#"{"Fail_Account":[]}"#, false),
+            (r#"{"Fail_Account":"a"}"#, true),
+            (r#"{"Fail_Account":{}}"#, true),
+            (r#"{"Fail_Account":["a",null]}"#, true),
+            (r#"{"Fail_Account":[["a"]]}"#, true),
+        ] {
+            let answer = decode(body, &tags()).unwrap();
+            assert_eq!(answer.failed_accounts_are_unreadable, is_unreadable, "{body}");
+        }
+    }
+
+    #[test]
+    fn of_several_values_of_a_tag_the_first_that_is_not_null_is_taken() {
+        let values = |values: &str| {
+            let body =
+                format!(r#"{{"UserProfileItem":[{{"To_Account":"a","ProfileItem":[{values}]}}]}}"#);
+            let answer = decode(&body, &tags()).unwrap();
+            let taken: Vec<(usize, String)> = answer
+                .values
+                .iter()
+                .map(|value| (value.tag_index, value.value.as_written().to_owned()))
+                .collect();
+            (taken, answer.conflicting_values.len())
+        };
+        let value = |value: &str| format!(r#"{{"Tag":"Tag_Profile_IM_Level","Value":{value}}}"#);
+        let of = |texts: &[&str]| {
+            values(&texts.iter().map(|text| value(text)).collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(of(&["null", "7", "null"]), (vec![(1, "7".to_owned())], 0));
+        assert_eq!(of(&[r#""x""#, r#""\u0078""#]), (vec![(1, "x".to_owned())], 0));
+        assert_eq!(of(&["7", "8", "7"]), (vec![(1, "7".to_owned())], 1));
+        assert_eq!(of(&["null", "null"]), (vec![(1, "null".to_owned())], 0));
+    }
+
+    #[test]
+    fn an_item_with_two_names_is_dropped_with_its_values() {
+        let value = r#""ProfileItem":[{"Tag":"Tag_Profile_IM_Level","Value":1},{"Tag":"Tag_Profile_IM_Level","Value":2}]"#;
+        let body = format!(
+            r#"{{"UserProfileItem":[{{"To_Account":"a",{value},"To_Account":"b"}},{{"To_Account":"a","To_Account":"a"}}]}}"#
         );
+        let answer = decode(&body, &tags()).unwrap();
+        assert_eq!((answer.items.len(), answer.dropped_items), (1, 1));
+        assert!(answer.values.is_empty() && answer.conflicting_values.is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(
+            decode("\u{feff}{\"ErrorCode\":0}", &tags()).unwrap().error_code,
+            Code::Number(0)
+        );
+        assert!(decode("\u{feff}\u{feff}{}", &tags()).is_err());
     }
 
     #[test]
@@ -312,9 +562,9 @@ mod tests {
              "To_Account":"\u0061b"}],"ErrorInfo":null} "#;
         let answer = decode(body, &tags()).unwrap();
         assert!(answer.status_is_fail);
-        assert_eq!(answer.error_code, Some(40006));
+        assert_eq!(answer.error_code, Code::Number(40006));
         assert_eq!(answer.items[0].account, "ab");
-        assert_eq!(answer.items[0].result_code, 40003);
+        assert_eq!(answer.items[0].result_code, Code::Number(40003));
         assert_eq!(answer.values, [TagValue { tag_index: 1, value: JsonValue::Number("7") }]);
     }
 

@@ -34,6 +34,7 @@ pub struct Reporter {
     waves: Waves,
     slow_downs: Seldom,
     answers_not_utf8: Seldom,
+    pauses: Seldom,
     /// Whether the last word on the rate was that it is lower.
     has_told_slow_down: bool,
 }
@@ -50,6 +51,7 @@ impl Reporter {
             waves: Waves::default(),
             slow_downs: Seldom::default(),
             answers_not_utf8: Seldom::default(),
+            pauses: Seldom::default(),
             has_told_slow_down: false,
         }
     }
@@ -92,6 +94,12 @@ impl Reporter {
                     warn!(rate_percent, times, because, "slowing down");
                 }
             }
+            Event::PausedByService { pause, because } => {
+                if let Some(times) = self.pauses.happened(self.now) {
+                    let pause_seconds = pause.as_secs();
+                    warn!(pause_seconds, times, because, "paused as the service asked");
+                }
+            }
             Event::BackToFullSpeed => {
                 if std::mem::take(&mut self.has_told_slow_down) {
                     info!("back at the full rate");
@@ -99,7 +107,10 @@ impl Reporter {
             }
             Event::AnswerNotUtf8 => {
                 if let Some(answers) = self.answers_not_utf8.happened(self.now) {
-                    warn!(answers, "answers were not UTF-8; what could not be read became U+FFFD");
+                    warn!(
+                        answers,
+                        "responses were not valid UTF-8; accounts with damaged values are retried"
+                    );
                 }
             }
             other => tell(other),

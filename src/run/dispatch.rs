@@ -97,7 +97,6 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) answered_account: Option<Account>,
     pub(super) signed_anew_in_vain: bool,
     pub(super) paused_by_code: bool,
-    pub(super) failures_in_a_row: u32,
     pub(super) rejected_in_a_row: u32,
 }
 
@@ -163,7 +162,6 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             answered_account: None,
             signed_anew_in_vain: false,
             paused_by_code: false,
-            failures_in_a_row: 0,
             rejected_in_a_row: 0,
             settings,
         }

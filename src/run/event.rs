@@ -60,6 +60,13 @@ pub enum Event<'a> {
         /// What the service said.
         because: String,
     },
+    /// The service asked for a pause with `Retry-After`.
+    PausedByService {
+        /// How long no call is made.
+        pause: Duration,
+        /// How the call failed.
+        because: String,
+    },
     /// The run is at its full limit again.
     BackToFullSpeed,
     /// A chunk failed and is bisected to find the account that is to blame.
@@ -105,7 +112,7 @@ pub enum Event<'a> {
         /// How many those are.
         in_flight: usize,
     },
-    /// An answer was not UTF-8; what could not be read became U+FFFD.
+    /// An answer was not UTF-8: accounts with damaged values are retried while they have attempts left.
     AnswerNotUtf8,
     /// The round has ended or was stopped, with these calls; nothing comes after it.
     RoundEnded(CallFacts),

@@ -180,7 +180,7 @@ pub fn exit_code_of_list_error(error: &ListError) -> ExitCode {
 pub fn mend_of(failure: &CallFailure) -> &'static str {
     match failure {
         CallFailure::Refused { rule, .. } => rule.mend,
-        CallFailure::Transport(_) => {
+        CallFailure::Transport(_) | CallFailure::Unusable { .. } => {
             "check api.region or api.base_url, and proxies or gateways on the way"
         }
     }
@@ -287,7 +287,7 @@ async fn run_with<S: Service>(
 ) -> Result<RunResult, RunError> {
     let Threads { connections, writer } = threads;
     let Surroundings { random, wall_clock, observer, stop } = surroundings;
-    let settler = Settler::new(columns);
+    let settler = Settler::new(columns, settings.retry.max_attempts);
     let mut dispatcher =
         Dispatcher::new(service, settings, settler, connections, random, wall_clock, observer);
     let ended = dispatcher.run(stop).await;

@@ -22,6 +22,10 @@ use crate::job::RetrySettings;
 /// come five in a row once in ten thousand million.
 const SUSPICIOUS_FAILURES: u32 = 5;
 
+/// Probes that must be refused like the call before them until a refusal by HTTP status counts: a gateway that is being
+/// restarted or is one of several says such things in passing.
+const CONFIRMING_PROBES: u32 = 3;
+
 /// What a probe's end means.
 #[derive(Debug)]
 pub enum ProbeVerdict {
@@ -47,6 +51,7 @@ pub struct Outage {
     failures_in_a_row: u32,
     /// When the row of failures began.
     failing_since: Option<Duration>,
+    refused_probes: u32,
     state: State,
 }
 
@@ -70,6 +75,7 @@ impl Outage {
             held_back: Vec::new(),
             failures_in_a_row: 0,
             failing_since: None,
+            refused_probes: 0,
             state: State::Through,
         }
     }
@@ -113,8 +119,23 @@ impl Outage {
         }
     }
 
+    /// A call was refused in a way that would stop the run, if it is confirmed: the next call is a probe.
+    pub fn call_refused(&mut self, call: FailedCall, now: Duration) {
+        self.call_failed(call, now);
+        if self.state == State::Through {
+            self.state = State::Suspected;
+        }
+    }
+
+    /// A probe was refused in the same way; gives back whether that is often enough.
+    pub fn confirm_refusal(&mut self) -> bool {
+        self.refused_probes += 1;
+        self.refused_probes >= CONFIRMING_PROBES
+    }
+
     /// A call got through; gives back the chunks to charge.
     pub fn call_got_through(&mut self) -> Vec<FailedCall> {
+        self.refused_probes = 0;
         if self.state == State::Suspected {
             self.state = State::Through;
         }
@@ -138,6 +159,7 @@ impl Outage {
             self.state = State::Through;
             self.failures_in_a_row = 0;
             self.failing_since = None;
+            self.refused_probes = 0;
             return match was {
                 State::Out { .. } => ProbeVerdict::OutageEnded(now - failing_since),
                 _ => ProbeVerdict::NoOutage(std::mem::take(&mut self.held_back)),
@@ -230,6 +252,22 @@ mod tests {
         let ended = outage.probe_ended(true, seconds(17));
         assert!(matches!(ended, ProbeVerdict::OutageEnded(lasted) if lasted == seconds(17)));
         assert!(outage.lets_calls_through() && !outage.holds_back());
+    }
+
+    #[test]
+    fn a_refusal_counts_when_probes_confirm_it_without_a_call_in_between() {
+        let mut outage = outage();
+        outage.call_refused(failed_call(), seconds(0));
+        assert_eq!(outage.probe_due_at(), Some(Duration::ZERO));
+        assert!(!outage.confirm_refusal());
+        assert!(
+            matches!(outage.probe_ended(false, seconds(1)), ProbeVerdict::OutageBegan(calls) if calls.len() == 1)
+        );
+        assert!(!outage.confirm_refusal());
+        outage.probe_ended(true, seconds(2));
+        outage.call_refused(failed_call(), seconds(3));
+        assert!(!outage.confirm_refusal() && !outage.confirm_refusal());
+        assert!(outage.confirm_refusal());
     }
 
     #[test]

@@ -9,10 +9,9 @@ use jiff::Timestamp;
 
 use super::chunk::{Account, Chunk};
 use crate::api::codes::{Class, rule_of};
-use crate::api::outcome::{
-    AccountOutcome, CallFailure, TransportFailure, call_failure, reconcile, short,
-};
-use crate::api::wire::{AskedTags, Item, decode};
+use crate::api::outcome::{CallFailure, call_failure, short, undecodable};
+use crate::api::reconcile::{AccountOutcome, Doubt, reconcile};
+use crate::api::wire::{Answer, AskedTags, Code, ProfileItem, TagValue, decode};
 use crate::columns::{Column, RowBuilder};
 use crate::output::failed::{Category, FailedAccount, RejectedValue};
 
@@ -61,7 +60,11 @@ pub struct Settled {
 #[derive(Debug)]
 pub struct Settler {
     tags: AskedTags,
+    columns: Vec<Column>,
     rows: RowBuilder,
+    max_attempts: u32,
+    /// Whether any account had a row so far.
+    has_seen_row: bool,
 }
 
 /// A chunk whose call failed as a whole, and how.
@@ -90,10 +93,12 @@ impl NotSettled {
 }
 
 impl Settler {
-    /// A settler for a job's columns.
-    pub fn new(columns: &[Column]) -> Settler {
+    /// A settler for a job's columns. An account is retried for what an answer leaves in doubt until it has had
+    /// `max_attempts`.
+    pub fn new(columns: &[Column], max_attempts: u32) -> Settler {
         let tags = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
-        Settler { tags, rows: RowBuilder::new(columns) }
+        let rows = RowBuilder::new(columns);
+        Settler { tags, columns: columns.to_vec(), rows, max_attempts, has_seen_row: false }
     }
 
     /// No rows, as of a call that failed.
@@ -114,41 +119,103 @@ impl Settler {
         };
         let was_not_utf8 = matches!(text, Cow::Owned(_));
         let Ok(answer) = decode(&text, &self.tags) else {
-            return Err(NotSettled::failed(chunk, TransportFailure::NotJson.into()));
+            return Err(NotSettled::failed(chunk, undecodable(&text)));
         };
         if let Some(failure) = call_failure(&answer) {
             return Err(NotSettled::failed(chunk, failure));
         }
-        let reconciled = reconcile(&chunk.accounts, &answer);
-        if let Some(failure) = fatal_item(&answer.items, &reconciled.outcomes) {
+        let outcomes = reconcile(&chunk.accounts, &answer);
+        self.has_seen_row |=
+            outcomes.iter().any(|outcome| matches!(outcome, AccountOutcome::Row(_)));
+        if !self.has_seen_row
+            && let Some(failure) = fatal_item(&answer, &outcomes)
+        {
             return Err(NotSettled::failed(chunk, failure));
         }
         let mut settled = Outcomes::default();
-        for (account, outcome) in chunk.accounts.into_iter().zip(reconciled.outcomes) {
+        for (account, outcome) in chunk.accounts.into_iter().zip(outcomes) {
             match outcome {
                 AccountOutcome::Row(index) => {
-                    let values = &answer.values[answer.items[index].values.clone()];
-                    self.rows.push(&account.name, values, |column, value| {
-                        settled.rejected.push(rejected_value(&account, column, value));
-                    });
-                    settled.ordinals.push(account.ordinal);
+                    self.add_row(account, index, &answer, was_not_utf8, &mut settled);
                 }
-                AccountOutcome::Code(index) => settled.code(account, &answer.items[index], now),
-                AccountOutcome::NotFound => {
-                    settled.failed.push(not_found_by_marker(account, now));
+                AccountOutcome::Code(index) => settled.code(account, &answer, index, now),
+                AccountOutcome::Doubtful(doubt) => {
+                    let reason = reason_of_doubt(doubt, &account, &answer);
+                    settled.again.push((account, reason));
                 }
-                AccountOutcome::Unanswered if reconciled.markers_disagree => {
-                    settled.bisect.push(account);
-                }
-                AccountOutcome::Unanswered => {
-                    settled.again.push((account, no_answer()));
-                }
+                AccountOutcome::Ambiguous => settled.bisect.push(account),
+                AccountOutcome::Unanswered => settled.again.push((account, no_answer())),
             }
         }
         let Outcomes { ordinals, rejected, failed, again, bisect } = settled;
         let rows = self.rows.finish().map_err(NotSettled::Bug)?;
         Ok(Settled { rows, ordinals, rejected, failed, again, bisect, was_not_utf8 })
     }
+
+    /// Adds the row of an account, or lets the account be requested again while its values are in doubt and it has
+    /// attempts left.
+    fn add_row(
+        &mut self,
+        account: Account,
+        item_index: usize,
+        answer: &Answer<'_>,
+        was_not_utf8: bool,
+        settled: &mut Outcomes,
+    ) {
+        let item = &answer.items[item_index];
+        let values = &answer.values[item.values.clone()];
+        let conflicts: Vec<TagValue<'_>> = answer
+            .conflicting_values
+            .iter()
+            .filter(|conflict| conflict.item_index == item_index)
+            .map(|conflict| conflict.value)
+            .collect();
+        let damaged: Vec<TagValue<'_>> = if was_not_utf8 {
+            values.iter().copied().filter(has_replacement_character).collect()
+        } else {
+            Vec::new()
+        };
+        let is_last_attempt = account.attempts + 1 >= self.max_attempts;
+        if !is_last_attempt && let Some(info) = values_in_doubt(&conflicts, &damaged) {
+            let reason = Reason { category: Category::InternalError, code: None, info };
+            settled.again.push((account, reason));
+            return;
+        }
+        let reject = |tag: &str, expected_type: &'static str, value: &str| RejectedValue {
+            ordinal: account.ordinal,
+            account: account.name.to_string(),
+            tag: tag.to_owned(),
+            expected_type,
+            value: value.to_owned(),
+        };
+        if let ProfileItem::Unreadable(written) = item.profile {
+            settled.rejected.push(reject("ProfileItem", "array", written));
+        }
+        let tag_of = |value: &TagValue<'_>| self.columns[value.tag_index].tag.as_str();
+        for value in &conflicts {
+            settled.rejected.push(reject(tag_of(value), "one value", value.value.as_written()));
+        }
+        for value in &damaged {
+            settled.rejected.push(reject(tag_of(value), "UTF-8", value.value.as_written()));
+        }
+        let rejected = &mut settled.rejected;
+        self.rows.push(&account.name, values, |column, value| {
+            rejected.push(reject(&column.tag, column.column_type.name(), value));
+        });
+        settled.ordinals.push(account.ordinal);
+    }
+}
+
+/// Whether a value holds what bytes that are not UTF-8 are replaced with.
+fn has_replacement_character(value: &TagValue<'_>) -> bool {
+    value.value.as_written().contains(char::REPLACEMENT_CHARACTER)
+}
+
+fn values_in_doubt(conflicts: &[TagValue<'_>], damaged: &[TagValue<'_>]) -> Option<String> {
+    if !conflicts.is_empty() {
+        return Some("the response gives several values of one tag".to_owned());
+    }
+    (!damaged.is_empty()).then(|| "the response is not valid UTF-8".to_owned())
 }
 
 #[derive(Debug, Default)]
@@ -162,14 +229,13 @@ struct Outcomes {
 
 impl Outcomes {
     /// An account that came back with a code of its own.
-    fn code(&mut self, account: Account, item: &Item<'_>, now: Timestamp) {
-        let rule = rule_of(item.result_code);
-        let mut reason = Reason {
-            category: Category::InternalError,
-            code: Some(item.result_code),
-            info: short(&item.result_info),
-        };
-        match rule.class_after(account.times_in_a_row(item.result_code) + 1) {
+    fn code(&mut self, account: Account, answer: &Answer<'_>, item_index: usize, now: Timestamp) {
+        let item = &answer.items[item_index];
+        let Code::Number(code) = item.result_code else { return };
+        let rule = rule_of(code);
+        let info = short(&item.result_info);
+        let mut reason = Reason { category: Category::InternalError, code: Some(code), info };
+        match rule.class_after(account.times_in_a_row(code) + 1) {
             Class::Retry | Class::Throttle => self.again.push((account, reason)),
             Class::BadBatch | Class::Permanent | Class::Fatal => {
                 // After tries of its own a passing code is still the service's failure.
@@ -189,12 +255,16 @@ pub fn refusal_category(is_not_found: bool) -> Category {
 
 /// An account without a row; the call that has just ended is counted.
 pub fn failed_account(account: Account, reason: Reason, now: Timestamp) -> FailedAccount {
+    let error_info = match reason.code {
+        Some(code) if reason.info.is_empty() => rule_of(code).meaning.to_owned(),
+        _ => reason.info,
+    };
     FailedAccount {
         ordinal: account.ordinal,
         account: account.name.to_string(),
         category: reason.category,
         error_code: reason.code,
-        error_info: reason.info,
+        error_info,
         attempts: account.attempts + 1,
         last_attempt_at: now,
         input_line: account.line,
@@ -206,37 +276,30 @@ fn no_answer() -> Reason {
     Reason { category: Category::NoAnswer, code: None, info }
 }
 
-fn not_found_by_marker(account: Account, now: Timestamp) -> FailedAccount {
-    /// The code the service gives marker items, and would give the account.
-    const ACCOUNT_DOES_NOT_EXIST: i64 = 40003;
-    let reason = Reason {
-        category: Category::NotFound,
-        code: Some(ACCOUNT_DOES_NOT_EXIST),
-        info: rule_of(ACCOUNT_DOES_NOT_EXIST).meaning.to_owned(),
-    };
-    failed_account(account, reason, now)
-}
-
-fn rejected_value(account: &Account, column: &Column, value: &str) -> RejectedValue {
-    RejectedValue {
-        ordinal: account.ordinal,
-        account: account.name.to_string(),
-        tag: column.tag.clone(),
-        expected_type: column.column_type.name(),
-        value: value.to_owned(),
-    }
-}
-
-/// A code of one account that can only mean the whole run: a tag or a right is missing for every account alike.
-fn fatal_item(items: &[Item<'_>], outcomes: &[AccountOutcome]) -> Option<CallFailure> {
-    outcomes.iter().find_map(|outcome| match outcome {
-        AccountOutcome::Code(index) => {
-            let item = &items[*index];
-            let rule = rule_of(item.result_code);
-            (rule.class == Class::Fatal)
-                .then(|| CallFailure::Refused { rule, info: short(&item.result_info) })
+/// Why the account is requested again, with what the service said of it.
+fn reason_of_doubt(doubt: Doubt, account: &Account, answer: &Answer<'_>) -> Reason {
+    let mut info = doubt.to_string();
+    if let Some(item) = answer.items.iter().find(|item| *item.account == *account.name) {
+        if let Code::Unreadable(written) = item.result_code {
+            info = format!("{info} (ResultCode {written})");
         }
-        _ => None,
+        if !item.result_info.is_empty() {
+            info = format!("{info} (ResultInfo {})", item.result_info);
+        }
+    }
+    Reason { category: Category::InternalError, code: None, info: short(&info) }
+}
+
+/// A code of one account that can only mean the whole run, where no account has a row: a tag or a right is missing for
+/// every account alike.
+fn fatal_item(answer: &Answer<'_>, outcomes: &[AccountOutcome]) -> Option<CallFailure> {
+    outcomes.iter().find_map(|outcome| {
+        let AccountOutcome::Code(index) = outcome else { return None };
+        let item = &answer.items[*index];
+        let Code::Number(code) = item.result_code else { return None };
+        let rule = rule_of(code);
+        (rule.class == Class::Fatal)
+            .then(|| CallFailure::Refused { rule, info: short(&item.result_info) })
     })
 }
 
@@ -248,12 +311,17 @@ mod tests {
     use crate::accounts::AccountName;
     use crate::columns::ColumnType;
 
+    const MAX_ATTEMPTS: u32 = 3;
+
     fn settler() -> Settler {
-        Settler::new(&[Column {
-            tag: "Tag_Profile_IM_Level".to_owned(),
-            name: "level".to_owned(),
-            column_type: ColumnType::Uint32,
-        }])
+        Settler::new(
+            &[Column {
+                tag: "Tag_Profile_IM_Level".to_owned(),
+                name: "level".to_owned(),
+                column_type: ColumnType::Uint32,
+            }],
+            MAX_ATTEMPTS,
+        )
     }
 
     fn chunk(names: &[&str]) -> Chunk {
@@ -272,7 +340,7 @@ mod tests {
         let settled = settle(
             &["row", "unfit", "passing", "refused", "gone", "echoed"],
             r#"{"ErrorCode":0,"UserProfileItem":[
-                {"To_Account":"unfit","ProfileItem":[{"Tag":"Tag_Profile_IM_Level","Value":"x"}]},
+                {"To_Account":"unfit","ResultCode":0,"ProfileItem":[{"Tag":"Tag_Profile_IM_Level","Value":"x"}]},
                 {"To_Account":"row","ProfileItem":[{"Tag":"Tag_Profile_IM_Level","Value":7}]},
                 {"To_Account":"passing","ResultCode":40006,"ResultInfo":"later"},
                 {"To_Account":"refused","ResultCode":40601},
@@ -301,23 +369,115 @@ mod tests {
     }
 
     #[test]
-    fn unanswered_accounts_are_asked_again_and_bisected_where_markers_disagree() {
-        let silent =
-            settle(&["a", "b"], r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a"}]}"#);
+    fn unanswered_accounts_are_retried_and_ambiguous_ones_bisected() {
+        let silent = settle(
+            &["a", "b"],
+            r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":0}]}"#,
+        );
         assert_eq!(silent.again[0].1.category, Category::NoAnswer);
-        let disagreeing =
-            settle(&["a", "b"], r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":""}]}"#);
-        assert_eq!(disagreeing.bisect.len(), 2);
-        assert!(disagreeing.again.is_empty());
+        let ambiguous = settle(
+            &["a", "b"],
+            r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"","ResultCode":40003}]}"#,
+        );
+        assert_eq!(ambiguous.bisect.len(), 2);
+        assert!(ambiguous.again.is_empty());
     }
 
     #[test]
-    fn a_missing_tag_stops_the_run_even_as_an_accounts_code() {
-        let body = r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":40009}]}"#;
-        let refused = settler().settle(chunk(&["a"]), body.as_bytes(), Timestamp::UNIX_EPOCH);
-        assert!(
-            matches!(refused, Err(NotSettled::Failed(call)) if call.failure.class_after(1) == Class::Fatal)
+    fn an_account_in_doubt_is_retried_with_what_the_service_said() {
+        let settled = settle(
+            &["a", "b", "c"],
+            r#"{"ErrorCode":0,"Fail_Account":["a"],"UserProfileItem":[
+                {"To_Account":"a","ResultCode":0,"ResultInfo":"half read"},
+                {"To_Account":"b","ResultCode":"E7","ProfileItem":[]},
+                {"To_Account":"c"}]}"#,
         );
+        assert!(settled.ordinals.is_empty() && settled.failed.is_empty());
+        let reasons: Vec<&str> =
+            settled.again.iter().map(|(_, reason)| reason.info.as_str()).collect();
+        assert_eq!(
+            reasons,
+            [
+                "the response lists the account in Fail_Account and gives no error code for it (ResultInfo half read)",
+                "the ResultCode of the account is not a number (ResultCode E7)",
+                "the response gives neither a ResultCode nor a ProfileItem for the account",
+            ]
+        );
+        assert!(settled.again.iter().all(|(_, reason)| {
+            reason.category == Category::InternalError && reason.code.is_none()
+        }));
+    }
+
+    #[test]
+    fn a_marker_gives_its_own_code_and_text() {
+        let settled = settle(
+            &["a", "b"],
+            r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":0},
+                {"To_Account":"@TLS#NOT_FOUND","ResultCode":70107,"ResultInfo":"not imported"}]}"#,
+        );
+        let failed = &settled.failed[0];
+        assert_eq!((failed.account.as_str(), failed.category), ("b", Category::NotFound));
+        assert_eq!((failed.error_code, failed.error_info.as_str()), (Some(70107), "not imported"));
+    }
+
+    fn level(values: &str) -> String {
+        format!(
+            r#"{{"ErrorCode":0,"UserProfileItem":[{{"To_Account":"a","ResultCode":0,"ProfileItem":{values}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn several_values_of_a_tag_are_retried_and_then_reported() {
+        let body = level(
+            r#"[{"Tag":"Tag_Profile_IM_Level","Value":7},{"Tag":"Tag_Profile_IM_Level","Value":8}]"#,
+        );
+        let first = settle(&["a"], &body);
+        assert_eq!(first.again[0].1.info, "the response gives several values of one tag");
+        let mut last = chunk(&["a"]);
+        last.accounts[0].attempts = MAX_ATTEMPTS - 1;
+        let settled = settler().settle(last, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(settled.ordinals, [0]);
+        let rejected = &settled.rejected[0];
+        assert_eq!(
+            (rejected.tag.as_str(), rejected.expected_type, rejected.value.as_str()),
+            ("Tag_Profile_IM_Level", "one value", "8")
+        );
+    }
+
+    #[test]
+    fn a_profile_that_is_not_an_array_is_a_rejected_value() {
+        let settled = settle(&["a"], &level(r#"{"Tag":"x"}"#));
+        assert_eq!(settled.ordinals, [0]);
+        let rejected = &settled.rejected[0];
+        assert_eq!(
+            (rejected.tag.as_str(), rejected.expected_type, rejected.value.as_str()),
+            ("ProfileItem", "array", r#"{"Tag":"x"}"#)
+        );
+    }
+
+    #[test]
+    fn a_code_of_the_run_stops_it_only_where_no_account_has_a_row() {
+        for code in [40007, 40009] {
+            let body = format!(
+                r#"{{"ErrorCode":0,"UserProfileItem":[{{"To_Account":"a","ResultCode":{code}}},{{"To_Account":"b","ResultCode":0}}]}}"#
+            );
+            let settle = |settler: &mut Settler, names: &[&str]| {
+                settler.settle(chunk(names), body.as_bytes(), Timestamp::UNIX_EPOCH)
+            };
+            let mut settler = settler();
+            let refused = settle(&mut settler, &["a"]);
+            assert!(
+                matches!(refused, Err(NotSettled::Failed(call)) if call.failure.class_after(1) == Class::Fatal)
+            );
+            let settled = settle(&mut settler, &["a", "b"]).unwrap();
+            assert_eq!((settled.ordinals.len(), settled.failed.len()), (1, 1));
+            assert_eq!(settled.failed[0].category, Category::Rejected);
+            // Alone in a later call, it is still this account's own.
+            assert_eq!(
+                settle(&mut settler, &["a"]).unwrap().failed[0].category,
+                Category::Rejected
+            );
+        }
     }
 
     #[test]
@@ -342,14 +502,25 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_utf8_is_read_with_replacements() {
-        let mut body =
-            br#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","X":"?"}]}"#.to_vec();
+    fn a_value_that_is_not_utf8_is_retried_and_at_last_published_with_a_report() {
+        let tag = "Tag_Profile_IM_Nick".to_owned();
+        let columns = [Column { tag, name: "nick".to_owned(), column_type: ColumnType::String }];
+        let mut body = br#"{"ErrorCode":0,"UserProfileItem":[
+            {"To_Account":"a","ResultCode":0,"ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"Jos?"}]},
+            {"To_Account":"b","ResultCode":0,"ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"B"}]}]}"#
+            .to_vec();
         let at = body.iter().position(|byte| *byte == b'?').unwrap();
-        body[at] = 0xFF;
-        let settled = settler().settle(chunk(&["a"]), &body, Timestamp::UNIX_EPOCH).unwrap();
-        assert!(settled.was_not_utf8);
+        body[at] = 0xE9;
+        let mut settler = Settler::new(&columns, MAX_ATTEMPTS);
+        let first = settler.settle(chunk(&["a", "b"]), &body, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(first.was_not_utf8);
+        assert_eq!((first.ordinals.as_slice(), &*first.again[0].0.name), ([1].as_slice(), "a"));
+        let mut last = chunk(&["a"]);
+        last.accounts[0].attempts = MAX_ATTEMPTS - 1;
+        let settled = settler.settle(last, &body, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(settled.ordinals, [0]);
+        let rejected = &settled.rejected[0];
+        assert_eq!((rejected.expected_type, rejected.value.as_str()), ("UTF-8", "Jos\u{fffd}"));
     }
 
     proptest! {

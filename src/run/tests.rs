@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::accounts::{AccountList, DistinctAccounts, ListFormat, ListPath, ListSource};
-use crate::api::codes::rule_of;
 use crate::api::outcome::TransportFailure;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::checkpoint::Begin;
@@ -38,6 +37,10 @@ enum Answered {
     Broken,
     /// The answer is beyond the cap.
     TooLarge,
+    /// The call fails with this HTTP status.
+    Status(u16),
+    /// The answer, with `Retry-After`.
+    RetryAfter(Duration, Box<Answered>),
     /// All have a row, after so long.
     After(Duration),
 }
@@ -66,7 +69,12 @@ impl Service for Scripted {
             calls.push((at, accounts.clone()));
             calls.len() as u64 - 1
         };
-        let body = match (self.script)(number, at, &accounts) {
+        let mut answered = (self.script)(number, at, &accounts);
+        let mut retry_after = None;
+        if let Answered::RetryAfter(pause, inner) = answered {
+            (retry_after, answered) = (Some(pause), *inner);
+        }
+        let body = match answered {
             Answered::With(codes) => Ok(body_of(&accounts, &codes)),
             Answered::Body(body) => Ok(body),
             Answered::Code(code) => Ok(format!(
@@ -74,13 +82,15 @@ impl Service for Scripted {
             )),
             Answered::Broken => Err(TransportFailure::Connection("broken".to_owned()).into()),
             Answered::TooLarge => Err(TransportFailure::TooLarge(1).into()),
+            Answered::Status(status) => Err(TransportFailure::Status(status).into()),
+            Answered::RetryAfter(..) => unreachable!("a pause of a pause"),
             Answered::After(latency) => {
                 tokio::time::sleep(latency).await;
                 Ok(body_of(&accounts, &[]))
             }
         };
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Reply { body: body.map(Bytes::from), sig_generation, retry_after: None }
+        Reply { body: body.map(Bytes::from), sig_generation, retry_after }
     }
 
     fn sig_generation(&self) -> SigGeneration {
@@ -198,6 +208,17 @@ fn run_scripted_in_parts(
     accounts_per_part: u64,
     script: impl Fn(u64, Duration, &[String]) -> Answered + Send + Sync + 'static,
 ) -> Ended {
+    run_scripted_with(accounts, |settings| settings.accounts_per_part = accounts_per_part, script)
+}
+
+fn run_scripted_with(
+    accounts: u64,
+    change: impl FnOnce(&mut RunSettings),
+    script: impl Fn(u64, Duration, &[String]) -> Answered + Send + Sync + 'static,
+) -> Ended {
+    let mut settings = run_settings(accounts, ACCOUNTS_PER_PART);
+    change(&mut settings);
+    let accounts_per_part = settings.accounts_per_part;
     let folder = tempfile::tempdir().unwrap();
     let (parts, work) = (folder.path().join("parts"), folder.path().join("work"));
     std::fs::create_dir(&parts).unwrap();
@@ -238,7 +259,6 @@ fn run_scripted_in_parts(
             },
             stop: &mut stopped,
         };
-        let settings = run_settings(accounts, accounts_per_part);
         let journal = CheckpointJournal::create(&work, begin()).unwrap();
         let accounts = AccountSource::List(Box::new(list));
         let threads = Threads::start(accounts, &settings, writer, journal, room).unwrap();
@@ -516,22 +536,205 @@ fn a_refused_usersig_is_signed_anew_once() {
         assert_eq!(mended.events.iter().filter(signed).count(), 1, "{code}");
 
         let hopeless = run_scripted(2000, move |_, _, _| Answered::Code(code));
-        assert_eq!(hopeless.result.unwrap_err().exit_code(), ExitCode::RefusedByService, "{code}");
+        let expected = match rule.class {
+            crate::api::codes::Class::Fatal => ExitCode::RefusedByService,
+            _ => ExitCode::TryAgainLater,
+        };
+        assert_eq!(hopeless.result.unwrap_err().exit_code(), expected, "{code}");
         assert_eq!(hopeless.events.iter().filter(signed).count(), 1, "{code}");
     }
 }
 
 #[test]
-fn a_code_that_is_final_after_tries_stops_only_if_nothing_gets_through() {
-    for code in [60013, 65432] {
-        assert_eq!(rule_of(code).then, crate::api::codes::Class::Fatal);
-        let now_and_then = run_scripted(20_000, move |number, _, _| {
-            if number.is_multiple_of(2) { Answered::Code(code) } else { ok() }
+fn codes_that_may_pass_are_waited_out_whatever_their_number() {
+    for code in [60013, 60004, 60005, 65432, -10114, 40006] {
+        let ended = run_scripted(4_000, move |_, at, _| {
+            let is_out = at < Duration::from_secs(3);
+            if is_out { Answered::Code(code) } else { ok() }
         });
-        now_and_then.assert_conserved(20_000);
-        let always = run_scripted(20_000, move |_, _, _| Answered::Code(code));
-        assert_eq!(always.result.unwrap_err().exit_code(), ExitCode::RefusedByService);
+        ended.assert_conserved(4_000);
+        assert!(ended.failed.is_empty(), "{code}: {:?}", ended.failed);
+        let result = ended.result.unwrap();
+        assert_eq!(result.calls.accounts_asked_again, 0, "{code}");
+
+        let always = run_scripted(4_000, move |_, _, _| Answered::Code(code));
+        let error = always.result.unwrap_err();
+        assert_eq!(error.exit_code(), ExitCode::TryAgainLater, "{code}: {error}");
+        assert!(always.took >= Duration::from_secs(600), "{code}: {:?}", always.took);
     }
+}
+
+#[test]
+fn responses_that_cannot_be_used_are_an_outage_and_never_rows() {
+    for body in [
+        r#"{"ActionStatus":"FAIL","ErrorCode":0,"ErrorInfo":"busy"}"#,
+        r#"{"ErrorCode":"busy","UserProfileItem":[]}"#,
+        "[]",
+        "{}",
+        "<html>",
+    ] {
+        let ended = run_scripted(2000, move |_, at, _| {
+            let is_out = at < Duration::from_secs(5);
+            if is_out { Answered::Body(body.to_owned()) } else { ok() }
+        });
+        ended.assert_conserved(2000);
+        assert!(ended.failed.is_empty(), "{body}");
+        let always = run_scripted(2000, move |_, _, _| Answered::Body(body.to_owned()));
+        assert_eq!(always.result.unwrap_err().exit_code(), ExitCode::TryAgainLater, "{body}");
+        assert!(always.rows.is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn a_refusal_by_status_stops_the_run_only_when_it_is_confirmed() {
+    for status in [302, 400, 401, 403, 404, 405, 413] {
+        let lone = run_scripted(
+            4_000,
+            move |number, _, _| {
+                if number == 50 { Answered::Status(status) } else { ok() }
+            },
+        );
+        lone.assert_conserved(4_000);
+        assert!(lone.failed.is_empty(), "{status}: {:?}", lone.failed);
+
+        let some = run_scripted(4_000, move |_, at, _| {
+            let is_restarting = (500..1000).contains(&at.as_millis());
+            if is_restarting { Answered::Status(status) } else { ok() }
+        });
+        some.assert_conserved(4_000);
+        assert!(some.failed.is_empty(), "{status}: {:?}", some.failed);
+
+        let always = run_scripted(4_000, move |_, _, _| Answered::Status(status));
+        let error = always.result.unwrap_err();
+        assert_eq!(error.exit_code(), ExitCode::RefusedByService, "{status}");
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+        assert!(always.calls.len() <= 64 + 3, "{status}: {} calls", always.calls.len());
+    }
+}
+
+#[test]
+fn one_account_that_is_refused_by_status_takes_nobody_with_it() {
+    let ended = run_scripted(2000, |_, _, accounts| {
+        match accounts.iter().any(|account| account == "a1234") {
+            true => Answered::Status(403),
+            false => ok(),
+        }
+    });
+    ended.assert_conserved(2000);
+    assert_eq!(ended.failed.keys().collect::<Vec<_>>(), ["a1234"]);
+    assert_eq!(ended.failed["a1234"], "no_answer");
+}
+
+#[test]
+fn a_pause_that_the_service_asks_for_is_kept_on_every_answer_that_may_pass() {
+    let pause = Duration::from_secs(7);
+    for failing in [
+        || Answered::Status(503),
+        || Answered::Status(429),
+        || Answered::Code(60007),
+        || Answered::Code(60008),
+        || Answered::Body("{}".to_owned()),
+    ] {
+        let ended = run_scripted(50_000, move |number, _, _| {
+            if number == 20 { Answered::RetryAfter(pause, Box::new(failing())) } else { ok() }
+        });
+        ended.assert_conserved(50_000);
+        let (failed_at, _) = ended.calls[20];
+        // Calls that were on their way when the answer came.
+        let resumed_at =
+            |(at, _): &&(Duration, Vec<String>)| *at > failed_at + Duration::from_millis(100);
+        let (next, _) = ended.calls.iter().find(resumed_at).unwrap();
+        assert!(*next >= failed_at + pause, "{next:?} {failed_at:?}");
+        assert!(*next < failed_at + pause + Duration::from_secs(1), "{next:?} {failed_at:?}");
+    }
+}
+
+#[test]
+fn the_first_call_waits_for_the_second_of_an_earlier_process() {
+    let delay = Duration::from_millis(700);
+    let ended =
+        run_scripted_with(300, |settings| settings.first_call_delay = delay, |_, _, _| ok());
+    ended.assert_conserved(300);
+    assert!(ended.calls.iter().all(|(at, _)| *at >= delay), "{:?}", ended.calls);
+}
+
+#[test]
+fn accounts_in_doubt_are_retried_and_then_internal_errors() {
+    // Each asks for rows of NULLs by a response that says too little, or too much.
+    for item in [
+        r#"{"To_Account":"NAME"}"#,
+        r#"{"To_Account":"NAME","ProfileItem":[],"ResultCode":null}"#,
+        r#"{"To_Account":"NAME","ProfileItem":[],"ResultCode":"OK"}"#,
+        r#"{"To_Account":"NAME","ResultCode":0},{"To_Account":"NAME","ResultCode":40006}"#,
+    ] {
+        for failures in [2, u64::MAX] {
+            let requests = Mutex::new(0);
+            let ended = run_scripted(300, move |_, _, accounts| {
+                let mut body = body_of(accounts, &[]);
+                let mut requests = requests.lock().unwrap();
+                if accounts.contains(&"a7".to_owned()) && *requests < failures {
+                    *requests += 1;
+                    let own = body_of(&["a7".to_owned()], &[]);
+                    let own = &own[own.find('[').unwrap() + 1..own.rfind(']').unwrap()];
+                    body = body.replace(own, &item.replace("NAME", "a7"));
+                }
+                Answered::Body(body)
+            });
+            ended.assert_conserved(300);
+            let expected = if failures == 2 { None } else { Some("internal_error") };
+            assert_eq!(ended.failed.get("a7").map(String::as_str), expected, "{item}");
+            assert_eq!(ended.failed.len(), usize::from(failures != 2), "{item}");
+            let calls =
+                ended.calls.iter().filter(|(_, accounts)| accounts.contains(&"a7".to_owned()));
+            assert_eq!(calls.count(), if failures == 2 { 3 } else { 6 }, "{item}");
+        }
+    }
+}
+
+#[test]
+fn failed_accounts_with_rows_of_their_own_are_no_rows() {
+    let ended = run_scripted(1000, |_, _, accounts| {
+        let failed: Vec<&String> = accounts.iter().filter(|name| name.ends_with('3')).collect();
+        let failed = serde_json::to_string(&failed).unwrap();
+        let body = body_of(accounts, &[]);
+        Answered::Body(body.replacen('{', &format!(r#"{{"Fail_Account":{failed},"#), 1))
+    });
+    ended.assert_conserved(1000);
+    assert_eq!(ended.failed.len(), 100);
+    assert!(
+        ended
+            .failed
+            .iter()
+            .all(|(name, category)| name.ends_with('3') && category == "internal_error")
+    );
+}
+
+#[test]
+fn markers_with_a_passing_code_are_resolved_alone_and_invent_no_code() {
+    let ended = run_scripted(1000, |_, at, accounts| {
+        let is_failing = |name: &String| name.ends_with("13") && at < Duration::from_secs(2);
+        let is_unknown = |name: &String| name.ends_with('7');
+        let items = accounts.iter().map(|name| match () {
+            () if is_failing(name) => {
+                r#"{"To_Account":"@TLS#ERROR","ResultCode":40006}"#.to_owned()
+            }
+            () if is_unknown(name) => {
+                r#"{"To_Account":"@TLS#NOT_FOUND","ResultCode":70107}"#.to_owned()
+            }
+            () => format!(r#"{{"To_Account":"{name}","ProfileItem":[],"ResultCode":0}}"#),
+        });
+        let items: Vec<String> = items.collect();
+        Answered::Body(format!(r#"{{"ErrorCode":0,"UserProfileItem":[{}]}}"#, items.join(",")))
+    });
+    ended.assert_conserved(1000);
+    assert_eq!(ended.failed.len(), 100);
+    assert!(
+        ended.failed.iter().all(|(name, category)| name.ends_with('7') && category == "not_found")
+    );
+    let result = ended.result.unwrap();
+    let parts = result.journal.value().parts();
+    let codes = parts[0].failed.iter().map(|failure| failure.error_code);
+    assert_eq!(codes.collect::<Vec<_>>(), [Some(70107)]);
 }
 
 #[test]

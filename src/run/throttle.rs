@@ -44,6 +44,11 @@ impl Throttle {
         Throttle { still_until, ..Throttle::default() }
     }
 
+    /// No call is to be made before `time`.
+    pub fn pause_until(&mut self, time: Duration) {
+        self.still_until = self.still_until.max(time);
+    }
+
     /// Slows down after a call made at `called_at` was answered with "too fast". Calls that were already on their way
     /// when it last slowed down tell nothing new, and gives back `false` for them. No call is to be made for `pause`.
     pub fn slow_down(&mut self, called_at: Duration, now: Duration, pause: Duration) -> bool {

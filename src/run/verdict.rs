@@ -46,6 +46,13 @@ impl<S: Service> Dispatcher<'_, S> {
             Ok(body) => self.settler.settle(chunk, &body, (self.wall_clock)()),
             Err(failure) => Err(NotSettled::failed(chunk, failure)),
         };
+        if let Err(NotSettled::Failed(call)) = &settled
+            && call.failure.class_after(0) == Class::Retry
+            && let Some(pause) = retry_after
+        {
+            self.throttle.pause_until(now + pause);
+            (self.observer)(Event::PausedByService { pause, because: call.failure.to_string() });
+        }
         let outcome = outcome_of(&settled);
         (self.observer)(Event::CallEnded { called_at, latency: now - called_at, outcome });
         if is_probe {
@@ -60,10 +67,7 @@ impl<S: Service> Dispatcher<'_, S> {
                 }
                 self.write(first_ordinals, settled, now)
             }
-            Err(NotSettled::Failed(call)) => {
-                self.failures_in_a_row += 1;
-                self.refused(*call, context)
-            }
+            Err(NotSettled::Failed(call)) => self.refused(*call, context),
             Err(NotSettled::Bug(error)) => Err(RunError::Rows(error)),
         }
     }
@@ -72,7 +76,6 @@ impl<S: Service> Dispatcher<'_, S> {
     fn got_through(&mut self, now: Duration) -> Result<(), RunError> {
         self.signed_anew_in_vain = false;
         self.paused_by_code = false;
-        self.failures_in_a_row = 0;
         self.got_through_at = now;
         let calls = self.outage.call_got_through();
         self.charge(calls, now)
@@ -131,6 +134,12 @@ impl<S: Service> Dispatcher<'_, S> {
             Ok(_) => None,
             Err(NotSettled::Failed(call)) => match call.failure.class_after(1) {
                 Class::Retry => Some(call.failure),
+                Class::Fatal if call.failure.needs_confirmation() => {
+                    if self.outage.confirm_refusal() {
+                        return Err(RunError::Refused(call.failure));
+                    }
+                    Some(call.failure)
+                }
                 // The service is there, and says something else that counts for the whole run.
                 Class::Fatal | Class::Throttle => {
                     let calls = self.outage.call_got_through();
@@ -180,7 +189,7 @@ impl<S: Service> Dispatcher<'_, S> {
             return Ok(());
         }
         let tries = failure.code().map_or(0, |code| chunk.fewest_in_a_row(code)) + 1;
-        let class = match self.class_of(&failure, tries) {
+        let class = match class_of(&failure, tries) {
             // Where others are answered, too large an answer for one account is no fault of the account's.
             Class::BadBatch
                 if failure.is_too_large()
@@ -192,6 +201,10 @@ impl<S: Service> Dispatcher<'_, S> {
             class => class,
         };
         match class {
+            Class::Fatal if failure.needs_confirmation() && !context.is_probe => {
+                self.facts.failed += 1;
+                self.outage.call_refused(FailedCall { chunk, failure }, now);
+            }
             Class::Fatal => return Err(RunError::Refused(failure)),
             Class::Throttle => {
                 self.slow_down(&failure, context)?;
@@ -202,12 +215,7 @@ impl<S: Service> Dispatcher<'_, S> {
             _ if context.is_probe => {}
             Class::Retry => {
                 self.facts.failed += 1;
-                let call = FailedCall { chunk, failure };
-                if may_be_outage(&call.failure) {
-                    self.outage.call_failed(call, now);
-                } else {
-                    self.charge(vec![call], now)?;
-                }
+                self.outage.call_failed(FailedCall { chunk, failure }, now);
             }
             Class::BadBatch | Class::Permanent => {
                 let calls = self.outage.call_got_through();
@@ -216,22 +224,6 @@ impl<S: Service> Dispatcher<'_, S> {
             }
         }
         Ok(())
-    }
-
-    /// The class of a failure. One that is final only after some tries is so only if nothing got through in between:
-    /// a code that comes and goes must not stop a run of a million calls.
-    fn class_of(&self, failure: &CallFailure, tries: u32) -> Class {
-        let class = failure.class_after(tries);
-        let at_first = failure.class_after(0);
-        if at_first == Class::Throttle {
-            // Pauses are counted, not calls: many may have been on their way.
-            return at_first;
-        }
-        let got_through_meanwhile = self.failures_in_a_row < tries;
-        if class == Class::Fatal && at_first == Class::Retry && got_through_meanwhile {
-            return at_first;
-        }
-        class
     }
 
     /// Whether the call may be made again because the UserSig is, or by now has been, signed anew.
@@ -252,7 +244,7 @@ impl<S: Service> Dispatcher<'_, S> {
         let now = context.ended_at;
         let lock = match failure {
             CallFailure::Refused { rule, .. } => rule.pause,
-            CallFailure::Transport(_) => Duration::ZERO,
+            CallFailure::Transport(_) | CallFailure::Unusable { .. } => Duration::ZERO,
         };
         let pause = lock.max(context.retry_after.unwrap_or_default());
         let is_lock = !lock.is_zero();
@@ -280,9 +272,9 @@ impl<S: Service> Dispatcher<'_, S> {
         (self.observer)(Event::CallsFailed { calls: calls.len(), accounts, because });
         for FailedCall { chunk, failure } in calls {
             self.give_up_place(&chunk)?;
-            let category = match failure.code() {
-                Some(_) => Category::InternalError,
-                None => Category::NoAnswer,
+            let category = match failure.is_said_by_service() {
+                true => Category::InternalError,
+                false => Category::NoAnswer,
             };
             let reason = Reason { category, code: failure.code(), info: failure.info() };
             // One wait for all: accounts that failed together stay together.
@@ -386,10 +378,11 @@ fn outcome_of(settled: &Result<Settled, NotSettled>) -> CallOutcome {
     }
 }
 
-/// Whether an outage would explain the failure: nothing was said, or something that passes by itself.
-fn may_be_outage(failure: &CallFailure) -> bool {
-    match failure {
-        CallFailure::Transport(_) => true,
-        CallFailure::Refused { rule, .. } => rule.then != Class::Fatal,
+/// The class of a failure. Throttling stays throttling: its pauses are counted, not its calls, of which many may have been
+/// on their way.
+fn class_of(failure: &CallFailure, tries: u32) -> Class {
+    match failure.class_after(0) {
+        Class::Throttle => Class::Throttle,
+        _ => failure.class_after(tries),
     }
 }

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use im_profiles::api::codes::{Class, rule_of};
 use im_profiles::columns::{Column, ColumnType};
-use im_profiles::emulator::settings::{BytesEncoding, CustomKind, Settings, Unknown, UnsetTag};
+use im_profiles::emulator::settings::{
+    BytesEncoding, CustomKind, FailAccount, Settings, Unknown, UnsetTag,
+};
 use im_profiles::emulator::{Fate, Population, Profiles, Value};
 use im_profiles::job::Job;
 use jiff::civil::{Date, date};
@@ -241,12 +243,12 @@ fn failure_of(fate: Fate, settings: &Settings) -> Option<Failure> {
     match fate {
         Fate::Exports => None,
         Fate::NotFound => Some(match settings.open_questions.unknown {
-            // Nothing is said of the account, so nobody can know that it does not exist.
-            Unknown::Omitted => ("no_answer", None),
-            Unknown::Echo | Unknown::Call => {
-                ("not_found", Some(*settings.faults.unknown.codes.first().unwrap_or(&40003)))
-            }
-            Unknown::Marker | Unknown::Empty | Unknown::Collapsed => ("not_found", Some(40003)),
+            // That it failed is all that is said of the account, or nothing is.
+            Unknown::Omitted => match settings.open_questions.unknown_in_fail_account {
+                FailAccount::Account => ("internal_error", None),
+                FailAccount::Marker | FailAccount::Nothing => ("no_answer", None),
+            },
+            _ => ("not_found", Some(*settings.faults.unknown.codes.first().unwrap_or(&40003))),
         }),
         Fate::NeverAnswered => Some(("no_answer", None)),
         Fate::Contradicted => Some(("internal_error", None)),

@@ -6,11 +6,10 @@ use jiff::Timestamp;
 
 use crate::api::client::Client;
 use crate::api::codes::{Class, rule_of};
-use crate::api::outcome::{
-    AccountOutcome, CallFailure, TransportFailure, call_failure, reconcile, short,
-};
+use crate::api::outcome::{CallFailure, call_failure, short, undecodable};
+use crate::api::reconcile::{AccountOutcome, reconcile};
 use crate::api::request::{request_body, tag_list};
-use crate::api::wire::{AskedTags, decode};
+use crate::api::wire::{AskedTags, Code, decode};
 use crate::job::Job;
 use crate::run::retry::backoff;
 
@@ -95,7 +94,7 @@ pub fn is_about_the_request(failure: &CallFailure) -> bool {
         CallFailure::Refused { rule, .. } => {
             names_tags(failure) || rule.class_after(TRIES) == Class::BadBatch
         }
-        CallFailure::Transport(_) => false,
+        CallFailure::Transport(_) | CallFailure::Unusable { .. } => false,
     }
 }
 
@@ -172,7 +171,7 @@ impl Asking<'_> {
     fn pause_after(&self, failure: &CallFailure, class: Class, tries: u32) -> Duration {
         let asked_for = match failure {
             CallFailure::Refused { rule, .. } => rule.pause.max(self.retry_after),
-            CallFailure::Transport(_) => self.retry_after,
+            CallFailure::Transport(_) | CallFailure::Unusable { .. } => self.retry_after,
         };
         let least = if class == Class::Throttle { THROTTLE_PAUSE } else { Duration::ZERO };
         let pause = backoff(&self.job.retry, tries, fastrand::f64()).max(least).max(asked_for);
@@ -209,11 +208,11 @@ fn clock_ahead_seconds(sent: Timestamp, received: Timestamp, date: Timestamp) ->
 fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailure> {
     let text = String::from_utf8_lossy(body);
     let asked = AskedTags::new(tags.iter().copied());
-    let answer = decode(&text, &asked).map_err(|_| TransportFailure::NotJson)?;
+    let answer = decode(&text, &asked).map_err(|_| undecodable(&text))?;
     if let Some(failure) = call_failure(&answer) {
         return Err(failure);
     }
-    let outcome = reconcile(&[account], &answer).outcomes.first().copied();
+    let outcome = reconcile(&[account], &answer).first().copied();
     match outcome {
         Some(AccountOutcome::Row(index)) => {
             let values = &answer.values[answer.items[index].values.clone()];
@@ -223,7 +222,10 @@ fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailu
         }
         Some(AccountOutcome::Code(index)) => {
             let item = &answer.items[index];
-            let rule = rule_of(item.result_code);
+            let Code::Number(code) = item.result_code else {
+                return Ok(Answered::Refused("the response gives no code for it".to_owned()));
+            };
+            let rule = rule_of(code);
             let failure = CallFailure::Refused { rule, info: short(&item.result_info) };
             match rule.class {
                 _ if rule.is_not_found() => Ok(Answered::NotFound),
@@ -232,9 +234,9 @@ fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailu
                 Class::BadBatch | Class::Permanent => Ok(Answered::Refused(failure.to_string())),
             }
         }
-        Some(AccountOutcome::NotFound) => Ok(Answered::NotFound),
-        Some(AccountOutcome::Unanswered) | None => {
-            Ok(Answered::Refused("the answer leaves it out".to_owned()))
+        Some(AccountOutcome::Doubtful(doubt)) => Ok(Answered::Refused(doubt.to_string())),
+        Some(AccountOutcome::Ambiguous | AccountOutcome::Unanswered) | None => {
+            Ok(Answered::Refused("the response does not mention it".to_owned()))
         }
     }
 }
@@ -242,6 +244,7 @@ fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::outcome::TransportFailure;
 
     const TAGS: [&str; 2] = ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"];
 

@@ -53,10 +53,10 @@ fn of_call(calls: &Calls, service: &str, account: &str) -> Finding {
 fn of_failed_call(failure: &CallFailure, service: &str, account: &str) -> Finding {
     let class = failure.class_after(TRIES);
     let (code, mend) = match (class, failure) {
-        (Class::Retry, CallFailure::Transport(_)) => {
+        (Class::Retry, CallFailure::Transport(_) | CallFailure::Unusable { .. }) => {
             (ExitCode::TryAgainLater, "see that it can be reached from here")
         }
-        (Class::Throttle, CallFailure::Transport(_)) => {
+        (Class::Throttle, CallFailure::Transport(_) | CallFailure::Unusable { .. }) => {
             (ExitCode::TryAgainLater, "check again later")
         }
         (Class::Retry | Class::Throttle, CallFailure::Refused { rule, .. }) => {
@@ -85,6 +85,7 @@ fn blames_tags(calls: &Calls) -> bool {
 fn fault_of(failure: &CallFailure) -> &'static str {
     let code = match failure {
         CallFailure::Refused { rule, .. } => rule.code,
+        CallFailure::Unusable { .. } => return "no usable response",
         CallFailure::Transport(failure) => {
             return match failure.class() {
                 Class::Retry => "no answer",
