@@ -213,6 +213,7 @@ fn ensure_all_is_in_sight(looked: &Looked, snapshot: &Snapshot, width: u32, abou
     let told = looked.told.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str()));
     ensure_numbers_are_the_manifests(told, &snapshot.manifest());
     assert_eq!(looked.requests, PAGE_AND_WRAPPER, "{about}: something was fetched");
+    assert_eq!(looked.links, ["data:,"], "{about}: a browser may connect to what is linked");
     assert!(looked.page_width <= f64::from(width), "{about}: {} px wide", looked.page_width);
     assert_eq!(looked.sticks_out, [""; 0], "{about}");
     assert_eq!(looked.active, (0, 0, false), "{about}: scripts, images, whether one ran");
@@ -232,4 +233,49 @@ fn a_page_that_fetches_and_overflows_is_caught() {
     assert_eq!(requests[1..], PAGE_AND_WRAPPER);
     assert!(looked.page_width >= 2000.0);
     assert_eq!((looked.sticks_out.len(), looked.active), (1, (1, 1, true)));
+}
+
+/// What the browser reports as the page's own has no gap that a page could fetch through.
+#[test]
+#[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
+fn every_way_to_fetch_is_caught() {
+    let page = "<!doctype html><link rel=stylesheet href=http://elsewhere.test/style>\
+        <link rel=preload as=image href=http://elsewhere.test/preload>\
+        <link rel=preconnect href=http://elsewhere.test/>\
+        <link rel=prefetch href=http://elsewhere.test/prefetch>\
+        <style>@import 'http://elsewhere.test/import';\
+        @font-face { font-family: away; src: url(http://elsewhere.test/font) }\
+        p { font-family: away; background: url(http://elsewhere.test/background) }</style><p>text\
+        <iframe src=http://elsewhere.test/frame></iframe><object data=http://elsewhere.test/object></object>\
+        <video src=http://elsewhere.test/video></video>\
+        <details><img loading=lazy src=http://elsewhere.test/lazy></details>\
+        <script>fetch('http://elsewhere.test/fetch').catch(() => 0);\
+        navigator.sendBeacon('http://elsewhere.test/beacon');\
+        new WebSocket('ws://elsewhere.test/socket');\
+        const code = \"fetch('http://elsewhere.test/worker').finally(() => postMessage('done'))\";\
+        const worker = new Worker(URL.createObjectURL(new Blob([code])));\
+        var finished = new Promise(resolve => worker.onmessage = resolve);\
+        </script>";
+    let looked = look_at(page.as_bytes(), 390, Scheme::Light);
+    let requests: Vec<&str> = looked.requests.iter().map(String::as_str).collect();
+    for way in [
+        "style",
+        "preload",
+        "prefetch",
+        "import",
+        "font",
+        "background",
+        "frame",
+        "object",
+        "video",
+        "lazy",
+        "fetch",
+        "beacon",
+        "worker",
+    ] {
+        let url = format!("http://elsewhere.test/{way}");
+        assert!(requests.contains(&url.as_str()), "{way}: {requests:#?}");
+    }
+    assert!(requests.contains(&"ws://elsewhere.test/socket"), "{requests:#?}");
+    assert!(looked.links.iter().any(|url| url == "http://elsewhere.test/"), "{:?}", looked.links);
 }

@@ -1,31 +1,28 @@
-//! A real browser that looks at one page. All that it asks of any host comes to a server of this test, which keeps note.
+//! A real browser that looks at one page. It reports itself what the page requests: what the browser requests for its own
+//! purposes, such as updates, changes from version to version and belongs to no page.
+
+#[path = "devtools.rs"]
+mod devtools;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 
+use devtools::{Browser, Session};
 use serde::Deserialize;
-
-const CHROMIUM: &str = "/usr/bin/chromium";
+use serde_json::json;
 
 /// Where the page is, for the browser; there is no such host.
 const HOST: &str = "http://report.test";
-
-/// Where the browser's own wishes go, those that no option turns off; they are not the page's.
-const OWN_HOST: &str = "http://own.invalid";
-
-/// Beyond what a browser takes to show a page on a busy machine, in seconds.
-const HANGS_AFTER_SECONDS: &str = "120";
 
 /// A light or a dark page, as the person who looks has set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Dark.
-    Dark = 0,
+    Dark,
     /// Light.
-    Light = 1,
+    Light,
 }
 
 /// What the browser made of the page.
@@ -45,107 +42,124 @@ pub struct Looked {
     pub active: (usize, usize, bool),
     /// Colour of the page, and those of shapes of its pictures.
     pub colors: Vec<String>,
-    /// Everything asked of any host, in no order.
+    /// URLs of `<link>` elements. A browser may connect to such a host, for which it reports no request.
+    pub links: Vec<String>,
+    /// URLs that the page and what it embeds or starts requested, in the order they were reported.
     #[serde(default)]
     pub requests: Vec<String>,
 }
 
-/// What the browser opens: the page in a frame of a width, and a script that writes down what it sees of it.
+/// The page in a frame, which may have another width than the window of a browser.
 fn wrapper(width: u32) -> String {
     format!(
         r#"<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>
-<iframe id="frame" src="/page" style="border: 0; width: {width}px; height: 900px"></iframe>
-<script>
-frame.onload = () => {{
+<iframe id="frame" src="/page" style="border: 0; width: {width}px; height: 900px"></iframe>"#
+    )
+}
+
+/// A script for the wrapper that gives what is seen of the page, as [`Looked`] without the requests.
+fn inspection(width: u32) -> String {
+    format!(
+        r#"(async () => {{
   const page = frame.contentDocument, all = query => [...page.querySelectorAll(query)];
   all('details').forEach(details => details.open = true);
+  all('[loading]').forEach(element => element.loading = 'eager');
+  await frame.contentWindow.finished; // A page of a test may set this: the end of what loading it does not wait for.
+  // What becomes visible is requested when it is drawn.
+  for (let n = 0; n < 2; n++) await new Promise(requestAnimationFrame);
   const box = element => element.getBoundingClientRect();
   const inSight = element => box(element).width > 0;
   const sticksOut = element => box(element).right > {width} + 0.5 && !element.closest('.wide-table');
   const texts = all('figure svg text').filter(inSight).map(text => box(text).height);
   const colors = all('figure polygon, figure polyline').map(shape => getComputedStyle(shape));
-  const seen = {{
+  return {{
     told: all('[data-manifest]').filter(inSight).map(e => [e.dataset.manifest, e.innerText]),
     page_width: page.documentElement.scrollWidth,
     sticks_out: all('body *').filter(sticksOut).map(element => element.outerHTML.slice(0, 200)),
     pictures: all('figure svg').filter(inSight).length,
     smallest_text: texts.length ? Math.min(...texts) : null,
     active: [page.scripts.length, page.images.length, frame.contentWindow.hasRun === true],
+    links: all('link').map(link => link.href),
     colors: [getComputedStyle(page.body).backgroundColor, ...colors.map(s => s.fill + ' ' + s.stroke)],
   }};
-  document.body.dataset.seen = encodeURIComponent(JSON.stringify(seen));
-}};
-</script>"#
+}})()"#
     )
 }
 
 /// Opens the page at a width in pixels.
 pub fn look_at(page: &[u8], width: u32, scheme: Scheme) -> Looked {
-    let requests = Arc::new(Mutex::new(Vec::new()));
-    let proxy = serve(page.to_vec(), wrapper(width), Arc::clone(&requests));
+    // Nothing that the browser requests leaves this machine.
+    let proxy = serve(page.to_vec(), wrapper(width));
     let profile = tempfile::tempdir().unwrap();
-    let browser = Command::new("timeout")
-        .args(["--kill-after=5", HANGS_AFTER_SECONDS, CHROMIUM])
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--disable-dev-shm-usage", "--proxy-bypass-list=<-loopback>"])
-        .args([
-            "--disable-features=NetworkTimeServiceQuerying,PreconnectToSearch",
-            "--no-default-browser-check",
-        ])
-        .arg(format!("--google-base-url={OWN_HOST}"))
-        .arg(format!("--gaia-url={OWN_HOST}"))
-        .arg(format!("--proxy-server=http://{proxy}"))
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("--blink-settings=preferredColorScheme={}", scheme as u8))
-        .arg("--window-size=1600,1000")
-        .arg("--dump-dom")
-        .arg(format!("{HOST}/"))
-        .output()
-        .unwrap();
-    let dom = String::from_utf8_lossy(&browser.stdout);
-    let seen = dom.split_once("data-seen=\"").and_then(|(_, seen)| seen.split_once('"'));
-    let (seen, _) = seen.unwrap_or_else(|| panic!("the page was not seen: {browser:?}"));
-    let seen = percent_encoding::percent_decode_str(seen).decode_utf8().unwrap();
-    let mut looked: Looked = serde_json::from_str(&seen).unwrap();
-    looked.requests = requests.lock().unwrap().clone();
-    looked
+    let proxy =
+        [format!("--proxy-server=http://{proxy}"), "--proxy-bypass-list=<-loopback>".into()];
+    let mut browser = Browser::start(profile.path(), &proxy);
+    let session = open_tab(&mut browser, scheme);
+    load(&mut browser, &session);
+    let inspection =
+        json!({"expression": inspection(width), "awaitPromise": true, "returnByValue": true});
+    let result = browser.call(&session, "Runtime.evaluate", &inspection);
+    let seen = &result["result"]["value"];
+    let looked = Looked::deserialize(seen).unwrap_or_else(|error| panic!("{error}: {result}"));
+    // A data: URL has its content in itself.
+    let requests = browser.requests().iter().filter(|url| !url.starts_with("data:"));
+    Looked { requests: requests.cloned().collect(), ..looked }
 }
 
-/// Starts a server that is the proxy of the browser: gives the page and the wrapper, nothing else, and notes every request.
-fn serve(page: Vec<u8>, wrapper: String, requests: Arc<Mutex<Vec<String>>>) -> String {
+/// Opens an empty tab whose requests are reported as events.
+fn open_tab(browser: &mut Browser, scheme: Scheme) -> Session {
+    let target = browser.call("", "Target.createTarget", &json!({"url": "about:blank"}));
+    let target = json!({"targetId": target["targetId"], "flatten": true});
+    let session = browser.call("", "Target.attachToTarget", &target)["sessionId"].clone();
+    let session = session.as_str().unwrap().to_owned();
+    let screen = json!({"width": 1600, "height": 1000, "deviceScaleFactor": 1, "mobile": false});
+    browser.call(&session, "Emulation.setDeviceMetricsOverride", &screen);
+    let scheme = match scheme {
+        Scheme::Dark => "dark",
+        Scheme::Light => "light",
+    };
+    let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+    browser.call(&session, "Emulation.setEmulatedMedia", &scheme);
+    browser.call(&session, "Page.enable", &json!({}));
+    browser.call(&session, "Page.setLifecycleEventsEnabled", &json!({"enabled": true}));
+    session
+}
+
+/// Loads the wrapper, the page in it and all that these request at first.
+fn load(browser: &mut Browser, session: &Session) {
+    let document = browser.call(session, "Page.navigate", &json!({"url": format!("{HOST}/")}));
+    // The tab reports the same of the empty document before.
+    browser.wait_for(|event| {
+        event.method == "Page.lifecycleEvent"
+            && event.params["loaderId"] == document["loaderId"]
+            && event.params["name"] == "load"
+    });
+}
+
+/// Starts a server that is the proxy of the browser: it gives the page and the wrapper, and nothing else.
+fn serve(page: Vec<u8>, wrapper: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    let documents =
+        Arc::new([(format!("{HOST}/"), wrapper.into_bytes()), (format!("{HOST}/page"), page)]);
     thread::spawn(move || {
         for connection in listener.incoming() {
-            let (page, wrapper) = (page.clone(), wrapper.clone());
-            let requests = Arc::clone(&requests);
-            thread::spawn(move || answer(&connection.unwrap(), &page, &wrapper, &requests));
+            let documents = Arc::clone(&documents);
+            thread::spawn(move || answer(&connection.unwrap(), &*documents));
         }
     });
     address
 }
 
 /// Answers the one request of a connection; a browser may close it before it has asked or heard, which is its right.
-fn answer(
-    connection: &TcpStream,
-    page: &[u8],
-    wrapper: &str,
-    requests: &Mutex<Vec<String>>,
-) -> Option<()> {
+fn answer(connection: &TcpStream, documents: &[(String, Vec<u8>)]) -> Option<()> {
     let mut lines = BufReader::new(connection).lines();
     let first = lines.next()?.ok()?;
     let target = first.split(' ').nth(1)?.to_owned();
     while !lines.next()?.ok()?.is_empty() {}
-    let body = match target.strip_prefix(HOST) {
-        Some("/") => wrapper.as_bytes(),
-        Some("/page") => page,
-        _ => b"",
-    };
-    if !target.starts_with(OWN_HOST) {
-        requests.lock().unwrap().push(target);
-    }
-    let status = if body.is_empty() { "404 Not Found" } else { "200 OK" };
+    let document = documents.iter().find(|(url, _)| *url == target);
+    let (status, body) =
+        document.map_or(("404 Not Found", &b""[..]), |(_, document)| ("200 OK", document));
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
