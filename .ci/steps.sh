@@ -32,3 +32,7 @@ print_summary() {
 }
 
 trap print_summary EXIT
+# A signal alone would reach the summary as a success.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
