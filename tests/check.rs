@@ -406,7 +406,7 @@ failed   output    home is not a snapshot (it holds no _SUCCESS), so it is not r
 ");
     assert_snapshot!(told_of(&["output.path=file/out"]), @"
 1
-failed   output    could not create file; see that the path is right, that this user may write there, and that the disk has room: File exists (os error 17)
+failed   output    could not create file; see that the path is right and that no file is in its way: File exists (os error 17)
 ");
     assert_snapshot!(told_of(&["output.path=home", "output.if_exists=fail"]), @r#"
 2

@@ -188,7 +188,7 @@ fn output_paths() {
     folder.write("file", "");
     assert_snapshot!(refused(&folder, &["output.path=home"]), @"2: home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
     assert_snapshot!(refused(&folder, &["output.path=file"]), @"2: file is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
-    assert_snapshot!(refused(&folder, &["output.path=file/out"]), @"1: could not create file/.out.partial; see that the path is right, that this user may write there, and that the disk has room: Not a directory (os error 20)");
+    assert_snapshot!(refused(&folder, &["output.path=file/out"]), @"1: could not create file/.out.partial; see that the path is right and that no file is in its way: Not a directory (os error 20)");
     assert_snapshot!(refused(&folder, &["output.path=/"]), @r#"2: --set output.path=/: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly""#);
     assert_snapshot!(refused(&folder, &["output.path=."]), @r#"2: --set output.path=.: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly""#);
     assert_eq!(fs::read_to_string(folder.path("home/thesis.txt")).unwrap(), "years of work");

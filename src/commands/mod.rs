@@ -23,6 +23,7 @@ use crate::cli::{Cli, LogFormat, Verb};
 use crate::exit_code::ExitCode;
 use crate::log_line::LineFormat;
 use crate::logging::{self, RunIdOfLog};
+use crate::output::file_size_limit;
 use crate::progress::{Look, Reporter, TerminalFacts, resolve};
 
 /// Why a verb did not do what it says: the exit code, and the error to print with all its causes.
@@ -43,6 +44,8 @@ impl Failure {
 
 /// Runs the verb of the command line; gives back how the process ends.
 pub fn run(cli: &Cli) -> ExitCode {
+    // Where it is refused, the signal kills as it does by default.
+    let _ = file_size_limit::report_as_error();
     let terminal = TerminalFacts::of_process();
     let flags = &cli.flags;
     let look = resolve(flags.progress, flags.quiet > 0, flags.log_format, terminal);

@@ -1,9 +1,11 @@
 //! Standard output of the verbs whose whole work is what they print.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use super::Failure;
 use crate::exit_code::ExitCode;
+use crate::output::disk_error::DiskError;
 
 /// Writes to standard output.
 ///
@@ -13,7 +15,7 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            let error = format!("standard output could not be written: {error}; make room").into();
+            let error = DiskError::on("write", Path::new("standard output"))(error).into();
             Err(Failure { code: ExitCode::InternalOrDisk, error })
         }
         _ => Ok(()),

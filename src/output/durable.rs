@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use super::disk_error::DiskError;
 use crate::failpoint;
 
 /// Appended to the final name while a file is being written.
@@ -17,29 +18,6 @@ const STAGED_SUFFIX: &str = ".staged";
 
 /// Bytes gathered before they go to the file.
 const BUFFER_BYTES: usize = 128 * 1024;
-
-/// The disk refused: what was tried, on which path.
-#[derive(Debug, thiserror::Error)]
-#[error("could not {action} {}; see that the path is right, that this user may write there, and that the disk has room", .path.display())]
-pub struct DiskError {
-    action: &'static str,
-    path: PathBuf,
-    #[source]
-    source: io::Error,
-}
-
-impl DiskError {
-    /// For `map_err`: an error of `action` on `path`.
-    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
-        let path = path.to_owned();
-        move |source| DiskError { action, path, source }
-    }
-
-    /// What the operating system said.
-    pub fn io(&self) -> &io::Error {
-        &self.source
-    }
-}
 
 /// Size and digest of a committed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

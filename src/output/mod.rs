@@ -1,9 +1,11 @@
 //! What is published: parts, sidecars, manifest.
 
 pub mod csv_part;
+pub mod disk_error;
 pub mod disk_space;
 pub mod durable;
 pub mod failed;
+pub mod file_size_limit;
 pub mod lock_holder;
 pub mod manifest;
 pub mod open_part;

@@ -205,14 +205,15 @@ impl OpenPart {
     }
 
     fn write_failed(&mut self, failed: &FailedAccount) -> Result<(), PartError> {
-        write_failed(&mut self.failed_csv, failed).map_err(encode_error(Path::new(&self.file)))
+        let written = write_failed(&mut self.failed_csv, failed);
+        written.map_err(|error| encode_error(self.failed_csv.get_ref().path())(error))
     }
 
     fn write_rejected(&mut self, rejected: &RejectedValue) -> Result<(), PartError> {
         self.rejected_values += 1;
         self.statistics.add_rejected(&rejected.tag);
-        write_rejected(&mut self.rejected_csv, rejected)
-            .map_err(encode_error(Path::new(&self.file)))
+        let written = write_rejected(&mut self.rejected_csv, rejected);
+        written.map_err(|error| encode_error(self.rejected_csv.get_ref().path())(error))
     }
 
     /// Ends the part: late rows, sidecar lines, and all of it durable.

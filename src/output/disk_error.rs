@@ -1,0 +1,156 @@
+//! The error of everything that reads or writes files: what was tried, on which path, and how to fix it.
+
+use std::borrow::Cow;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+
+/// The operating system refused: what was tried, on which path.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action} {}; {}", .path.display(), advice(.source))]
+pub struct DiskError {
+    action: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl DiskError {
+    /// For `map_err`: an error of `action` on `path`.
+    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
+        let path = path.to_owned();
+        move |source| DiskError { action, path, source }
+    }
+
+    /// What the operating system said.
+    pub fn io(&self) -> &io::Error {
+        &self.source
+    }
+
+    /// Whether running the same command again cannot help before someone changes the path or its content.
+    pub fn is_permanent(&self) -> bool {
+        matches!(
+            self.source.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::InvalidData
+        )
+    }
+}
+
+/// How a person fixes an error of the operating system.
+fn advice(error: &io::Error) -> Cow<'static, str> {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => return open_files_advice().into(),
+        Some(Errno::NFILE) => {
+            return "the machine has no file handles left; close other programs or raise fs.file-max, then run the same command again".into();
+        }
+        Some(Errno::IO) => {
+            return "the disk or network storage failed; check it and the kernel's log, then run the same command again".into();
+        }
+        _ => {}
+    }
+    match error.kind() {
+        ErrorKind::StorageFull => {
+            "the disk is full; make room on it, then run the same command again".into()
+        }
+        ErrorKind::QuotaExceeded => {
+            "the disk quota of this user is used up; remove files or raise it, then run the same command again".into()
+        }
+        ErrorKind::FileTooLarge => file_size_advice().into(),
+        ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only; mount it writable, or choose another path".into()
+        }
+        ErrorKind::PermissionDenied => {
+            "give this user the permission for it, or choose another path".into()
+        }
+        ErrorKind::NotFound => "see that the path is right".into(),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "see that the path is right and that no file is in its way".into()
+        }
+        ErrorKind::CrossesDevices | ErrorKind::ResourceBusy => {
+            "a mount point cannot be moved; choose a path inside it".into()
+        }
+        ErrorKind::WouldBlock | ErrorKind::StaleNetworkFileHandle | ErrorKind::TimedOut => {
+            "see that the storage is reachable, then run the same command again".into()
+        }
+        _ => "check that path and the disk it is on".into(),
+    }
+}
+
+fn open_files_advice() -> String {
+    let limit = getrlimit(Resource::Nofile).current;
+    let limit = limit.map_or_else(String::new, |limit| format!(" {limit}"));
+    format!(
+        "this process may have no more than{limit} files open; raise the limit with `ulimit -n`, then run the same command again"
+    )
+}
+
+fn file_size_advice() -> String {
+    match getrlimit(Resource::Fsize).current {
+        Some(limit) => format!(
+            "no file of this process may grow beyond {limit} bytes; raise the limit with `ulimit -f`, then run the same command again"
+        ),
+        None => "the file system holds no file that large; choose a path on another one".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    fn error(errno: Errno) -> DiskError {
+        DiskError::on("write", Path::new("out/part"))(errno.into())
+    }
+
+    #[test]
+    fn the_advice_fits_the_error() {
+        for (errno, advice) in [
+            (Errno::NOSPC, "make room"),
+            (Errno::DQUOT, "quota"),
+            (Errno::FBIG, "file system holds no file that large"),
+            (Errno::MFILE, "ulimit -n"),
+            (Errno::NFILE, "fs.file-max"),
+            (Errno::ROFS, "read-only"),
+            (Errno::ACCESS, "permission"),
+            (Errno::PERM, "permission"),
+            (Errno::IO, "storage failed"),
+            (Errno::AGAIN, "run the same command again"),
+            (Errno::XDEV, "mount point"),
+            (Errno::BUSY, "mount point"),
+            (Errno::NOENT, "path is right"),
+            (Errno::BADMSG, "check that path"),
+        ] {
+            let text = error(errno).to_string();
+            assert!(text.starts_with("could not write out/part; "), "{text}");
+            assert!(text.contains(advice), "{errno}: {text}");
+            let is_about_room = text.contains("room") || text.contains("full");
+            assert_eq!(is_about_room, errno == Errno::NOSPC, "{errno}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_limit_of_open_files_is_named() {
+        let limit = getrlimit(Resource::Nofile).current.unwrap();
+        let text = error(Errno::MFILE).to_string();
+        assert!(text.contains(&format!("more than {limit} files")), "{text}");
+    }
+
+    #[test]
+    fn what_the_operating_system_said_is_the_cause() {
+        let error = error(Errno::NOSPC);
+        assert_eq!(error.source().unwrap().to_string(), "No space left on device (os error 28)");
+    }
+
+    #[test]
+    fn only_what_a_person_must_change_is_permanent() {
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::PERM] {
+            assert!(error(errno).is_permanent(), "{errno}");
+        }
+        for errno in [Errno::IO, Errno::MFILE, Errno::AGAIN, Errno::NOSPC, Errno::ROFS] {
+            assert!(!error(errno).is_permanent(), "{errno}");
+        }
+    }
+}
