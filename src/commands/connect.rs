@@ -62,11 +62,7 @@ pub fn list_failure(error: ListError) -> Failure {
 
 /// The output path cannot be used.
 pub fn work_folder_failure(error: WorkFolderError) -> Failure {
-    let code = match error {
-        WorkFolderError::Disk(_) => ExitCode::InternalOrDisk,
-        _ => ExitCode::BadUsage,
-    };
-    Failure { code, error: error.into() }
+    Failure { code: error.exit_code(), error: error.into() }
 }
 
 /// This machine's clock; one before 1970 counts as 1970.

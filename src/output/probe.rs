@@ -1,7 +1,7 @@
 //! Whether a snapshot could be written and published at a path, found out by trying; nothing is left behind.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::durable::{DiskError, folder_of};
@@ -18,7 +18,10 @@ pub fn ensure_writable(work: &WorkPaths) -> Result<(), DiskError> {
         fs::create_dir_all(parent).map_err(DiskError::on("create", parent)).and_then(|()| {
             try_in(parent)?;
             // What a stopped run left may be another user's.
-            if work.root().is_dir() { try_in(work.root()) } else { Ok(()) }
+            match fs::symlink_metadata(work.root()) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                _ => try_in(work.root()),
+            }
         });
     for folder in made {
         // Not empty when another program has found a use for it meanwhile.
@@ -30,7 +33,9 @@ pub fn ensure_writable(work: &WorkPaths) -> Result<(), DiskError> {
 /// The folders that have to be made before `folder` is there, the deepest first.
 fn folders_to_make(folder: &Path) -> Vec<PathBuf> {
     let missing = folder.ancestors().take_while(|folder| {
-        !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err()
+        // One that cannot be looked at may be there, and is not removed afterwards.
+        let is_missing = |error: Error| error.kind() == ErrorKind::NotFound;
+        !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err_and(is_missing)
     });
     missing.map(Path::to_owned).collect()
 }

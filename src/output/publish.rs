@@ -1,23 +1,36 @@
 //! The last steps: sidecars and manifest into the snapshot, `_SUCCESS`, one rename.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use tracing::warn;
 
-use super::durable::{DiskError, StagedFile, folder_of, sync_folder};
+use super::durable::{DiskError, StagedFile};
+use super::earlier_snapshot::{ReplaceError, exchange};
 use super::failed::{
     FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, failed_records, io_error,
 };
 use super::manifest::Manifest;
 use super::open_part::{Sidecar, sidecar_path};
+use super::part_files::{PartFilesError, ensure_parts_are_whole, remove_others};
+use super::snapshot_writer::CommittedPart;
 use super::work_folder::{SUCCESS_MARKER, WorkFolder};
 use crate::failpoint;
 
 /// Where the lines of the list's invalid accounts wait for the snapshot to be put together.
 pub const INVALID_ACCOUNTS_FILE: &str = "invalid.csv";
+
+const FAILED_ACCOUNTS_FILE: &str = "_failed_accounts.csv";
+const REJECTED_VALUES_FILE: &str = "_rejected_values.csv";
+const REPORT_FILE: &str = "_report.html";
+const MANIFEST_FILE: &str = "_manifest.json";
+
+/// What is published beside the parts and before [`SUCCESS_MARKER`].
+const SIDECAR_FILES: [&str; 4] =
+    [FAILED_ACCOUNTS_FILE, REJECTED_VALUES_FILE, REPORT_FILE, MANIFEST_FILE];
 
 /// The snapshot could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -28,37 +41,60 @@ pub enum PublishError {
     /// Failed accounts of an earlier round cannot be read back.
     #[error(transparent)]
     FailedLines(#[from] FailedLinesError),
+    /// A part is damaged, or something else cannot be published.
+    #[error(transparent)]
+    PartFiles(#[from] PartFilesError),
+    /// The earlier snapshot could not be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+    /// Another run may be at work in the same place.
+    #[error("the lock in {} was removed while this run worked, so another run may work there and nothing was published; see that nothing removes it, then run the same command again", .0.display())]
+    LockLost(PathBuf),
 }
 
 /// Completes the snapshot and puts it under its final name, in place of the one before it.
-/// Failed accounts of the parts in `asked_again` are left out where they were asked again in a later round. `report` is the
-/// page for people.
+/// `parts` are those of the manifest. Failed accounts of the parts in `asked_again` are left out where they were asked again
+/// in a later round. `report` is the page for people.
 pub fn publish(
     work: WorkFolder,
     manifest: &Manifest,
+    parts: &[CommittedPart],
     asked_again: &BTreeSet<u64>,
     report: &str,
 ) -> Result<(), PublishError> {
-    let parts = manifest.parts.len() as u64;
     let snapshot = work.snapshot();
     let pass = |name| failpoint::pass(name).map_err(DiskError::on("publish", work.output_path()));
     pass("publish:begin")?;
+    // Those of this process as well: hours may have passed since, and only what was read back is known to be there.
+    ensure_parts_are_whole(work.paths(), parts)?;
+    pass("publish:verified")?;
     write_failed_accounts(&work, parts, asked_again)?;
-    let rejected: Vec<PathBuf> =
-        (0..parts).map(|part| sidecar_path(work.root(), Sidecar::RejectedValues, part)).collect();
-    let path = snapshot.join("_rejected_values.csv");
-    let mut joined = begin_csv(&path, &REJECTED_VALUES_HEADER)?;
-    for lines in &rejected {
-        append(&mut joined, lines)?;
+    write_rejected_values(&work, parts)?;
+    write_file(&snapshot.join(REPORT_FILE), report.as_bytes())?;
+    write_file(&snapshot.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
+    ensure_nothing_else_is_published(&snapshot, manifest)?;
+    if !work.is_locked()? {
+        return Err(PublishError::LockLost(work.root().to_owned()));
     }
-    joined.commit()?;
-    write_file(&snapshot.join("_report.html"), report.as_bytes())?;
-    write_file(&snapshot.join("_manifest.json"), manifest.to_json().as_bytes())?;
     write_file(&snapshot.join(SUCCESS_MARKER), b"")?;
     pass("publish:complete")?;
-    exchange(&snapshot, work.output_path())?;
+    exchange(work.paths())?;
     pass("publish:exchanged")?;
     Ok(work.remove()?)
+}
+
+/// Removes what the manifest does not name, and says so.
+fn ensure_nothing_else_is_published(
+    snapshot: &Path,
+    manifest: &Manifest,
+) -> Result<(), PartFilesError> {
+    let parts = manifest.parts.iter().map(|part| part.file.as_str());
+    let named = parts.chain(SIDECAR_FILES).map(OsString::from).collect();
+    for removed in remove_others(snapshot, &named)? {
+        let file = removed.display();
+        warn!(%file, "a file that is not of this run was removed from the staged snapshot");
+    }
+    Ok(())
 }
 
 fn write_file(path: &Path, content: &[u8]) -> Result<(), DiskError> {
@@ -69,14 +105,14 @@ fn write_file(path: &Path, content: &[u8]) -> Result<(), DiskError> {
 
 fn write_failed_accounts(
     work: &WorkFolder,
-    parts: u64,
+    parts: &[CommittedPart],
     asked_again: &BTreeSet<u64>,
 ) -> Result<(), PublishError> {
-    let path = work.snapshot().join("_failed_accounts.csv");
+    let path = work.snapshot().join(FAILED_ACCOUNTS_FILE);
     let mut joined = begin_csv(&path, &FAILED_ACCOUNTS_HEADER)?;
-    for part in 0..parts {
-        let lines = sidecar_path(work.root(), Sidecar::FailedAccounts, part);
-        if asked_again.contains(&part) {
+    for part in parts {
+        let lines = sidecar_path(work.root(), Sidecar::FailedAccounts, part.index);
+        if asked_again.contains(&part.index) {
             append_final_failures(&mut joined, &lines)?;
         } else {
             append(&mut joined, &lines)?;
@@ -85,6 +121,15 @@ fn write_failed_accounts(
     append(&mut joined, &work.root().join(INVALID_ACCOUNTS_FILE))?;
     joined.commit()?;
     Ok(())
+}
+
+fn write_rejected_values(work: &WorkFolder, parts: &[CommittedPart]) -> Result<(), DiskError> {
+    let path = work.snapshot().join(REJECTED_VALUES_FILE);
+    let mut joined = begin_csv(&path, &REJECTED_VALUES_HEADER)?;
+    for part in parts {
+        append(&mut joined, &sidecar_path(work.root(), Sidecar::RejectedValues, part.index))?;
+    }
+    joined.commit().map(drop)
 }
 
 /// Starts a CSV file with its header.
@@ -115,76 +160,11 @@ fn append_final_failures(joined: &mut StagedFile, lines: &Path) -> Result<(), Pu
     Ok(())
 }
 
-/// Puts `snapshot` where `output_path` is. An earlier snapshot changes places with it in one step, so that no reader
-/// finds the path missing.
-fn exchange(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
-    use rustix::io::Errno;
-
-    if fs::symlink_metadata(output_path).is_err() {
-        return rename(snapshot, output_path);
-    }
-    match renameat_with(CWD, snapshot, CWD, output_path, RenameFlags::EXCHANGE) {
-        Ok(()) => sync_folder(folder_of(output_path)),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => replace(snapshot, output_path),
-        Err(error) => {
-            Err(DiskError::on("exchange with the new snapshot", output_path)(error.into()))
-        }
-    }
-}
-
-/// The next best where the file system cannot exchange: the earlier snapshot steps aside first, so that for a moment there
-/// is none. A run that ends in that moment is made good by the next one.
-fn replace(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
-    let aside = snapshot.with_file_name("replaced");
-    if aside.exists() {
-        // Of a run that ended just here; what is published by now is newer.
-        fs::remove_dir_all(&aside).map_err(DiskError::on("remove", &aside))?;
-    }
-    fs::rename(output_path, &aside).map_err(DiskError::on("move aside", output_path))?;
-    rename(snapshot, output_path)
-}
-
-fn rename(snapshot: &Path, output_path: &Path) -> Result<(), DiskError> {
-    fs::rename(snapshot, output_path).map_err(DiskError::on("publish", output_path))?;
-    sync_folder(folder_of(output_path))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-
-    #[test]
-    fn a_snapshot_takes_the_place_of_an_earlier_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let (new, published) = (folder.path().join("new"), folder.path().join("published"));
-        for (round, content) in ["first", "second"].into_iter().enumerate() {
-            fs::create_dir(&new).unwrap();
-            fs::write(new.join("a"), content).unwrap();
-            exchange(&new, &published).unwrap();
-            assert_eq!(fs::read_to_string(published.join("a")).unwrap(), content);
-            if round == 1 {
-                assert_eq!(fs::read_to_string(new.join("a")).unwrap(), "first");
-            }
-        }
-    }
-
-    #[test]
-    fn without_an_exchange_the_earlier_one_steps_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let (new, published) = (folder.path().join("new"), folder.path().join("published"));
-        for content in ["first", "second", "third"] {
-            fs::create_dir(&new).unwrap();
-            fs::write(new.join("a"), content).unwrap();
-            if content == "first" {
-                exchange(&new, &published).unwrap();
-            } else {
-                replace(&new, &published).unwrap();
-            }
-            assert_eq!(fs::read_to_string(published.join("a")).unwrap(), content);
-            assert!(!new.exists());
-        }
-        assert_eq!(fs::read_to_string(folder.path().join("replaced/a")).unwrap(), "second");
-    }
 
     #[test]
     fn lines_of_accounts_asked_again_are_left_out() {

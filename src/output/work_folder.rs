@@ -7,15 +7,21 @@
 //!   invalid.csv          sidecar lines of the list's invalid accounts
 //!   failed-00000.csv …   sidecar lines of each part
 //!   snapshot/            becomes the published folder by one rename
+//!   replaced/            the earlier snapshot while it is replaced, where directories cannot be exchanged
 //! ```
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
+
 use super::durable::DiskError;
+use super::earlier_snapshot::{self, Occupant, REPLACED_NAME};
 use super::settings::IfExists;
+use super::work_lock::WorkLock;
 use crate::checkpoint::CHECKPOINT_FILE;
+use crate::exit_code::ExitCode;
 use crate::failpoint;
 
 /// Name of the marker that is written last.
@@ -41,9 +47,26 @@ pub enum WorkFolderError {
         /// What the lock says of its holder.
         holder: String,
     },
+    /// What is at the output path cannot be found out.
+    #[error(transparent)]
+    Unreadable(DiskError),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+impl WorkFolderError {
+    /// How the process ends for it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            WorkFolderError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,
+            WorkFolderError::Unreadable(_) | WorkFolderError::Disk(_) => ExitCode::InternalOrDisk,
+            WorkFolderError::Exists(_)
+            | WorkFolderError::NotASnapshot(_)
+            | WorkFolderError::NoName(_)
+            | WorkFolderError::Locked { .. } => ExitCode::BadUsage,
+        }
+    }
 }
 
 /// Where a run works and publishes, whether or not anything is there yet.
@@ -77,18 +100,22 @@ impl WorkPaths {
     /// Refuses before any work is done what publishing would have to refuse, or must not destroy.
     pub fn ensure_may_be_published(&self, if_exists: IfExists) -> Result<(), WorkFolderError> {
         let output_path = &self.output_path;
-        if fs::symlink_metadata(output_path).is_err() {
-            return Ok(());
+        match self.occupant().map_err(WorkFolderError::Unreadable)? {
+            Occupant::Nothing => Ok(()),
+            _ if if_exists == IfExists::Fail => Err(WorkFolderError::Exists(output_path.clone())),
+            Occupant::EmptyDirectory | Occupant::Snapshot => Ok(()),
+            Occupant::SomethingElse => Err(WorkFolderError::NotASnapshot(output_path.clone())),
         }
-        if if_exists == IfExists::Fail {
-            return Err(WorkFolderError::Exists(output_path.to_owned()));
-        }
-        let is_empty_folder =
-            fs::read_dir(output_path).is_ok_and(|mut entries| entries.next().is_none());
-        if is_empty_folder || output_path.join(SUCCESS_MARKER).is_file() {
-            return Ok(());
-        }
-        Err(WorkFolderError::NotASnapshot(output_path.to_owned()))
+    }
+
+    /// What is at the output path, or will be there once a run has put the earlier snapshot back.
+    pub fn occupant(&self) -> Result<Occupant, DiskError> {
+        failpoint::pass("output:look")
+            .map_err(DiskError::on("look at", &self.output_path.join(SUCCESS_MARKER)))?;
+        Ok(match earlier_snapshot::moved_aside(self)? {
+            Some(replaced) => Occupant::at(&replaced)?,
+            None => Occupant::at(&self.output_path)?,
+        })
     }
 }
 
@@ -96,17 +123,47 @@ impl WorkPaths {
 #[derive(Debug)]
 pub struct WorkFolder {
     paths: WorkPaths,
-    _lock: File,
+    lock: WorkLock,
 }
 
 impl WorkFolder {
-    /// Makes the work folder of an output path and takes its lock. What a stopped run left there stays.
+    /// Makes the work folder of an output path and takes its lock. What a stopped run left there stays, but for an earlier
+    /// snapshot that it moved aside: that is put back first of all.
     pub fn open(output_path: &Path, holder: &str) -> Result<WorkFolder, WorkFolderError> {
         let paths = WorkPaths::of(output_path)?;
-        let root = paths.root();
-        fs::create_dir_all(root).map_err(DiskError::on("create", root))?;
-        let lock = take_lock(output_path, root, holder)?;
-        Ok(WorkFolder { paths, _lock: lock })
+        let lock = WorkLock::take(&paths, holder)?;
+        if earlier_snapshot::put_back(&paths)? {
+            let snapshot = output_path.display();
+            warn!(%snapshot, "a stopped run had moved the earlier snapshot aside; it is back");
+        }
+        Ok(WorkFolder { paths, lock })
+    }
+
+    /// Puts an earlier snapshot back that a stopped run moved aside, if there is one and no run is at work; otherwise
+    /// changes nothing. For the very start of a run, since a refusal may come before the work folder is needed.
+    pub fn put_earlier_snapshot_back(
+        output_path: &Path,
+        holder: &str,
+    ) -> Result<(), WorkFolderError> {
+        let paths = WorkPaths::of(output_path)?;
+        if earlier_snapshot::moved_aside(&paths).map_err(WorkFolderError::Unreadable)?.is_none() {
+            return Ok(());
+        }
+        match WorkFolder::open(output_path, holder) {
+            // The run at work is publishing right now.
+            Ok(_) | Err(WorkFolderError::Locked { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether an earlier run left its journal or its lock here, or published while this one waited for the lock.
+    pub fn had_earlier_run(&self) -> bool {
+        self.lock.had_earlier_run()
+    }
+
+    /// Whether this run still has the work folder for itself.
+    pub fn is_locked(&self) -> Result<bool, DiskError> {
+        self.lock.is_held()
     }
 
     /// Where it is.
@@ -133,11 +190,22 @@ impl WorkFolder {
     /// that this one has published.
     pub fn remove(self) -> Result<(), DiskError> {
         self.clear(&[LOCK_NAME, CHECKPOINT_FILE])?;
-        let pass = |name| failpoint::pass(name).map_err(DiskError::on("remove", self.root()));
+        let root = self.root().to_owned();
+        let pass = |name| failpoint::pass(name).map_err(DiskError::on("remove", &root));
         pass("publish:cleared")?;
         self.clear(&[LOCK_NAME])?;
         pass("publish:removed")?;
-        fs::remove_dir_all(self.root()).map_err(DiskError::on("remove", self.root()))
+        self.lock.remove()?;
+        pass("publish:unlocked")?;
+        match fs::remove_dir(&root) {
+            // Another run has started here since, or has ended as well.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) =>
+            {
+                Ok(())
+            }
+            removed => removed.map_err(DiskError::on("remove", &root)),
+        }
     }
 
     /// Makes room for a new run: only the files named in `keep` stay, and an empty snapshot folder.
@@ -152,7 +220,10 @@ impl WorkFolder {
             let entry = entry.map_err(DiskError::on("read", self.root()))?;
             let path = entry.path();
             let is_folder = entry.file_type().map_err(DiskError::on("look at", &path))?.is_dir();
-            if keep.iter().any(|name| entry.file_name() == *name) {
+            let name = entry.file_name();
+            if keep.iter().any(|kept| name == *kept)
+                || (name == REPLACED_NAME && !earlier_snapshot::may_remove_replaced(&self.paths)?)
+            {
                 continue;
             }
             let removed =
@@ -172,33 +243,6 @@ fn root_of(output_path: &Path) -> Result<PathBuf, WorkFolderError> {
         .ok_or_else(|| WorkFolderError::NoName(output_path.to_owned()))?
         .to_string_lossy();
     Ok(output_path.with_file_name(format!(".{name}.partial")))
-}
-
-fn take_lock(output_path: &Path, root: &Path, holder: &str) -> Result<File, WorkFolderError> {
-    let path = root.join(LOCK_NAME);
-    let mut lock = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(DiskError::on("open", &path))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // The text only helps the reader; the lock itself is what counts.
-            let _ = lock.read_to_string(&mut holder);
-            let holder = if holder.is_empty() { "holder unknown".to_owned() } else { holder };
-            return Err(WorkFolderError::Locked { path: output_path.to_owned(), holder });
-        }
-        Err(TryLockError::Error(error)) => Err(DiskError::on("lock", &path)(error))?,
-    }
-    lock.set_len(0)
-        .and_then(|()| lock.rewind())
-        .and_then(|()| lock.write_all(holder.as_bytes()))
-        .map_err(DiskError::on("write", &path))?;
-    Ok(lock)
 }
 
 #[cfg(test)]

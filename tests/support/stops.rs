@@ -1,14 +1,16 @@
 //! What tests of stopped runs need: runs that are stopped on the way, and what a reader finds afterwards.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
 use im_profiles::emulator::Settings;
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Folder, HANGS_AFTER, Output, Snapshot, settings_of};
@@ -29,6 +31,45 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(started.elapsed() < HANGS_AFTER, "{what} does not come about");
         thread::yield_now();
+    }
+}
+
+/// A failpoint at which a run waits until it is let go on.
+#[derive(Debug)]
+pub struct Pause {
+    /// What to set the variable of failpoints to.
+    pub failpoint: String,
+    pipe: PathBuf,
+}
+
+impl Pause {
+    /// A pause at a point, through a named pipe in the folder.
+    pub fn at(folder: &Folder, point: &str) -> Pause {
+        // Beside the folder, and another one for each point.
+        let pipe = folder.root().with_extension(point.replace(':', "-"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        Pause { failpoint: format!("{point}=pipe:{}", pipe.display()), pipe }
+    }
+
+    /// Waits until a run has come to the point, does something, and lets the run go on.
+    #[track_caller]
+    pub fn meanwhile(self, run: &mut Running, act: impl FnOnce()) {
+        let mut writer = None;
+        wait_until("the pause", || {
+            assert!(!run.has_ended(), "the run has ended before its pause");
+            // Nobody can open it for writing before the run has opened it for reading.
+            let flags = OFlags::NONBLOCK.bits() as i32;
+            writer = OpenOptions::new().write(true).custom_flags(flags).open(&self.pipe).ok();
+            writer.is_some()
+        });
+        act();
+        drop(writer);
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        fs::remove_file(&self.pipe).unwrap();
     }
 }
 

@@ -16,6 +16,7 @@ use crate::accounts::{AccountList, ListPath};
 use crate::cli::{CheckArgs, Flags};
 use crate::exit_code::ExitCode;
 use crate::job::Job;
+use crate::output::earlier_snapshot::moved_aside;
 use crate::output::lock_holder::holder_of;
 use crate::output::probe::ensure_writable;
 use crate::output::work_folder::{WorkFolderError, WorkPaths};
@@ -152,7 +153,15 @@ fn look_at_output(job: &Job) -> Result<Finding, Failure> {
         return Err(work_folder_failure(WorkFolderError::Locked { path, holder }));
     }
     work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
-    Ok(Finding::passed(format!("{} can be written and published", shown(path))))
+    let text = format!("{} can be written and published", shown(path));
+    let unreadable = |error| work_folder_failure(WorkFolderError::Unreadable(error));
+    Ok(match moved_aside(&work).map_err(unreadable)? {
+        None => Finding::passed(text),
+        Some(replaced) => Finding::note(format!(
+            "{text}; a stopped run moved the earlier snapshot to {}, the next export puts it back",
+            shown(&replaced)
+        )),
+    })
 }
 
 /// The path without detours, as a person in the current folder writes it.

@@ -111,6 +111,8 @@ fn run_job(
     watch: &mut Watch<'_>,
     result: &mut Option<ResultSummary>,
 ) -> Result<(), Failure> {
+    WorkFolder::put_earlier_snapshot_back(&job.output.path, &lock_holder())
+        .map_err(work_folder_failure)?;
     let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
     let listener = watch.bind()?;
     let work = open_work_folder(job)?;
@@ -164,7 +166,8 @@ fn run_job(
                 Ok(()) => {
                     let manifest = manifest_of(job, checkpoint, &scan, &so_far);
                     let report = calls_of_process.report(&manifest, checkpoint);
-                    return publish(work, &manifest, &asked_again(checkpoint), &report)
+                    let parts = checkpoint.parts();
+                    return publish(work, &manifest, &parts, &asked_again(checkpoint), &report)
                         .map_err(Failure::with(ExitCode::InternalOrDisk));
                 }
                 Err(NotPublished::TooManyFailed { .. }) if !has_run_a_round => {}
@@ -306,8 +309,12 @@ fn failed_accounts_of(round: &Round, work: &WorkFolder) -> (AccountSource, u64) 
 }
 
 fn open_work_folder(job: &Job) -> Result<WorkFolder, Failure> {
+    WorkFolder::open(&job.output.path, &lock_holder()).map_err(work_folder_failure)
+}
+
+/// What the lock says about this process.
+fn lock_holder() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let since = rfc3339_seconds(Timestamp::now());
-    let holder = format!("process {} on {host} since {since}", std::process::id());
-    WorkFolder::open(&job.output.path, &holder).map_err(work_folder_failure)
+    format!("process {} on {host} since {since}", std::process::id())
 }

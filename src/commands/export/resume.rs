@@ -1,9 +1,10 @@
 //! Whether there is a run to go on with, and whether it is this one.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -17,9 +18,10 @@ use crate::checkpoint::{
 };
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
-use crate::output::durable::{DiskError, FileFacts, folder_of, hex};
+use crate::output::durable::{DiskError, folder_of, hex};
 use crate::output::failed::rfc3339_seconds;
-use crate::output::open_part::{Sidecar, sidecar_path};
+pub use crate::output::part_files::ensure_parts_are_whole;
+use crate::output::part_files::{PartFilesError, entries, files_of, remove_others};
 use crate::output::publish::INVALID_ACCOUNTS_FILE;
 use crate::output::snapshot_writer::CommittedPart;
 use crate::output::work_folder::{LOCK_NAME, WorkFolder, WorkPaths};
@@ -33,6 +35,9 @@ pub enum ResumeError {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// What is published at the output path cannot be found out.
+    #[error(transparent)]
+    Unreadable(DiskError),
     /// Something that decides the content has changed.
     #[error("the unfinished run in {} was begun with another {changed}; go back to that, or start over with --restart", .folder.display())]
     Changed {
@@ -41,12 +46,9 @@ pub enum ResumeError {
         /// What has changed.
         changed: String,
     },
-    /// A file that was durable is not as it was.
-    #[error("{} of the unfinished run is missing or damaged; start over with --restart", .file.display())]
-    Damaged {
-        /// The file.
-        file: PathBuf,
-    },
+    /// The files of the parts cannot be used.
+    #[error(transparent)]
+    PartFiles(#[from] PartFilesError),
 }
 
 impl ResumeError {
@@ -54,6 +56,7 @@ impl ResumeError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             ResumeError::Changed { .. } => ExitCode::BadUsage,
+            ResumeError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,
             _ => ExitCode::InternalOrDisk,
         }
     }
@@ -62,7 +65,14 @@ impl ResumeError {
 /// Whether the run in the work folder has published, and only its cleaning up was cut short.
 pub fn published_run(work: &WorkPaths) -> Result<Option<Begin>, ResumeError> {
     let Some(begin) = CheckpointJournal::begin_of(work.root())? else { return Ok(None) };
-    let manifest = fs::read(work.output_path().join("_manifest.json")).unwrap_or_default();
+    let path = work.output_path().join("_manifest.json");
+    let manifest = match fs::read(&path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        read => read.map_err(DiskError::on("read", &path)).map_err(ResumeError::Unreadable)?,
+    };
+    // A manifest that is no JSON is not the one that this run wrote.
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
     let is_published = manifest["run"]["id"] == begin.run_id.as_str();
     Ok(is_published.then_some(begin))
@@ -183,43 +193,24 @@ fn ensure_same_content(
     Err(ResumeError::Changed { folder: folder.to_owned(), changed: changed.join(" and ") })
 }
 
-/// The files of a part, with what they must be.
-fn files_of(work: &WorkPaths, part: &CommittedPart) -> [(PathBuf, FileFacts); 3] {
-    let sidecar = |kind| sidecar_path(work.root(), kind, part.index);
-    [
-        (work.snapshot().join(&part.file), part.facts.clone()),
-        (sidecar(Sidecar::FailedAccounts), part.failed_lines.clone()),
-        (sidecar(Sidecar::RejectedValues), part.rejected_lines.clone()),
-    ]
-}
-
-/// That the files of the parts are as they were written; reads every one of them.
-pub fn ensure_parts_are_whole(
+/// Removes what a stopped run had started and not committed.
+fn remove_what_no_entry_names(
     work: &WorkPaths,
     parts: &[CommittedPart],
-) -> Result<(), ResumeError> {
-    for (file, facts) in parts.iter().flat_map(|part| files_of(work, part)) {
-        if !file.is_file() || FileFacts::of(&file)? != facts {
-            return Err(ResumeError::Damaged { file });
-        }
-    }
-    Ok(())
-}
-
-/// Removes what a stopped run had begun and not committed.
-fn remove_what_no_entry_names(work: &WorkPaths, parts: &[CommittedPart]) -> Result<(), DiskError> {
-    let mut named: HashSet<PathBuf> =
+) -> Result<(), PartFilesError> {
+    let named: HashSet<PathBuf> =
         parts.iter().flat_map(|part| files_of(work, part)).map(|(file, _)| file).collect();
-    for kept in [LOCK_NAME, CHECKPOINT_FILE, INVALID_ACCOUNTS_FILE] {
-        named.insert(work.root().join(kept));
-    }
-    for folder in [work.root().to_owned(), work.snapshot()] {
-        for entry in fs::read_dir(&folder).map_err(DiskError::on("read", &folder))? {
-            let path = entry.map_err(DiskError::on("read", &folder))?.path();
-            if !path.is_dir() && !named.contains(&path) {
-                fs::remove_file(&path).map_err(DiskError::on("remove", &path))?;
-            }
-        }
-    }
+    let snapshot = work.snapshot();
+    let names = |directory: &Path| -> HashSet<OsString> {
+        let files = named.iter().filter(|file| file.parent() == Some(directory));
+        files.filter_map(|file| file.file_name()).map(OsStr::to_owned).collect()
+    };
+    remove_others(&snapshot, &names(&snapshot))?;
+    let mut names = names(work.root());
+    names.extend([LOCK_NAME, CHECKPOINT_FILE, INVALID_ACCOUNTS_FILE].map(OsString::from));
+    // Directories of the work directory, such as the snapshot, are not published.
+    let directories = entries(work.root())?.into_iter().filter(|(_, kind)| kind.is_dir());
+    names.extend(directories.map(|(entry, _)| entry.file_name()));
+    remove_others(work.root(), &names)?;
     Ok(())
 }

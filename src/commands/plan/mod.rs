@@ -3,8 +3,9 @@
 mod known_rows;
 mod unfinished;
 
-use std::fs;
 use std::path::Path;
+
+use tracing::warn;
 
 use self::known_rows::known_rows;
 use self::unfinished::{Begun, look_for_unfinished_run, work_of};
@@ -19,8 +20,9 @@ use crate::exit_code::ExitCode;
 use crate::job::Job;
 use crate::output::IfExists;
 use crate::output::disk_space::free_bytes;
+use crate::output::earlier_snapshot::{Occupant, moved_aside};
 use crate::output::lock_holder::holder_of;
-use crate::output::work_folder::WorkPaths;
+use crate::output::work_folder::{WorkFolderError, WorkPaths};
 use crate::progress::Reporter;
 use crate::report::plan::{
     InvalidEntry, ListCounts, Plan, ResumeState, SHOWN_INVALID, floor_seconds,
@@ -35,6 +37,7 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
     reporter.finish();
     let (list, scan) = counted?;
     tell_of_unfinished_runs_of_other_dates(&work, date);
+    let occupant = occupant_of(&work)?;
     let run_at_work = holder_of(&work);
     let Begun { resume, parts, refusal } = look_for_unfinished_run(
         &job,
@@ -61,7 +64,7 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
         floor_seconds: floor_seconds(all.calls_left, job.api.calls_per_second),
         size: Size::of(list.distinct_accounts, known_rows(&job, &parts)),
         free_bytes: free_bytes(&job.output.path),
-        snapshot_exists: fs::symlink_metadata(&job.output.path).is_ok(),
+        snapshot_exists: occupant != Occupant::Nothing,
         if_exists: match job.output.if_exists {
             IfExists::Replace => "replace",
             IfExists::Fail => "fail",
@@ -75,6 +78,16 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
     let here = std::env::current_dir().unwrap_or_default();
     print(if args.json { told.to_json() + "\n" } else { told.to_text(&here) })?;
     refusal.map_or(Ok(()), Err)
+}
+
+/// What an export would find at the output path; warns where it would put an earlier snapshot back first.
+fn occupant_of(work: &WorkPaths) -> Result<Occupant, Failure> {
+    let unreadable = |error| work_folder_failure(WorkFolderError::Unreadable(error));
+    if let Some(replaced) = moved_aside(work).map_err(unreadable)? {
+        let replaced = replaced.display();
+        warn!(%replaced, "a stopped run moved the earlier snapshot aside; the next export puts it back");
+    }
+    work.occupant().map_err(unreadable)
 }
 
 /// Reads the list twice, as an export does.

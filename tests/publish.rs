@@ -1,0 +1,418 @@
+//! Promises 2 and 3 where a snapshot is published: two runs in one place, a file system that cannot exchange directories,
+//! files that nobody expected, and limits of the process.
+
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use support::scenario::{JOB, accounts};
+use support::stops::{Pause, WORK_FOLDER};
+use support::{Folder, Found, Known, Output, end_of};
+
+const FAILPOINT: &str = "IM_PROFILES_FAILPOINT";
+const ACCOUNTS: usize = 520;
+
+/// A job of three parts in a folder that holds an earlier snapshot, of another list.
+fn folder_with_earlier() -> Folder {
+    let folder = Folder::with_job(
+        &JOB.replace("accounts_per_part = 600", "accounts_per_part = 200"),
+        (0..50).map(|n| format!("earlier-{n}")),
+    );
+    folder.export(&[]).expect_code(0);
+    folder.accounts("accounts.txt", accounts(ACCOUNTS));
+    folder
+}
+
+/// Makes sure that the snapshot of the whole list is published, and nothing else is left.
+#[track_caller]
+fn ensure_published(folder: &Folder, about: &str) {
+    Known::of_folder(folder, &[]).ensure_is(&folder.snapshot("out"), about);
+    folder.found();
+    ensure_nothing_is_left(folder, about);
+}
+
+#[track_caller]
+fn ensure_nothing_is_left(folder: &Folder, about: &str) {
+    let names = folder.names(".");
+    assert!(names.iter().eq(["accounts.txt", "job.toml", "out/"]), "{about}: {names:?}");
+}
+
+/// An export where directories cannot be exchanged, with more failpoints.
+fn export_without_exchange(folder: &Folder, errno: &str, more: &str, arguments: &[&str]) -> Output {
+    let failpoints = format!("publish:exchange={errno},{more}");
+    folder.export_with(&[(FAILPOINT, &failpoints)], arguments)
+}
+
+/// A folder in which a run ended after it had moved the earlier snapshot aside, and that snapshot.
+fn moved_aside() -> (Folder, Found) {
+    let folder = folder_with_earlier();
+    let earlier = folder.found();
+    let output = export_without_exchange(&folder, "enosys", "replace:moved_aside", &[]);
+    assert_eq!(output.code, None, "{output}");
+    folder.found().ensure_is(&Found::Nothing, "moved aside");
+    assert!(folder.path(WORK_FOLDER).join("replaced/_SUCCESS").is_file());
+    (folder, earlier)
+}
+
+#[test]
+fn a_snapshot_is_replaced_where_directories_cannot_be_exchanged() {
+    for errno in ["enosys", "einval", "enotsup"] {
+        let folder = folder_with_earlier();
+        export_without_exchange(&folder, errno, "", &[]).expect_code(0);
+        ensure_published(&folder, errno);
+    }
+    // Any other error is an error.
+    let folder = folder_with_earlier();
+    let earlier = folder.found();
+    export_without_exchange(&folder, "eio", "", &[])
+        .expect_code(1)
+        .expect_told(&["exchange with the new snapshot out", "storage failed"]);
+    folder.found().ensure_is(&earlier, "eio");
+}
+
+#[test]
+fn a_crash_while_a_snapshot_is_moved_aside_loses_neither() {
+    for point in ["replace:move_aside", "replace:moved_aside", "replace:rename"] {
+        let folder = folder_with_earlier();
+        let earlier = folder.found();
+        assert_eq!(export_without_exchange(&folder, "enosys", point, &[]).code, None, "{point}");
+        // The next run crashes as well, just before or after it puts the earlier one back.
+        for point in ["restore:rename", "restore:renamed"] {
+            folder.export_with(&[(FAILPOINT, point)], &["--set", "output.if_exists=fail"]);
+        }
+        folder.found().ensure_is(&earlier, point);
+        export_without_exchange(&folder, "enosys", "", &[]).expect_code(0);
+        ensure_published(&folder, point);
+    }
+}
+
+#[test]
+fn the_earlier_snapshot_is_renamed_back_when_the_new_one_cannot_be_renamed() {
+    for failing in ["replace:moved_aside=enospc", "replace:rename=eio", "replace:rename=emfile"] {
+        let folder = folder_with_earlier();
+        let earlier = folder.found();
+        let output = export_without_exchange(&folder, "enosys", failing, &[]).expect_code(1);
+        assert!(output.error().contains("could not publish out; "), "{output}");
+        folder.found().ensure_is(&earlier, failing);
+        let output = folder.export(&["--json"]).expect_code(0);
+        assert_eq!(output.summary()["calls"]["made"], 0, "{output}");
+        ensure_published(&folder, failing);
+    }
+}
+
+#[test]
+fn a_snapshot_that_could_not_be_renamed_back_is_named_and_put_back_by_the_next_run() {
+    let folder = folder_with_earlier();
+    let earlier = folder.found();
+    let failing = "replace:rename=eio,replace:put_back=eio";
+    let output = export_without_exchange(&folder, "enosys", failing, &[]).expect_code(1);
+    assert!(output.error().contains(".out.partial/replaced"), "{output}");
+    assert!(output.error().contains("run the same command again to put it back"), "{output}");
+    folder.found().ensure_is(&Found::Nothing, "both failed");
+    folder.export(&["--set", "output.if_exists=fail"]).expect_code(2);
+    folder.found().ensure_is(&earlier, "put back");
+}
+
+/// Before anything else: whatever the next run does or refuses, the earlier snapshot is there again.
+#[test]
+fn the_next_run_puts_the_earlier_snapshot_back_first() {
+    const FAIL: &str = "output.if_exists=fail";
+    let no_list = "accounts.path=none.txt";
+    let keys = [
+        "api.emulator=false",
+        "api.region=singapore",
+        "api.sdkappid=1400000000",
+        "api.secret_key_env=ABSENT",
+    ];
+    let no_secret = keys.map(|key| ["--set", key]).concat();
+    for (arguments, code) in [
+        (&["--set", FAIL][..], 2),
+        (&["--set", FAIL, "--restart"], 2),
+        (&["--set", no_list], 2),
+        (&["--set", no_list, "--restart"], 2),
+        (&no_secret, 2),
+    ] {
+        let (folder, earlier) = moved_aside();
+        let output = folder.export(arguments).expect_code(code);
+        folder.found().ensure_is(&earlier, &output.to_string());
+        folder.export(&[]).expect_code(0);
+        ensure_published(&folder, &output.to_string());
+    }
+    // Nothing is published in place of it when the run that starts over is stopped at once.
+    for point in ["lock:opened", "restore:rename", "restore:renamed", "journal:create"] {
+        let (folder, earlier) = moved_aside();
+        assert_eq!(folder.export_with(&[(FAILPOINT, point)], &["--restart"]).code, None);
+        folder.export(&["--set", FAIL, "--restart"]).expect_code(2);
+        folder.found().ensure_is(&earlier, point);
+        folder.export(&["--restart"]).expect_code(0);
+        ensure_published(&folder, point);
+    }
+}
+
+#[test]
+fn the_only_snapshot_stays_when_something_else_is_at_the_output_path() {
+    let (folder, earlier) = moved_aside();
+    folder.write("out/thesis.txt", "years of work");
+    for arguments in [&[][..], &["--restart"]] {
+        folder.export(arguments).expect_code(2).expect_told(&["out is not a snapshot"]);
+        assert_eq!(fs::read(folder.path("out/thesis.txt")).unwrap(), b"years of work");
+        let replaced = folder.path(WORK_FOLDER).join("replaced");
+        Found::at(&replaced).ensure_is(&earlier, "something else is there");
+    }
+    fs::remove_dir_all(folder.path("out")).unwrap();
+    folder.export(&["--set", "output.if_exists=fail"]).expect_code(2);
+    folder.found().ensure_is(&earlier, "the way is free");
+}
+
+#[test]
+fn plan_and_check_tell_of_a_snapshot_that_was_moved_aside_and_change_nothing() {
+    let (folder, _) = moved_aside();
+    let before = (folder.names("."), folder.names(WORK_FOLDER), folder.work());
+    let plan = folder.run(&["plan", "job.toml", "--json"]).expect_code(0);
+    plan.clone().expect_told(&["moved the earlier snapshot aside", ".out.partial/replaced"]);
+    assert_eq!(plan.summary()["snapshot_exists"], true, "{plan}");
+    let check = folder.run(&["check", "job.toml"]).expect_code(0);
+    assert!(
+        check.stdout.contains("moved the earlier snapshot to .out.partial/replaced"),
+        "{check}"
+    );
+    // An export refuses as well, once it has put the snapshot back.
+    let fail = ["--set", "output.if_exists=fail"];
+    folder.run(&[&["plan", "job.toml"], &fail[..]].concat()).expect_code(2);
+    folder.run(&[&["check", "job.toml"], &fail[..]].concat()).expect_code(2);
+    assert!((folder.names("."), folder.names(WORK_FOLDER), folder.work()) == before);
+}
+
+/// A run opens the lock of a run that publishes and removes the work directory before it is locked.
+#[test]
+fn a_lock_that_was_removed_before_it_was_locked_is_taken_again() {
+    let folder = folder_with_earlier();
+    let crash = [(FAILPOINT, "journal:appended#2")];
+    assert_eq!(folder.export_with(&crash, &[]).code, None);
+    let pause = Pause::at(&folder, "lock:opened");
+    let mut late = folder.start_export(&["--json"], &[(FAILPOINT, &pause.failpoint)]);
+    let mut first = None;
+    let second = Pause::at(&folder, "publish:begin");
+    pause.meanwhile(&mut late, || {
+        folder.export(&[]).expect_code(0);
+        ensure_published(&folder, "the first run");
+        // A third run makes the directory again and is at work while the late one locks what it has opened.
+        first = Some(folder.start_export(&[], &[(FAILPOINT, &second.failpoint)]));
+        first.as_mut().unwrap().wait_told("account list read");
+    });
+    let late = late.end().expect_code(2);
+    late.expect_told(&["another run is writing out", "process "]);
+    let mut third = first.unwrap();
+    second.meanwhile(&mut third, || {});
+    third.end().expect_code(0);
+    ensure_published(&folder, "the third run");
+
+    // The same, with nobody at work: it starts over in a directory of its own.
+    let pause = Pause::at(&folder, "lock:opened");
+    let mut late = folder.start_export(&["--json"], &[(FAILPOINT, &pause.failpoint)]);
+    pause.meanwhile(&mut late, || fs::remove_dir_all(folder.path(WORK_FOLDER)).unwrap());
+    let late = late.end().expect_code(0);
+    assert_eq!(late.summary()["counts"]["rows"], ACCOUNTS, "{late}");
+    ensure_published(&folder, "the late run");
+}
+
+/// Pauses an export that is about to publish, does something, and gives back how it ended.
+#[track_caller]
+fn export_with_a_pause(folder: &Folder, act: impl FnOnce()) -> Output {
+    let pause = Pause::at(folder, "publish:begin");
+    let mut run = folder.start_export(&[], &[(FAILPOINT, &pause.failpoint)]);
+    pause.meanwhile(&mut run, act);
+    run.end()
+}
+
+#[test]
+fn a_run_whose_lock_was_removed_does_not_publish() {
+    let folder = folder_with_earlier();
+    let earlier = folder.found();
+    let lock = folder.path(WORK_FOLDER).join("lock");
+    let output = export_with_a_pause(&folder, || fs::remove_file(&lock).unwrap()).expect_code(1);
+    assert!(output.error().contains("the lock in .out.partial was removed"), "{output}");
+    folder.found().ensure_is(&earlier, "lock removed");
+    folder.export(&[]).expect_code(0);
+    ensure_published(&folder, "run again");
+}
+
+/// The files of this very process are verified as well, and those of sidecar lines.
+#[test]
+fn what_was_damaged_after_it_was_written_is_not_published() {
+    for file in ["snapshot/part-00001.parquet", "failed-00002.csv", "rejected-00000.csv"] {
+        for damage in ["flip", "cut", "grow", "remove", "link"] {
+            let folder = folder_with_earlier();
+            let earlier = folder.found();
+            let path = folder.path(WORK_FOLDER).join(file);
+            let mut is_damaged = true;
+            let output = export_with_a_pause(&folder, || {
+                let mut bytes = fs::read(&path).unwrap();
+                let whole = bytes.clone();
+                match damage {
+                    "flip" => bytes.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1),
+                    "cut" => drop(bytes.pop()),
+                    "grow" => bytes.push(b'x'),
+                    _ => fs::remove_file(&path).unwrap(),
+                }
+                is_damaged = bytes != whole || !path.exists();
+                match damage {
+                    "remove" => {}
+                    "link" => {
+                        fs::write(folder.path("elsewhere"), &bytes).unwrap();
+                        symlink(folder.path("elsewhere"), &path).unwrap();
+                    }
+                    _ => fs::write(&path, bytes).unwrap(),
+                }
+            });
+            if !is_damaged {
+                // There is nothing in the file to flip or cut.
+                output.expect_code(0);
+                continue;
+            }
+            let output = output.expect_code(1);
+            assert!(output.error().contains(file), "{damage}: {output}");
+            assert!(output.error().contains("missing or damaged; start over with --restart"));
+            folder.found().ensure_is(&earlier, file);
+        }
+    }
+}
+
+#[test]
+fn a_foreign_file_is_named_and_not_published() {
+    let folder = folder_with_earlier();
+    folder.write("elsewhere/thesis.txt", "years of work");
+    let staged = folder.path(WORK_FOLDER).join("snapshot");
+    let output = export_with_a_pause(&folder, || {
+        fs::write(staged.join("notes.txt"), "foreign").unwrap();
+        fs::write(staged.join("part-00003.parquet"), "foreign").unwrap();
+        fs::write(staged.join("_SUCCESS"), "foreign").unwrap();
+        symlink(folder.path("elsewhere"), staged.join("link")).unwrap();
+    });
+    let names = ["snapshot/notes.txt", "snapshot/part-00003.parquet", "snapshot/link"];
+    output
+        .expect_code(0)
+        .expect_told(&names)
+        .expect_told(&["was removed from the staged snapshot"]);
+    assert_eq!(fs::read(folder.path("elsewhere/thesis.txt")).unwrap(), b"years of work");
+    fs::remove_dir_all(folder.path("elsewhere")).unwrap();
+    ensure_published(&folder, "a foreign file");
+    assert!(folder.snapshot("out").bytes("_SUCCESS").is_empty());
+}
+
+#[test]
+fn a_foreign_directory_is_refused_and_kept() {
+    let folder = folder_with_earlier();
+    let earlier = folder.found();
+    let foreign = folder.path(WORK_FOLDER).join("snapshot/notes");
+    let output = export_with_a_pause(&folder, || {
+        fs::create_dir(&foreign).unwrap();
+        fs::write(foreign.join("thesis.txt"), "years of work").unwrap();
+    });
+    for output in [output, folder.export(&[])] {
+        let output = output.expect_code(1);
+        assert!(output.error().contains("snapshot/notes is not a file of this run"), "{output}");
+        folder.found().ensure_is(&earlier, "a foreign directory");
+        assert!(foreign.join("thesis.txt").exists());
+    }
+    fs::rename(&foreign, folder.path("notes")).unwrap();
+    let output = folder.export(&["--json"]).expect_code(0);
+    assert_eq!(output.summary()["calls"]["made"], 0, "{output}");
+    fs::remove_dir_all(folder.path("notes")).unwrap();
+    ensure_published(&folder, "moved away");
+}
+
+#[test]
+fn something_that_appears_at_the_output_path_is_not_replaced() {
+    let folder = folder_with_earlier();
+    fs::remove_dir_all(folder.path("out")).unwrap();
+    let output = export_with_a_pause(&folder, || {
+        folder.write("out/thesis.txt", "years of work");
+    });
+    output.expect_code(1).expect_told(&["out is not a snapshot"]);
+    assert_eq!(fs::read(folder.path("out/thesis.txt")).unwrap(), b"years of work");
+    fs::remove_dir_all(folder.path("out")).unwrap();
+    folder.export(&[]).expect_code(0);
+    ensure_published(&folder, "the way is free");
+}
+
+/// An error is not an answer: "no snapshot is there" would tell a scheduler never to try again.
+#[test]
+fn an_error_at_the_earlier_snapshot_may_pass() {
+    for (errno, code, advice) in [
+        ("eio", 1, "storage failed"),
+        ("emfile", 1, "ulimit -n"),
+        ("eagain", 1, "run the same command again"),
+        ("eacces", 2, "permission"),
+    ] {
+        let folder = folder_with_earlier();
+        let earlier = folder.found();
+        let failpoint = format!("output:look={errno}");
+        for command in [&["export", "job.toml"][..], &["plan", "job.toml"]] {
+            let output = run_with_failpoint(&folder, command, &failpoint).expect_code(code);
+            assert!(output.error().contains("could not look at out/_SUCCESS"), "{output}");
+            assert!(output.error().contains(advice), "{output}");
+            assert!(!output.error().contains("not a snapshot"), "{output}");
+        }
+        folder.found().ensure_is(&earlier, errno);
+        ensure_nothing_is_left(&folder, errno);
+    }
+}
+
+#[track_caller]
+fn run_with_failpoint(folder: &Folder, arguments: &[&str], failpoint: &str) -> Output {
+    let words = [&[env!("CARGO_BIN_EXE_im-profiles")], arguments].concat();
+    shell(folder, "exec \"$@\"", &words, &[(FAILPOINT, failpoint)])
+}
+
+/// Runs a line of a shell in the folder; `words` are its arguments.
+fn shell(folder: &Folder, line: &str, words: &[&str], environment: &[(&str, &str)]) -> Output {
+    let child = Command::new("/bin/sh")
+        .args(["-c", line, "sh"])
+        .args(words)
+        .current_dir(folder.root())
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    end_of(child, words)
+}
+
+/// The operating system's own limit, at which it kills by default.
+#[test]
+fn a_limit_of_the_file_size_is_reported_and_the_run_resumes() {
+    let keys = ["--set", "output.format=csv", "--set", "output.compression=none"];
+    let export = [&[env!("CARGO_BIN_EXE_im-profiles"), "export", "job.toml"], &keys[..]].concat();
+    for blocks in [0, 1, 2, 16] {
+        let folder = folder_with_earlier();
+        let earlier = folder.found();
+        let line = format!("ulimit -f {blocks}; exec \"$@\"");
+        let output = shell(&folder, &line, &export, &[]).expect_code(1);
+        let error = output.error();
+        assert!(error.starts_with("could not "), "{blocks}: {output}");
+        assert!(error.contains(WORK_FOLDER), "{blocks}: {output}");
+        assert!(error.contains("File too large"), "{blocks}: {output}");
+        assert!(error.contains("raise the limit with `ulimit -f`"), "{blocks}: {output}");
+        assert!(!error.contains("room"), "{blocks}: {output}");
+        folder.found().ensure_is(&earlier, "file size limit");
+        folder.export(&keys).expect_code(0);
+        Known::of_folder(&folder, &[]).ensure_is(&folder.snapshot("out"), "resumed");
+        ensure_nothing_is_left(&folder, "resumed");
+    }
+}
+
+#[test]
+fn a_limit_of_the_file_size_of_standard_output_is_reported() {
+    let folder = folder_with_earlier();
+    let plan = [env!("CARGO_BIN_EXE_im-profiles"), "plan", "job.toml"];
+    let output = shell(&folder, "ulimit -f 0; exec \"$@\" >plan.txt", &plan, &[]).expect_code(1);
+    assert!(output.error().contains("could not write standard output"), "{output}");
+    assert!(output.error().contains("ulimit -f"), "{output}");
+}
