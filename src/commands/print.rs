@@ -1,11 +1,10 @@
 //! Standard output of the verbs whose whole work is what they print.
 
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
 
 use super::Failure;
 use crate::exit_code::ExitCode;
-use crate::output::disk_error::DiskError;
+use crate::output::disk_error::SystemError;
 
 /// Writes to standard output.
 ///
@@ -15,7 +14,7 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            let error = DiskError::on("write", Path::new("standard output"))(error).into();
+            let error = SystemError::on("write standard output")(error).into();
             Err(Failure { code: ExitCode::InternalOrDisk, error })
         }
         _ => Ok(()),

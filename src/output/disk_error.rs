@@ -1,4 +1,4 @@
-//! The error of everything that reads or writes files: what was tried, on which path, and how to fix it.
+//! Errors of the operating system: what was tried, on which path, and how to fix it.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -38,6 +38,22 @@ impl DiskError {
     }
 }
 
+/// The operating system refused something other than a file, such as a socket.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action}; {}", advice(.source))]
+pub struct SystemError {
+    action: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+impl SystemError {
+    /// For `map_err`: an error of `action`.
+    pub fn on(action: &'static str) -> impl FnOnce(io::Error) -> SystemError {
+        move |source| SystemError { action, source }
+    }
+}
+
 /// How a person fixes an error of the operating system.
 fn advice(error: &io::Error) -> Cow<'static, str> {
     match Errno::from_io_error(error) {
@@ -74,7 +90,7 @@ fn advice(error: &io::Error) -> Cow<'static, str> {
         ErrorKind::WouldBlock | ErrorKind::StaleNetworkFileHandle | ErrorKind::TimedOut => {
             "see that the storage is reachable, then run the same command again".into()
         }
-        _ => "check that path and the disk it is on".into(),
+        _ => "see the kernel's log for the cause".into(),
     }
 }
 
@@ -121,7 +137,7 @@ mod tests {
             (Errno::XDEV, "mount point"),
             (Errno::BUSY, "mount point"),
             (Errno::NOENT, "path is right"),
-            (Errno::BADMSG, "check that path"),
+            (Errno::BADMSG, "kernel's log"),
         ] {
             let text = error(errno).to_string();
             assert!(text.starts_with("could not write out/part; "), "{text}");

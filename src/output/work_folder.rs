@@ -14,8 +14,6 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use tracing::warn;
-
 use super::durable::DiskError;
 use super::earlier_snapshot::{self, Occupant, REPLACED_NAME};
 use super::settings::IfExists;
@@ -132,26 +130,25 @@ impl WorkFolder {
     pub fn open(output_path: &Path, holder: &str) -> Result<WorkFolder, WorkFolderError> {
         let paths = WorkPaths::of(output_path)?;
         let lock = WorkLock::take(&paths, holder)?;
-        if earlier_snapshot::put_back(&paths)? {
-            let snapshot = output_path.display();
-            warn!(%snapshot, "a stopped run had moved the earlier snapshot aside; it is back");
-        }
+        earlier_snapshot::put_back(&paths)?;
         Ok(WorkFolder { paths, lock })
     }
 
     /// Puts an earlier snapshot back that a stopped run moved aside, if there is one and no run is at work; otherwise
-    /// changes nothing. For the very start of a run, since a refusal may come before the work folder is needed.
+    /// changes nothing. Gives back whether it did. For the very start of a run, since a refusal may come before the work
+    /// folder is needed.
     pub fn put_earlier_snapshot_back(
         output_path: &Path,
         holder: &str,
-    ) -> Result<(), WorkFolderError> {
+    ) -> Result<bool, WorkFolderError> {
         let paths = WorkPaths::of(output_path)?;
         if earlier_snapshot::moved_aside(&paths).map_err(WorkFolderError::Unreadable)?.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         match WorkFolder::open(output_path, holder) {
+            Ok(_) => Ok(true),
             // The run at work is publishing right now.
-            Ok(_) | Err(WorkFolderError::Locked { .. }) => Ok(()),
+            Err(WorkFolderError::Locked { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

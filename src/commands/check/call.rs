@@ -13,6 +13,7 @@ use crate::commands::Failure;
 use crate::commands::connect::{client_of, start_emulator};
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
+use crate::output::disk_error::SystemError;
 use crate::report::summary::duration_text;
 use crate::run::mend_of;
 
@@ -26,6 +27,7 @@ pub fn look_at(job: &Job, sig_source: SigSource, account: &str) -> Result<[Findi
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
+        .map_err(SystemError::on("start the event loop"))
         .map_err(Failure::with(ExitCode::InternalOrDisk))?;
     let calls = runtime.block_on(make_calls(job, &client, account, Timestamp::now));
     let service = match &job.api.target {

@@ -37,6 +37,7 @@ use crate::columns::schema;
 use crate::exit_code::ExitCode;
 use crate::job::Job;
 use crate::logging::RunIdOfLog;
+use crate::output::disk_error::SystemError;
 use crate::output::disk_space::free_bytes;
 use crate::output::failed::rfc3339_seconds;
 use crate::output::manifest::CallFacts;
@@ -111,7 +112,7 @@ fn run_job(
     watch: &mut Watch<'_>,
     result: &mut Option<ResultSummary>,
 ) -> Result<(), Failure> {
-    WorkFolder::put_earlier_snapshot_back(&job.output.path, &lock_holder())
+    let is_put_back = WorkFolder::put_earlier_snapshot_back(&job.output.path, &lock_holder())
         .map_err(work_folder_failure)?;
     let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
     let listener = watch.bind()?;
@@ -125,14 +126,20 @@ fn run_job(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
+        .map_err(SystemError::on("start the event loop"))
         .map_err(Failure::with(ExitCode::InternalOrDisk))?;
     let mut stop = {
         let _inside = runtime.enter();
         let time_left =
             job.limits.deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
-        stop_signals(time_left).map_err(Failure::with(ExitCode::InternalOrDisk))?
+        stop_signals(time_left)
+            .map_err(SystemError::on("listen for signals"))
+            .map_err(Failure::with(ExitCode::InternalOrDisk))?
     };
     watch.begin(listener)?;
+    if is_put_back {
+        warn!("a stopped run had moved the earlier snapshot aside; it was put back");
+    }
     resume::tell_of_unfinished_runs_of_other_dates(work.paths(), date);
     let may_be_published =
         work.paths().ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure);

@@ -27,6 +27,7 @@ use crate::cli::{Flags, LogFormat, PreviewArgs};
 use crate::columns::schema;
 use crate::exit_code::ExitCode;
 use crate::job::{Job, RetrySettings};
+use crate::output::disk_error::SystemError;
 use crate::output::failed::FailedAccount;
 use crate::progress::Reporter;
 use crate::report::cells::{are_numbers, ndjson, texts};
@@ -101,6 +102,7 @@ fn ask(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
+        .map_err(SystemError::on("start the event loop"))
         .map_err(Failure::with(ExitCode::InternalOrDisk))?;
     // A signal ends the process: there is nothing to complete.
     let (_never, mut stop) = mpsc::channel(1);
