@@ -147,7 +147,5 @@ fn a_disk_that_is_full_is_not_taken_for_success() {
         .output()
         .unwrap();
     assert_eq!(status.status.code(), Some(1));
-    assert!(
-        String::from_utf8(status.stderr).unwrap().contains("standard output could not be written")
-    );
+    assert!(String::from_utf8(status.stderr).unwrap().contains("could not write standard output"));
 }
