@@ -25,7 +25,7 @@ Example:
 
 Exit codes:
   0 published · 1 internal or disk error · 2 bad usage, job or account list
-  3 too many accounts failed, not published · 4 refused by the service
+  3 too many accounts failed or no rows, not published · 4 refused by the service
   75 stopped by an outage or a deadline · 130/143 stopped by SIGINT/SIGTERM"
 )]
 pub struct Cli {

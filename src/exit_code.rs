@@ -11,7 +11,7 @@ pub enum ExitCode {
     InternalOrDisk,
     /// Wrong usage, job file or account list; running it again unchanged cannot help.
     BadUsage,
-    /// More accounts failed than `max_failed` allows; nothing was published.
+    /// A limit of the job was exceeded, such as `max_failed`, or no row came; nothing was published.
     TooManyFailed,
     /// The service refused: signature, permission, plan or tag.
     RefusedByService,
@@ -56,7 +56,7 @@ impl ExitCode {
             ExitCode::Published => "published",
             ExitCode::InternalOrDisk => "internal or disk error",
             ExitCode::BadUsage => "bad usage, job or account list",
-            ExitCode::TooManyFailed => "too many accounts failed, not published",
+            ExitCode::TooManyFailed => "too many accounts failed or no rows, not published",
             ExitCode::RefusedByService => {
                 "refused by the service (signature, permission, plan, tag)"
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use im_profiles::accounts::{ListFormat, ListPath};
 use im_profiles::columns::ColumnType;
-use im_profiles::job::{Job, MaxFailed, SecretSource, Target};
+use im_profiles::job::{Job, Limit, SecretSource, Target};
 use im_profiles::output::{Compression, Format, IfExists};
 use jiff::civil::date;
 
@@ -50,8 +50,8 @@ fn the_sample_needs_nothing_but_this_repository() {
 fn the_nightly_job_writes_out_the_defaults_that_it_keeps() {
     let job = load("nightly.toml");
     assert_eq!(job.api.secret, SecretSource::KeyEnv("IM_SECRET_KEY".to_owned()));
-    assert_eq!(job.limits.max_failed, MaxFailed::PartsPerMillion(10_000));
     let sample = load("sample.toml");
+    assert_eq!(job.limits, sample.limits);
     let defaults = load("backfill-csv.toml").retry;
     assert_eq!(job.retry.max_attempts, defaults.max_attempts);
     assert_eq!(job.retry.initial_backoff, defaults.initial_backoff);
@@ -82,7 +82,7 @@ fn the_backfill_fills_in_the_date_everywhere() {
     assert_eq!(job.output.path, PathBuf::from("/data/exports/backfill/dt=2026-11-22"));
     assert_eq!((job.output.format, job.output.compression), (Format::Csv, Compression::Gzip));
     assert_eq!(job.output.if_exists, IfExists::Fail);
-    assert_eq!(job.limits.max_failed, MaxFailed::Accounts(100));
+    assert_eq!(job.limits.max_failed, Limit::Count(100));
 }
 
 /// What the sample is for: some duplicates, one id that cannot be an account, all others as accounts are.

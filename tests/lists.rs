@@ -163,7 +163,9 @@ fn line_ends_blank_lines_and_byte_order_marks_make_no_difference() {
 #[test]
 fn parquet_columns_of_text_and_of_integers() {
     let folder = Folder::with_job(QUICK_JOB, [""]);
-    let overrides = ["accounts.path=list.parquet".to_owned(), "accounts.column=id".to_owned()];
+    // Each list takes the place of a longer one.
+    let overrides = ["accounts.path=list.parquet", "accounts.column=id", "limits.max_shrink=off"]
+        .map(str::to_owned);
     let check = |column: ArrayRef, accounts: &[String]| {
         write_parquet(&folder.path("list.parquet"), column);
         assert_exports(&folder, &overrides, b"", accounts);
@@ -299,6 +301,7 @@ fn run_against(
 ) -> serde_json::Value {
     let mut arguments: Vec<String> = ["export", "job.toml", "--json"].map(str::to_owned).to_vec();
     arguments.extend(server.overrides());
+    arguments.extend(["--set", "limits.max_invalid=off"].map(str::to_owned));
     arguments.extend(overrides.iter().flat_map(|key| ["--set".to_owned(), key.clone()]));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     folder.run(&arguments).expect_code(0).summary()
@@ -370,7 +373,7 @@ fn of_repeated_accounts_the_first_counts() {
 fn the_failed_accounts_are_a_list_for_another_run() {
     let job = format!(
         "{QUICK_JOB}\n[emulator.faults]\npermanent = {{ accounts = ['a,b', 'say \"hi\"', '007'] }}\n\
-         [emulator.open_questions.error_info]\n40006 = \"not \\\"now\\\", later\"\n[limits]\nmax_failed = '100%'\n"
+         [emulator.open_questions.error_info]\n40006 = \"not \\\"now\\\", later\"\n[limits]\nmax_failed = '100%'\nmax_invalid = 1\n"
     );
     let folder = Folder::with_job(&job, ["good", "a,b", TOO_LONG, "say \"hi\"", "007", "fine"]);
     folder.export(&["--set", "retry.max_attempts=2"]).expect_code(0);
@@ -379,8 +382,12 @@ fn the_failed_accounts_are_a_list_for_another_run() {
     assert!(first.failed()[0].error_info.contains("not \"now\""), "{:?}", first.failed());
 
     folder.write("job.toml", QUICK_JOB);
-    let overrides =
-        ["accounts.path=out/_failed_accounts.csv", "accounts.column=account", "output.path=again"];
+    let overrides = [
+        "accounts.path=out/_failed_accounts.csv",
+        "accounts.column=account",
+        "output.path=again",
+        "limits.max_invalid=1",
+    ];
     export(&folder, &overrides.map(str::to_owned), b"");
     let again = folder.snapshot("again");
     assert_eq!(again.table().accounts(), ["a,b", "say \"hi\"", "007"]);

@@ -98,9 +98,11 @@ fn counts_calls_and_parts_are_those_of_the_export() {
         .collect();
     for count in [0, 1, 100, 101, 600, 1_300] {
         let folder = Folder::with_job(QUICK_JOB, &list[..count]);
-        let keys = ["output.accounts_per_part=300"];
+        let keys =
+            ["output.accounts_per_part=300", "limits.allow_empty=true", "limits.max_invalid=off"];
         let planned = planned(&folder, &keys);
-        let exported = folder.export(&["--json", "--set", keys[0]]).expect_code(0).summary();
+        let sets: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
+        let exported = folder.export(&[&["--json"], &sets[..]].concat()).expect_code(0).summary();
         let counts = &exported["counts"];
         let expected = json!({
             "accounts_in_list": counts["accounts_in_list"],
@@ -134,7 +136,7 @@ fn no_call_is_made_and_no_secret_is_needed() {
 fn the_first_five_invalid_accounts_are_shown_with_their_lines() {
     let list = ["a", "@TLS#x", "b", &"y".repeat(40), "@TIM#1", "@TIM#2", "@TIM#3", "@TIM#4"];
     let folder = Folder::with_job(QUICK_JOB, list);
-    let planned = planned(&folder, &[]);
+    let planned = planned(&folder, &["limits.max_invalid=off"]);
     assert_eq!(planned["invalid"], 6);
     let first: Vec<String> = planned["first_invalid"]
         .as_array()

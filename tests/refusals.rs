@@ -170,7 +170,7 @@ fn lists() {
     assert_snapshot!(of_list("l.csv", b"user_id,name\n1,2\n", "userid"), @r#"2: account list l.csv has no column "userid"; it has user_id, name; did you mean "user_id"?"#);
     assert_snapshot!(of_list("l.csv", b"user,name\n1,2\n", ""), @"2: account list l.csv has several columns (user, name); name the one that holds the account in `accounts.column`");
     assert_snapshot!(of_list("l.csv", b"user;name\n1;2\n", "user"), @r#"2: account list l.csv is not separated by commas (its first line is "user;name"); export it with commas"#);
-    assert_snapshot!(of_list("l.csv", b"", "account"), @"2: account list l.csv is empty, but csv begins with a line of column names; set `accounts.format` to txt if it has none");
+    assert_snapshot!(of_list("l.csv", b"", "account"), @"2: account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(of_list("l.csv", b"account\n1\n\"2\n3\n", "account"), @"2: line 3 of account list l.csv: a quote opened in the record that begins here is never closed; close or double it");
     assert_snapshot!(of_list("l.ndjson", b"{\"user\":1,\"name\":2}\n", "account"), @r#"2: account list l.ndjson has no column "account"; it has name, user; correct `accounts.column`"#);
     assert_snapshot!(of_list("l.ndjson", b"[{\"account\":1},\n{\"account\":2}]\n", "account"), @"2: account list l.ndjson is one JSON array, not ndjson; write one object a line, as `jq -c '.[]'` does");
@@ -267,7 +267,7 @@ fn too_many_failed_accounts() {
     let before = contents(&folder, "out");
     let fails = "emulator.faults={ transient = { accounts = ['b'] }, transient_asks = 2 }";
     let arguments = ["--set", fails, "--set", "retry.max_attempts=2"];
-    assert_snapshot!(told(&folder, &folder.export(&arguments)), @"3: 1 of 3 accounts failed, more than limits.max_failed allows; run again to ask those again, or raise limits.max_failed to publish without them");
+    assert_snapshot!(told(&folder, &folder.export(&arguments)), @"3: 1 of 3 accounts failed, more than limits.max_failed (1%) allows; run again to retry them, or raise limits.max_failed to publish without them");
     assert_eq!(contents(&folder, "out"), before);
     folder.export(&["--restart"]).expect_code(0);
 }

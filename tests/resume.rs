@@ -67,7 +67,7 @@ fn only_failed_accounts_are_asked_again_until_the_service_has_got_better() {
     assert_eq!(parts.len(), 2);
 
     // Each further run has two more attempts; the sixth gets through.
-    folder.export(&arguments).expect_code(3).expect_told(&["run again to ask those again"]);
+    folder.export(&arguments).expect_code(3).expect_told(&["run again to retry them"]);
     assert_eq!(asked(), 1000 + 3 * failing);
     assert!(!folder.path("out").exists());
     let output = folder.export(&arguments).expect_code(0);

@@ -133,6 +133,8 @@ impl AccountList {
         let (sample, stored_bytes) = read_sample(&file, compression)?;
         ensure_is_text(&file, compression, format, &sample)?;
         let layout = match (format, column) {
+            // Neither a header nor a record: whether it may be empty is for the job to say.
+            (ListFormat::Csv, _) if sample.is_empty() => Layout::Txt,
             (ListFormat::Csv, column) => {
                 Layout::Csv { column: find_csv_column(&file, compression, column)? }
             }

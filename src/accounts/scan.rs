@@ -19,6 +19,8 @@ pub struct Scan {
     pub valid: u64,
     /// Entries that cannot be accounts.
     pub invalid: u64,
+    /// The first of them.
+    pub first_invalid: Option<InvalidAccount>,
     /// Digest of the list as stored, in hexadecimal: what `sha256sum FILE` prints.
     pub sha256: String,
     /// Digest of the list as stored, with which the second pass compares its own.
@@ -50,6 +52,7 @@ impl AccountList {
         let mut records = self.records(Digesting::Full)?;
         let mut finder = CandidateFinder::new(self.estimated_accounts());
         let (mut valid, mut invalid) = (0, 0);
+        let mut first_invalid = None;
         while records.advance()? {
             let record = records.record();
             match record.account() {
@@ -58,8 +61,9 @@ impl AccountList {
                     valid += 1;
                 }
                 Err(reason) => {
-                    on_invalid(&InvalidAccount::new(record.line, record.entry.bytes(), reason))
-                        .map_err(|source| ListError::Report { source })?;
+                    let account = InvalidAccount::new(record.line, record.entry.bytes(), reason);
+                    on_invalid(&account).map_err(|source| ListError::Report { source })?;
+                    first_invalid.get_or_insert(account);
                     invalid += 1;
                 }
             }
@@ -77,6 +81,7 @@ impl AccountList {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        Ok(Scan { valid, invalid, sha256, xxh3, candidates: Arc::new(finder.finish()) })
+        let candidates = Arc::new(finder.finish());
+        Ok(Scan { valid, invalid, first_invalid, sha256, xxh3, candidates })
     }
 }

@@ -1,15 +1,13 @@
 //! From the job as written to the job as used.
 
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::civil::Date;
 
 use super::error::Refusal;
-use super::file::{JobFile, LimitsFile};
-use super::max_failed::MaxFailed;
-use super::values::{duration, required_text};
-use super::{Job, Limits, accounts, api, columns, emulator_file, metrics, output, retry};
+use super::file::JobFile;
+use super::values::required_text;
+use super::{Job, accounts, api, columns, emulator_file, limits, metrics, output, retry};
 use crate::accounts::{ListPath, ListSource};
 use crate::output::OutputSettings;
 
@@ -29,8 +27,9 @@ pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
         api: api::check(&file.api, context)?,
         columns: columns::check(&file.columns)?,
         output: output::check(&file.output, context)?,
+        dated_output: output::dated_path(&file.output, context),
         retry: retry::check(&file.retry)?,
-        limits: limits(&file.limits)?,
+        limits: limits::check(&file.limits)?,
         metrics: metrics::check(&file.metrics, context)?,
         emulator: file.emulator.clone(),
     };
@@ -39,20 +38,6 @@ pub(super) fn job(file: &JobFile, context: &Context) -> Result<Job, Refusal> {
     ensure_list_is_outside_the_snapshot(&job.accounts, &job.output)?;
     metrics::ensure_textfile_is_outside_the_snapshot(&job.metrics, &job.output)?;
     Ok(job)
-}
-
-/// A week, as for the patience with an outage.
-const LONGEST_DEADLINE: Duration = Duration::from_hours(7 * 24);
-
-fn limits(file: &LimitsFile) -> Result<Limits, Refusal> {
-    let max_failed = MaxFailed::from_value(file.max_failed.as_ref())?;
-    let deadline = match &file.deadline {
-        None => None,
-        written => {
-            Some(duration("limits.deadline", written.as_ref(), LONGEST_DEADLINE, LONGEST_DEADLINE)?)
-        }
-    };
-    Ok(Limits { max_failed, deadline })
 }
 
 /// Longest name of a job, in characters.

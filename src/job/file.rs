@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::error::{KeyPath, Refusal};
 use super::schema::{self, words};
 use super::values::written;
-use super::{api, check, columns, explain, output, retry};
+use super::{api, check, columns, explain, limits, output, retry};
 use crate::accounts::ListFormat;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::columns::ColumnType;
@@ -164,10 +164,27 @@ pub(super) struct RetryFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LimitsFile {
-    /// When more accounts fail, nothing is published and the exit code is 3: a number, or a share such as "0.5%".
-    /// Accounts that do not exist and ids that cannot be ones do not count.
-    #[schemars(schema_with = "schema::max_failed")]
+    /// When more accounts fail, nothing is published and the exit code is 3: a number, a share of the accounts
+    /// requested such as "0.5%", or "off". Accounts that do not exist and records that are not valid do not count.
+    #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_FAILED.to_string()))]
     pub(super) max_failed: Option<Value>,
+    /// When more records of the account list are not valid accounts, no call is made and the exit code is 3: a number,
+    /// a share of the records, or "off".
+    #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_INVALID.to_string()))]
+    pub(super) max_invalid: Option<Value>,
+    /// When the service does not know more accounts, nothing is published and the exit code is 3: a number, a share of
+    /// the accounts requested, or "off".
+    #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_NOT_FOUND.to_string()))]
+    pub(super) max_not_found: Option<Value>,
+    /// When the snapshot has so many rows fewer than the one that it would replace, or with {date} in output.path than
+    /// that of the nearest other date, earlier ones first, nothing is published and the exit code is 3: a number, a
+    /// share of the earlier rows, or "off".
+    #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_SHRINK.to_string()))]
+    pub(super) max_shrink: Option<Value>,
+    /// Whether to publish a snapshot without rows. Otherwise a list without a valid account is refused with exit code 2,
+    /// and a run from which no row came with 3.
+    #[schemars(with = "bool", extend("default" = false))]
+    pub(super) allow_empty: Option<bool>,
     /// How long one run may take before it stops with exit code 75, with its unit, at most 168h. Default: as long as it takes.
     #[schemars(with = "String")]
     pub(super) deadline: Option<Value>,

@@ -11,12 +11,14 @@ mod accounts;
 mod api;
 mod check;
 mod columns;
+mod dated_path;
 mod emulator_file;
 mod error;
 mod explain;
 mod file;
+mod limit;
+mod limits;
 mod locate;
-mod max_failed;
 mod metrics;
 pub mod nearest;
 mod output;
@@ -34,9 +36,10 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 pub use api::DEFAULT_IDENTIFIER;
+pub use dated_path::DatedPath;
 pub use emulator_file::load_emulator_settings;
 pub use error::JobError;
-pub use max_failed::MaxFailed;
+pub use limit::Limit;
 pub use schema::json_schema;
 pub use secret::looks_like_one as looks_like_a_secret;
 
@@ -59,6 +62,8 @@ pub struct Job {
     pub columns: Vec<Column>,
     /// The snapshot.
     pub output: OutputSettings,
+    /// The output path with `{date}` not filled in; none when it has no placeholder.
+    pub dated_output: Option<DatedPath>,
     /// When and how long to try again.
     pub retry: RetrySettings,
     /// When not to publish.
@@ -134,10 +139,18 @@ pub struct RetrySettings {
 }
 
 /// When not to publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most accounts that may fail; not-found and invalid accounts do not count.
-    pub max_failed: MaxFailed,
+    /// The most accounts that may fail, of those requested; not-found and invalid accounts do not count.
+    pub max_failed: Limit,
+    /// The most records of the list that may not be valid accounts.
+    pub max_invalid: Limit,
+    /// The most accounts that the service may not know, of those requested.
+    pub max_not_found: Limit,
+    /// The most rows that the snapshot may have fewer than the one before it, of the rows of that one.
+    pub max_shrink: Limit,
+    /// Whether a list without a valid account, and a snapshot without rows, are as they should be.
+    pub allow_empty: bool,
     /// How long one run may take before it stops, to be resumed; `None` for as long as it takes.
     pub deadline: Option<Duration>,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::check::Context;
+use super::dated_path::DatedPath;
 use super::error::Refusal;
 use super::file::OutputFile;
 use super::values::{fill_in_date, path, required_text, whole_number, word};
@@ -54,6 +55,11 @@ fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, Refusa
         ));
     }
     path(KEY, &fill_in_date(KEY, text, context)?, context)
+}
+
+/// The output path with its placeholder, if it has one.
+pub(super) fn dated_path(file: &OutputFile, context: &Context) -> Option<DatedPath> {
+    DatedPath::new(context.folder, file.path.as_deref()?, context.date)
 }
 
 fn compression(file: &OutputFile, format: Format) -> Result<Compression, Refusal> {

@@ -7,7 +7,6 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::file::JobFile;
-use super::max_failed::MaxFailed;
 use crate::api::endpoint::REGIONS;
 use crate::columns::tags::{CUSTOM_TAG_PREFIX, standard_tags};
 
@@ -38,14 +37,13 @@ pub(super) fn tag(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// `max_failed`: a number or a share.
-pub(super) fn max_failed(_: &mut SchemaGenerator) -> Schema {
+/// A limit: a number, a share or off.
+pub(super) fn limit(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [
             { "type": "integer", "minimum": 0 },
-            { "type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]{1,4})?\s*%\s*$|^\s*[0-9]+\s*$" },
+            { "type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]{1,4})?\s*%\s*$|^\s*[0-9]+\s*$|^\s*off\s*$" },
         ],
-        "default": MaxFailed::DEFAULT_TEXT,
     })
 }
 

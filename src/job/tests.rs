@@ -49,6 +49,11 @@ outage_patience = "2h"
 
 [limits]
 max_failed = "0.5%"
+max_invalid = 7
+max_not_found = "2%"
+max_shrink = "off"
+allow_empty = true
+deadline = "4h"
 
 [metrics]
 textfile = "im.prom"
@@ -124,7 +129,17 @@ fn every_key_arrives_where_it_belongs() {
         outage_patience: Duration::from_hours(2),
     };
     assert_eq!(job.retry, expected);
-    assert_eq!(job.limits.max_failed, MaxFailed::PartsPerMillion(5_000));
+    let expected = Limits {
+        max_failed: Limit::PartsPerMillion(5_000),
+        max_invalid: Limit::Count(7),
+        max_not_found: Limit::PartsPerMillion(20_000),
+        max_shrink: Limit::Off,
+        allow_empty: true,
+        deadline: Some(Duration::from_hours(4)),
+    };
+    assert_eq!(job.limits, expected);
+    let dated = DatedPath::new(Path::new("jobs"), "out/dt={date}", date(2026, 11, 22));
+    assert_eq!(job.dated_output, dated);
     assert_eq!(job.metrics.textfile, Some("jobs/im.prom".into()));
     assert_eq!(job.metrics.listen, Some("127.0.0.1:9187".parse().unwrap()));
 }
@@ -160,7 +175,16 @@ fn what_is_left_out_has_its_default() {
         outage_patience: Duration::from_mins(30),
     };
     assert_eq!(job.retry, expected);
-    assert_eq!(job.limits.max_failed, MaxFailed::PartsPerMillion(10_000));
+    let expected = Limits {
+        max_failed: Limit::PartsPerMillion(10_000),
+        max_invalid: Limit::PartsPerMillion(10_000),
+        max_not_found: Limit::Off,
+        max_shrink: Limit::PartsPerMillion(500_000),
+        allow_empty: false,
+        deadline: None,
+    };
+    assert_eq!(job.limits, expected);
+    assert_eq!(job.dated_output, None);
     assert_eq!(job.metrics, MetricsSettings::default());
 }
 
@@ -415,7 +439,7 @@ fn broken_toml_refused_without_its_line() {
     insta::assert_snapshot!(text, @r#"
     jobs/n.toml:12: is not TOML at column 14: string values must be quoted, expected literal string
     jobs/n.toml:12: is not TOML at column 22: invalid basic string, expected `"`
-    jobs/n.toml:46: is not TOML at column 1: invalid multi-line basic string, expected `"`
+    jobs/n.toml:51: is not TOML at column 1: invalid multi-line basic string, expected `"`
     jobs/n.toml:12: is not TOML at column 12: key with no value, expected `=`
     jobs/n.toml:12: is not TOML at column 24: unexpected key or value, expected newline, `#`
     jobs/n.toml:13: is not TOML at column 1: duplicate key
@@ -593,12 +617,22 @@ fn limits_refused() {
         (line, "max_failed = 0.5"),
         (line, "max_failed = \"101%\""),
         (line, "max_failed = []"),
+        ("max_invalid = 7", "max_invalid = \"most\""),
+        ("max_not_found = \"2%\"", "max_not_found = -1"),
+        ("max_shrink = \"off\"", "max_shrink = false"),
+        ("max_shrink = \"off\"", "max_shrnk = 1"),
+        ("allow_empty = true", "allow_empty = \"yes\""),
     ]), @r#"
-    jobs/n.toml:41: limits.max_failed: is "some", which is neither a number nor a share; write a number of accounts such as 100, or a share from "0%" to "100%" with at most 4 decimals such as "0.5%"
-    jobs/n.toml:41: limits.max_failed: is -1, which is below 0; write a number of accounts such as 100, or a share from "0%" to "100%" with at most 4 decimals such as "0.5%"
-    jobs/n.toml:41: limits.max_failed: is 0.5, which may be meant as a number or as a share; write a number of accounts such as 100, or a share from "0%" to "100%" with at most 4 decimals such as "0.5%"
-    jobs/n.toml:41: limits.max_failed: is "101%", which is neither a number nor a share; write a number of accounts such as 100, or a share from "0%" to "100%" with at most 4 decimals such as "0.5%"
-    jobs/n.toml:41: limits.max_failed: is neither a number nor a share; write a number of accounts such as 100, or a share from "0%" to "100%" with at most 4 decimals such as "0.5%"
+    jobs/n.toml:41: limits.max_failed: is "some", which is neither a number nor a share; write a number of accounts such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:41: limits.max_failed: is -1, which is below 0; write a number of accounts such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:41: limits.max_failed: is 0.5, which may be meant as a number or as a share; write a number of accounts such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:41: limits.max_failed: is "101%", which is neither a number nor a share; write a number of accounts such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:41: limits.max_failed: is neither a number nor a share; write a number of accounts such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:42: limits.max_invalid: is "most", which is neither a number nor a share; write a number of records such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:43: limits.max_not_found: is -1, which is below 0; write a number of accounts such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:44: limits.max_shrink: is neither a number nor a share; write a number of rows such as 100, a share from "0%" to "100%" with at most 4 decimals such as "0.5%", or "off"
+    jobs/n.toml:44: limits.max_shrnk: is not a known key; did you mean max_shrink?
+    jobs/n.toml:45: limits.allow_empty: is the text "yes"; write true or false
     "#);
 }
 
@@ -621,20 +655,20 @@ fn metrics_refused() {
         (listen, "listen = 9187"),
         ("[metrics]", "[[metrics]]"),
     ]), @r#"
-    jobs/n.toml:44: metrics.textfile: is empty; write a file such as "/var/lib/node_exporter/im_profiles.prom"
-    jobs/n.toml:44: metrics.textfile: is "im.txt", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
-    jobs/n.toml:44: metrics.textfile: is ".prom", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
-    jobs/n.toml:44: metrics.textfile: is "im.prom/", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
-    jobs/n.toml:44: metrics.textfile: is "metrics", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
-    jobs/n.toml:44: metrics.textfile: has a placeholder, but each run has to find the file of the run before it, and node_exporter would go on reading files of earlier days; write one path for all days
-    jobs/n.toml:44: metrics.textfile: begins with "~", which only a shell knows; write the folder out
-    jobs/n.toml:44: metrics.textfile: is inside output.path, which the run replaces; write a file in another folder
-    jobs/n.toml:44: metrics.textfile: is the number 5; write text in quotes
-    jobs/n.toml:44: metrics.text_file: is not a known key; did you mean textfile?
-    jobs/n.toml:45: metrics.listen: is "9187"; write an IP address and a port, such as "127.0.0.1:9187"
-    jobs/n.toml:45: metrics.listen: is "localhost:9187"; write an IP address and a port, such as "127.0.0.1:9187"
-    jobs/n.toml:45: metrics.listen: is the number 9187; write text in quotes
-    jobs/n.toml:43: metrics: is a list; write [metrics] in single brackets, once
+    jobs/n.toml:49: metrics.textfile: is empty; write a file such as "/var/lib/node_exporter/im_profiles.prom"
+    jobs/n.toml:49: metrics.textfile: is "im.txt", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:49: metrics.textfile: is ".prom", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:49: metrics.textfile: is "im.prom/", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:49: metrics.textfile: is "metrics", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
+    jobs/n.toml:49: metrics.textfile: has a placeholder, but each run has to find the file of the run before it, and node_exporter would go on reading files of earlier days; write one path for all days
+    jobs/n.toml:49: metrics.textfile: begins with "~", which only a shell knows; write the folder out
+    jobs/n.toml:49: metrics.textfile: is inside output.path, which the run replaces; write a file in another folder
+    jobs/n.toml:49: metrics.textfile: is the number 5; write text in quotes
+    jobs/n.toml:49: metrics.text_file: is not a known key; did you mean textfile?
+    jobs/n.toml:50: metrics.listen: is "9187"; write an IP address and a port, such as "127.0.0.1:9187"
+    jobs/n.toml:50: metrics.listen: is "localhost:9187"; write an IP address and a port, such as "127.0.0.1:9187"
+    jobs/n.toml:50: metrics.listen: is the number 9187; write text in quotes
+    jobs/n.toml:48: metrics: is a list; write [metrics] in single brackets, once
     "#);
 }
 

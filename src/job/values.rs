@@ -127,17 +127,19 @@ pub(super) fn path(key: &str, text: &str, context: &Context) -> Result<PathBuf, 
     Ok(context.folder.join(text))
 }
 
+/// What stands for the run's date in a path.
+pub(super) const DATE_PLACEHOLDER: &str = "{date}";
+
 /// The text with `{date}` filled in.
 pub(super) fn fill_in_date(key: &str, text: &str, context: &Context) -> Result<String, Refusal> {
-    const PLACEHOLDER: &str = "{date}";
-    let unknown = text.replace(PLACEHOLDER, "");
+    let unknown = text.replace(DATE_PLACEHOLDER, "");
     let Some(start) = unknown.find(['{', '}']) else {
-        return Ok(text.replace(PLACEHOLDER, &context.date.to_string()));
+        return Ok(text.replace(DATE_PLACEHOLDER, &context.date.to_string()));
     };
     let end = unknown[start..].find('}').map_or(unknown.len(), |length| start + length + 1);
     Err(Refusal::new(
         key,
-        format!("has {}; the only placeholder is {PLACEHOLDER}", shown(&unknown[start..end])),
+        format!("has {}; the only placeholder is {DATE_PLACEHOLDER}", shown(&unknown[start..end])),
     ))
 }
 

@@ -1,6 +1,6 @@
 //! What an export would do: for a person at a glance, or one line of JSON.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::size::Size;
 use super::summary::duration_text;
+use crate::accounts::InvalidAccount;
 
 /// Invalid accounts that are shown one by one.
 pub const SHOWN_INVALID: usize = 5;
@@ -51,7 +52,7 @@ pub struct Plan {
     pub resume: Resume,
     /// What the lock of a run that is at work says of it.
     pub run_at_work: Option<String>,
-    /// Why an export would refuse to begin.
+    /// Why an export would refuse to start or to publish.
     pub refusal: Option<String>,
     /// The exit code for it; 0 when it would begin.
     pub exit_code: u8,
@@ -81,6 +82,26 @@ pub struct InvalidEntry {
     pub account: String,
     /// What is wrong with it; goes on from "the account on line 7".
     pub reason: String,
+}
+
+impl From<&InvalidAccount> for InvalidEntry {
+    fn from(invalid: &InvalidAccount) -> InvalidEntry {
+        InvalidEntry {
+            line: invalid.line,
+            account: invalid.text.clone(),
+            reason: invalid.reason.to_string(),
+        }
+    }
+}
+
+/// As a person is shown it, on one line.
+impl fmt::Display for InvalidEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InvalidEntry { line, account, reason } = self;
+        let shown: String = account.chars().take(SHOWN_CHARACTERS).collect();
+        let cut = if shown.len() < account.len() { "…" } else { "" };
+        write!(f, "on line {line}, {shown:?}{cut} {reason}")
+    }
 }
 
 /// What an export would find to go on with, and what it would still do.
@@ -113,6 +134,8 @@ pub enum ResumeState {
     AsksFailedAgain,
     /// Has all answers, and only publishes.
     Publishes,
+    /// Has all responses, and a limit of the job keeps it from publishing.
+    HeldBack,
     /// Only cleans up: the run has published already.
     HasPublished,
     /// Is refused.
@@ -158,10 +181,8 @@ impl Plan {
         writeln!(text, "  distinct    {}", HumanCount(list.distinct_accounts))?;
         writeln!(text, "  duplicates  {}", HumanCount(list.duplicates))?;
         writeln!(text, "  invalid     {}", HumanCount(list.invalid))?;
-        for InvalidEntry { line, account, reason } in &list.first_invalid {
-            let shown: String = account.chars().take(SHOWN_CHARACTERS).collect();
-            let cut = if shown.len() < account.len() { "…" } else { "" };
-            writeln!(text, "              on line {line}, {shown:?}{cut} {reason}")?;
+        for invalid in &list.first_invalid {
+            writeln!(text, "              {invalid}")?;
         }
         if list.invalid > list.first_invalid.len() as u64 {
             writeln!(text, "              and more")?;
@@ -233,6 +254,11 @@ impl Resume {
             }
             ResumeState::Publishes => {
                 format!("the run of {begun_at} has all answers and only publishes")
+            }
+            ResumeState::HeldBack => {
+                format!(
+                    "the run of {begun_at} has all responses, but a limit keeps it from publishing"
+                )
             }
             ResumeState::Refused => "the unfinished run cannot be gone on with".to_owned(),
             ResumeState::GoesOn => {

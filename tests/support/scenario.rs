@@ -16,7 +16,7 @@ columns = [
     { tag = "Tag_Profile_Custom_Raw", name = "raw", type = "bytes" },
 ]
 output = { path = "out", accounts_per_part = 600 }
-limits = { max_failed = "100%" }
+limits = { max_failed = "100%", allow_empty = true }
 
 [api]
 emulator = true

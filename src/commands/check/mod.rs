@@ -10,6 +10,8 @@ use std::path::Path;
 
 use self::finding::Finding;
 use super::connect::{list_failure, load_job, work_folder_failure};
+use super::export::earlier::{EarlierError, earlier_snapshot};
+use super::export::limits::{EarlierSnapshot, ListTotals, ensure_list_is_exportable};
 use super::export::results::absolute;
 use super::{Failure, chain};
 use crate::accounts::{AccountList, ListPath};
@@ -43,11 +45,13 @@ pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
 }
 
 fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
-    let (found, account) = look_at_list(job).unwrap_or_else(|failure| (failure.into(), None));
+    let earlier = earlier_snapshot(job);
+    let (found, account) = look_at_list(job, earlier.as_ref().ok().and_then(Option::as_ref))
+        .unwrap_or_else(|failure| (failure.into(), None));
     said.say(Subject::Accounts, found);
     let (found, sig_source) = secret::look_at(job);
     said.say(Subject::Secret, found);
-    said.say(Subject::Output, look_at_output(job).unwrap_or_else(Finding::from));
+    said.say(Subject::Output, look_at_output(job, earlier).unwrap_or_else(Finding::from));
     let of_call = [Subject::Call, Subject::Tags, Subject::Clock];
     match (account, sig_source) {
         (None, _) => said.skip(&of_call, "the account list failed"),
@@ -117,9 +121,12 @@ impl Said {
     }
 }
 
-/// Reads the list up to its first valid account, which is the one to ask for. Where there is none, the administrator is
-/// asked for, so that the call can be tried all the same.
-fn look_at_list(job: &Job) -> Result<(Finding, Option<String>), Failure> {
+/// Reads the list as an export does before its first call, and picks its first valid account for the call. Where there
+/// is none, the call requests the administrator, so that it can be tried all the same.
+fn look_at_list(
+    job: &Job,
+    earlier: Option<&EarlierSnapshot>,
+) -> Result<(Finding, Option<String>), Failure> {
     let administrator = Some(job.api.identifier.clone());
     let ListPath::File(path) = &job.accounts.path else {
         let text =
@@ -128,8 +135,15 @@ fn look_at_list(job: &Job) -> Result<(Finding, Option<String>), Failure> {
     };
     // A file is not spooled.
     let list = AccountList::open(&job.accounts, path).map_err(list_failure)?;
+    let scan = list.scan(&mut |_| Ok(()), &mut |_| {}).map_err(list_failure)?;
+    let first = list.first_account().map_err(list_failure)?;
     let path = shown(path);
-    Ok(match list.first_account().map_err(list_failure)? {
+    let totals = ListTotals::new(job, &scan);
+    if let Err(refusal) = ensure_list_is_exportable(&job.limits, &totals, earlier) {
+        let account = first.map(|account| account.name.to_string()).or(administrator);
+        return Ok((Failure::from(refusal).into(), account));
+    }
+    Ok(match first {
         Some(account) => {
             let text = format!("{path} can be read, its first is {:?}", &*account.name);
             (Finding::passed(text), Some(account.name.to_string()))
@@ -144,7 +158,10 @@ fn look_at_list(job: &Job) -> Result<(Finding, Option<String>), Failure> {
 }
 
 /// Tries to write where the export would, and looks for what would keep it from publishing.
-fn look_at_output(job: &Job) -> Result<Finding, Failure> {
+fn look_at_output(
+    job: &Job,
+    earlier: Result<Option<EarlierSnapshot>, EarlierError>,
+) -> Result<Finding, Failure> {
     let path = &job.output.path;
     let work = WorkPaths::of(path).map_err(work_folder_failure)?;
     ensure_writable(&work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
@@ -153,6 +170,7 @@ fn look_at_output(job: &Job) -> Result<Finding, Failure> {
         return Err(work_folder_failure(WorkFolderError::Locked { path, holder }));
     }
     work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure)?;
+    earlier?;
     let text = format!("{} can be written and published", shown(path));
     let unreadable = |error| work_folder_failure(WorkFolderError::Unreadable(error));
     Ok(match moved_aside(&work).map_err(unreadable)? {

@@ -1,6 +1,8 @@
 //! `export`: from a job to a published snapshot.
 
+pub(super) mod earlier;
 mod left_over;
+pub(super) mod limits;
 mod listener;
 mod reading;
 mod report;
@@ -19,10 +21,12 @@ use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use self::earlier::earlier_snapshot;
 use self::left_over::{clean_up_after_publication, remove_if_unused};
+use self::limits::{ListTotals, ensure_list_is_exportable, ensure_publishable, status};
 use self::reading::read_list;
 use self::report::CallsOfProcess;
-use self::results::{NotPublished, absolute, ensure_publishable, manifest_of, results_of};
+use self::results::{absolute, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
 use self::watch::{Watch, new_run_id};
 use super::connect::{client_of, list_failure, load_job, start_emulator, work_folder_failure};
@@ -46,7 +50,7 @@ use crate::output::publish::publish;
 use crate::output::snapshot_writer::SnapshotWriter;
 use crate::output::work_folder::{LOCK_NAME, WorkFolder};
 use crate::progress::Reporter;
-use crate::report::summary::{ResultSummary, Summary, status_of};
+use crate::report::summary::{ResultSummary, Summary};
 use crate::report::timeline::Timeline;
 use crate::run::pace::SECOND_WITH_MARGIN;
 use crate::run::source::AccountSource;
@@ -69,7 +73,7 @@ pub fn export(
         .map_err(|failure| with_command_to_go_on(failure, date));
     let code = ended.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
     let summary = Summary {
-        status: status_of(code),
+        status: status(&ended),
         exit_code: code.number(),
         job: job.name.clone(),
         date: date.to_string(),
@@ -143,8 +147,14 @@ fn run_job(
     resume::tell_of_unfinished_runs_of_other_dates(work.paths(), date);
     let may_be_published =
         work.paths().ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure);
+    let earlier = may_be_published.and_then(|()| Ok(earlier_snapshot(job)?));
     let reading = read_list(&job.accounts, work.root(), watch, &mut stop);
-    let (list, scan) = match may_be_published.and_then(|()| runtime.block_on(reading)) {
+    let read = earlier.and_then(|earlier| {
+        let (list, scan) = runtime.block_on(reading)?;
+        ensure_list_is_exportable(&job.limits, &ListTotals::new(job, &scan), earlier.as_ref())?;
+        Ok((earlier, list, scan))
+    });
+    let (earlier, list, scan) = match read {
         Ok(read) => read,
         Err(failure) => {
             remove_if_unused(work);
@@ -152,6 +162,9 @@ fn run_job(
         }
     };
     info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
+    if scan.valid == 0 {
+        warn!("the account list holds no valid account");
+    }
     // What cannot be read is refused when the journal is opened.
     let begun_before = CheckpointJournal::begin_of(work.root()).ok().flatten();
     let mut journal = resume::open_journal(&work, job, &scan, date, watch.run_id())
@@ -167,7 +180,7 @@ fn run_job(
         let checkpoint = journal.value();
         if checkpoint.last_round().is_some_and(|round| round.end.is_some()) {
             let so_far = results_of(checkpoint, &scan, calls);
-            let verdict = ensure_publishable(&job.limits.max_failed, &so_far);
+            let verdict = ensure_publishable(&job.limits, &so_far, earlier.as_ref());
             *result = Some(so_far.clone());
             match verdict {
                 Ok(()) => {
@@ -177,8 +190,8 @@ fn run_job(
                     return publish(work, &manifest, &parts, &asked_again(checkpoint), &report)
                         .map_err(Failure::with(ExitCode::InternalOrDisk));
                 }
-                Err(NotPublished::TooManyFailed { .. }) if !has_run_a_round => {}
-                Err(error) => return Err(not_published(error)),
+                Err(error) if error.retry_may_help && !has_run_a_round => {}
+                Err(error) => return Err(error.into()),
             }
         }
         let client = Arc::clone(&client);
@@ -213,15 +226,6 @@ fn warn_if_the_disk_is_clearly_too_small(job: &Job, work: &WorkFolder, accounts:
             "there is too little room for the snapshot; make room, or the run will stop"
         );
     }
-}
-
-/// How a run ends that does not publish.
-pub(super) fn not_published(error: NotPublished) -> Failure {
-    let code = match error {
-        NotPublished::TooManyFailed { .. } => ExitCode::TooManyFailed,
-        NotPublished::NotConserved(_) => ExitCode::InternalOrDisk,
-    };
-    Failure { code, error: error.into() }
 }
 
 /// Parts whose failed accounts were asked again in a later round.

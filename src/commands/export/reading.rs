@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::interval;
-use tracing::warn;
 
 use super::watch::Watch;
 use crate::accounts::{AccountList, ListSource, Scan};
@@ -45,17 +44,13 @@ pub async fn read_list(
         .spawn(move || drop(sender.send(read(&source, &folder, &counted))))
         .map_err(|error| run_failure(RunError::Thread(error)))?;
     let mut progress = interval(PROGRESS_EVERY);
-    let (list, scan) = loop {
+    loop {
         tokio::select! {
-            read = &mut receiver => break read.map_err(|_| run_failure(RunError::Panicked))??,
+            read = &mut receiver => return read.map_err(|_| run_failure(RunError::Panicked))?,
             Some(code) = stop.recv() => return Err(run_failure(RunError::Stopped(code))),
             _ = progress.tick() => watch.scanning(entries.load(Ordering::Relaxed)),
         }
-    };
-    if scan.valid == 0 {
-        warn!("the account list holds no valid account");
     }
-    Ok((list, scan))
 }
 
 fn read(

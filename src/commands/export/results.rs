@@ -1,4 +1,4 @@
-//! What the rounds of a run add up to: counts, the verdict on publishing, the manifest.
+//! What the rounds of a run add up to: counts and the manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -8,31 +8,13 @@ use crate::accounts::{ListPath, Scan};
 use crate::checkpoint::Checkpoint;
 use crate::columns::ColumnType;
 use crate::columns::rows::ACCOUNT_COLUMN;
-use crate::job::{Job, MaxFailed};
+use crate::job::Job;
 use crate::output::failed::{Category, rfc3339_seconds};
 use crate::output::manifest::{
-    CallFacts, ColumnFacts, Counts, FailureCounts, FailureFacts, JobFacts, ListFacts,
-    MANIFEST_VERSION, Manifest, PartFacts, RunFacts,
+    CallFacts, ColumnFacts, Counts, FailureCounts, JobFacts, ListFacts, MANIFEST_VERSION, Manifest,
+    PartFacts, RunFacts,
 };
 use crate::report::summary::ResultSummary;
-
-/// Why a run that got through the list does not publish.
-#[derive(Debug, thiserror::Error)]
-pub enum NotPublished {
-    /// More than the job allows.
-    #[error(
-        "{failed} of {asked} accounts failed, more than limits.max_failed allows; run again to ask those again, or raise limits.max_failed to publish without them"
-    )]
-    TooManyFailed {
-        /// Accounts that failed.
-        failed: u64,
-        /// Accounts asked for.
-        asked: u64,
-    },
-    /// Promise 1 is broken.
-    #[error("the counts do not add up ({0:?}), which is a bug; nothing was published")]
-    NotConserved(Counts),
-}
 
 /// What the rounds so far add up to.
 pub fn results_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallFacts) -> ResultSummary {
@@ -65,25 +47,6 @@ pub fn results_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallFacts) -> Res
         bytes: parts.iter().map(|part| part.facts.bytes).sum(),
         calls,
     }
-}
-
-/// Whether what there is may be published.
-pub fn ensure_publishable(
-    max_failed: &MaxFailed,
-    result: &ResultSummary,
-) -> Result<(), NotPublished> {
-    let counts = &result.counts;
-    if !counts.are_conserved() {
-        return Err(NotPublished::NotConserved(*counts));
-    }
-    let counts_as_failed = |failure: &&FailureFacts| failure.category.counts_as_failed();
-    let failed =
-        result.failures.iter().filter(counts_as_failed).map(|failure| failure.accounts).sum();
-    let asked = counts.rows + counts.failed;
-    if max_failed.allows(failed, asked) {
-        return Ok(());
-    }
-    Err(NotPublished::TooManyFailed { failed, asked })
 }
 
 /// The manifest of what is published.

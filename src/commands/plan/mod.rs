@@ -8,8 +8,10 @@ use std::path::Path;
 use tracing::warn;
 
 use self::known_rows::known_rows;
-use self::unfinished::{Begun, look_for_unfinished_run, work_of};
+use self::unfinished::{Begun, Findings, look_for_unfinished_run, work_of};
 use super::connect::{list_failure, load_job, work_folder_failure};
+use super::export::earlier::earlier_snapshot;
+use super::export::limits::{ListTotals, ensure_list_is_exportable};
 use super::export::results::absolute;
 use super::export::resume::tell_of_unfinished_runs_of_other_dates;
 use super::print::print;
@@ -39,19 +41,25 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
     tell_of_unfinished_runs_of_other_dates(&work, date);
     let occupant = occupant_of(&work)?;
     let run_at_work = holder_of(&work);
-    let Begun { resume, parts, refusal } = look_for_unfinished_run(
-        &job,
-        &work,
-        &scan,
-        list.distinct_accounts,
-        date,
-        run_at_work.as_deref(),
-    );
-    let may_be_published =
-        work.ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure);
+    let earlier = work
+        .ensure_may_be_published(job.output.if_exists)
+        .map_err(work_folder_failure)
+        .and_then(|()| Ok(earlier_snapshot(&job)?));
+    let findings = Findings {
+        scan: &scan,
+        distinct_accounts: list.distinct_accounts,
+        earlier: earlier.as_ref().ok().and_then(Option::as_ref),
+    };
+    let Begun { resume, parts, refusal } =
+        look_for_unfinished_run(&job, &work, findings, date, run_at_work.as_deref());
+    let may_start = earlier.and_then(|earlier| {
+        let rows_at_most = list.distinct_accounts;
+        let totals = ListTotals { rows_at_most, ..ListTotals::new(&job, &scan) };
+        Ok(ensure_list_is_exportable(&job.limits, &totals, earlier.as_ref())?)
+    });
     // In the order of an export; what has published is cleaned up whatever is there.
     let has_published = resume.state == ResumeState::HasPublished;
-    let refusal = may_be_published.err().filter(|_| !has_published).or(refusal);
+    let refusal = may_start.err().filter(|_| !has_published).or(refusal);
     let all = work_of(list.distinct_accounts, &[], job.output.accounts_per_part);
     let told = Plan {
         job: job.name.clone(),
@@ -96,8 +104,7 @@ fn count(job: &Job, reporter: &mut Reporter) -> Result<(ListCounts, Scan), Failu
     let mut first_invalid = Vec::new();
     let mut keep_the_first = |invalid: &InvalidAccount| {
         if first_invalid.len() < SHOWN_INVALID {
-            let (account, reason) = (invalid.text.clone(), invalid.reason.to_string());
-            first_invalid.push(InvalidEntry { line: invalid.line, account, reason });
+            first_invalid.push(InvalidEntry::from(invalid));
         }
         Ok(())
     };

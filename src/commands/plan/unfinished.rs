@@ -6,8 +6,8 @@ use crate::accounts::Scan;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::checkpoint::{Checkpoint, CheckpointJournal, Round};
 use crate::commands::Failure;
-use crate::commands::export::not_published;
-use crate::commands::export::results::{NotPublished, ensure_publishable, results_of};
+use crate::commands::export::limits::{EarlierSnapshot, ensure_publishable};
+use crate::commands::export::results::results_of;
 use crate::commands::export::resume::{
     ResumeError, content_of, ensure_parts_are_whole, is_to_go_on, published_run,
 };
@@ -27,19 +27,30 @@ pub struct Begun {
     pub refusal: Option<Failure>,
 }
 
+/// What the list and the disk have shown so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Findings<'f> {
+    /// The first reading of the list.
+    pub scan: &'f Scan,
+    /// Its distinct, valid accounts.
+    pub distinct_accounts: u64,
+    /// The snapshot that the new one is compared with.
+    pub earlier: Option<&'f EarlierSnapshot>,
+}
+
 /// Looks at the work folder as an export does. Parts are read to see that they are whole, but not beside a run that is
 /// at work and may publish them any moment.
 pub fn look_for_unfinished_run(
     job: &Job,
     work: &WorkPaths,
-    scan: &Scan,
-    distinct_accounts: u64,
+    findings: Findings<'_>,
     date: Date,
     run_at_work: Option<&str>,
 ) -> Begun {
-    let all = work_of(distinct_accounts, &[], job.output.accounts_per_part);
+    let all = work_of(findings.distinct_accounts, &[], job.output.accounts_per_part);
     let new_run = Resume::of_new_run(all);
-    let (resume, parts, refusal) = match read(job, work, scan, date, run_at_work.is_some()) {
+    let (resume, parts, refusal) = match read(job, work, findings.scan, date, run_at_work.is_some())
+    {
         Ok(Found::Nothing) => (new_run, Vec::new(), None),
         Ok(Found::Published(begun_at)) => {
             let (state, begun_at) = (ResumeState::HasPublished, Some(begun_at));
@@ -47,7 +58,7 @@ pub fn look_for_unfinished_run(
             (resume, Vec::new(), None)
         }
         Ok(Found::Unfinished(checkpoint)) => {
-            let (state, left, refusal) = what_is_next(job, &checkpoint, scan, distinct_accounts);
+            let (state, left, refusal) = what_is_next(job, &checkpoint, findings);
             let parts = checkpoint.parts();
             let resume = Resume {
                 state,
@@ -108,25 +119,25 @@ fn read(
 fn what_is_next(
     job: &Job,
     checkpoint: &Checkpoint,
-    scan: &Scan,
-    distinct_accounts: u64,
+    findings: Findings<'_>,
 ) -> (ResumeState, Option<Work>, Option<Failure>) {
     let accounts_per_part = job.output.accounts_per_part;
     let (round, earlier) = match checkpoint.rounds.split_last() {
         Some((last, earlier)) if last.end.is_none() => (last, earlier),
         _ => {
-            let results = results_of(checkpoint, scan, CallFacts::default());
-            return match ensure_publishable(&job.limits.max_failed, &results) {
+            let results = results_of(checkpoint, findings.scan, CallFacts::default());
+            return match ensure_publishable(&job.limits, &results, findings.earlier) {
                 Ok(()) => (ResumeState::Publishes, Some(Work::default()), None),
-                Err(NotPublished::TooManyFailed { failed, .. }) => {
+                Err(error) if error.retry_may_help => {
+                    let failed = checkpoint.last_round().map_or(0, failed_accounts);
                     let left = work_of(failed, &[], accounts_per_part);
                     (ResumeState::AsksFailedAgain, Some(left), None)
                 }
-                Err(error) => (ResumeState::Refused, None, Some(not_published(error))),
+                Err(error) => (ResumeState::HeldBack, Some(Work::default()), Some(error.into())),
             };
         }
     };
-    let accounts = earlier.last().map_or(distinct_accounts, failed_accounts);
+    let accounts = earlier.last().map_or(findings.distinct_accounts, failed_accounts);
     let committed: Vec<u64> =
         round.parts.values().map(|part| part.ordinals.end - part.ordinals.start).collect();
     let left = work_of(accounts, &committed, accounts_per_part);

@@ -73,6 +73,7 @@ fn what_a_resume_would_do_is_told_in_each_case() {
         (ResumeState::GoesOn, Some(left)),
         (ResumeState::AsksFailedAgain, Some(left)),
         (ResumeState::Publishes, Some(Work::default())),
+        (ResumeState::HeldBack, Some(Work::default())),
         (ResumeState::HasPublished, Some(Work::default())),
         (ResumeState::Refused, None),
     ]
@@ -83,6 +84,7 @@ fn what_a_resume_would_do_is_told_in_each_case() {
     goes on with the run of 2026-11-22T03:00:00Z: 2 parts done, 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
     asks the failed accounts of the run of 2026-11-22T03:00:00Z again: 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
     the run of 2026-11-22T03:00:00Z has all answers and only publishes
+    the run of 2026-11-22T03:00:00Z has all responses, but a limit keeps it from publishing
     the run of 2026-11-22T03:00:00Z has published, only its folder is removed
     the unfinished run cannot be gone on with
     ");

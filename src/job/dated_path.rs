@@ -1,0 +1,152 @@
+//! The output path as a job writes it, with `{date}`: where the snapshots of other dates are.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use super::values::DATE_PLACEHOLDER;
+
+/// A path that has the run's date in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatedPath {
+    /// The directory of the first component with the placeholder.
+    directory: PathBuf,
+    /// That component, the placeholder not filled in.
+    name: String,
+    /// What follows it, with its leading slash; may have the placeholder too.
+    rest: String,
+    /// The run's date.
+    date: Date,
+}
+
+/// Bytes of a date as it is filled in, such as 2026-11-22.
+const DATE_BYTES: usize = 10;
+
+impl DatedPath {
+    /// The path that `text` is below `folder`; none without a placeholder.
+    pub(super) fn new(folder: &Path, text: &str, date: Date) -> Option<DatedPath> {
+        let placeholder = text.find(DATE_PLACEHOLDER)?;
+        let start = text[..placeholder].rfind('/').map_or(0, |slash| slash + 1);
+        let end = text[start..].find('/').map_or(text.len(), |slash| start + slash);
+        let directory = folder.join(&text[..start]);
+        let is_here = directory.as_os_str().is_empty();
+        Some(DatedPath {
+            directory: if is_here { PathBuf::from(".") } else { directory },
+            name: text[start..end].to_owned(),
+            rest: text[end..].to_owned(),
+            date,
+        })
+    }
+
+    /// The paths of other dates whose first dated component exists: those of earlier dates first, the latest at the
+    /// top, then those of later dates, the earliest at the top.
+    ///
+    /// # Errors
+    /// When the directory cannot be read. One that does not exist has no paths.
+    pub fn others(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut earlier = Vec::new();
+        let mut later = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            match self.date_of(name) {
+                Some(date) if date < self.date => earlier.push((date, self.path(name, date))),
+                Some(date) if date > self.date => later.push((date, self.path(name, date))),
+                _ => {}
+            }
+        }
+        earlier.sort_unstable_by(|one, other| other.cmp(one));
+        later.sort_unstable();
+        Ok(earlier.into_iter().chain(later).map(|(_, path)| path).collect())
+    }
+
+    /// The date for which the first dated component has this name. A work directory has none.
+    fn date_of(&self, name: &str) -> Option<Date> {
+        let is_work_directory = name.starts_with('.') && name.ends_with(".partial");
+        let start = self.name.find(DATE_PLACEHOLDER)?;
+        let text = name.get(start..start + DATE_BYTES)?;
+        let date: Date = text.parse().ok()?;
+        let is_ours = date.to_string() == text && self.name.replace(DATE_PLACEHOLDER, text) == name;
+        (is_ours && !is_work_directory).then_some(date)
+    }
+
+    fn path(&self, name: &str, date: Date) -> PathBuf {
+        let rest = self.rest.replace(DATE_PLACEHOLDER, &date.to_string());
+        self.directory.join(format!("{name}{rest}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn others(template: &str, directories: &[&str]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        for directory in directories {
+            fs::create_dir_all(folder.path().join(directory)).unwrap();
+        }
+        let path = DatedPath::new(folder.path(), template, date(2026, 11, 22)).unwrap();
+        let found = path.others().unwrap();
+        let below =
+            |path: &PathBuf| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+        found.iter().map(below).collect()
+    }
+
+    #[test]
+    fn earlier_dates_come_first_and_the_nearest_at_the_top() {
+        let days = ["20", "21", "22", "23", "24"].map(|day| format!("out/dt=2026-11-{day}"));
+        let days: Vec<&str> = days.iter().map(String::as_str).collect();
+        let expected = ["21", "20", "23", "24"].map(|day| format!("out/dt=2026-11-{day}"));
+        assert_eq!(others("out/dt={date}", &days), expected);
+    }
+
+    #[test]
+    fn only_names_of_the_template_count() {
+        let names = [
+            "out/dt=2026-11-21",
+            "out/.dt=2026-11-20.partial",
+            "out/dt=2026-11-20.bak",
+            "out/old-dt=2026-11-20",
+            "out/dt=20261120",
+            "out/dt=2026-13-01",
+            "out/dt=2026-1-01",
+            "out/dt=",
+            "out/\u{7528}\u{6237}",
+        ];
+        assert_eq!(others("out/dt={date}", &names), ["out/dt=2026-11-21"]);
+        let hidden = [".2026-11-21.partial", ".2026-11-20"];
+        assert_eq!(others(".{date}.partial", &hidden), [""; 0]);
+        assert_eq!(others(".{date}", &hidden), [".2026-11-20"]);
+    }
+
+    #[test]
+    fn the_placeholder_may_stand_anywhere_and_more_than_once() {
+        assert_eq!(others("{date}/users", &["2026-11-21/users"]), ["2026-11-21/users"]);
+        assert_eq!(
+            others(
+                "a/{date}_{date}/b/u-{date}",
+                &["a/2026-11-21_2026-11-21", "a/2026-11-21_2026-11-20"]
+            ),
+            ["a/2026-11-21_2026-11-21/b/u-2026-11-21"]
+        );
+        assert_eq!(others("dt={date}/", &["dt=2026-11-21"]), ["dt=2026-11-21"]);
+    }
+
+    #[test]
+    fn without_a_placeholder_or_a_directory_there_is_no_other_date() {
+        let today = date(2026, 11, 22);
+        assert_eq!(DatedPath::new(Path::new("/{date}"), "out", today), None);
+        let path = DatedPath::new(Path::new("/surely-not"), "here/{date}", today).unwrap();
+        assert_eq!(path.others().unwrap(), [PathBuf::new(); 0]);
+        let path = DatedPath::new(Path::new(""), "{date}", today).unwrap();
+        assert_eq!(path.directory, Path::new("."));
+    }
+}

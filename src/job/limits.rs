@@ -1,0 +1,53 @@
+//! `[limits]`: when a run does not publish, and when it stops.
+
+use std::time::Duration;
+
+use super::Limits;
+use super::error::Refusal;
+use super::file::LimitsFile;
+use super::limit::Limit;
+use super::values::duration;
+
+pub(super) const DEFAULT_MAX_FAILED: Limit = Limit::percent(1);
+pub(super) const DEFAULT_MAX_INVALID: Limit = Limit::percent(1);
+pub(super) const DEFAULT_MAX_NOT_FOUND: Limit = Limit::Off;
+pub(super) const DEFAULT_MAX_SHRINK: Limit = Limit::percent(50);
+/// A week, as for the patience with an outage.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(7 * 24);
+
+pub(super) fn check(file: &LimitsFile) -> Result<Limits, Refusal> {
+    let deadline = match &file.deadline {
+        None => None,
+        written => {
+            Some(duration("limits.deadline", written.as_ref(), LONGEST_DEADLINE, LONGEST_DEADLINE)?)
+        }
+    };
+    Ok(Limits {
+        max_failed: Limit::from_value(
+            "limits.max_failed",
+            file.max_failed.as_ref(),
+            DEFAULT_MAX_FAILED,
+            "accounts",
+        )?,
+        max_invalid: Limit::from_value(
+            "limits.max_invalid",
+            file.max_invalid.as_ref(),
+            DEFAULT_MAX_INVALID,
+            "records",
+        )?,
+        max_not_found: Limit::from_value(
+            "limits.max_not_found",
+            file.max_not_found.as_ref(),
+            DEFAULT_MAX_NOT_FOUND,
+            "accounts",
+        )?,
+        max_shrink: Limit::from_value(
+            "limits.max_shrink",
+            file.max_shrink.as_ref(),
+            DEFAULT_MAX_SHRINK,
+            "rows",
+        )?,
+        allow_empty: file.allow_empty.unwrap_or(false),
+        deadline,
+    })
+}
