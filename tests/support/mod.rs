@@ -9,6 +9,7 @@ pub mod emulator;
 pub mod exposition;
 pub mod known;
 pub mod scenario;
+pub mod scripted;
 pub mod snapshot;
 pub mod stops;
 
