@@ -18,9 +18,10 @@ use reqwest::{Body, Url};
 
 use super::endpoint::Endpoint;
 use super::headers;
-use super::outcome::{CallFailure, TransportFailure};
+use super::outcome::CallFailure;
 use super::outgoing_body::OutgoingBody;
 use super::signer::{SigGeneration, Signer};
+use super::transport::TransportFailure;
 use super::usersig::UserSig;
 use super::wire::PORTRAIT_GET_PATH;
 

@@ -10,5 +10,6 @@ mod outgoing_body;
 pub mod reconcile;
 pub mod request;
 pub mod signer;
+pub mod transport;
 pub mod usersig;
 pub mod wire;

@@ -1,44 +1,8 @@
 //! What an answer means for the call as a whole. Source: `reference/im-rest-api.md` sections 1, 5 and 9.
 
-use std::time::Duration;
-
 use super::codes::{Class, Rule, rule_of};
+use super::transport::TransportFailure;
 use super::wire::{Answer, Code};
-
-/// How a call failed on its way, before there was an answer to read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TransportFailure {
-    /// No connection, or it broke. The text never holds the URL.
-    #[error("{0}")]
-    Connection(String),
-    /// No answer within the job's `timeout`.
-    #[error("no answer within {} ms", .0.as_millis())]
-    Timeout(Duration),
-    /// An HTTP status that is no success.
-    #[error("HTTP status {0}")]
-    Status(u16),
-    /// A body that is not a JSON object.
-    #[error("the answer is not JSON")]
-    NotJson,
-    /// A body beyond the cap.
-    #[error("the answer is larger than {} MiB", .0 / (1024 * 1024))]
-    TooLarge(usize),
-}
-
-impl TransportFailure {
-    /// What the failure means to the run.
-    pub fn class(&self) -> Class {
-        match self {
-            TransportFailure::Connection(_)
-            | TransportFailure::Timeout(_)
-            | TransportFailure::NotJson
-            | TransportFailure::Status(408 | 425 | 500..=599) => Class::Retry,
-            TransportFailure::Status(429) => Class::Throttle,
-            TransportFailure::Status(_) => Class::Fatal,
-            TransportFailure::TooLarge(_) => Class::BadBatch,
-        }
-    }
-}
 
 /// Why a whole call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,21 +239,6 @@ mod tests {
         for body in ["", "<html>", "{", r#"{"a":1}x"#] {
             assert_eq!(undecodable(body), TransportFailure::NotJson.into(), "{body}");
         }
-    }
-
-    #[test]
-    fn transport_failures_have_the_class_of_the_reference() {
-        let status = |code| TransportFailure::Status(code).class();
-        for code in [408, 425, 500, 502, 503, 504] {
-            assert_eq!(status(code), Class::Retry, "{code}");
-        }
-        for code in [301, 302, 400, 401, 403, 404, 413] {
-            assert_eq!(status(code), Class::Fatal, "{code}");
-        }
-        assert_eq!(status(429), Class::Throttle);
-        assert_eq!(TransportFailure::NotJson.class(), Class::Retry);
-        assert_eq!(TransportFailure::TooLarge(1).class(), Class::BadBatch);
-        assert_eq!(TransportFailure::Timeout(Duration::from_secs(1)).class(), Class::Retry);
     }
 
     #[test]

@@ -183,7 +183,7 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::outcome::TransportFailure;
+    use crate::api::transport::TransportFailure;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

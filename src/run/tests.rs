@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::accounts::{AccountList, DistinctAccounts, ListFormat, ListPath, ListSource};
-use crate::api::outcome::TransportFailure;
+use crate::api::transport::TransportFailure;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::checkpoint::Begin;
 use crate::columns::{ColumnType, schema};

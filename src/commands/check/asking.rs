@@ -244,7 +244,7 @@ fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::outcome::TransportFailure;
+    use crate::api::transport::TransportFailure;
 
     const TAGS: [&str; 2] = ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"];
 

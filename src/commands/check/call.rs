@@ -166,7 +166,7 @@ fn of_clock(calls: &Calls) -> Finding {
 mod tests {
     use super::*;
     use crate::api::codes::rule_of;
-    use crate::api::outcome::TransportFailure;
+    use crate::api::transport::TransportFailure;
     use crate::report::check::Status;
 
     fn code(code: i64) -> CallFailure {
