@@ -1,7 +1,11 @@
-//! One call: a signed request out, the raw body of its answer back.
+//! One call: a signed request out, the raw body of its response back.
 //!
 //! One keep-alive client for the whole run, HTTP/2 where the server offers it, gzip accepted, no redirects. The URL carries
 //! the UserSig, so it never appears in an error or a log.
+//!
+//! A call puts at most one request on the wire. reqwest's own retries, of requests that an HTTP/2 server refuses, are off: they
+//! would be neither paced nor counted. hyper-util below it cannot be configured, but it only moves a request to another
+//! connection while hyper still hands the request back whole, of which nothing was written.
 
 use std::error::Error;
 use std::fmt;
@@ -14,23 +18,30 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Body, Url};
+use reqwest::{Body, ClientBuilder, Url, retry};
+use tokio::time::{Instant, timeout_at};
 
+use super::connect_error::{Route, connection_failure, texts};
 use super::endpoint::Endpoint;
 use super::headers;
 use super::outcome::CallFailure;
 use super::outgoing_body::OutgoingBody;
+use super::proxy::{Proxies, ProxyError};
+use super::response_body::{BodyBudget, BodyShare, ResponseBody};
 use super::signer::{SigGeneration, Signer};
 use super::transport::TransportFailure;
 use super::usersig::UserSig;
 use super::wire::PORTRAIT_GET_PATH;
 
-/// Largest answer that is read. The worst legitimate one, 100 accounts × 32 fields × 500 bytes with every byte
+/// Largest body that is read. The worst legitimate one, 100 accounts × 32 fields × 500 bytes with every byte
 /// escaped, stays below 10 MiB.
 const BODY_CAP_BYTES: usize = 16 * 1024 * 1024;
 
-/// Most that is reserved before it has come; answers are seldom larger.
+/// Most that is reserved before it has come; bodies are seldom larger.
 const BODY_RESERVED_BYTES: usize = 256 * 1024;
+
+/// Least that is expected of the next piece of a body.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// How long a connection may take to come about, within the timeout of the call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -44,12 +55,27 @@ const QUERY_VALUE: &AsciiSet =
 pub struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
+    proxies: Option<Proxies>,
     use_backup: AtomicBool,
     signer: Signer,
     /// The query up to the UserSig.
-    query_head: String,
+    query_prefix: String,
     call_url: Mutex<Option<CallUrl>>,
     timeout: Duration,
+    body_budget: BodyBudget,
+}
+
+/// What all calls of a client have in common, besides where they go and how they are signed.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientSettings<'s> {
+    /// The app.
+    pub sdkappid: u64,
+    /// The administrator.
+    pub identifier: &'s str,
+    /// Bounds a whole call, connecting and body included, but not the time its body waits for memory.
+    pub timeout: Duration,
+    /// Calls that may be in flight at once; decides how much an HTTP/2 server may send ahead for each.
+    pub max_in_flight: usize,
 }
 
 /// The URL of a call but for its `random`, kept while host and UserSig are the same: a parsed one is cheap to copy.
@@ -73,49 +99,59 @@ impl fmt::Debug for CallUrl {
 #[derive(Debug)]
 pub struct Reply {
     /// The body, or how the call failed on its way.
-    pub body: Result<Bytes, CallFailure>,
+    pub body: Result<ResponseBody, CallFailure>,
     /// The UserSig it was made with.
     pub sig_generation: SigGeneration,
     /// `Retry-After` of the response, whatever its status.
     pub retry_after: Option<Duration>,
 }
 
-/// The client could not be set up, e.g. for want of certificates.
+/// Why a client could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTPS client could not be set up; check the system's certificates and proxy settings")]
-pub struct ClientSetupError(#[source] reqwest::Error);
+pub enum ClientSetupError {
+    /// A proxy variable of the environment cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The HTTPS client refused, e.g. for want of certificates.
+    #[error(
+        "the HTTPS client could not be set up; check the system's certificates, or SSL_CERT_FILE"
+    )]
+    Https(#[source] reqwest::Error),
+}
 
 impl Client {
-    /// A client; `timeout` bounds a whole call, connecting and body included.
+    /// A client; it connects when the first call is made.
     pub fn new(
         endpoint: Endpoint,
         signer: Signer,
-        sdkappid: u64,
-        identifier: &str,
-        timeout: Duration,
+        settings: ClientSettings<'_>,
     ) -> Result<Client, ClientSetupError> {
+        let ClientSettings { sdkappid, identifier, timeout, max_in_flight } = settings;
+        let proxies = Proxies::from_environment(&endpoint)?;
         let builder = reqwest::Client::builder()
             .user_agent(concat!("im-profiles/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
+            .retry(retry::never())
             .referer(false)
             .tcp_nodelay(true)
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-            .timeout(timeout)
             .https_only(!endpoint.is_loopback());
-        // A proxy cannot reach this machine's own loopback.
-        let builder = if endpoint.is_loopback() { builder.no_proxy() } else { builder };
+        let builder = with_windows(builder, max_in_flight);
+        let builder = if proxies.is_none() { builder.no_proxy() } else { builder };
         // Without TLS no certificates of the system are wanted: the sample runs where there are none.
         let needs_tls = endpoint.base_url.starts_with("https:");
         let builder = if needs_tls { builder } else { builder.tls_certs_only([]) };
         let identifier = utf8_percent_encode(identifier, QUERY_VALUE);
         Ok(Client {
-            http: builder.build().map_err(ClientSetupError)?,
+            http: builder.build().map_err(ClientSetupError::Https)?,
             endpoint,
+            proxies,
             use_backup: AtomicBool::new(false),
             signer,
-            query_head: format!("sdkappid={sdkappid}&identifier={identifier}&usersig="),
+            query_prefix: format!("sdkappid={sdkappid}&identifier={identifier}&usersig="),
             call_url: Mutex::new(None),
             timeout,
+            body_budget: BodyBudget::default(),
         })
     }
 
@@ -157,27 +193,16 @@ impl Client {
             }
         };
         url.query_pairs_mut().append_pair("random", &random.to_string());
-        let base_url = self.base_url(uses_backup);
+        let deadline = Instant::now() + self.timeout;
         let mut retry_after = None;
-        let body = match self.post(url, request).await {
-            Ok(response) => {
+        let body = match timeout_at(deadline, self.post(url, request)).await {
+            Ok(Ok(response)) => {
                 look_at(response.headers());
                 retry_after = headers::retry_after(response.headers(), Timestamp::now());
-                self.read(response, base_url).await
+                self.read(response, deadline).await
             }
-            Err(error) => {
-                if error.is_connect() && self.endpoint.backup_base_url.is_some() {
-                    // Only the call that saw this host fail turns away from it, so that many failing calls do not
-                    // swing back and forth.
-                    let _ = self.use_backup.compare_exchange(
-                        uses_backup,
-                        !uses_backup,
-                        Ordering::Relaxed,
-                        Ordering::Relaxed,
-                    );
-                }
-                Err(self.transport_failure(error, base_url).into())
-            }
+            Ok(Err(error)) => Err(self.send_failure(error, uses_backup).into()),
+            Err(_) => Err(TransportFailure::Timeout(self.timeout).into()),
         };
         Reply { body, sig_generation, retry_after }
     }
@@ -204,9 +229,9 @@ impl Client {
             return Ok(kept.clone());
         }
         let base_url = self.base_url(uses_backup);
-        let query_head = &self.query_head;
+        let query_prefix = &self.query_prefix;
         let sig = utf8_percent_encode(sig.as_str(), QUERY_VALUE);
-        let text = format!("{base_url}/{PORTRAIT_GET_PATH}?{query_head}{sig}&contenttype=json");
+        let text = format!("{base_url}/{PORTRAIT_GET_PATH}?{query_prefix}{sig}&contenttype=json");
         let url = Url::parse(&text).map_err(|error| {
             TransportFailure::Connection(format!("{base_url} is not a URL: {error}"))
         })?;
@@ -221,57 +246,126 @@ impl Client {
     async fn read(
         &self,
         mut response: reqwest::Response,
-        base_url: &str,
-    ) -> Result<Bytes, CallFailure> {
+        mut deadline: Instant,
+    ) -> Result<ResponseBody, CallFailure> {
         let status = response.status();
         if !status.is_success() {
             return Err(TransportFailure::Status(status.as_u16()).into());
         }
-        let next = |result: Result<Option<Bytes>, reqwest::Error>| {
-            result.map_err(|error| CallFailure::from(self.transport_failure(error, base_url)))
-        };
+        let mut share = BodyShare::default();
         // As the server says it, so untrusted; of gzip it says nothing.
-        let expected_bytes = response.content_length().map_or(0, |bytes| bytes as usize);
-        let Some(first) = next(response.chunk().await)? else { return Ok(Bytes::new()) };
-        let Some(second) = next(response.chunk().await)? else { return Ok(first) };
+        let expected_bytes = bytes_to_come(&response).unwrap_or(0);
+        let Some(first) = self.next_piece(&mut response, deadline).await? else {
+            return Ok(ResponseBody::new(Bytes::new(), share));
+        };
+        let mut wanted_bytes = first.len() + next_piece_bytes(&response, first.len());
+        self.wait_for_memory(&mut share, wanted_bytes, &mut deadline).await;
+        let mut next = self.next_piece(&mut response, deadline).await?;
+        if next.is_none() {
+            return Ok(ResponseBody::new(first, share));
+        }
         let mut body = BytesMut::with_capacity(expected_bytes.min(BODY_RESERVED_BYTES));
         body.extend_from_slice(&first);
-        body.extend_from_slice(&second);
-        while let Some(more) = next(response.chunk().await)? {
-            if body.len() + more.len() > BODY_CAP_BYTES {
+        while let Some(piece) = next {
+            if body.len() + piece.len() > BODY_CAP_BYTES {
                 return Err(TransportFailure::TooLarge(BODY_CAP_BYTES).into());
             }
-            body.extend_from_slice(&more);
+            body.extend_from_slice(&piece);
+            wanted_bytes = body.len() + next_piece_bytes(&response, piece.len());
+            self.wait_for_memory(&mut share, wanted_bytes, &mut deadline).await;
+            next = self.next_piece(&mut response, deadline).await?;
         }
-        Ok(body.freeze())
+        Ok(ResponseBody::new(body.freeze(), share))
     }
 
-    fn transport_failure(&self, error: reqwest::Error, base_url: &str) -> TransportFailure {
-        if error.is_connect() {
-            // What is around the cause says no more than that.
-            let cause = error.source().map_or_else(String::new, chain);
-            return TransportFailure::Connection(format!("cannot connect to {base_url}: {cause}"));
+    async fn next_piece(
+        &self,
+        response: &mut reqwest::Response,
+        deadline: Instant,
+    ) -> Result<Option<Bytes>, CallFailure> {
+        match timeout_at(deadline, response.chunk()).await {
+            Ok(piece) => piece.map_err(|error| broken_connection(error).into()),
+            Err(_) => Err(TransportFailure::Timeout(self.timeout).into()),
         }
-        if error.is_timeout() {
-            return TransportFailure::Timeout(self.timeout);
+    }
+
+    /// Waits until a body may take so many bytes. The call is not to fail because others are read first, so its deadline
+    /// moves by as much.
+    async fn wait_for_memory(&self, share: &mut BodyShare, bytes: usize, deadline: &mut Instant) {
+        let bytes = bytes.min(BODY_CAP_BYTES);
+        if BodyBudget::has_granted(share, bytes) {
+            return;
         }
-        TransportFailure::Connection(chain(&error.without_url()))
+        let started = Instant::now();
+        self.body_budget.grow(share, bytes).await;
+        *deadline += started.elapsed();
+    }
+
+    /// Why there is no response; turns to the other host where there is one.
+    fn send_failure(&self, error: reqwest::Error, uses_backup: bool) -> TransportFailure {
+        if !error.is_connect() {
+            return broken_connection(error);
+        }
+        if self.endpoint.backup_base_url.is_some() {
+            // Only the call that saw this host fail turns away from it, so that many failing calls do not
+            // swing back and forth.
+            let _ = self.use_backup.compare_exchange(
+                uses_backup,
+                !uses_backup,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+        }
+        // The HTTP client's two errors around the cause say no more than that.
+        let cause = error.source().and_then(|around| around.source().or(Some(around)));
+        let route = self.route(uses_backup);
+        match cause {
+            Some(cause) => connection_failure(cause, &route),
+            None => connection_failure(&error.without_url(), &route),
+        }
+    }
+
+    fn route(&self, uses_backup: bool) -> Route {
+        let base_url = self.base_url(uses_backup);
+        let url = Url::parse(base_url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or(base_url);
+        Route {
+            host: host.to_owned(),
+            port: url.as_ref().and_then(Url::port_or_known_default).unwrap_or(443),
+            proxy: self.proxies.as_ref().and_then(|proxies| proxies.proxy_of(base_url)),
+        }
     }
 }
 
-/// The texts of an error and its sources, each once.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
+/// Bounds what an HTTP/2 server may send before the body is read. The window of a connection has room for the windows of all
+/// streams on it: bodies that wait for memory leave theirs full, and must not keep others from coming.
+fn with_windows(builder: ClientBuilder, max_in_flight: usize) -> ClientBuilder {
+    /// Of all streams together, where that leaves each one at least [`LEAST_STREAM_BYTES`].
+    const ALL_STREAMS_BYTES: usize = 16 * 1024 * 1024;
+    /// A usual response in one round trip.
+    const MOST_STREAM_BYTES: usize = 256 * 1024;
+    /// The window that HTTP/2 starts with (RFC 9113 section 6.9.2).
+    const LEAST_STREAM_BYTES: usize = 65_535;
+    let streams = max_in_flight.max(1);
+    let stream_bytes = (ALL_STREAMS_BYTES / streams).clamp(LEAST_STREAM_BYTES, MOST_STREAM_BYTES);
+    let window = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).min(i32::MAX as u32);
+    builder
+        .http2_initial_stream_window_size(window(stream_bytes))
+        .http2_initial_connection_window_size(window(stream_bytes * streams))
+}
+
+/// Bytes of the body that have not been read, as the server says it.
+fn bytes_to_come(response: &reqwest::Response) -> Option<usize> {
+    response.content_length().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+/// How much the next piece of a body is expected to hold: seldom more than the last one.
+fn next_piece_bytes(response: &reqwest::Response, last_bytes: usize) -> usize {
+    last_bytes.max(PIECE_BYTES).min(bytes_to_come(response).unwrap_or(usize::MAX))
+}
+
+fn broken_connection(error: reqwest::Error) -> TransportFailure {
+    TransportFailure::Connection(texts(&error.without_url()))
 }
 
 #[cfg(test)]
@@ -321,11 +415,20 @@ mod tests {
         format!("http://{}", listener.local_addr().unwrap())
     }
 
+    fn settings(identifier: &str) -> ClientSettings<'_> {
+        ClientSettings {
+            sdkappid: 7,
+            identifier,
+            timeout: Duration::from_secs(30),
+            max_in_flight: 64,
+        }
+    }
+
     fn client(base_url: String, backup_base_url: Option<String>) -> Client {
         let sig = SigSource::Ready(UserSig::new("secret*sig-_".to_owned()));
         let signer = Signer::new(sig, 7, "ad min/张".to_owned(), || 0);
         let endpoint = Endpoint { base_url, backup_base_url };
-        Client::new(endpoint, signer, 7, "ad min/张", Duration::from_secs(30)).unwrap()
+        Client::new(endpoint, signer, settings("ad min/张")).unwrap()
     }
 
     fn reply(client: &Client) -> Reply {
@@ -334,7 +437,7 @@ mod tests {
     }
 
     fn call(client: &Client) -> Result<Bytes, CallFailure> {
-        reply(client).body
+        reply(client).body.map(|body| Bytes::copy_from_slice(&body))
     }
 
     #[test]
@@ -431,7 +534,7 @@ mod tests {
             || 0,
         );
         let endpoint = Endpoint { base_url: dead_base_url(), backup_base_url: None };
-        let client = Client::new(endpoint, signer, 7, "a", Duration::from_secs(1)).unwrap();
+        let client = Client::new(endpoint, signer, settings("a")).unwrap();
         let sig = UserSig::new("secret*sig-_".to_owned());
         client.call_url(&sig, SigGeneration::default()).unwrap();
         let shown = format!("{client:?}");

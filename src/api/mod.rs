@@ -2,13 +2,16 @@
 
 pub mod client;
 pub mod codes;
+mod connect_error;
 pub mod endpoint;
 mod headers;
 pub mod json;
 pub mod outcome;
 mod outgoing_body;
+pub mod proxy;
 pub mod reconcile;
 pub mod request;
+pub mod response_body;
 pub mod signer;
 pub mod transport;
 pub mod usersig;

@@ -8,8 +8,10 @@ use jiff::civil::Date;
 
 use super::Failure;
 use super::in_process_emulator::InProcessEmulator;
+use super::open_files;
 use crate::accounts::ListError;
-use crate::api::client::Client;
+use crate::api::client::{Client, ClientSettings, ClientSetupError};
+use crate::api::proxy::Proxies;
 use crate::api::signer::{SigSource, Signer};
 use crate::cli::Flags;
 use crate::exit_code::ExitCode;
@@ -18,11 +20,15 @@ use crate::output::disk_error::SystemError;
 use crate::output::work_folder::WorkFolderError;
 use crate::run::exit_code_of_list_error;
 
-/// The job of a command line, and the run's logical date.
+/// The job of a command line, and the run's logical date; refused if the environment names an invalid proxy.
 pub fn load_job(path: &Path, flags: &Flags) -> Result<(Job, Date), Failure> {
     let today = || Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let date = flags.date.unwrap_or_else(today);
     let job = Job::load(path, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
+    if let Target::Endpoint(endpoint) = &job.api.target {
+        // Long before the first call, and by a plan too.
+        Proxies::from_environment(endpoint).map_err(Failure::with(ExitCode::BadUsage))?;
+    }
     Ok((job, date))
 }
 
@@ -53,8 +59,20 @@ pub fn client_of(
         }
     };
     let signer = Signer::new(sig_source, api.sdkappid, api.identifier.clone(), unix_seconds);
-    Client::new(endpoint, signer, api.sdkappid, &api.identifier, api.timeout)
-        .map_err(Failure::with(ExitCode::InternalOrDisk))
+    open_files::ensure_enough(api.max_in_flight, emulator.is_some());
+    let settings = ClientSettings {
+        sdkappid: api.sdkappid,
+        identifier: &api.identifier,
+        timeout: api.timeout,
+        max_in_flight: api.max_in_flight,
+    };
+    Client::new(endpoint, signer, settings).map_err(|error| {
+        let code = match error {
+            ClientSetupError::Proxy(_) => ExitCode::BadUsage,
+            ClientSetupError::Https(_) => ExitCode::InternalOrDisk,
+        };
+        Failure { code, error: error.into() }
+    })
 }
 
 /// The account list cannot be used.

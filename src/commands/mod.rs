@@ -7,6 +7,7 @@ mod emulate;
 mod export;
 mod in_process_emulator;
 mod man;
+mod open_files;
 mod plan;
 mod preview;
 mod print;

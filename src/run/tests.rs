@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::*;
 use crate::accounts::{AccountList, DistinctAccounts, ListFormat, ListPath, ListSource};
+use crate::api::response_body::ResponseBody;
 use crate::api::transport::TransportFailure;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
 use crate::checkpoint::Begin;
@@ -90,7 +90,7 @@ impl Service for Scripted {
             }
         };
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Reply { body: body.map(Bytes::from), sig_generation, retry_after }
+        Reply { body: body.map(ResponseBody::from), sig_generation, retry_after }
     }
 
     fn sig_generation(&self) -> SigGeneration {
