@@ -161,14 +161,14 @@ impl Client {
     }
 
     /// Makes one call of `portrait_get`. `random` identifies the request to the service and is fresh for each;
-    /// `departure` is dropped when the request goes out on its connection.
+    /// `departure` is dropped when the request has been written to its connection.
     pub async fn portrait_get(
         &self,
         request: String,
         random: u32,
-        departure: impl Send + Sync + 'static,
+        departure: impl Send + 'static,
     ) -> Reply {
-        let body = OutgoingBody::new(request.into(), departure);
+        let body = OutgoingBody::new(request, departure);
         self.call(Body::wrap(body), random, |_| ()).await
     }
 

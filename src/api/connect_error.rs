@@ -82,7 +82,10 @@ impl Peer<'_> {
 
 fn certificate_problem(error: &CertificateError) -> CertificateProblem {
     match error {
-        CertificateError::UnknownIssuer => CertificateProblem::UnknownIssuer,
+        // A bad signature is what an authority with the name of a trusted one makes, such as a proxy's that was renewed.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            CertificateProblem::UnknownIssuer
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             CertificateProblem::Expired
         }
@@ -196,6 +199,7 @@ mod tests {
             }
         };
         assert_eq!(problem(CertificateError::UnknownIssuer), CertificateProblem::UnknownIssuer);
+        assert_eq!(problem(CertificateError::BadSignature), CertificateProblem::UnknownIssuer);
         assert_eq!(problem(CertificateError::Expired), CertificateProblem::Expired);
         assert_eq!(problem(CertificateError::NotValidYet), CertificateProblem::NotYetValid);
         assert_eq!(problem(CertificateError::NotValidForName), CertificateProblem::WrongName);

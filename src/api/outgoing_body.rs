@@ -7,27 +7,36 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body in one piece. An HTTP connection takes it when it writes the request, so that is when `D` is dropped: not when
-/// the call is made, since a call may wait for a connection or for a processor. A request that never leaves drops `D` with
-/// the body.
+/// A body in one piece. `D` is dropped when its bytes are: once they are written, as far as an HTTP library can tell, so no
+/// earlier than the head of the request is. Neither when the call is made, since it may wait for a connection or for a processor,
+/// nor when the body is handed over, since HTTP/2 takes it while a request still waits for a free stream or for the
+/// server's window. A request that never leaves drops `D` with the body.
 ///
 /// It cannot be cloned, so no HTTP library can send a request twice without being noticed.
-pub struct OutgoingBody<D> {
-    content: Bytes,
-    departure: Option<D>,
+pub struct OutgoingBody {
+    content: Option<Bytes>,
 }
 
-impl<D> OutgoingBody<D> {
-    /// A body of `content`.
-    pub fn new(content: Bytes, departure: D) -> OutgoingBody<D> {
-        OutgoingBody { content, departure: Some(departure) }
+/// The bytes of a body and what is dropped with them.
+struct Content<D> {
+    text: String,
+    _departure: D,
+}
+
+impl<D> AsRef<[u8]> for Content<D> {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
     }
 }
 
-// Nothing in it is ever borrowed across a poll.
-impl<D> Unpin for OutgoingBody<D> {}
+impl OutgoingBody {
+    /// A body of `text`.
+    pub fn new<D: Send + 'static>(text: String, departure: D) -> OutgoingBody {
+        OutgoingBody { content: Some(Bytes::from_owner(Content { text, _departure: departure })) }
+    }
+}
 
-impl<D> Body for OutgoingBody<D> {
+impl Body for OutgoingBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -35,16 +44,14 @@ impl<D> Body for OutgoingBody<D> {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(
-            self.departure.take().map(|_| Ok(Frame::data(std::mem::take(&mut self.content)))),
-        )
+        Poll::Ready(self.content.take().map(|content| Ok(Frame::data(content))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.departure.is_none()
+        self.content.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.content.len() as u64)
+        SizeHint::with_exact(self.content.as_ref().map_or(0, Bytes::len) as u64)
     }
 }

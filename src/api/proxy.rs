@@ -265,7 +265,7 @@ mod tests {
             ("http://proxy.example:+80", "its port is not a number from 1 to 65535"),
             ("http://proxy.example:65536", "its port is not a number from 1 to 65535"),
             ("http://proxy.example:port", "its port is not a number from 1 to 65535"),
-            ("http://[::1", "its port is not a number from 1 to 65535"),
+            ("http://[::1", "it cannot be parsed"),
             ("http://pro\"xy:3128", "it cannot be parsed"),
         ] {
             assert_eq!(problem(value).as_deref(), Some(expected), "{value:?}");

@@ -1,5 +1,8 @@
 //! A proxy on loopback that takes CONNECT for any host and leads it to one port, or refuses it.
 
+#![allow(dead_code)] // Each user needs a share of this.
+#![allow(clippy::unwrap_used)] // A panic is the failure report.
+
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};

@@ -3,6 +3,9 @@
 //!
 //! It answers like `portrait_get`, one item for each account. Request headers are not decoded.
 
+#![allow(dead_code)] // Each user needs a share of this.
+#![allow(clippy::unwrap_used)] // A panic is the failure report.
+
 use std::collections::HashMap;
 use std::io;
 use std::net::Ipv4Addr;
@@ -127,7 +130,8 @@ async fn accept(
     let acceptor = TlsAcceptor::from(tls);
     loop {
         let (socket, _) = listener.accept().await.unwrap();
-        let (acceptor, script, arrivals) = (acceptor.clone(), script.clone(), Arc::clone(&arrivals));
+        let (acceptor, script, arrivals) =
+            (acceptor.clone(), script.clone(), Arc::clone(&arrivals));
         tokio::spawn(async move {
             // A client that does not trust the certificate leaves, and one that is done does.
             if let Ok(stream) = acceptor.accept(socket).await {
@@ -216,7 +220,10 @@ async fn serve(
     let writing = tokio::spawn(async move {
         // An empty frame ends the connection once all before it are written.
         while let Some(frame) = to_write.recv().await {
-            if frame.is_empty() || writer.write_all(&frame).await.is_err() || writer.flush().await.is_err() {
+            if frame.is_empty()
+                || writer.write_all(&frame).await.is_err()
+                || writer.flush().await.is_err()
+            {
                 break;
             }
         }
@@ -227,7 +234,14 @@ async fn serve(
     assert_eq!(preface, PREFACE);
     let windows = Mutex::new(Windows { connection: 65_535, initial: 65_535, ..Windows::default() });
     let sender = Arc::new(Sender { frames, windows, grown: Notify::new() });
-    let mut connection = Connection { sender, script, arrivals, requests: HashMap::new(), count: 0, last_processed: None };
+    let mut connection = Connection {
+        sender,
+        script,
+        arrivals,
+        requests: HashMap::new(),
+        count: 0,
+        last_processed: None,
+    };
     connection.send_settings();
     let result = connection.read_frames(&mut reader).await;
     writing.abort();
@@ -318,7 +332,9 @@ impl Connection {
                 self.sender.windows.lock().unwrap().streams.remove(&stream);
                 self.sender.frame(RST_STREAM, 0, stream, &REFUSED_STREAM.to_be_bytes());
             }
-            Action::GoAway { unprocessed } => self.go_away((stream + 2).saturating_sub(2 * unprocessed)),
+            Action::GoAway { unprocessed } => {
+                self.go_away((stream + 2).saturating_sub(2 * unprocessed))
+            }
             Action::Answer(_) => {
                 self.requests.insert(stream, (action, Vec::new()));
             }

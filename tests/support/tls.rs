@@ -1,8 +1,11 @@
 //! Certificates of a test's own authority.
 
+#![allow(dead_code)] // Each user needs a share of this.
+#![allow(clippy::unwrap_used)] // A panic is the failure report.
+
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -18,6 +21,8 @@ impl Authority {
     pub fn new() -> Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Authorities of one name would be taken for each other.
+        params.distinguished_name.push(DnType::CommonName, format!("test {}", fastrand::u64(..)));
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Authority { issuer: Issuer::new(params, key), pem }
