@@ -140,10 +140,9 @@ fn requests_of_a_dropped_connection_are_resent_within_the_limit() {
 #[test]
 fn requests_that_wait_for_a_stream_do_not_leave_in_a_burst() {
     for streams in [1, 4, 10] {
-        // Slow answers hold all streams while as many calls as the limit allows wait for one. If they were thought to have
-        // left, those of the next second would be on the wire along with them.
+        // Slow answers hold all streams, and more calls wait for one.
         let action = |number, _| match number % 50 {
-            0..10 => Action::Answer(Duration::from_millis(700)),
+            0..10 => Action::AnswerTogether(Duration::from_millis(200)),
             _ => Action::Answer(Duration::from_millis(1)),
         };
         let script = Script { max_concurrent_streams: Some(streams), padding: 0, action };

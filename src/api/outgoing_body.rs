@@ -55,3 +55,86 @@ impl Body for OutgoingBody {
         SizeHint::with_exact(self.content.as_ref().map_or(0, Bytes::len) as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::thread;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
+    const HEADERS: u8 = 1;
+    const ACK: u8 = 1;
+    const STREAMS: usize = 4;
+
+    fn write_frame(stream: &mut TcpStream, kind: u8, flags: u8, id: u8, payload: &[u8]) {
+        let head = [0, 0, u8::try_from(payload.len()).unwrap(), kind, flags, 0, 0, 0, id];
+        stream.write_all(&[&head, payload].concat()).unwrap();
+    }
+
+    /// An HTTP/2 server (RFC 9113) without TLS that allows [`STREAMS`] streams. It answers the first request and no other, and
+    /// reports when the client has answered a PING after all streams were opened.
+    fn serve(listener: &TcpListener, are_open: oneshot::Sender<()>) -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.read_exact(&mut [0; b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len()])?;
+        let max_concurrent_streams = [0, 3, 0, 0, 0, u8::try_from(STREAMS).unwrap()];
+        write_frame(&mut stream, SETTINGS, 0, 0, &max_concurrent_streams);
+        let (mut requests, mut are_open) = (0, Some(are_open));
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head)?;
+            let mut payload = vec![0; u16::from_be_bytes([head[1], head[2]]).into()];
+            stream.read_exact(&mut payload)?;
+            match (head[3], head[4] & ACK) {
+                (SETTINGS, 0) => write_frame(&mut stream, SETTINGS, ACK, 0, &[]),
+                (HEADERS, _) if requests == 0 => {
+                    requests += 1;
+                    // `:status: 200`, with the flags END_STREAM and END_HEADERS.
+                    write_frame(&mut stream, HEADERS, 5, 1, &[0x88]);
+                }
+                (HEADERS, _) => {
+                    requests += 1;
+                    if requests == 1 + STREAMS {
+                        write_frame(&mut stream, PING, 0, 0, &[0; 8]);
+                    }
+                }
+                (PING, ACK) => drop(are_open.take().map(|are_open| are_open.send(()))),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_that_waits_for_a_free_stream_has_not_departed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (are_open, all_streams_are_open) = oneshot::channel();
+        // It ends when the client hangs up.
+        let server = thread::spawn(move || drop(serve(&listener, are_open)));
+        let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+        let client = client.tls_certs_only([]).build().unwrap();
+        let departure = Arc::new(());
+        let call = || {
+            let body = OutgoingBody::new("{}".to_owned(), Arc::clone(&departure));
+            client.post(&url).body(reqwest::Body::wrap(body)).send()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            call().await.unwrap();
+            assert_eq!(Arc::strong_count(&departure), 1);
+            let calls: Vec<_> = (0..10 * STREAMS).map(|_| tokio::spawn(call())).collect();
+            all_streams_are_open.await.unwrap();
+            assert_eq!(Arc::strong_count(&departure) - 1, calls.len() - STREAMS);
+            calls.iter().for_each(tokio::task::JoinHandle::abort);
+        });
+        drop((runtime, client));
+        assert_eq!(Arc::strong_count(&departure), 1, "what never leaves is dropped too");
+        server.join().unwrap();
+    }
+}

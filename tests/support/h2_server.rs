@@ -41,6 +41,8 @@ const LARGEST_FRAME: usize = 16_384;
 pub enum Action {
     /// Answers after a while.
     Answer(Duration),
+    /// Answers when the next of these periods ends, with all others that wait for that.
+    AnswerTogether(Duration),
     /// Resets the stream with `REFUSED_STREAM`.
     Refuse,
     /// Sends GOAWAY that leaves this many of the latest streams unprocessed, answers the others and closes.
@@ -219,11 +221,16 @@ async fn serve(
     let (frames, mut to_write) = mpsc::unbounded_channel::<Vec<u8>>();
     let writing = tokio::spawn(async move {
         // An empty frame ends the connection once all before it are written.
-        while let Some(frame) = to_write.recv().await {
-            if frame.is_empty()
-                || writer.write_all(&frame).await.is_err()
-                || writer.flush().await.is_err()
+        while let Some(mut bytes) = to_write.recv().await {
+            let mut is_end = bytes.is_empty();
+            // What is to be sent together arrives together.
+            while let Ok(more) = to_write.try_recv()
+                && !is_end
             {
+                is_end = more.is_empty();
+                bytes.extend(more);
+            }
+            if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() || is_end {
                 break;
             }
         }
@@ -335,7 +342,7 @@ impl Connection {
             Action::GoAway { unprocessed } => {
                 self.go_away((stream + 2).saturating_sub(2 * unprocessed))
             }
-            Action::Answer(_) => {
+            Action::Answer(_) | Action::AnswerTogether(_) => {
                 self.requests.insert(stream, (action, Vec::new()));
             }
         }
@@ -362,6 +369,16 @@ impl Connection {
         });
     }
 
+    fn delay_of(&self, action: Action) -> Duration {
+        let Action::AnswerTogether(period) = action else {
+            let Action::Answer(after) = action else { return Duration::ZERO };
+            return after;
+        };
+        let first = self.arrivals.lock().unwrap()[0];
+        let into_period = first.elapsed().as_nanos() % period.as_nanos();
+        period - Duration::from_nanos(u64::try_from(into_period).unwrap())
+    }
+
     fn data(&mut self, stream: u32, flags: u8, payload: &[u8]) {
         if let Ok(count) = u32::try_from(payload.len())
             && count > 0
@@ -374,7 +391,8 @@ impl Connection {
         if flags & END_STREAM == 0 {
             return;
         }
-        if let Some((Action::Answer(after), request)) = self.requests.remove(&stream) {
+        if let Some((action, request)) = self.requests.remove(&stream) {
+            let after = self.delay_of(action);
             let (sender, padding) = (Arc::clone(&self.sender), self.script.padding);
             tokio::spawn(async move {
                 tokio::time::sleep(after).await;
