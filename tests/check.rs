@@ -244,7 +244,7 @@ skipped  tags      the call failed
     let keys = ["api.emulator=false", &base_url, "api.sdkappid=1400000000", &secret];
     assert_snapshot!(told(&check(&folder().env(SECRET_VARIABLE, SOME_KEY), &keys)), @"
 75
-failed   call      no answer at http://127.0.0.1:[port]: cannot connect to http://127.0.0.1:[port]: client error (Connect): tcp connect error: Connection refused (os error 111); see that it can be reached from here
+failed   call      no answer at http://127.0.0.1:[port]: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111); see that it can be reached from here
 skipped  tags      the call failed
 skipped  clock     no answer told the service's time
 ");

@@ -279,7 +279,7 @@ fn an_outage() {
     let base_url = format!("api.base_url=http://127.0.0.1:{port}");
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
     let service = [&*base_url, "api.sdkappid=1400000000", &*secret, "retry.outage_patience=20ms"];
-    assert_snapshot!(refused(&folder, &service).replace(&port.to_string(), "[port]"), @"75: nothing got through to the service for retry.outage_patience (cannot connect to http://127.0.0.1:[port]: client error (Connect): tcp connect error: Connection refused (os error 111)); see that it can be reached from here, then run again to resume; go on with: [command]");
+    assert_snapshot!(refused(&folder, &service).replace(&port.to_string(), "[port]"), @"75: nothing got through to the service for retry.outage_patience (cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)); see that it can be reached from here, then run again to resume; go on with: [command]");
 
     let hangs = "emulator.faults.hang={ rate = 1.0 }";
     assert_snapshot!(refused(&folder, &[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: nothing got through to the service for retry.outage_patience (no answer within 20 ms); see that it can be reached from here, then run again to resume; go on with: [command]");

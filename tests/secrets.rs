@@ -4,18 +4,25 @@
 
 mod support;
 
+#[path = "support/connect_proxy.rs"]
+mod connect_proxy;
+#[path = "support/tls.rs"]
+mod tls;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 
+use connect_proxy::ConnectProxy;
 use im_profiles::api::usersig::{SecretKey, decode, sign};
 use im_profiles::emulator::{Credentials, EMULATOR_ADMIN, EMULATOR_SDKAPPID};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::Signal;
 use support::emulator::SECRET_VARIABLE;
 use support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use tls::Authority;
 
 /// A key that is no other text's part.
 const KEY: &str = "c0ffee5bd2850fff3ecb11d0d0cafe00c0ffee5bd2850fff3ecb11d0d0cafe42";
@@ -190,6 +197,62 @@ fn when_nothing_gets_through() {
         TALKATIVE.into_iter().flat_map(|how| [(how, &nobody), (how, &https)])
     {
         run(talkative, Source::KeyEnv, KEY, base_url, &[], 75);
+    }
+}
+
+/// The password of a proxy, percent-encoded in its URL, and what it may turn into.
+const PROXY_PASSWORD: &str = "Hunter2-of-the-pr%6Fxy";
+/// `user:Hunter2-of-the-proxy` in base64.
+const PROXY_FORMS: [&str; 4] =
+    ["Hunter2", "of-the-pr", "dXNlcjpIdW50ZXIyLW9mLXRoZS1wcm94eQ", "Basic dXNl"];
+
+/// That neither the password of the proxy nor another secret is told when calls go through this proxy variable.
+#[track_caller]
+fn kept_with_proxy(value: &str, code: i32) {
+    for talkative in TALKATIVE {
+        let folder = folder_with(Source::KeyEnv, KEY).env("HTTPS_PROXY", value);
+        let authority = folder.write("authority.pem", Authority::new().pem);
+        let folder = folder
+            .env("SSL_CERT_FILE", authority.to_str().unwrap())
+            .env("RUST_LOG", if talkative.contains(&"json") { "trace" } else { "" });
+        let keys = [
+            "api.emulator=false".to_owned(),
+            "api.base_url=https://service.example".to_owned(),
+            format!("api.sdkappid={EMULATOR_SDKAPPID}"),
+            format!("api.secret_key_env={SECRET_VARIABLE}"),
+            "api.calls_per_second=100".to_owned(),
+            "retry.outage_patience=40ms".to_owned(),
+        ];
+        let overrides = keys.iter().flat_map(|key| ["--set", key]);
+        let arguments: Vec<&str> = talkative.iter().copied().chain(overrides).collect();
+        let output = folder.export(&arguments).expect_code(code);
+        assert_secretless(&folder, &output);
+        let files = files_below(folder.root()).into_iter().map(|file| fs::read(file).unwrap());
+        let texts =
+            files.chain([output.stdout.clone().into_bytes(), output.stderr.clone().into_bytes()]);
+        for text in texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
+            for form in PROXY_FORMS {
+                assert!(!text.contains(form), "{form:?} is in {text}\n{output}");
+            }
+        }
+    }
+}
+
+#[test]
+fn when_a_proxy_has_a_password() {
+    let with_password = |port: u16| format!("http://user:{PROXY_PASSWORD}@127.0.0.1:{port}");
+    for refusal in ["407 Proxy Authentication Required", "403 Forbidden"] {
+        let proxy = ConnectProxy::start(1, Some(refusal));
+        kept_with_proxy(&with_password(proxy.port), 75);
+        // The credentials did reach the proxy.
+        assert!(proxy.heads().iter().all(|head| head.contains(PROXY_FORMS[2])), "{refusal}");
+        assert!(!proxy.heads().is_empty(), "{refusal}");
+    }
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    kept_with_proxy(&with_password(nobody), 75);
+    for invalid in ["htp://user:{}@127.0.0.1:3128", "http://user:{}@127.0.0.1 ", "http://user:{}@"]
+    {
+        kept_with_proxy(&invalid.replace("{}", PROXY_PASSWORD), 2);
     }
 }
 

@@ -273,6 +273,11 @@ impl Client {
             body.extend_from_slice(&piece);
             wanted_bytes = body.len() + next_piece_bytes(&response, piece.len());
             self.wait_for_memory(&mut share, wanted_bytes, &mut deadline).await;
+            if BodyBudget::has_token(&share) {
+                // At once, since growing by doubling needs the old and the new place. Untouched memory costs nothing.
+                let rest = bytes_to_come(&response).unwrap_or(BODY_CAP_BYTES);
+                body.reserve(rest.min(BODY_CAP_BYTES - body.len()));
+            }
             next = self.next_piece(&mut response, deadline).await?;
         }
         Ok(ResponseBody::new(body.freeze(), share))
@@ -359,9 +364,11 @@ fn bytes_to_come(response: &reqwest::Response) -> Option<usize> {
     response.content_length().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-/// How much the next piece of a body is expected to hold: seldom more than the last one.
+/// How much comes with the next piece of a body, which is expected to be like the last one: the HTTP library has read another
+/// one behind it by then.
 fn next_piece_bytes(response: &reqwest::Response, last_bytes: usize) -> usize {
-    last_bytes.max(PIECE_BYTES).min(bytes_to_come(response).unwrap_or(usize::MAX))
+    let pieces = last_bytes.max(PIECE_BYTES).saturating_mul(2);
+    pieces.min(bytes_to_come(response).unwrap_or(usize::MAX))
 }
 
 fn broken_connection(error: reqwest::Error) -> TransportFailure {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Most bytes that all bodies may hold, but for the one with the token.
-const SHARED_BYTES: usize = 16 * 1024 * 1024;
+/// Most bytes that all bodies may hold, but for the one with the token: 64 of 128 KiB. They seldom come all at once.
+const SHARED_BYTES: usize = 8 * 1024 * 1024;
 
 /// A body asks for at least so many bytes, so that it does not ask for each piece that comes.
 const STEP_BYTES: usize = 32 * 1024;
@@ -52,6 +52,11 @@ impl BodyBudget {
     /// Whether `share` is as large as `bytes` already.
     pub(super) fn has_granted(share: &BodyShare, bytes: usize) -> bool {
         share.token.is_some() || share.bytes() >= bytes
+    }
+
+    /// Whether `share` may grow up to the largest body that is read without waiting.
+    pub(super) fn has_token(share: &BodyShare) -> bool {
+        share.token.is_some()
     }
 
     /// Waits until `share` is as large as `bytes`, at most the largest body that is read. Nothing is lost when it is
