@@ -80,10 +80,6 @@ fn export_over_h2(script: Script, limit: usize, keys: &[&str]) -> (Output, usize
     assert!(number(&output, "highest_second") <= limit, "{output}");
     let (requests, busiest) = (server.requests(), server.busiest_second());
     assert!(busiest <= limit + limit / 4, "{busiest} requests came within a second\n{output}");
-    eprintln!(
-        "{requests} requests, {busiest} in the busiest second, {} calls",
-        number(&output, "made")
-    );
     (output, requests)
 }
 
