@@ -210,9 +210,11 @@ const PROXY_FORMS: [&str; 4] =
 #[track_caller]
 fn kept_with_proxy(value: &str, code: i32) {
     for talkative in TALKATIVE {
-        let folder = folder_with(Source::KeyEnv, KEY).env("HTTPS_PROXY", value);
-        let authority = folder.write("authority.pem", Authority::new().pem);
-        let folder = folder
+        // Not in the folder that is searched: its base64 may look like a UserSig.
+        let elsewhere = Folder::new();
+        let authority = elsewhere.write("authority.pem", Authority::new().pem);
+        let folder = folder_with(Source::KeyEnv, KEY)
+            .env("HTTPS_PROXY", value)
             .env("SSL_CERT_FILE", authority.to_str().unwrap())
             .env("RUST_LOG", if talkative.contains(&"json") { "trace" } else { "" });
         let keys = [

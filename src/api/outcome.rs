@@ -80,6 +80,11 @@ impl CallFailure {
         matches!(self, CallFailure::Transport(_))
     }
 
+    /// Whether only a person can fix it.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, CallFailure::Transport(failure) if failure.is_permanent())
+    }
+
     /// Whether the answer was beyond the cap.
     pub fn is_too_large(&self) -> bool {
         matches!(self, CallFailure::Transport(TransportFailure::TooLarge(_)))

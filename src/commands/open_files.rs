@@ -3,8 +3,9 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{debug, warn};
 
-/// Parts that a run may have open, and the files of each: the part, the rows that wait for it, the accounts that failed.
-const OPEN_PARTS: u64 = 64;
+use crate::run::OPEN_PARTS;
+
+/// Files of a part that is open: the part, the rows that wait for it, the accounts that failed.
 const FILES_OF_PART: u64 = 3;
 
 /// The list, the journal, the reports, standard streams, DNS and what the runtime needs.
@@ -55,7 +56,7 @@ fn warn_too_low(files: u64, needed: u64, error: Option<rustix::io::Errno>) {
 fn needed_files(max_in_flight: usize, with_emulator: bool) -> u64 {
     let connections = u64::try_from(max_in_flight).unwrap_or(u64::MAX);
     let ends = if with_emulator { 2 } else { 1 };
-    connections.saturating_mul(ends).saturating_add(OPEN_PARTS * FILES_OF_PART + OTHER_FILES)
+    connections.saturating_mul(ends).saturating_add(OPEN_PARTS as u64 * FILES_OF_PART + OTHER_FILES)
 }
 
 /// No value is no limit.

@@ -91,8 +91,8 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) failed: u64,
     first_call_at: Option<Duration>,
     last_call_at: Duration,
-    /// When a call got through last, or the run began.
-    pub(super) got_through_at: Duration,
+    /// When a call got through last.
+    pub(super) got_through_at: Option<Duration>,
     /// An account that has been answered: a probe that asks it can fail only by the service.
     pub(super) answered_account: Option<Account>,
     pub(super) signed_anew_in_vain: bool,
@@ -158,7 +158,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             failed: 0,
             first_call_at: None,
             last_call_at: Duration::ZERO,
-            got_through_at: Duration::ZERO,
+            got_through_at: None,
             answered_account: None,
             signed_anew_in_vain: false,
             paused_by_code: false,

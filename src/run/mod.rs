@@ -32,7 +32,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use self::chunk::{Chunk, send_chunks};
-use self::dispatch::{ANSWERS_TO_WRITE, BLOCKS_READ_AHEAD, Connections, Dispatcher, OPEN_PARTS};
+pub use self::dispatch::OPEN_PARTS;
+use self::dispatch::{ANSWERS_TO_WRITE, BLOCKS_READ_AHEAD, Connections, Dispatcher};
 use self::event::Observer;
 use self::pace::Departure;
 use self::settle::Settler;
@@ -149,6 +150,9 @@ pub enum RunError {
         /// How the last call failed.
         last_failure: String,
     },
+    /// The service cannot be reached at all, and waiting does not fix that.
+    #[error("the service cannot be reached: {0}; then run again to resume")]
+    Unreachable(CallFailure),
     /// A signal.
     #[error("{}", .0.meaning())]
     Stopped(ExitCode),
@@ -192,7 +196,7 @@ impl RunError {
         match self {
             RunError::Source(SourceError::List(error)) => exit_code_of_list_error(error),
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
-            RunError::Outage { .. } => ExitCode::TryAgainLater,
+            RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
             RunError::Stopped(code) => *code,
             RunError::Source(SourceError::Failed(_) | SourceError::TooLong { .. })
             | RunError::Checkpoint(_)

@@ -39,6 +39,8 @@ enum Answered {
     TooLarge,
     /// The call fails with this HTTP status.
     Status(u16),
+    /// The call fails so on its way.
+    Failing(TransportFailure),
     /// The answer, with `Retry-After`.
     RetryAfter(Duration, Box<Answered>),
     /// All have a row, after so long.
@@ -83,6 +85,7 @@ impl Service for Scripted {
             Answered::Broken => Err(TransportFailure::Connection("broken".to_owned()).into()),
             Answered::TooLarge => Err(TransportFailure::TooLarge(1).into()),
             Answered::Status(status) => Err(TransportFailure::Status(status).into()),
+            Answered::Failing(failure) => Err(failure.into()),
             Answered::RetryAfter(..) => unreachable!("a pause of a pause"),
             Answered::After(latency) => {
                 tokio::time::sleep(latency).await;
@@ -610,6 +613,40 @@ fn a_refusal_by_status_stops_the_run_only_when_it_is_confirmed() {
         assert!(error.to_string().contains(&status.to_string()), "{error}");
         assert!(always.calls.len() <= 64 + 3, "{status}: {} calls", always.calls.len());
     }
+}
+
+#[test]
+fn what_no_waiting_can_fix_is_reported_at_once_unless_something_got_through() {
+    let unknown_host = || {
+        Answered::Failing(TransportFailure::UnknownHost {
+            host: "a.example".to_owned(),
+            setting: "api.base_url",
+        })
+    };
+    let never = run_scripted(20_000, move |_, _, _| unknown_host());
+    let error = never.result.unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::TryAgainLater);
+    assert!(error.to_string().contains("host name not found: a.example"), "{error}");
+    assert!(never.took < Duration::from_secs(2), "{:?}", never.took);
+
+    // The first host is unknown, its backup is there.
+    let backup =
+        run_scripted(
+            20_000,
+            move |_, at, _| {
+                if at < Duration::from_millis(10) { unknown_host() } else { ok() }
+            },
+        );
+    backup.assert_conserved(20_000);
+    assert!(backup.failed.is_empty());
+
+    // DNS is out for a while in mid-run: that passes.
+    let later = run_scripted(20_000, move |_, at, _| {
+        let is_out = (300..60_000).contains(&at.as_millis());
+        if is_out { unknown_host() } else { ok() }
+    });
+    later.assert_conserved(20_000);
+    assert!(later.failed.is_empty());
 }
 
 #[test]

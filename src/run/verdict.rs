@@ -76,7 +76,7 @@ impl<S: Service> Dispatcher<'_, S> {
     fn got_through(&mut self, now: Duration) -> Result<(), RunError> {
         self.signed_anew_in_vain = false;
         self.paused_by_code = false;
-        self.got_through_at = now;
+        self.got_through_at = Some(now);
         let calls = self.outage.call_got_through();
         self.charge(calls, now)
     }
@@ -133,6 +133,9 @@ impl<S: Service> Dispatcher<'_, S> {
         let failure = match settled {
             Ok(_) => None,
             Err(NotSettled::Failed(call)) => match call.failure.class_after(1) {
+                Class::Retry if self.is_hopeless(&call.failure) => {
+                    return Err(RunError::Unreachable(call.failure));
+                }
                 Class::Retry => Some(call.failure),
                 Class::Fatal if call.failure.needs_confirmation() => {
                     if self.outage.confirm_refusal() {
@@ -213,6 +216,10 @@ impl<S: Service> Dispatcher<'_, S> {
                 }
             }
             _ if context.is_probe => {}
+            Class::Retry if self.is_hopeless(&failure) => {
+                self.facts.failed += 1;
+                self.outage.call_refused(FailedCall { chunk, failure }, now);
+            }
             Class::Retry => {
                 self.facts.failed += 1;
                 self.outage.call_failed(FailedCall { chunk, failure }, now);
@@ -224,6 +231,12 @@ impl<S: Service> Dispatcher<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Whether waiting for the service is of no use: nothing has ever got through, and only a person can fix why. Confirmed
+    /// by a probe, since that one may go to the backup host.
+    fn is_hopeless(&self, failure: &CallFailure) -> bool {
+        self.got_through_at.is_none() && failure.is_permanent()
     }
 
     /// Whether the call may be made again because the UserSig is, or by now has been, signed anew.
@@ -255,7 +268,7 @@ impl<S: Service> Dispatcher<'_, S> {
         if is_lock && std::mem::replace(&mut self.paused_by_code, true) {
             return Err(RunError::Refused(failure.clone()));
         }
-        if now - self.got_through_at >= self.settings.retry.outage_patience {
+        if now - self.got_through_at.unwrap_or_default() >= self.settings.retry.outage_patience {
             return Err(RunError::Outage { last_failure: failure.to_string() });
         }
         let share = self.throttle.share();
