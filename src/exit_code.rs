@@ -2,6 +2,10 @@
 //!
 //! Never 99: Airflow's BashOperator reads it as "skipped".
 
+use std::io::{self, ErrorKind};
+
+use rustix::io::Errno;
+
 /// How the process ended, as a scheduler sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
@@ -67,6 +71,27 @@ impl ExitCode {
     }
 }
 
+impl ExitCode {
+    /// For an input (job file, account list) that the operating system could not read: what is missing, forbidden or of
+    /// the wrong kind stays so until a person changes it; anything else (EIO, EMFILE, ENOMEM, a lost network share) may
+    /// be gone when a scheduler retries.
+    pub fn of_input_error(error: &io::Error) -> ExitCode {
+        match error.kind() {
+            ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::IsADirectory
+            | ErrorKind::NotADirectory
+            | ErrorKind::InvalidData
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidFilename
+            | ErrorKind::UnexpectedEof => ExitCode::BadUsage,
+            // ELOOP has no stable kind of its own.
+            _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => ExitCode::BadUsage,
+            _ => ExitCode::InternalOrDisk,
+        }
+    }
+}
+
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         std::process::ExitCode::from(code.number())
@@ -81,6 +106,35 @@ mod tests {
     fn numbers_are_the_published_contract() {
         let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4, 75, 130, 143]);
+    }
+
+    #[test]
+    fn only_errors_that_may_pass_are_worth_a_retry() {
+        let code = |errno: Errno| {
+            ExitCode::of_input_error(&io::Error::from_raw_os_error(errno.raw_os_error()))
+        };
+        for errno in [
+            Errno::IO,
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::AGAIN,
+            Errno::NOMEM,
+            Errno::STALE,
+            Errno::TIMEDOUT,
+        ] {
+            assert_eq!(code(errno), ExitCode::InternalOrDisk, "{errno:?}");
+        }
+        for errno in [
+            Errno::NOENT,
+            Errno::ACCESS,
+            Errno::PERM,
+            Errno::ISDIR,
+            Errno::NOTDIR,
+            Errno::NAMETOOLONG,
+            Errno::LOOP,
+        ] {
+            assert_eq!(code(errno), ExitCode::BadUsage, "{errno:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::error::ListError;
 use super::file::{ListDigests, ListFile};
@@ -27,11 +27,13 @@ pub(super) struct Block {
     pub content: Content,
     /// Whether there is a `"` anywhere in it.
     pub has_quotes: bool,
+    /// Whether a line in it ends with a CR that no LF follows.
+    pub has_lone_cr: bool,
     /// How many stored bytes the content so far came from.
     pub stored_position: u64,
 }
 
-/// Bytes, known as text when all of them are UTF-8: checked for a block at once, that costs next to nothing.
+/// Bytes, known as text when all of them are UTF-8 and none is NUL: checked for a block at once, that costs next to nothing.
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),
@@ -40,6 +42,9 @@ pub(super) enum Content {
 
 impl Content {
     fn of(bytes: Vec<u8>) -> Self {
+        if memchr(0, &bytes).is_some() {
+            return Self::Bytes(bytes);
+        }
         String::from_utf8(bytes).map_or_else(|error| Self::Bytes(error.into_bytes()), Self::Text)
     }
 
@@ -88,7 +93,7 @@ impl Blocks {
         thread::Builder::new()
             .name("list blocks".to_owned())
             .spawn(move || cutter.send_all(&sender, &reusable))
-            .map_err(|error| file.read_error(error))?;
+            .map_err(|source| ListError::Thread { list: file.name.to_string(), source })?;
         Ok(Self { file, arriving, spent, end: None })
     }
 
@@ -148,6 +153,7 @@ impl Cutter {
         }
         Ok(Message::Block(Block {
             has_quotes: memchr(b'"', &buffer).is_some(),
+            has_lone_cr: has_lone_cr(&buffer),
             content: Content::of(buffer),
             stored_position: self.input.stored_position(),
         }))
@@ -161,14 +167,15 @@ impl Cutter {
         self.rest.clear();
         loop {
             if filled == block.len() {
-                if let Some(line_end) = memrchr(b'\n', block) {
+                if let Some(line_end) = last_line_end(block) {
                     self.rest.extend_from_slice(&block[line_end + 1..]);
                     block.truncate(line_end + 1);
                     return Ok(());
                 }
                 if filled > MAX_LINE_BYTES {
+                    let ends_with_cr = block.last() == Some(&b'\r');
                     block.truncate(MAX_LINE_BYTES + 1);
-                    return self.skip_line();
+                    return self.skip_line(ends_with_cr);
                 }
                 block.resize(2 * filled, 0);
             }
@@ -181,19 +188,35 @@ impl Cutter {
         Ok(())
     }
 
-    /// Reads up to the next line end; what was read beyond it is the rest.
-    fn skip_line(&mut self) -> Result<(), ListError> {
+    /// Reads up to the next line end; what was read beyond it is the rest. `ends_with_cr`: the last byte read was a CR,
+    /// so the line has ended and at most its LF is missing.
+    fn skip_line(&mut self, mut ends_with_cr: bool) -> Result<(), ListError> {
         loop {
             self.rest.resize(BLOCK_BYTES, 0);
             let length = self.input.read(&mut self.rest)?;
             self.rest.truncate(length);
-            if let Some(line_end) = memchr(b'\n', &self.rest) {
-                self.rest.drain(..=line_end);
+            if ends_with_cr || length == 0 {
+                let line_feed = usize::from(self.rest.first() == Some(&b'\n'));
+                self.rest.drain(..line_feed);
                 return Ok(());
             }
-            if length == 0 {
+            let Some(line_end) = memchr2(b'\r', b'\n', &self.rest) else { continue };
+            ends_with_cr = self.rest[line_end..] == *b"\r";
+            if !ends_with_cr {
+                let line_end_bytes = if self.rest[line_end..].starts_with(b"\r\n") { 2 } else { 1 };
+                self.rest.drain(..line_end + line_end_bytes);
                 return Ok(());
             }
         }
     }
+}
+
+/// The last byte of the last line end that is complete: after a CR at the end of `bytes`, an LF may still come.
+fn last_line_end(bytes: &[u8]) -> Option<usize> {
+    let (_, before_last) = bytes.split_last()?;
+    memrchr(b'\n', bytes).or_else(|| memrchr(b'\r', before_last))
+}
+
+fn has_lone_cr(bytes: &[u8]) -> bool {
+    memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
 }

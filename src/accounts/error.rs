@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use parquet::errors::ParquetError;
 
+use super::encoding::Encoding;
+use super::io_remedy::{remedy_of_reading, remedy_of_temporary_file};
+
 /// Why an account list cannot be read. `list` is its path, or `standard input`.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each variant and field is")]
@@ -20,20 +23,38 @@ pub enum ListError {
         "account list {list} is a pipe or a device, which cannot be read twice; pipe it in with path = \"-\""
     )]
     NotARegularFile { list: String },
-    #[error("cannot open account list {list}; see that this user may read it")]
+    #[error("cannot open account list {list}; {}", remedy_of_reading(source))]
     Open { list: String, source: io::Error },
-    #[error("cannot read account list {list}; see to its disk or network share, then run again")]
+    #[error("cannot read account list {list}; {}", remedy_of_reading(source))]
     Read { list: String, source: io::Error },
-    #[error("cannot spool standard input to a file in {}; see that the folder can be written and has room", folder.display())]
+    #[error(
+        "cannot start the thread that reads account list {list}; raise the limit on processes (ulimit -u, pids of the container)"
+    )]
+    Thread { list: String, source: io::Error },
+    #[error("cannot spool standard input to a file in {}; {}", folder.display(), remedy_of_temporary_file(source, folder))]
     Spool { folder: PathBuf, source: io::Error },
-    #[error("cannot read standard input; run again")]
+    #[error(
+        "cannot keep the repeated accounts of account list {list} in a temporary file in {}; {}",
+        folder.display(),
+        remedy_of_temporary_file(source, folder)
+    )]
+    Spill { list: String, folder: PathBuf, source: io::Error },
+    #[error("cannot read standard input; check the command that writes to it, then run again")]
     Stdin { source: io::Error },
     #[error(
         "the format of account list {list} does not show in its name; set `accounts.format` to csv, txt, ndjson or parquet"
     )]
     UnknownFormat { list: String },
     #[error("account list {list} is {kind}, not {format}; {remedy}")]
-    OtherKind { list: String, kind: &'static str, format: &'static str, remedy: &'static str },
+    OtherKind { list: String, kind: &'static str, format: &'static str, remedy: String },
+    #[error(
+        "account list {list} is text in {}, not UTF-8; convert it: {}", encoding.name, conversion(*encoding)
+    )]
+    #[expect(private_interfaces, reason = "read through the message alone")]
+    WideEncoding { list: String, encoding: Encoding },
+    #[error("most accounts of account list {list} are not UTF-8; {}", conversion_of_guess(*encoding))]
+    #[expect(private_interfaces, reason = "read through the message alone")]
+    NotUtf8 { list: String, encoding: Option<Encoding> },
     #[error(
         "account list {list} is a damaged or cut off {compression} file; copy it again, or have it made again"
     )]
@@ -80,6 +101,35 @@ pub enum ListError {
     Changed { list: String },
     #[error("cannot report an invalid account")]
     Report { source: io::Error },
+}
+
+impl ListError {
+    /// The error of the operating system while reading the input itself, rather than a temporary file.
+    pub fn input_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Open { source, .. } | Self::Read { source, .. } | Self::Stdin { source } => {
+                Some(source)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn conversion(encoding: Encoding) -> String {
+    format!("iconv -f {} -t UTF-8 OLD > NEW", encoding.iconv)
+}
+
+fn conversion_of_guess(encoding: Option<Encoding>) -> String {
+    match encoding {
+        Some(encoding) => {
+            format!(
+                "they look like {}, so convert the list: {}",
+                encoding.name,
+                conversion(encoding)
+            )
+        }
+        None => "export the list as UTF-8".to_owned(),
+    }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

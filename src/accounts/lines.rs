@@ -1,8 +1,11 @@
 //! Physical lines of a list. Sizes are in bytes.
+//!
+//! A line ends with LF, CRLF or a CR alone, in any mixture, as spreadsheets and CSV readers take it. Blocks without a lone
+//! CR, which is nearly all of them, are searched for LF only.
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::blocks::{Block, Blocks, Content, MAX_LINE_BYTES};
 use super::error::ListError;
@@ -48,7 +51,10 @@ impl Lines {
             return Ok(false);
         }
         let rest = &self.block.content.bytes()[self.next..];
-        let length = find_near(b'\n', rest).map_or(rest.len(), |line_end| line_end + 1);
+        let length = match self.block.has_lone_cr {
+            true => line_length(rest),
+            false => find_near(b'\n', rest).map_or(rest.len(), |line_end| line_end + 1),
+        };
         self.start = self.next;
         self.next += length;
         self.end =
@@ -134,10 +140,29 @@ pub(super) fn find_near(wanted: u8, bytes: &[u8]) -> Option<usize> {
     memchr(wanted, &bytes[searched..]).map(|at| searched + at)
 }
 
-/// `line` without its LF or CRLF.
+/// Length of the first line in `bytes`, its LF, CRLF or CR included.
+pub(super) fn line_length(bytes: &[u8]) -> usize {
+    match memchr2(b'\r', b'\n', bytes) {
+        None => bytes.len(),
+        Some(line_end) if bytes[line_end..].starts_with(b"\r\n") => line_end + 2,
+        Some(line_end) => line_end + 1,
+    }
+}
+
+/// The lines of a text at hand, without their ends.
+pub(super) fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (line, after) = rest.split_at_checked(line_length(rest))?;
+        rest = after;
+        (!line.is_empty()).then(|| without_line_end(line))
+    })
+}
+
+/// `line` without its LF, CRLF or CR.
 pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
     match line {
-        [content @ .., b'\r', b'\n'] | [content @ .., b'\n'] => content,
+        [content @ .., b'\r', b'\n'] | [content @ .., b'\n' | b'\r'] => content,
         content => content,
     }
 }

@@ -10,17 +10,23 @@ use serde::Deserialize;
 
 use super::column::{find_column, no_such_column};
 use super::csv::CsvRecords;
+use super::encoding::{guess_legacy, utf16_or_utf32};
 use super::error::ListError;
 use super::file::{Digesting, ListFile};
 use super::input::{Compression, Input};
+use super::json_shape::{OtherJson, other_json};
 use super::lines::Lines;
-use super::ndjson::{NdjsonRecords, is_array, keys_without};
+use super::ndjson::{NdjsonRecords, keys_without};
 use super::parquet::ParquetRecords;
 use super::records::Records;
 use super::text::TextRecords;
+use super::validate::InvalidReason;
 
 /// How much of the content is looked at before the list is read.
 const SAMPLE_BYTES: usize = 1024 * 1024;
+
+/// How many records are looked at where the sample is not UTF-8.
+const SAMPLE_RECORDS: u64 = 10_000;
 
 /// Where a list is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,9 +142,15 @@ impl AccountList {
             // Neither a header nor a record: whether it may be empty is for the job to say.
             (ListFormat::Csv, _) if sample.is_empty() => Layout::Txt,
             (ListFormat::Csv, column) => {
-                Layout::Csv { column: find_csv_column(&file, compression, column)? }
+                Layout::Csv { column: find_csv_column(&file, compression, column, &sample)? }
             }
             (ListFormat::Ndjson, Some(key)) => {
+                if let Some(OtherJson { kind, remedy }) =
+                    other_json(&sample, sample.len() < SAMPLE_BYTES, key)
+                {
+                    let (list, format) = (file.name.to_string(), format.name());
+                    return Err(ListError::OtherKind { list, kind, format, remedy });
+                }
                 if let Some(keys) = keys_without(&sample, key) {
                     return Err(no_such_column(&file.name, key, &keys));
                 }
@@ -150,7 +162,28 @@ impl AccountList {
             (ListFormat::Txt | ListFormat::Parquet, _) => Layout::Txt,
         };
         let estimated_accounts = estimate_lines(&sample, stored_bytes, file.bytes);
-        Ok(Self { file, compression, layout, estimated_accounts })
+        let list = Self { file, compression, layout, estimated_accounts };
+        if !is_utf8(&sample) {
+            list.ensure_accounts_are_utf8()?;
+        }
+        Ok(list)
+    }
+
+    /// Refuses a list of which most accounts are not UTF-8. Those of a few lines are invalid accounts, and other columns
+    /// do not matter.
+    fn ensure_accounts_are_utf8(&self) -> Result<(), ListError> {
+        let mut records = self.records(Digesting::Quick)?;
+        let (mut count, mut not_utf8, mut text) = (0, 0, Vec::new());
+        while count < SAMPLE_RECORDS && records.advance()? {
+            let record = records.record();
+            count += 1;
+            if record.account() == Err(InvalidReason::NotUtf8) {
+                not_utf8 += 1;
+                text.extend_from_slice(record.entry.bytes());
+                text.push(b'\n');
+            }
+        }
+        if 2 * not_utf8 > count { Err(other_encoding(&self.file, &text)) } else { Ok(()) }
     }
 
     /// About how many entries the list has: exact in Parquet and in short lists, told from the first MiB otherwise.
@@ -189,6 +222,7 @@ fn find_csv_column(
     file: &ListFile,
     compression: Compression,
     column: Option<&str>,
+    sample: &[u8],
 ) -> Result<usize, ListError> {
     let (names, _) =
         CsvRecords::open(Lines::open(Input::open(file, compression, Digesting::Quick)?)?, 0)?;
@@ -199,7 +233,19 @@ fn find_csv_column(
         let header = header.chars().take(80).collect();
         return Err(ListError::Separator { list: file.name.to_string(), header });
     }
-    find_column(&file.name, column, &names)
+    find_column(&file.name, column, &names).map_err(|error| {
+        let is_utf8 = names.iter().all(|name| !name.contains(char::REPLACEMENT_CHARACTER));
+        if is_utf8 { error } else { other_encoding(file, sample) }
+    })
+}
+
+fn other_encoding(file: &ListFile, text: &[u8]) -> ListError {
+    ListError::NotUtf8 { list: file.name.to_string(), encoding: guess_legacy(text) }
+}
+
+/// Whether `sample`, which may end within a character, is UTF-8.
+fn is_utf8(sample: &[u8]) -> bool {
+    std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// The beginning of the content, and how many stored bytes it came from.
@@ -219,7 +265,8 @@ fn read_sample(file: &ListFile, compression: Compression) -> Result<(Vec<u8>, u6
 
 /// Lines of a list of `all_bytes`, of which `sample` came from the first `stored_bytes`.
 fn estimate_lines(sample: &[u8], stored_bytes: u64, all_bytes: u64) -> u64 {
-    let lines = memchr_iter(b'\n', sample).count() as u128 + 1;
+    let count = |line_end| memchr_iter(line_end, sample).count();
+    let lines = count(b'\n').max(count(b'\r')) as u128 + 1;
     let estimate = lines * u128::from(all_bytes) / u128::from(stored_bytes.max(1));
     estimate.max(lines).try_into().unwrap_or(u64::MAX)
 }
@@ -230,7 +277,7 @@ fn ensure_is_not_packed(file: &ListFile, compression: Compression) -> Result<(),
         Compression::Gzip => "a gzip file",
         Compression::Zstd => "a zstd file",
     };
-    let remedy = "unpack it first (Parquet compresses its own pages)";
+    let remedy = "unpack it first (Parquet compresses its own pages)".to_owned();
     Err(ListError::OtherKind { list: file.name.to_string(), kind, format: "parquet", remedy })
 }
 
@@ -245,12 +292,11 @@ fn ensure_is_text(
     let is_parquet = compression == Compression::Plain
         && sample.starts_with(PARQUET_MARK)
         && file.peek(file.bytes.saturating_sub(4))? == *PARQUET_MARK;
+    if let Some(encoding) = utf16_or_utf32(sample) {
+        return Err(ListError::WideEncoding { list: file.name.to_string(), encoding });
+    }
     let (kind, remedy) = match sample {
-        _ if format == ListFormat::Ndjson && is_array(sample) => {
-            ("one JSON array", "write one object a line, as `jq -c '.[]'` does")
-        }
         _ if is_parquet => ("a Parquet file", "set `accounts.format` to parquet"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("text in UTF-16", "save it as UTF-8"),
         [b'P', b'K', 3, 4, ..] => {
             ("a zip archive or Excel workbook", "unpack it, or save the sheet as CSV UTF-8")
         }
@@ -263,5 +309,6 @@ fn ensure_is_text(
         [0x1f, 0x8b, 8, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => ("packed twice", "pack it once"),
         _ => return Ok(()),
     };
+    let remedy = remedy.to_owned();
     Err(ListError::OtherKind { list: file.name.to_string(), kind, format: format.name(), remedy })
 }

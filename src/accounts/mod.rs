@@ -15,7 +15,9 @@
 //! * Ids are taken as they are. Only in `txt` are the blanks around an id dropped, since there they are layout (`psql -t`
 //!   indents, editors leave trailing blanks); an account that begins or ends with a blank goes into one of the other
 //!   formats, where quotes or RFC 4180 section 2.4 make its blanks part of the id.
-//! * A line of blanks is skipped and not counted. A byte order mark, CRLF and a missing last line end are normal.
+//! * A line ends with LF, CRLF or a CR alone (old Mac files, some spreadsheets), also where a file mixes them. A line end
+//!   inside a quoted CSV field, a lone CR too, belongs to the field. These are the rules of spreadsheets and CSV readers.
+//! * A line of blanks is skipped and not counted. A byte order mark and a missing last line end are normal.
 //! * What cannot be an account is an [`InvalidAccount`]; it never ends the scan and never reaches a call.
 //! * No line may hold more than 1 MiB: beyond that it is an invalid account, in CSV an error (its end cannot be known).
 
@@ -25,10 +27,13 @@ mod column;
 mod csv;
 mod distinct;
 mod duplicates;
+mod encoding;
 mod error;
 mod file;
 mod first;
 mod input;
+mod io_remedy;
+mod json_shape;
 mod lines;
 mod list;
 mod ndjson;

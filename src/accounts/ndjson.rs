@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde_json::value::RawValue;
 
 use super::error::ListError;
-use super::lines::{BYTE_ORDER_MARK, Lines, is_blank};
+use super::lines::{BYTE_ORDER_MARK, Lines, is_blank, lines_of};
 use super::records::{Entry, Record};
 use super::validate::InvalidReason;
 
@@ -67,17 +67,9 @@ pub(super) fn keys_without(sample: &[u8], key: &str) -> Option<Vec<String>> {
     is_absent.then(|| first.into_keys().collect())
 }
 
-/// Whether `sample` is one JSON array, over several lines or alone on one, rather than an object a line.
-pub(super) fn is_array(sample: &[u8]) -> bool {
-    let content = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample).trim_ascii();
-    let first_line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_complete = serde_json::from_slice::<IgnoredAny>(first_line).is_ok();
-    content.starts_with(b"[") && (!is_complete || first_line.len() == content.len())
-}
-
 fn objects_in(sample: &[u8]) -> impl Iterator<Item = BTreeMap<String, IgnoredAny>> {
     let content = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
-    content.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
+    lines_of(content).filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 fn take_id(line: &[u8], key: &str, id: &mut Vec<u8>) -> Result<(), InvalidReason> {
@@ -202,14 +194,6 @@ mod tests {
         ] {
             assert_eq!(id_of(line), Err(reason), "{}", String::from_utf8_lossy(line));
         }
-    }
-
-    #[test]
-    fn an_array_is_told_apart_from_a_line_that_is_one() {
-        assert!(is_array(b"[\n{\"id\":1},\n{\"id\":2}\n]\n"));
-        assert!(is_array(b"\xef\xbb\xbf [{\"id\":1}]"));
-        assert!(!is_array(b"[1]\n{\"id\":2}\n"));
-        assert!(!is_array(b"x\n"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::validate::{InvalidReason, check_account};
 /// An id as it stands in the list.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Entry<'a> {
-    /// Known to be UTF-8.
+    /// Known to be UTF-8 without NUL.
     Text(&'a str),
     /// Any bytes.
     Bytes(&'a [u8]),

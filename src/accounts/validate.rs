@@ -3,6 +3,7 @@
 use std::fmt;
 
 use arrayvec::ArrayString;
+use memchr::memchr;
 
 use super::records::Entry;
 
@@ -30,6 +31,8 @@ pub enum InvalidReason {
     },
     /// Bytes that are not UTF-8.
     NotUtf8,
+    /// A NUL, which no text has: the list is damaged, or in another encoding.
+    HasNul,
     /// Begins with `@TLS#`, `@TGS#` or `@TIM#`.
     SystemMarker,
     /// A line of more than 1 MiB, of which only the beginning was kept.
@@ -52,6 +55,7 @@ impl fmt::Display for InvalidReason {
                 write!(f, "has {bytes} bytes, the service allows {MAX_ACCOUNT_BYTES}")
             }
             Self::NotUtf8 => write!(f, "is not UTF-8"),
+            Self::HasNul => write!(f, "contains a NUL character (U+0000)"),
             Self::SystemMarker => {
                 write!(f, "begins with a marker of the service (@TLS#, @TGS# or @TIM#)")
             }
@@ -101,6 +105,7 @@ pub(super) fn check_account(entry: Entry<'_>) -> Result<&str, InvalidReason> {
     }
     match entry {
         Entry::Text(text) => Ok(text),
+        Entry::Bytes(bytes) if memchr(0, bytes).is_some() => Err(InvalidReason::HasNul),
         Entry::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|_| InvalidReason::NotUtf8),
     }
 }
@@ -124,20 +129,25 @@ mod tests {
             assert_eq!(check_account(Entry::Bytes(good.as_bytes())), Ok(good));
             assert_eq!(check_account(Entry::Text(good)), Ok(good));
         }
-        let bad: [(&[u8], InvalidReason); 7] = [
+        let bad: [(&[u8], InvalidReason); 6] = [
             (b"", InvalidReason::Empty),
             (&[b'x'; 33], InvalidReason::TooLong { bytes: 33 }),
             ("用户用户用户用户用户用".as_bytes(), InvalidReason::TooLong { bytes: 33 }),
-            (b"\xff\xfe", InvalidReason::NotUtf8),
             (b"@TLS#NOT_FOUND", InvalidReason::SystemMarker),
             (b"@TGS#1", InvalidReason::SystemMarker),
             (b"@TIM#SYSTEM", InvalidReason::SystemMarker),
         ];
         for (bytes, reason) in bad {
             assert_eq!(check_account(Entry::Bytes(bytes)), Err(reason));
-            if let Ok(text) = std::str::from_utf8(bytes) {
-                assert_eq!(check_account(Entry::Text(text)), Err(reason));
-            }
+            let text = std::str::from_utf8(bytes).unwrap();
+            assert_eq!(check_account(Entry::Text(text)), Err(reason));
+        }
+        for (bytes, reason) in [
+            (b"\xff\xfe".as_slice(), InvalidReason::NotUtf8),
+            (b"\0", InvalidReason::HasNul),
+            (b"a\0", InvalidReason::HasNul),
+        ] {
+            assert_eq!(check_account(Entry::Bytes(bytes)), Err(reason));
         }
     }
 

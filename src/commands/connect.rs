@@ -24,7 +24,8 @@ use crate::run::exit_code_of_list_error;
 pub fn load_job(path: &Path, flags: &Flags) -> Result<(Job, Date), Failure> {
     let today = || Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let date = flags.date.unwrap_or_else(today);
-    let job = Job::load(path, &flags.overrides, date).map_err(Failure::with(ExitCode::BadUsage))?;
+    let job = Job::load(path, &flags.overrides, date)
+        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
     if let Target::Endpoint(endpoint) = &job.api.target {
         // Long before the first call, and by a plan too.
         Proxies::from_environment(endpoint).map_err(Failure::with(ExitCode::BadUsage))?;

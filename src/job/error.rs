@@ -1,23 +1,44 @@
 //! How a job is refused: the key, what is wrong, and where that was written.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::exit_code::ExitCode;
 
 /// Why a job cannot be used: `jobs/nightly.toml:14: api.calls_per_second: is 0, which ...; write ...`.
 ///
 /// The text is complete (there is no `source`) and holds no value of a key that may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct JobError(String);
+#[error("{text}")]
+pub struct JobError {
+    text: String,
+    /// How the process ends for it.
+    code: ExitCode,
+}
 
 impl JobError {
     /// An error of the file as a whole, or of a line that belongs to no key.
     pub(super) fn of_place(place: Place, message: impl fmt::Display) -> JobError {
-        JobError(format!("{place}: {message}"))
+        JobError { text: format!("{place}: {message}"), code: ExitCode::BadUsage }
+    }
+
+    /// An error of the operating system while the file was read.
+    pub(super) fn of_reading(
+        place: Place,
+        message: impl fmt::Display,
+        error: &io::Error,
+    ) -> JobError {
+        JobError { code: ExitCode::of_input_error(error), ..JobError::of_place(place, message) }
+    }
+
+    /// How the process ends for it: an error of the disk may pass, anything else needs another job.
+    pub fn exit_code(&self) -> ExitCode {
+        self.code
     }
 
     pub(super) fn at(place: Place, refusal: Refusal) -> JobError {
-        JobError(format!("{place}: {}: {}", refusal.key, refusal.message))
+        JobError::of_place(place, format_args!("{}: {}", refusal.key, refusal.message))
     }
 }
 

@@ -1,8 +1,10 @@
 //! From a path to a TOML table: the file is there, is text, and is TOML.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+
+use rustix::io::Errno;
 
 use super::error::{JobError, Place};
 use super::locate::{column_of_offset, line_of_offset};
@@ -22,7 +24,13 @@ pub(super) fn read(path: &Path) -> Result<String, JobError> {
         .and_then(|file| file.take(MAX_JOB_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| match error.kind() {
             ErrorKind::NotFound => refuse("there is no such file; check the path".to_owned()),
-            _ => refuse(format!("cannot be read: {error}; check the path and its permissions")),
+            ErrorKind::PermissionDenied => {
+                refuse(format!("cannot be read: {error}; let this user read it"))
+            }
+            _ => {
+                let message = format!("cannot be read: {error}; {}", remedy(&error));
+                JobError::of_reading(Place::file(path), message, &error)
+            }
         })?;
     if bytes.len() as u64 > MAX_JOB_BYTES {
         return Err(refuse(
@@ -34,6 +42,17 @@ pub(super) fn read(path: &Path) -> Result<String, JobError> {
         let place = Place::Line(path.to_owned(), line);
         JobError::of_place(place, "is not UTF-8 text; save the job file as UTF-8")
     })
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE) => "raise the limit on open files (ulimit -n)",
+        Some(Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => {
+            "the machine is short of resources; run again later"
+        }
+        Some(Errno::IO | Errno::STALE) => "check the disk or network share it is on",
+        _ => "check the path",
+    }
 }
 
 /// Parses the text of a job file. The line itself is never repeated: it may hold a secret.

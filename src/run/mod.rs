@@ -175,8 +175,11 @@ pub enum RunError {
 /// A list that cannot be used is the user's to mend; a disk that cannot take our own files is not.
 pub fn exit_code_of_list_error(error: &ListError) -> ExitCode {
     match error {
-        ListError::Spool { .. } | ListError::Report { .. } => ExitCode::InternalOrDisk,
-        _ => ExitCode::BadUsage,
+        ListError::Spool { .. }
+        | ListError::Spill { .. }
+        | ListError::Thread { .. }
+        | ListError::Report { .. } => ExitCode::InternalOrDisk,
+        _ => error.input_error().map_or(ExitCode::BadUsage, ExitCode::of_input_error),
     }
 }
 

@@ -131,7 +131,7 @@ fn failed_accounts_of_one_run_are_a_list_for_another() {
 #[test]
 fn ndjson_lines_without_an_id_are_invalid_accounts() {
     let ndjson =
-        b"{\"id\":12}\nnot json\n{\"n\":1}\n{\"id\":null}\n{\"id\":\"\"}\n{\"id\":{}}\n\xff\n";
+        b"{\"id\":12}\nnot json\n{\"n\":1}\n{\"id\":null}\n{\"id\":\"\"}\n{\"id\":{}}\n\xff\n{\"id\":\"a\\u0000\"}\n";
     let found = read_bytes("l.ndjson", ndjson, Some("id"));
     assert_eq!(found.names(), ["12"]);
     let expected = [
@@ -141,8 +141,59 @@ fn ndjson_lines_without_an_id_are_invalid_accounts() {
         (5, "", InvalidReason::Empty),
         (6, "{\"id\":{}}", InvalidReason::NotTextOrNumber),
         (7, "\u{fffd}", InvalidReason::NotUtf8),
+        (8, "a\0", InvalidReason::HasNul),
     ];
     assert_eq!(found.invalid, expected.map(|(line, text, reason)| (line, text.to_owned(), reason)));
+}
+
+#[test]
+fn an_account_with_a_nul_is_invalid_in_every_format() {
+    let ids: ArrayRef = Arc::new(StringArray::from(vec!["a", "b\0", "c"]));
+    for (name, bytes) in [
+        ("l.txt", b"a\nb\0\nc\n".to_vec()),
+        ("l.csv", b"id\na\nb\0\nc\n".to_vec()),
+        ("l.csv", b"id\na\n\"b\0\"\nc\n".to_vec()),
+        ("l.ndjson", b"{\"id\":\"a\"}\n{\"id\":\"b\\u0000\"}\n{\"id\":\"c\"}\n".to_vec()),
+        ("l.parquet", parquet(&[("id", ids)])),
+    ] {
+        let column = (name != "l.txt").then_some("id");
+        let found = read_bytes(name, &bytes, column);
+        assert_eq!(found.names(), ["a", "c"], "{name}");
+        let reasons: Vec<_> = found.invalid.iter().map(|(_, _, reason)| *reason).collect();
+        assert_eq!(reasons, [InvalidReason::HasNul], "{name}");
+    }
+}
+
+#[test]
+fn a_cr_alone_ends_a_line_too() {
+    let csv = b"\xef\xbb\xbf\r\"id\",n\r\ra,1\r \t\r\"b\",2\r\r\rc,3";
+    let txt = b"\xef\xbb\xbfa\r\r   \r\tb \r\rc";
+    let ndjson = b"\xef\xbb\xbf{\"id\":\"a\"}\r\r \r {\"id\":\"b\"} \r\r{\"id\":\"c\"}\r";
+    let accounts = |lines: [u64; 3]| {
+        ["a", "b", "c"].map(str::to_owned).into_iter().zip(lines).collect::<Vec<_>>()
+    };
+    for (name, bytes, column, lines) in [
+        ("l.csv", csv.as_slice(), Some("id"), [4, 6, 9]),
+        ("l.txt", txt, None, [1, 4, 6]),
+        ("l.ndjson", ndjson, Some("id"), [1, 4, 6]),
+    ] {
+        let expected = Found { accounts: accounts(lines), ..Found::default() };
+        assert_eq!(read_bytes(name, bytes, column), expected, "{name}");
+        assert_eq!(read_bytes(name, &gzip(bytes), column), expected, "{name}, packed");
+    }
+}
+
+#[test]
+fn line_ends_may_be_mixed_and_those_in_quotes_are_content() {
+    assert_eq!(
+        read_bytes("l.txt", b"a\rb\nc\r\nd\r\r\ne", None).names(),
+        ["a", "b", "c", "d", "e"]
+    );
+    let csv = b"n,id\n1,a\r2,\"b\rb\"\r\n3,\"c\r\"\r4,d\n";
+    let found = read_bytes("l.csv", csv, Some("id"));
+    assert_eq!(found.names(), ["a", "b\rb", "c\r", "d"]);
+    assert_eq!(found.accounts.last(), Some(&("d".to_owned(), 7)));
+    assert_eq!(found.invalid, []);
 }
 
 #[test]

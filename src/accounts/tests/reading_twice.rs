@@ -95,7 +95,7 @@ fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
 #[test]
 fn a_spool_folder_that_cannot_be_written_is_named() {
     let error = ListFile::spool(&mut b"a\n".as_slice(), Path::new("/nowhere/at/all")).unwrap_err();
-    let expected = "cannot spool standard input to a file in /nowhere/at/all; see that the folder can be written and has room";
+    let expected = "cannot spool standard input to a file in /nowhere/at/all; create the folder /nowhere/at/all";
     assert_eq!(error.to_string(), expected);
     let folder = TempDir::new().unwrap();
     struct Broken;
@@ -105,7 +105,9 @@ fn a_spool_folder_that_cannot_be_written_is_named() {
         }
     }
     let error = ListFile::spool(&mut Broken, folder.path()).unwrap_err();
-    assert_eq!(error.to_string(), "cannot read standard input; run again");
+    let expected =
+        "cannot read standard input; check the command that writes to it, then run again";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

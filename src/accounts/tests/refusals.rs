@@ -36,7 +36,7 @@ fn a_list_that_is_not_there_or_not_a_file() {
     );
     assert!(
         open("l.txt/x.csv")
-            .starts_with("cannot open account list l.txt/x.csv; see that this user may read it: ")
+            .starts_with("cannot open account list l.txt/x.csv; correct `accounts.path`: ")
     );
 }
 
@@ -146,7 +146,7 @@ fn content_that_is_certainly_something_else() {
     );
     assert_eq!(
         txt(b"\xff\xfea\0\n\0"),
-        "account list l is text in UTF-16, not txt; save it as UTF-8"
+        "account list l is text in UTF-16LE, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8 OLD > NEW"
     );
     assert_eq!(
         txt(b"PK\x03\x04rest"),
@@ -169,6 +169,114 @@ fn content_that_is_certainly_something_else() {
         read_bytes("l.txt", b"PAR1_user\nBZh_user\n", None).names(),
         ["PAR1_user", "BZh_user"]
     );
+}
+
+#[test]
+fn utf16_and_utf32_in_every_text_format_packed_or_not() {
+    fn wide(text: &str, name: &str) -> Vec<u8> {
+        let little: Vec<u8> = match name {
+            "UTF-16LE" | "UTF-16BE" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            _ => text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect(),
+        };
+        let unit_bytes = if name.starts_with("UTF-16") { 2 } else { 4 };
+        match name.ends_with("BE") {
+            true => little.chunks(unit_bytes).flat_map(|unit| unit.iter().rev()).copied().collect(),
+            false => little,
+        }
+    }
+    for name in ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"] {
+        for (format, text) in [
+            (ListFormat::Csv, "id,name\r\nu1,\u{5f20}\r\n\u{7528}\u{6237},x\r\n"),
+            (ListFormat::Txt, "\u{7528}\u{6237}\n\u{5f20}\u{4e09}\n"),
+            (ListFormat::Ndjson, "{\"id\":\"u1\"}\n"),
+        ] {
+            for mark in ["", "\u{feff}"] {
+                let bytes = wide(&format!("{mark}{text}"), name);
+                let expected = format!(
+                    "account list l is text in {name}, not UTF-8; convert it: iconv -f {name} -t UTF-8 OLD > NEW"
+                );
+                let column = (format != ListFormat::Txt).then_some("id");
+                assert_eq!(refusal("l", &bytes, Some(format), column), expected, "{format:?}");
+                assert_eq!(refusal("l", &gzip(&bytes), Some(format), column), expected);
+            }
+        }
+    }
+}
+
+/// \u{7528}\u{6237}_ and a number, in GBK.
+fn gbk_ids(count: usize) -> impl Iterator<Item = Vec<u8>> {
+    (0..count).map(|n| [b"\xd3\xc3\xbb\xa7_".as_slice(), n.to_string().as_bytes()].concat())
+}
+
+#[test]
+fn a_list_mostly_in_another_encoding() {
+    let gbk = gbk_ids(100).collect::<Vec<_>>().join(b"\n".as_slice());
+    let expected = "most accounts of account list l are not UTF-8; they look like GBK or GB18030, \
+                    so convert the list: iconv -f GB18030 -t UTF-8 OLD > NEW";
+    assert_eq!(refusal("l", &gbk, Some(ListFormat::Txt), None), expected);
+    let csv = [
+        b"n,id\n".as_slice(),
+        &gbk_ids(9).map(|id| [b"7,", &*id, b"\n"].concat()).collect::<Vec<_>>().concat(),
+    ]
+    .concat();
+    assert_eq!(refusal("l", &csv, Some(ListFormat::Csv), Some("id")), expected);
+    let ndjson =
+        gbk_ids(9).map(|id| [b"{\"id\":\"", &*id, b"\"}\n"].concat()).collect::<Vec<_>>().concat();
+    assert_eq!(refusal("l", &ndjson, Some(ListFormat::Ndjson), Some("id")), expected);
+    // The name of the column cannot be compared either.
+    let header = b"\xd5\xcb\xba\xc5,n\nu1,1\n";
+    assert_eq!(refusal("l", header, Some(ListFormat::Csv), Some("\u{8d26}\u{53f7}")), expected);
+    let unknown = refusal("l", b"\xff\xff\xff\n\xfe\xff\n", Some(ListFormat::Txt), None);
+    assert_eq!(unknown, "most accounts of account list l are not UTF-8; export the list as UTF-8");
+}
+
+#[test]
+fn a_few_accounts_or_another_column_in_another_encoding_do_not_matter() {
+    let ids = gbk_ids(3).chain((0..9).map(|n| format!("u{n}").into_bytes())).collect::<Vec<_>>();
+    let found = read_bytes("l.txt", &ids.join(b"\n".as_slice()), None);
+    assert_eq!((found.accounts.len(), found.invalid.len()), (9, 3));
+    assert!(found.invalid.iter().all(|(_, _, reason)| *reason == InvalidReason::NotUtf8));
+    let rows = gbk_ids(20)
+        .enumerate()
+        .map(|(n, name)| [&*name, b",u", n.to_string().as_bytes(), b"\n"].concat());
+    let csv = [b"\xd0\xd5\xc3\xfb,id\n".to_vec(), rows.collect::<Vec<_>>().concat()].concat();
+    let found = read_bytes("l.csv", &csv, Some("id"));
+    assert_eq!((found.accounts.len(), found.invalid.len()), (20, 0));
+}
+
+#[test]
+fn json_that_is_not_one_object_a_line() {
+    let ndjson = |text: &str| refusal("l", text.as_bytes(), Some(ListFormat::Ndjson), Some("id"));
+    for (text, expected) in [
+        (
+            "[{\"id\":1},{\"id\":2}]\n",
+            "one JSON array, not ndjson; convert it with jq 1.7 or later: jq -c '.[]' OLD > NEW",
+        ),
+        (
+            "{\n  \"id\": 1\n}\n{\n  \"id\": 2\n}\n",
+            "pretty-printed JSON (an object over several lines), not ndjson; \
+             convert it with jq 1.7 or later: jq -c '.' OLD > NEW",
+        ),
+        (
+            "{\"id\":1},\n{\"id\":2},\n",
+            "objects with a comma behind each, not ndjson; \
+             convert it with jq 1.7 or later: sed 's/,[[:space:]]*$//' OLD | jq -c '.' > NEW",
+        ),
+        (
+            "{\"id\":1}{\"id\":2}\n",
+            "JSON with several objects on a line, not ndjson; \
+             convert it with jq 1.7 or later: jq -c '.' OLD > NEW",
+        ),
+        (
+            "id\nu1\nu2\n",
+            "text of which no line is a JSON object, not ndjson; \
+             correct `accounts.format` (csv, txt, ndjson or parquet)",
+        ),
+    ] {
+        assert_eq!(ndjson(text), format!("account list l is {expected}"), "{text}");
+        let with_cr = text.replace('\n', "\r");
+        assert_eq!(ndjson(&with_cr), format!("account list l is {expected}"), "{with_cr}");
+    }
 }
 
 #[test]
