@@ -30,7 +30,8 @@ impl BloomFilter {
     /// of them is put in.
     pub fn load(&self, hashes: &[u64]) {
         for layer in self.full_layers.iter().chain([&self.layer]) {
-            let first_word = |hash: &u64| layer.blocks[layer.block_of(*hash)].0[0];
+            let blocks = layer.blocks();
+            let first_word = |hash: &u64| blocks[layer.block_of(*hash)][0];
             black_box(hashes.iter().map(first_word).fold(0, |all, word| all ^ word));
         }
     }
@@ -62,13 +63,17 @@ impl BloomFilter {
     }
 }
 
-/// Aligned, so that it never lies across two cache lines.
-#[derive(Clone, Copy)]
-#[repr(align(32))]
-struct Block([u64; 4]);
+/// Words of a block.
+const BLOCK_WORDS: usize = 4;
+
+/// Boundary on which blocks lie, so that none lies across two cache lines.
+const BLOCK_BYTES: usize = 32;
 
 struct Layer {
-    blocks: Vec<Block>,
+    /// Zeroed by the operating system when first touched: blocks without hashes take no memory.
+    words: Vec<u64>,
+    /// Where the first block begins.
+    first_word: usize,
     hashes: u64,
     capacity: u64,
 }
@@ -78,11 +83,18 @@ impl Layer {
         let capacity = expected.clamp(LAYER_CAPACITIES.0, LAYER_CAPACITIES.1);
         let blocks = (capacity * BITS_PER_HASH).div_ceil(BLOCK_BITS);
         // At most 5.2 million blocks: fits usize everywhere.
-        Self { blocks: vec![Block([0; 4]); blocks as usize], hashes: 0, capacity }
+        let words = vec![0; BLOCK_WORDS * blocks as usize + BLOCK_WORDS - 1];
+        let first_word = words.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_WORDS - 1);
+        Self { words, first_word, hashes: 0, capacity }
+    }
+
+    #[inline]
+    fn blocks(&self) -> &[[u64; BLOCK_WORDS]] {
+        self.words[self.first_word..].as_chunks().0
     }
 
     fn contains(&self, hash: u64) -> bool {
-        let words = &self.blocks[self.block_of(hash)].0;
+        let words = &self.blocks()[self.block_of(hash)];
         // Without a way out before the end, which the processor would guess wrong too often.
         words.iter().zip(mask_of(hash)).fold(0, |missing, (word, bits)| missing | (bits & !word))
             == 0
@@ -91,7 +103,8 @@ impl Layer {
     fn insert(&mut self, hash: u64) -> bool {
         let at = self.block_of(hash);
         let mut missing = 0;
-        for (word, bits) in self.blocks[at].0.iter_mut().zip(mask_of(hash)) {
+        let (blocks, _) = self.words[self.first_word..].as_chunks_mut::<BLOCK_WORDS>();
+        for (word, bits) in blocks[at].iter_mut().zip(mask_of(hash)) {
             missing |= bits & !*word;
             *word |= bits;
         }
@@ -101,7 +114,7 @@ impl Layer {
 
     /// The upper half of the hash picks the block, scaled by multiplication.
     fn block_of(&self, hash: u64) -> usize {
-        (((hash >> 32) * self.blocks.len() as u64) >> 32) as usize
+        (((hash >> 32) * self.blocks().len() as u64) >> 32) as usize
     }
 }
 
@@ -147,8 +160,16 @@ mod tests {
 
     #[test]
     fn a_layer_is_as_large_as_the_list_needs() {
-        assert_eq!(Layer::new(10).blocks.len() * 32, 96);
-        assert_eq!(Layer::new(1_000_000).blocks.len() * 32, 1_125_024);
+        assert_eq!(Layer::new(10).blocks().len() * 32, 96);
+        assert_eq!(Layer::new(1_000_000).blocks().len() * 32, 1_125_024);
         assert_eq!(Layer::new(u64::MAX).capacity, 128 * 1024 * 1024);
+    }
+
+    #[test]
+    fn blocks_lie_on_their_boundary() {
+        for expected in [1, 1000, 100_000] {
+            let layer = Layer::new(expected);
+            assert_eq!(layer.blocks().as_ptr().addr() % BLOCK_BYTES, 0);
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! Second pass over a list: its distinct, valid accounts in list order. Their ordinals are implied: 0, 1, 2, …
 
-use std::sync::Arc;
-
-use super::duplicates::{Candidates, SeenCandidates};
+use super::duplicates::RepeatFinder;
 use super::error::ListError;
 use super::file::{Digesting, ListFile};
 use super::list::AccountList;
@@ -23,8 +21,7 @@ pub struct Account {
 pub struct DistinctAccounts {
     file: ListFile,
     records: Records,
-    candidates: Arc<Candidates>,
-    seen: SeenCandidates,
+    repeats: RepeatFinder,
     duplicates: u64,
     scanned: u128,
     is_finished: bool,
@@ -39,8 +36,7 @@ impl AccountList {
         Ok(DistinctAccounts {
             file: self.file().clone(),
             records: self.records(Digesting::Quick)?,
-            candidates: Arc::clone(&scan.candidates),
-            seen: SeenCandidates::default(),
+            repeats: RepeatFinder::new(scan.repeats.clone()),
             duplicates: 0,
             scanned: scan.xxh3,
             is_finished: false,
@@ -80,7 +76,7 @@ impl DistinctAccounts {
         while !self.is_finished && self.records.advance()? {
             let record = self.records.record();
             let Ok(name) = record.account() else { continue };
-            if self.seen.is_repeat(name, &self.candidates) {
+            if self.repeats.is_repeat(name) {
                 self.duplicates += 1;
                 continue;
             }

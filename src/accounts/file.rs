@@ -63,8 +63,7 @@ impl ListFile {
         Ok(Self { file: Arc::new(file), name: list.into(), bytes })
     }
 
-    /// Copies `input` to a file in `folder`. Its name is removed at once, so that the file goes with its last handle,
-    /// even when the process is killed.
+    /// Copies `input` to a file in `folder` that has no name.
     pub fn spool(input: &mut dyn Read, folder: &Path) -> Result<Self, ListError> {
         let unwritable = |source| ListError::Spool { folder: folder.to_owned(), source };
         let mut file = create_nameless(folder).map_err(unwritable)?;
@@ -121,10 +120,11 @@ impl ListFile {
     }
 }
 
-fn create_nameless(folder: &Path) -> io::Result<File> {
+/// A file in `folder` that has no name, so that it goes with its last handle, even when the process is killed.
+pub(super) fn create_nameless(folder: &Path) -> io::Result<File> {
     let process = std::process::id();
     for attempt in 0.. {
-        let path = folder.join(format!(".stdin-{process}-{attempt}.spool"));
+        let path = folder.join(format!(".accounts-{process}-{attempt}.spool"));
         match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::column::{find_column, no_such_column};
 use super::csv::CsvRecords;
+use super::duplicates::Budget;
 use super::encoding::{guess_legacy, utf16_or_utf32};
 use super::error::ListError;
 use super::file::{Digesting, ListFile};
@@ -91,6 +92,8 @@ pub struct AccountList {
     compression: Compression,
     layout: Layout,
     estimated_accounts: u64,
+    spool_folder: PathBuf,
+    budget: Budget,
 }
 
 /// Where the account stands in a record.
@@ -103,8 +106,8 @@ enum Layout {
 }
 
 impl AccountList {
-    /// Opens a list and looks at its beginning. Standard input is copied to a file in `spool_folder` that has no name
-    /// and is gone when the list and its readers are.
+    /// Opens a list and looks at its beginning. Files in `spool_folder` have no names and are gone when the list and its
+    /// readers are: one takes a copy of standard input, another the accounts of a scan that may occur more than once.
     ///
     /// # Errors
     /// When there is no such file, it cannot be read, is not what its format says, or has no such column.
@@ -121,20 +124,29 @@ impl AccountList {
                 (format, ListFile::spool(&mut io::stdin().lock(), spool_folder)?)
             }
         };
-        Self::of_file(file, format, source.column.as_deref())
+        Self::of_file(file, format, source.column.as_deref(), spool_folder)
     }
 
     pub(super) fn of_file(
         file: ListFile,
         format: ListFormat,
         column: Option<&str>,
+        spool_folder: &Path,
     ) -> Result<Self, ListError> {
+        let (spool_folder, budget) = (spool_folder.to_owned(), Budget::default());
         let compression = Compression::of(file.peek(0)?);
         if format == ListFormat::Parquet {
             ensure_is_not_packed(&file, compression)?;
             let estimated_accounts = ParquetRecords::open(&file, column, Digesting::Quick)?.rows();
             let layout = Layout::Parquet { column: column.map(str::to_owned) };
-            return Ok(Self { file, compression, layout, estimated_accounts });
+            return Ok(Self {
+                file,
+                compression,
+                layout,
+                estimated_accounts,
+                spool_folder,
+                budget,
+            });
         }
         let (sample, stored_bytes) = read_sample(&file, compression)?;
         ensure_is_text(&file, compression, format, &sample)?;
@@ -162,7 +174,7 @@ impl AccountList {
             (ListFormat::Txt | ListFormat::Parquet, _) => Layout::Txt,
         };
         let estimated_accounts = estimate_lines(&sample, stored_bytes, file.bytes);
-        let list = Self { file, compression, layout, estimated_accounts };
+        let list = Self { file, compression, layout, estimated_accounts, spool_folder, budget };
         if !is_utf8(&sample) {
             list.ensure_accounts_are_utf8()?;
         }
@@ -193,6 +205,19 @@ impl AccountList {
 
     pub(super) fn file(&self) -> &ListFile {
         &self.file
+    }
+
+    pub(super) fn spool_folder(&self) -> &Path {
+        &self.spool_folder
+    }
+
+    pub(super) fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
     }
 
     #[cfg(test)]

@@ -6,10 +6,11 @@
 //! ```
 //! What stands left of `═►` runs on a thread of its own, at most four blocks of 256 KiB ahead.
 //!
-//! A list is read twice. [`AccountList::scan`] counts, digests and marks what may be a duplicate;
+//! A list is read twice. [`AccountList::scan`] counts, digests and finds what may be a duplicate;
 //! [`AccountList::distinct`] then yields every distinct valid account once, in list order. Memory does not grow with the
-//! list except for the duplicate filter of the scan (about 1.125 bytes an account, freed when the scan ends) and for the
-//! accounts that really occur more than once.
+//! list except for the duplicate filter of the scan (1.125 bytes an account, freed when the scan ends). The share of
+//! duplicates does not matter: where hundreds of thousands of accounts may occur more than once, the list is read once
+//! more between the two passes, those accounts go to a temporary file, and one bit an entry is kept (`duplicates`).
 //!
 //! What counts as what, whatever the format:
 //! * Ids are taken as they are. Only in `txt` are the blanks around an id dropped, since there they are layout (`psql -t`
@@ -21,6 +22,7 @@
 //! * What cannot be an account is an [`InvalidAccount`]; it never ends the scan and never reaches a call.
 //! * No line may hold more than 1 MiB: beyond that it is an invalid account, in CSV an error (its end cannot be known).
 
+mod bits;
 mod blocks;
 mod bloom;
 mod column;
@@ -40,6 +42,7 @@ mod ndjson;
 mod parquet;
 mod records;
 mod scan;
+mod spill;
 #[cfg(test)]
 mod tests;
 mod text;

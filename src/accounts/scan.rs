@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 
-use super::duplicates::{CandidateFinder, Candidates};
+use super::duplicates::{CandidateFinder, Repeats};
 use super::error::ListError;
 use super::file::{Digesting, ListDigests};
 use super::list::AccountList;
@@ -25,7 +24,7 @@ pub struct Scan {
     pub sha256: String,
     /// Digest of the list as stored, with which the second pass compares its own.
     pub(super) xxh3: u128,
-    pub(super) candidates: Arc<Candidates>,
+    pub(super) repeats: Repeats,
 }
 
 impl fmt::Debug for Scan {
@@ -34,12 +33,12 @@ impl fmt::Debug for Scan {
         scan.field("valid", &self.valid)
             .field("invalid", &self.invalid)
             .field("sha256", &self.sha256);
-        scan.field("candidates", &self.candidates.len()).finish()
+        scan.finish_non_exhaustive()
     }
 }
 
 impl AccountList {
-    /// Reads the list once. `on_invalid` is told every entry that cannot be an account, in order; `on_progress` how many
+    /// Reads the list once, and once more when many accounts may occur more than once. `on_invalid` is told every entry that cannot be an account, in order; `on_progress` how many
     /// entries were read, now and then and at the end.
     ///
     /// # Errors
@@ -50,7 +49,7 @@ impl AccountList {
         on_progress: &mut dyn FnMut(u64),
     ) -> Result<Scan, ListError> {
         let mut records = self.records(Digesting::Full)?;
-        let mut finder = CandidateFinder::new(self.estimated_accounts());
+        let mut finder = CandidateFinder::new(self.estimated_accounts(), self.budget());
         let (mut valid, mut invalid) = (0, 0);
         let mut first_invalid = None;
         while records.advance()? {
@@ -76,12 +75,13 @@ impl AccountList {
         }
         on_progress(valid + invalid);
         let ListDigests { sha256, xxh3 } = records.digests()?;
+        drop(records);
         let sha256 = sha256
             .expect("the records were opened to make it")
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let candidates = Arc::new(finder.finish());
-        Ok(Scan { valid, invalid, first_invalid, sha256, xxh3, candidates })
+        let repeats = self.repeats(finder.finish(), valid, xxh3)?;
+        Ok(Scan { valid, invalid, first_invalid, sha256, xxh3, repeats })
     }
 }

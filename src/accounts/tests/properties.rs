@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use arrow::array::{ArrayRef, StringArray};
 use proptest::prelude::*;
 
+use super::super::duplicates::Budget;
 use super::*;
 
 const FORMATS: [ListFormat; 4] =
@@ -48,13 +49,16 @@ fn likely_bytes() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn distinct_accounts_are_the_first_occurrences(
-        numbers in prop::collection::vec(0_u16..300, 0..1000), estimate in 0_u64..200) {
+        numbers in prop::collection::vec(0_u16..300, 0..1000), estimate in 0_u64..200,
+        candidates in prop_oneof![0_usize..50, Just(1000)], marks in 1_u64..1000, accounts_in_partition in 1_u64..1000) {
         let names: Vec<String> = numbers.iter().map(|number| format!("u{number}")).collect();
         let mut seen = HashSet::new();
         let first: Vec<(String, u64)> = (1..).zip(&names).filter(|(_, name)| seen.insert(name.as_str()))
             .map(|(line, name)| (name.clone(), line)).collect();
-        let mut list = File::new("l.txt", names.join("\n").as_bytes()).open(None).unwrap();
+        let file = File::new("l.txt", names.join("\n").as_bytes());
+        let mut list = file.open(None).unwrap();
         list.set_estimated_accounts(estimate);
+        list.set_budget(Budget { candidates, marks, accounts_in_partition });
         let found = read(&list).unwrap();
         prop_assert_eq!(found.duplicates as usize, names.len() - first.len());
         prop_assert_eq!(found.accounts, first);

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
+use super::super::duplicates::Budget;
 use super::super::file::ListFile;
 use super::*;
 
@@ -61,6 +62,67 @@ fn a_list_changed_between_the_passes_is_an_error() {
     }
 }
 
+/// So little that nearly every list has many candidates, and several partitions.
+fn tiny_budget() -> Budget {
+    Budget { candidates: 3, marks: 64, accounts_in_partition: 50 }
+}
+
+#[test]
+fn many_repeats_are_found_exactly_and_leave_nothing_on_disk() {
+    let every_one_twice: Vec<u64> = (0..600).chain(0..600).collect();
+    let next_to_each_other: Vec<u64> = (0..1_200).map(|n| n / 2).collect();
+    let all_the_same: Vec<u64> = vec![7; 1_200];
+    let hardly_any: Vec<u64> = (0..1_195).chain([3, 700, 3, 9, 1_194]).collect();
+    let backwards: Vec<u64> = (0..600).chain((0..600).rev()).collect();
+    for numbers in [every_one_twice, next_to_each_other, all_the_same, hardly_any, backwards] {
+        let mut lines: Vec<String> = numbers.iter().map(|n| format!("u{n}\n")).collect();
+        lines.insert(5, "@TLS#x\n".to_owned());
+        let file = File::new("l.txt", lines.concat().as_bytes());
+        let exact = read(&file.open(None).unwrap()).unwrap();
+        let mut list = file.open(None).unwrap();
+        list.set_budget(tiny_budget());
+        list.set_estimated_accounts(1);
+        assert_eq!(read(&list).unwrap(), exact);
+        // A scan may be followed by any number of readings.
+        let scan = quiet_scan(&list);
+        let counts = [0; 2].map(|_| drain(&mut list.distinct(&scan).unwrap()).unwrap());
+        assert_eq!(counts, [exact.accounts.len() as u64; 2]);
+        assert_eq!(files_in(file.folder.path()), 1);
+    }
+}
+
+#[test]
+fn a_list_with_many_repeats_that_changes_is_an_error_too() {
+    let file = File::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
+    let mut list = file.open(None).unwrap();
+    list.set_budget(tiny_budget());
+    let is_changed = |result| matches!(result, Err(ListError::Changed { .. }));
+    let scan = quiet_scan(&list);
+    let longer = b"a\nb\nc\nd\ne\n".repeat(3);
+    std::fs::write(file.folder.path().join("l.txt"), longer).unwrap();
+    assert!(is_changed(drain(&mut list.distinct(&scan).unwrap())));
+    // Between the first pass and the one that looks for repeats.
+    let mut is_first = true;
+    let scan = list.scan(&mut |_| Ok(()), &mut |_| {
+        if std::mem::take(&mut is_first) {
+            std::fs::write(file.folder.path().join("l.txt"), b"a\nb\n").unwrap();
+        }
+    });
+    assert!(is_changed(scan.map(|scan| scan.valid)));
+}
+
+#[test]
+fn a_folder_that_cannot_take_the_repeated_accounts_is_named() {
+    let file = File::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
+    let source = file.source(None, None);
+    let mut list = AccountList::open(&source, Path::new("/nowhere/at/all")).unwrap();
+    list.set_budget(tiny_budget());
+    let error = list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap_err();
+    let expected = "cannot keep the repeated accounts of account list l.txt in a temporary file in /nowhere/at/all; \
+                    create the folder /nowhere/at/all: ";
+    assert!(file.message(&error).starts_with(expected), "{}", file.message(&error));
+}
+
 #[test]
 fn a_list_replaced_by_a_rename_is_read_on_as_it_was() {
     let file = File::new("l.txt", b"a\nb\n");
@@ -86,7 +148,7 @@ fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
     let (file, other) = (spool(), spool());
     assert_eq!(files_in(folder.path()), 0);
     for file in [file, other] {
-        let list = AccountList::of_file(file, ListFormat::Txt, None).unwrap();
+        let list = AccountList::of_file(file, ListFormat::Txt, None, folder.path()).unwrap();
         let found = read(&list).unwrap();
         assert_eq!((found.names(), found.duplicates), (vec!["a", "b"], 299_998));
     }
