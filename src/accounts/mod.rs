@@ -25,6 +25,7 @@
 mod bits;
 mod blocks;
 mod bloom;
+mod caught;
 mod column;
 mod csv;
 mod distinct;
@@ -46,6 +47,7 @@ mod spill;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thrift;
 mod validate;
 
 pub use distinct::{Account, DistinctAccounts};

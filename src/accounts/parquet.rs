@@ -2,23 +2,28 @@
 //! and not the list. Rows count from 1; a null is an empty id.
 
 use std::io::{self, BufReader, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
+use super::caught::catch;
 use super::column::find_column;
 use super::error::ListError;
 use super::file::{Digesting, ListDigests, ListFile};
 use super::records::{Entry, Record};
+use super::thrift::{is_sound_footer, page_lengths};
 
 /// Values decoded at a time.
 const BATCH_ROWS: usize = 4096;
+
+/// What is read first of a page header, which seldom has 100 bytes, and the most that is read of one.
+const PAGE_HEADER_BYTES: (u64, u64) = (1024, 16 * 1024 * 1024);
 
 /// Reads the rows of all row groups in order.
 pub(super) struct ParquetRecords {
@@ -29,6 +34,8 @@ pub(super) struct ParquetRecords {
     is_unsigned: bool,
     next_row_group: usize,
     column: Option<ColumnReader>,
+    /// Rows of the row groups begun that were not decoded yet.
+    rows_left: u64,
     batch: Batch,
     /// Row of the batch that is read next, and number of the current row in the list.
     next_in_batch: usize,
@@ -43,8 +50,7 @@ impl ParquetRecords {
         wanted: Option<&str>,
         digesting: Digesting,
     ) -> Result<Self, ListError> {
-        let reader =
-            SerializedFileReader::new(file.clone()).map_err(|error| unsound(file, error))?;
+        let reader = open_file(file).map_err(|error| unsound(file, error))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let names: Vec<String> =
             schema.root_schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
@@ -66,6 +72,7 @@ impl ParquetRecords {
             reader,
             next_row_group: 0,
             column: None,
+            rows_left: 0,
             batch: Batch::default(),
             next_in_batch: 0,
             row: 0,
@@ -112,12 +119,21 @@ impl ParquetRecords {
             if let Some(column) = &mut self.column
                 && self.batch.fill(column)?
             {
+                self.rows_left = self
+                    .rows_left
+                    .checked_sub(self.batch.rows as u64)
+                    .ok_or_else(|| contradiction("a row group holds more rows than it says"))?;
                 return Ok(true);
+            }
+            if self.rows_left > 0 {
+                return Err(contradiction("a row group holds fewer rows than it says"));
             }
             if self.next_row_group == self.reader.num_row_groups() {
                 return Ok(false);
             }
             let row_group = self.reader.get_row_group(self.next_row_group)?;
+            ensure_pages_are_sound(&self.file, row_group.metadata().column(self.leaf))?;
+            self.rows_left = row_group.metadata().num_rows().try_into()?;
             self.column = Some(row_group.get_column_reader(self.leaf)?);
             self.next_row_group += 1;
         }
@@ -126,12 +142,95 @@ impl ParquetRecords {
 
 /// The `parquet` crate asserts, in places, what a damaged file does not hold. What it leaves behind then is not used again.
 fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    let contradiction = || ParquetError::General("its pages contradict themselves".to_owned());
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(contradiction()))
+    catch(work).unwrap_or_else(|| Err(contradiction("its parts contradict one another")))
 }
 
+fn contradiction(what: &str) -> ParquetError {
+    ParquetError::General(what.to_owned())
+}
+
+/// An error of the disk says nothing about the file on it.
 fn unsound(file: &ListFile, source: ParquetError) -> ListError {
+    match source {
+        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+            Ok(error) if error.raw_os_error().is_some() => file.read_error(*error),
+            Ok(error) => unsound_because(file, ParquetError::External(error)),
+            Err(cause) => unsound_because(file, ParquetError::External(cause)),
+        },
+        source => unsound_because(file, source),
+    }
+}
+
+fn unsound_because(file: &ListFile, source: ParquetError) -> ListError {
     ListError::Parquet { list: file.name.to_string(), source }
+}
+
+/// Reads the footer, once it is known to be readable within bounds.
+fn open_file(file: &ListFile) -> Result<SerializedFileReader<ListFile>, ParquetError> {
+    const END_BYTES: u64 = 8;
+    let end = file.bytes.saturating_sub(END_BYTES);
+    let mut mark = [0; END_BYTES as usize];
+    FileSection { file: file.clone(), position: end }.read_exact(&mut mark)?;
+    let [length @ .., b'P', b'A', b'R', b'1'] = mark else {
+        return Err(contradiction("it does not end with PAR1"));
+    };
+    let length = u32::from_le_bytes(length);
+    let start = end.checked_sub(length.into());
+    let start = start.ok_or_else(|| contradiction("its footer is longer than the file"))?;
+    if !is_sound_footer(&file.get_bytes(start, length as usize)?) {
+        return Err(contradiction("its footer is damaged"));
+    }
+    let reader = guarded(|| SerializedFileReader::new(file.clone()))?;
+    ensure_row_counts_agree(reader.metadata())?;
+    Ok(reader)
+}
+
+fn ensure_row_counts_agree(footer: &ParquetMetaData) -> Result<(), ParquetError> {
+    let mut rows = 0_i64;
+    for row_group in footer.row_groups() {
+        let count = row_group.num_rows();
+        let sum = rows.checked_add(count).filter(|_| count >= 0);
+        rows = sum.ok_or_else(|| contradiction("its row counts are out of range"))?;
+    }
+    if rows == footer.file_metadata().num_rows() {
+        Ok(())
+    } else {
+        Err(contradiction("its row groups hold more or fewer rows than its footer says"))
+    }
+}
+
+/// Refuses a column of which a page header cannot be read within bounds, or a page reaches beyond the column.
+fn ensure_pages_are_sound(
+    file: &ListFile,
+    column: &ColumnChunkMetaData,
+) -> Result<(), ParquetError> {
+    let (start, length) = column.byte_range();
+    let end = start.checked_add(length).filter(|end| *end <= file.bytes);
+    let end = end.ok_or_else(|| contradiction("a column reaches beyond the end of the file"))?;
+    let mut position = start;
+    while position < end {
+        let (header_bytes, page_bytes) = lengths_of_page(file, position, end)?;
+        position = position
+            .checked_add(header_bytes + page_bytes)
+            .filter(|next| *next <= end)
+            .ok_or_else(|| contradiction("a page reaches beyond its column"))?;
+    }
+    Ok(())
+}
+
+/// Of the header and of the page at `position`, in a column that ends at `end`.
+fn lengths_of_page(file: &ListFile, position: u64, end: u64) -> Result<(u64, u64), ParquetError> {
+    let (mut bytes, most) = PAGE_HEADER_BYTES;
+    loop {
+        let length = bytes.min(end - position);
+        if let Some(lengths) = page_lengths(&file.get_bytes(position, length as usize)?) {
+            return Ok(lengths);
+        }
+        if length < bytes || bytes >= most {
+            return Err(contradiction("a page header is damaged"));
+        }
+        bytes = most.min(16 * bytes);
+    }
 }
 
 /// Decoded values of consecutive rows.

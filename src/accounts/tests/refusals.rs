@@ -135,6 +135,68 @@ fn damaged_files() {
     }
 }
 
+/// `table` with a footer changed by `edit`, its length corrected.
+fn with_footer(table: &[u8], edit: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let (content, end) = table.split_at(table.len() - 8);
+    let length = u32::from_le_bytes(*end.first_chunk().unwrap()) as usize;
+    let (pages, footer) = content.split_at(content.len() - length);
+    let mut footer = footer.to_vec();
+    edit(&mut footer);
+    [pages, &footer, &(footer.len() as u32).to_le_bytes(), b"PAR1"].concat()
+}
+
+#[test]
+fn a_parquet_footer_that_claims_more_than_it_holds_is_refused_before_it_costs_anything() {
+    let table = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
+    let refused = |bytes: &[u8]| {
+        let message = refusal("l.parquet", bytes, None, None);
+        let expected = "account list l.parquet is not a sound Parquet file; copy it again, or have it made again: Parquet error: ";
+        message.strip_prefix(expected).expect(&message).to_owned()
+    };
+    // A field that no reader knows, which holds a list of 2^31 - 1 booleans.
+    let list_of_booleans = with_footer(&table, |footer| {
+        footer.pop();
+        footer.extend(b"\xf9\xf1\xff\xff\xff\xff\x07\0");
+    });
+    assert_eq!(refused(&list_of_booleans), "its footer is damaged");
+    // The root of the schema has the name (field 4) arrow_schema and one child (field 5).
+    let many_children = with_footer(&table, |footer| {
+        let name = b"arrow_schema\x15\x02";
+        let at = footer.windows(name.len()).position(|bytes| bytes == name).unwrap();
+        footer.splice(at + 13..at + 14, *b"\xfe\xff\xff\xff\x0f");
+    });
+    assert_eq!(refused(&many_children), "its footer is damaged");
+    // Two rows, of the list (field 3) and of its row group (field 3).
+    let rows = |number: u8, of_list: bool, of_row_group: bool| {
+        with_footer(&table, |footer| {
+            let places: Vec<usize> =
+                (1..footer.len()).filter(|at| footer[at - 1..=*at] == *b"\x16\x04").collect();
+            let (first, last) = (places[0], places[places.len() - 1]);
+            if of_list {
+                footer[first] = number;
+            }
+            if of_row_group {
+                footer[last] = number;
+            }
+        })
+    };
+    let expected = "its row groups hold more or fewer rows than its footer says";
+    assert_eq!(refused(&rows(6, true, false)), expected);
+    assert_eq!(refused(&rows(6, false, true)), expected);
+    assert_eq!(refused(&rows(6, true, true)), "a row group holds fewer rows than it says");
+    assert_eq!(refused(&rows(2, true, true)), "a row group holds more rows than it says");
+    assert_eq!(refused(&rows(3, true, true)), "its row counts are out of range");
+}
+
+#[test]
+fn a_parquet_page_header_that_claims_more_than_it_holds_is_refused() {
+    let mut table = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
+    // The first page begins behind the mark: type, sizes, then a field that no reader knows.
+    table[4..14].copy_from_slice(b"\x15\x04\xf9\xf1\xff\xff\xff\xff\x07\0");
+    let message = refusal("l.parquet", &table, None, None);
+    assert!(message.ends_with(": Parquet error: a page header is damaged"), "{message}");
+}
+
 #[test]
 fn content_that_is_certainly_something_else() {
     let ids: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
