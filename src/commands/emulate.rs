@@ -7,6 +7,7 @@ use std::path::Path;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::runtime::start_runtime;
 use super::{Failure, secret};
 use crate::api::usersig::SecretKey;
 use crate::cli::EmulateArgs;
@@ -42,8 +43,7 @@ pub fn emulate(args: &EmulateArgs) -> Result<(), Failure> {
     let bad_usage = Failure::with(ExitCode::BadUsage);
     let emulator = set_up(args).map_err(bad_usage)?;
     let internal = |error: io::Error| Failure::with(ExitCode::InternalOrDisk)(error);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
+    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     runtime.block_on(async {
         let address = args.listen.to_string();
         let listener = TcpListener::bind(args.listen)

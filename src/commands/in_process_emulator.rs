@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::runtime::start_runtime;
 use crate::api::endpoint::Endpoint;
 use crate::emulator::{self, Credentials, Emulator, Profiles, Settings};
 
@@ -25,7 +26,7 @@ impl InProcessEmulator {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = start_runtime().map_err(io::Error::other)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             runtime.block_on(async move {

@@ -11,6 +11,7 @@ mod open_files;
 mod plan;
 mod preview;
 mod print;
+mod runtime;
 mod schema;
 mod secret;
 mod usersig;

@@ -11,6 +11,7 @@ use crate::api::outcome::CallFailure;
 use crate::api::signer::SigSource;
 use crate::commands::Failure;
 use crate::commands::connect::{client_of, start_emulator};
+use crate::commands::runtime::start_runtime;
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
 use crate::output::disk_error::SystemError;
@@ -24,11 +25,7 @@ const CLOCK_TOLERANCE_SECONDS: u64 = 5;
 pub fn look_at(job: &Job, sig_source: SigSource, account: &str) -> Result<[Finding; 3], Failure> {
     let emulator = start_emulator(job)?;
     let client = client_of(job, sig_source, emulator.as_ref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(SystemError::on("start the event loop"))
-        .map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     let calls = runtime.block_on(make_calls(job, &client, account, Timestamp::now));
     let service = match &job.api.target {
         Target::Endpoint(endpoint) => endpoint.base_url.as_str(),

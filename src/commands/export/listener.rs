@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::commands::runtime::start_runtime;
 use crate::report::metrics::{CONTENT_TYPE, RunMetrics};
 
 /// How long one connection may take.
@@ -67,7 +68,7 @@ impl BoundListener {
 
     /// Serves on a thread of its own, so that whoever asks takes no time of the run's.
     pub fn serve(self, metrics: Arc<RunMetrics>) -> io::Result<MetricsServer> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = start_runtime().map_err(io::Error::other)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let work = move || {
             // A sender that is gone asks for the stop as well.

@@ -30,6 +30,7 @@ use self::results::{absolute, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
 use self::watch::{Watch, new_run_id};
 use super::connect::{client_of, list_failure, load_job, start_emulator, work_folder_failure};
+use super::runtime::start_runtime;
 use super::{Failure, chain, secret};
 use crate::accounts::{AccountList, Scan};
 use crate::api::client::Client;
@@ -127,11 +128,7 @@ fn run_job(
         work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
     }
     let Some(work) = clean_up_after_publication(work, date, watch)? else { return Ok(()) };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(SystemError::on("start the event loop"))
-        .map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     let mut stop = {
         let _inside = runtime.enter();
         let time_left =

@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::interval;
 
 use super::watch::Watch;
-use crate::accounts::{AccountList, ListSource, Scan};
+use crate::accounts::{AccountList, ListError, ListSource, Scan};
 use crate::commands::Failure;
 use crate::commands::connect::list_failure;
 use crate::exit_code::ExitCode;
+use crate::output::durable::DiskError;
 use crate::output::failed::write_invalid;
 use crate::output::publish::INVALID_ACCOUNTS_FILE;
 use crate::run::RunError;
@@ -60,7 +61,10 @@ fn read(
 ) -> Result<(AccountList, Scan), Failure> {
     let list = AccountList::open(source, work_folder).map_err(list_failure)?;
     let path = work_folder.join(INVALID_ACCOUNTS_FILE);
-    let file = File::create(&path).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let disk_failure = |action, error| {
+        Failure::with(ExitCode::InternalOrDisk)(DiskError::on(action, &path)(error))
+    };
+    let file = File::create(&path).map_err(|error| disk_failure("create", error))?;
     let mut csv = csv::Writer::from_writer(BufWriter::new(file));
     let scan = list
         .scan(
@@ -70,7 +74,10 @@ fn read(
             },
             &mut |count| entries.store(count, Ordering::Relaxed),
         )
-        .map_err(list_failure)?;
-    csv.flush().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+        .map_err(|error| match error {
+            ListError::Report { source } => disk_failure("write", source),
+            error => list_failure(error),
+        })?;
+    csv.flush().map_err(|error| disk_failure("write", error))?;
     Ok((list, scan))
 }

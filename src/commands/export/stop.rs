@@ -1,19 +1,19 @@
 //! Stopping before the end: what asks a run to stop, and how the user is told to go on.
 
-use std::io;
 use std::time::Duration;
 
 use jiff::civil::Date;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::commands::runtime::RuntimeError;
 use crate::commands::{Failure, chain};
 use crate::exit_code::ExitCode;
 
 /// SIGINT, SIGTERM and the end of the time there is, as the exit codes to stop with.
-pub fn stop_signals(time_left: Option<Duration>) -> io::Result<mpsc::Receiver<ExitCode>> {
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
+pub fn stop_signals(time_left: Option<Duration>) -> Result<mpsc::Receiver<ExitCode>, RuntimeError> {
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(RuntimeError::new)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(RuntimeError::new)?;
     // The first lets calls end, the second does not; nobody listens to a third.
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {

@@ -19,6 +19,7 @@ use self::told::{Invalid, what_else};
 use super::connect::load_job;
 use super::connect::{client_of, start_emulator};
 use super::print::print;
+use super::runtime::start_runtime;
 use super::{Failure, secret};
 use crate::accounts::{Account, AccountList};
 use crate::api::client::Client;
@@ -99,11 +100,7 @@ fn ask(
         committed: BTreeSet::new(),
         settled_before: 0,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(SystemError::on("start the event loop"))
-        .map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     // A signal ends the process: there is nothing to complete.
     let (_never, mut stop) = mpsc::channel(1);
     let surroundings = Surroundings {
