@@ -149,6 +149,10 @@ fn line_ends_blank_lines_and_byte_order_marks_make_no_difference() {
             lines.join("\n"),
             lines.join("\r\n") + "\r\n",
             lines.join("\r\n"),
+            lines.join("\r") + "\r",
+            lines.join("\r"),
+            format!("{BYTE_ORDER_MARK}{}\r\r", lines.join("\r")),
+            lines.join("\n").replacen('\n', "\r", lines.len() / 2),
             format!("{BYTE_ORDER_MARK}{}\n", lines.join("\n")),
             format!("{BYTE_ORDER_MARK}{}", lines.join("\r\n")),
             with_blank_lines,
@@ -233,7 +237,7 @@ fn invalid_lists() -> Vec<Invalid> {
                 b"n,id\n1,good\n2,\n3,".as_slice(),
                 TOO_LONG.as_bytes(),
                 b"\n4,\xff\xfe\n\n5,@TLS#NOT_FOUND\n\"6\n",
-                b"more\",\"also good\"\n7\n8,@TIM#SYSTEM\n9,last\n",
+                b"more\",\"also good\"\n7\n8,@TIM#SYSTEM\n9,last\n10,good\0\n",
             ]
             .concat(),
             expected: vec![
@@ -243,6 +247,7 @@ fn invalid_lists() -> Vec<Invalid> {
                 (7, "@TLS#NOT_FOUND", "begins with a marker of the service (@TLS#, @TGS# or @TIM#)"),
                 (10, "", "is empty"),
                 (11, "@TIM#SYSTEM", "begins with a marker of the service (@TLS#, @TGS# or @TIM#)"),
+                (13, "good\0", "contains a NUL character (U+0000)"),
             ],
         },
         Invalid {
@@ -366,6 +371,90 @@ fn of_repeated_accounts_the_first_counts() {
     let failed = snapshot.failed();
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0].account.as_str(), failed[0].input_line), ("bad", 2));
+}
+
+/// Lists that hold accounts, but in a way that would make all of them invalid or unknown.
+#[test]
+fn a_list_that_must_be_converted_first_is_refused_with_the_command() {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let gbk = b"\xd3\xc3\xbb\xa7_1\n\xd3\xc3\xbb\xa7_2\n".to_vec();
+    let folder = Folder::with_job(QUICK_JOB, ["u1"]);
+    folder.export(&[]).expect_code(0);
+    let before = folder.snapshot("out").part_bytes();
+    for (format, list, command) in [
+        (Text::Txt, utf16("user_1\nuser_2\n"), "iconv -f UTF-16LE -t UTF-8 OLD > NEW"),
+        (Text::Csv, utf16("\u{feff}n,id\r\n1,user_1\r\n"), "iconv -f UTF-16LE -t UTF-8 OLD > NEW"),
+        (Text::Txt, gbk, "iconv -f GB18030 -t UTF-8 OLD > NEW"),
+        (Text::Ndjson, b"{\n \"id\": \"user_1\"\n}\n".to_vec(), "jq -c '.' OLD > NEW"),
+        (
+            Text::Ndjson,
+            b"[{\"id\": \"user_1\"},\n{\"id\": \"user_2\"}]\n".to_vec(),
+            "jq -c '.[]' OLD > NEW",
+        ),
+        (Text::Ndjson, b"{\"id\":1},\n{\"id\":2},\n".to_vec(), "jq -c '.' > NEW"),
+    ] {
+        let name = format!("list.{}", format.extension());
+        folder.write(&name, list);
+        let overrides = format.overrides(&name);
+        let overrides: Vec<&str> = overrides.iter().flat_map(|key| ["--set", key]).collect();
+        for verb in ["export", "plan"] {
+            let output = folder.run(&[&[verb, "job.toml"], overrides.as_slice()].concat());
+            let output = output.expect_code(2);
+            assert!(
+                output.error().contains(&name) && output.error().ends_with(command),
+                "{output}"
+            );
+        }
+    }
+    assert_eq!(folder.snapshot("out").part_bytes(), before);
+}
+
+#[test]
+fn a_damaged_parquet_list_is_told_in_one_line() {
+    let folder = Folder::with_job(QUICK_JOB, [""]);
+    let list = folder.path("list.parquet");
+    write_parquet(&list, Arc::new(StringArray::from(accounts())));
+    let mut damaged = std::fs::read(&list).unwrap();
+    // The offset of the first page, 4, becomes -5, which the reader below takes for impossible and panics.
+    let offset = b"\x26\x08";
+    let mut places = (0..damaged.len()).rev().filter(|at| damaged[*at..].starts_with(offset));
+    // Behind it is only that of the row group, which no reader needs.
+    let at = places.nth(1).unwrap();
+    damaged[at + 1] = 0x09;
+    folder.write("list.parquet", damaged);
+    let overrides = ["--set", "accounts.path=list.parquet", "--set", "accounts.column=n"];
+    let arguments = [&["plan", "job.toml", "--progress", "none"], overrides.as_slice()].concat();
+    let output = folder.run(&arguments).expect_code(2);
+    assert_eq!(
+        output.stderr,
+        "error: account list list.parquet is not a sound Parquet file; copy it again, or have it made again: \
+         Parquet error: its parts contradict one another\n"
+    );
+}
+
+/// A process whose limit on open files lets it start and no more.
+#[test]
+fn too_many_open_files_are_an_error_that_names_the_limit() {
+    let folder = Folder::with_job(QUICK_JOB, ["u1"]);
+    for verb in ["export", "check", "preview"] {
+        for limit in [4, 8, 12, 16] {
+            let command = format!("ulimit -n {limit}; exec \"$0\" {verb} job.toml --progress none");
+            let output = std::process::Command::new("sh")
+                .args(["-c", &command, env!("CARGO_BIN_EXE_im-profiles")])
+                .current_dir(folder.root())
+                .env_clear()
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            let about = format!("{verb} with {limit} files: {:?}\n{stderr}", output.status);
+            assert!(!stderr.contains("panicked"), "{about}");
+            if limit == 8 {
+                let expected = "error: cannot start the network runtime; raise the limit on open files (ulimit -n)";
+                assert!(stderr.contains(expected), "{about}");
+            }
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{about}");
+        }
+    }
 }
 
 /// What failed in one run is the list of the next, whatever the accounts and the service's words look like.
