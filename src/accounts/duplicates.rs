@@ -41,8 +41,8 @@ pub(super) struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        // What a hash table of 2^19 places takes (4.5 MiB), 4 MiB, and about 25 MiB.
-        Self { candidates: (1 << 19) / 8 * 7, marks: 1 << 25, accounts_in_partition: 1 << 19 }
+        // What a hash table of 2^19 places takes (4.5 MiB), 2 MiB, and about 25 MiB.
+        Self { candidates: (1 << 19) / 8 * 7, marks: 1 << 24, accounts_in_partition: 1 << 19 }
     }
 }
 
