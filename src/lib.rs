@@ -16,6 +16,7 @@ pub mod checkpoint; // what a run has made durable
 pub mod cli; // the command line, as types
 pub mod columns; // tags → schema; answers → rows; what values are like
 pub mod commands; // what each verb does
+mod disk_error; // errors of the operating system, with what fixes them
 pub mod emulator; // the service, played on this machine
 pub mod exit_code; // the contract with schedulers
 pub mod failpoint; // where tests stop a run

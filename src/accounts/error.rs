@@ -1,13 +1,14 @@
 //! What can be wrong with an account list as a whole. Each message names the list, the fault and the way out; causes from
 //! below are in `source()` only.
 
-use std::io;
+use std::borrow::Cow;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use parquet::errors::ParquetError;
 
 use super::encoding::Encoding;
-use super::io_remedy::{remedy_of_reading, remedy_of_temporary_file};
+use crate::disk_error::advice;
 
 /// Why an account list cannot be read. `list` is its path, or `standard input`.
 #[derive(Debug, thiserror::Error)]
@@ -23,20 +24,20 @@ pub enum ListError {
         "account list {list} is a pipe or a device, which cannot be read twice; pipe it in with path = \"-\""
     )]
     NotARegularFile { list: String },
-    #[error("cannot open account list {list}; {}", remedy_of_reading(source))]
+    #[error("cannot open account list {list}; {}", advice_on_reading(source))]
     Open { list: String, source: io::Error },
-    #[error("cannot read account list {list}; {}", remedy_of_reading(source))]
+    #[error("cannot read account list {list}; {}", advice_on_reading(source))]
     Read { list: String, source: io::Error },
     #[error(
         "cannot start the thread that reads account list {list}; raise the limit on processes (ulimit -u, pids of the container)"
     )]
     Thread { list: String, source: io::Error },
-    #[error("cannot spool standard input to a file in {}; {}", folder.display(), remedy_of_temporary_file(source, folder))]
+    #[error("cannot spool standard input to a file in {}; {}", folder.display(), advice(source))]
     Spool { folder: PathBuf, source: io::Error },
     #[error(
         "cannot keep the repeated accounts of account list {list} in a temporary file in {}; {}",
         folder.display(),
-        remedy_of_temporary_file(source, folder)
+        advice(source)
     )]
     Spill { list: String, folder: PathBuf, source: io::Error },
     #[error("cannot read standard input; check the command that writes to it, then run again")]
@@ -129,6 +130,18 @@ fn conversion_of_guess(encoding: Option<Encoding>) -> String {
             )
         }
         None => "export the list as UTF-8".to_owned(),
+    }
+}
+
+/// How a person fixes that a list at a path of the job cannot be read.
+fn advice_on_reading(error: &io::Error) -> Cow<'static, str> {
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            "let this user read it and enter the directories above it".into()
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "correct `accounts.path`".into(),
+        ErrorKind::IsADirectory => "name a file in it".into(),
+        _ => advice(error),
     }
 }
 

@@ -35,7 +35,6 @@ mod error;
 mod file;
 mod first;
 mod input;
-mod io_remedy;
 mod json_shape;
 mod lines;
 mod list;

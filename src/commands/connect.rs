@@ -16,7 +16,6 @@ use crate::api::signer::{SigSource, Signer};
 use crate::cli::Flags;
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
-use crate::output::disk_error::SystemError;
 use crate::output::work_folder::WorkFolderError;
 use crate::run::exit_code_of_list_error;
 
@@ -38,7 +37,6 @@ pub fn start_emulator(job: &Job) -> Result<Option<InProcessEmulator>, Failure> {
     match job.api.target {
         Target::Emulator => InProcessEmulator::start(job.emulator.clone())
             .map(Some)
-            .map_err(SystemError::on("start the emulator"))
             .map_err(Failure::with(ExitCode::InternalOrDisk)),
         Target::Endpoint(_) => Ok(None),
     }

@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 
 use super::Failure;
+use crate::disk_error::SystemError;
 use crate::exit_code::ExitCode;
-use crate::output::disk_error::SystemError;
 
 /// Writes to standard output.
 ///

@@ -1,13 +1,12 @@
 //! From a path to a TOML table: the file is there, is text, and is TOML.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
-
-use rustix::io::Errno;
 
 use super::error::{JobError, Place};
 use super::locate::{column_of_offset, line_of_offset};
+use crate::disk_error::advice;
 
 /// Largest job file in bytes: a hundred times the longest sensible one, so that a list given by mistake as a job
 /// does not fill the memory.
@@ -28,7 +27,7 @@ pub(super) fn read(path: &Path) -> Result<String, JobError> {
                 refuse(format!("cannot be read: {error}; let this user read it"))
             }
             _ => {
-                let message = format!("cannot be read: {error}; {}", remedy(&error));
+                let message = format!("cannot be read: {error}; {}", advice(&error));
                 JobError::of_reading(Place::file(path), message, &error)
             }
         })?;
@@ -42,17 +41,6 @@ pub(super) fn read(path: &Path) -> Result<String, JobError> {
         let place = Place::Line(path.to_owned(), line);
         JobError::of_place(place, "is not UTF-8 text; save the job file as UTF-8")
     })
-}
-
-fn remedy(error: &io::Error) -> &'static str {
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::MFILE) => "raise the limit on open files (ulimit -n)",
-        Some(Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => {
-            "the machine is short of resources; run again later"
-        }
-        Some(Errno::IO | Errno::STALE) => "check the disk or network share it is on",
-        _ => "check the path",
-    }
 }
 
 /// Parses the text of a job file. The line itself is never repeated: it may hold a secret.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use super::disk_error::DiskError;
+pub use crate::disk_error::DiskError;
 use crate::failpoint;
 
 /// Appended to the final name while a file is being written.

@@ -1,7 +1,6 @@
 //! What is published: parts, sidecars, manifest.
 
 pub mod csv_part;
-pub mod disk_error;
 pub mod disk_space;
 pub mod durable;
 pub mod earlier_snapshot;

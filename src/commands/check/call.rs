@@ -14,7 +14,6 @@ use crate::commands::connect::{client_of, start_emulator};
 use crate::commands::runtime::start_runtime;
 use crate::exit_code::ExitCode;
 use crate::job::{Job, Target};
-use crate::output::disk_error::SystemError;
 use crate::report::summary::duration_text;
 use crate::run::mend_of;
 

@@ -42,7 +42,6 @@ use crate::columns::schema;
 use crate::exit_code::ExitCode;
 use crate::job::Job;
 use crate::logging::RunIdOfLog;
-use crate::output::disk_error::SystemError;
 use crate::output::disk_space::free_bytes;
 use crate::output::failed::rfc3339_seconds;
 use crate::output::manifest::CallFacts;
@@ -133,9 +132,7 @@ fn run_job(
         let _inside = runtime.enter();
         let time_left =
             job.limits.deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
-        stop_signals(time_left)
-            .map_err(SystemError::on("listen for signals"))
-            .map_err(Failure::with(ExitCode::InternalOrDisk))?
+        stop_signals(time_left).map_err(Failure::with(ExitCode::InternalOrDisk))?
     };
     watch.begin(listener)?;
     if is_put_back {

@@ -6,14 +6,16 @@ use jiff::civil::Date;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::commands::runtime::RuntimeError;
 use crate::commands::{Failure, chain};
+use crate::disk_error::SystemError;
 use crate::exit_code::ExitCode;
 
 /// SIGINT, SIGTERM and the end of the time there is, as the exit codes to stop with.
-pub fn stop_signals(time_left: Option<Duration>) -> Result<mpsc::Receiver<ExitCode>, RuntimeError> {
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(RuntimeError::new)?;
-    let mut terminated = signal(SignalKind::terminate()).map_err(RuntimeError::new)?;
+pub fn stop_signals(time_left: Option<Duration>) -> Result<mpsc::Receiver<ExitCode>, SystemError> {
+    let mut interrupted =
+        signal(SignalKind::interrupt()).map_err(SystemError::on("listen for signals"))?;
+    let mut terminated =
+        signal(SignalKind::terminate()).map_err(SystemError::on("listen for signals"))?;
     // The first lets calls end, the second does not; nobody listens to a third.
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {

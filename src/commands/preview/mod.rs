@@ -28,7 +28,6 @@ use crate::cli::{Flags, LogFormat, PreviewArgs};
 use crate::columns::schema;
 use crate::exit_code::ExitCode;
 use crate::job::{Job, RetrySettings};
-use crate::output::disk_error::SystemError;
 use crate::output::failed::FailedAccount;
 use crate::progress::Reporter;
 use crate::report::cells::{are_numbers, ndjson, texts};

@@ -55,7 +55,7 @@ impl SystemError {
 }
 
 /// How a person fixes an error of the operating system.
-fn advice(error: &io::Error) -> Cow<'static, str> {
+pub fn advice(error: &io::Error) -> Cow<'static, str> {
     match Errno::from_io_error(error) {
         Some(Errno::MFILE) => return open_files_advice().into(),
         Some(Errno::NFILE) => {
@@ -79,6 +79,9 @@ fn advice(error: &io::Error) -> Cow<'static, str> {
         }
         ErrorKind::PermissionDenied => {
             "give this user the permission for it, or choose another path".into()
+        }
+        ErrorKind::OutOfMemory => {
+            "the machine is out of memory; run the same command again when more is free".into()
         }
         ErrorKind::NotFound => "see that the path is right".into(),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
@@ -136,13 +139,14 @@ mod tests {
             (Errno::AGAIN, "run the same command again"),
             (Errno::XDEV, "mount point"),
             (Errno::BUSY, "mount point"),
+            (Errno::NOMEM, "out of memory"),
             (Errno::NOENT, "path is right"),
             (Errno::BADMSG, "kernel's log"),
         ] {
             let text = error(errno).to_string();
             assert!(text.starts_with("could not write out/part; "), "{text}");
             assert!(text.contains(advice), "{errno}: {text}");
-            let is_about_room = text.contains("room") || text.contains("full");
+            let is_about_room = text.contains("room") || text.contains("disk is full");
             assert_eq!(is_about_room, errno == Errno::NOSPC, "{errno}: {text}");
         }
     }
