@@ -15,7 +15,7 @@ use answer::{Answer, answer, columns};
 
 /// Allocations of one answer of 100 accounts, from its bytes to rows, once buffers have found their size.
 fn allocations_of_an_answer(tags: usize) -> u64 {
-    let mut settler = Settler::new(&columns(tags), 6);
+    let mut settler = Settler::new(&columns(tags), 6, false);
     let mut allocations = 0;
     for call in 0..3 {
         let Answer { accounts, body } = answer(call * 100, tags);

@@ -205,7 +205,7 @@ fn a_response_that_cannot_be_used_shows_what_the_service_said() {
     for (body, shown) in [
         (
             r#"{"ActionStatus":"FAIL","ErrorCode":0,"ErrorInfo":"try later"}"#,
-            "ActionStatus FAIL) without an error code (the service says: try later)",
+            "ActionStatus of the response is not OK, and no error code says why (the service says: try later)",
         ),
         (
             r#"{"ActionStatus":"OK","ErrorCode":"none","ErrorInfo":"try later"}"#,

@@ -29,7 +29,7 @@ fuzz_target!(|body: &[u8]| {
         Account::new(name, ordinal, ordinal + 1)
     });
     let chunk = Chunk { accounts: accounts.collect(), is_first: true };
-    match Settler::new(&columns, 3).settle(chunk, body, Timestamp::UNIX_EPOCH) {
+    match Settler::new(&columns, 3, false).settle(chunk, body, Timestamp::UNIX_EPOCH) {
         Ok(settled) => {
             let rows: Vec<&str> =
                 settled.ordinals.iter().map(|ordinal| NAMES[*ordinal as usize]).collect();

@@ -12,8 +12,9 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     /// A longer pause is not the client's to make.
     const LONGEST: Duration = Duration::from_secs(3600);
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds).min(LONGEST));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number that does not fit is a long time as well.
+        return Some(text.parse().map_or(LONGEST, Duration::from_secs).min(LONGEST));
     }
     let until = http_date(text)?;
     let wait = until.duration_since(date(headers).unwrap_or(now));
@@ -50,6 +51,7 @@ mod tests {
             ("7", Some(7)),
             (" 0 ", Some(0)),
             ("999999", Some(3600)),
+            ("99999999999999999999999", Some(3600)),
             ("Wed, 21 Oct 2015 07:28:00 GMT", Some(60)),
             ("Wed, 21 Oct 2015 07:00:00 GMT", Some(0)),
             ("Wed, 21 Oct 2099 07:00:00 GMT", Some(3600)),

@@ -28,8 +28,8 @@ pub enum CallFailure {
 /// Why an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// `ActionStatus` is `FAIL`, and no code says why.
-    #[error("the service says that the call failed (ActionStatus FAIL) without an error code")]
+    /// `ActionStatus` is `FAIL`, or anything else but `OK`, and no code says why.
+    #[error("ActionStatus of the response is not OK, and no error code says why")]
     FailWithoutCode,
     /// `ErrorCode` is there and cannot be read.
     #[error("ErrorCode of the response is not a number ({0})")]
@@ -72,12 +72,6 @@ impl CallFailure {
             CallFailure::Unusable { problem, .. } => *problem != Problem::NotAResponse,
             CallFailure::Refused { .. } => true,
         }
-    }
-
-    /// Whether a failure that would stop the run may have come from something on the way to the service, such as a
-    /// gateway, and has to be confirmed first.
-    pub fn needs_confirmation(&self) -> bool {
-        matches!(self, CallFailure::Transport(_))
     }
 
     /// Whether only a person can fix it.
@@ -202,11 +196,11 @@ mod tests {
         for (body, shown) in [
             (
                 r#"{"ActionStatus":"FAIL","ErrorCode":0,"ErrorInfo":"busy"}"#,
-                "the service says that the call failed (ActionStatus FAIL) without an error code (the service says: busy)",
+                "ActionStatus of the response is not OK, and no error code says why (the service says: busy)",
             ),
             (
                 r#"{"ActionStatus":"FAIL"}"#,
-                "the service says that the call failed (ActionStatus FAIL) without an error code",
+                "ActionStatus of the response is not OK, and no error code says why",
             ),
             (
                 r#"{"ErrorCode":"E1","UserProfileItem":[{"To_Account":"a","ResultCode":0}],"ErrorInfo":"odd"}"#,

@@ -41,7 +41,10 @@ pub enum Doubt {
     /// Neither a code nor a profile.
     #[error("the response gives neither a ResultCode nor a ProfileItem for the account")]
     NoEvidence,
-    /// Several items, and they do not say the same.
+    /// A key that may have decided is damaged.
+    #[error("the response is not valid UTF-8 where it describes the account")]
+    Damaged,
+    /// Several items, and they do not say the same, or one that says two things.
     #[error("the response contradicts itself about the account")]
     Contradiction,
 }
@@ -97,7 +100,13 @@ pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Answer<'_>) -> Vec<Accou
 
 /// What an item says of its account by itself.
 fn outcome_of(item_index: usize, item: &Item<'_>) -> AccountOutcome {
+    if item.is_damaged {
+        return AccountOutcome::Doubtful(Doubt::Damaged);
+    }
     match (item.result_code, item.profile) {
+        (Code::Number(code), _) if rule_of(code).is_not_found() && !item.values.is_empty() => {
+            AccountOutcome::Doubtful(Doubt::Contradiction)
+        }
         (Code::Number(0), _) | (Code::Absent, ProfileItem::Array) => {
             AccountOutcome::Row(item_index)
         }
@@ -123,8 +132,9 @@ fn is_same(answer: &Answer<'_>, one: &Item<'_>, other: &Item<'_>) -> bool {
 
 /// Decides which of the accounts without an item of their own the markers mean.
 ///
-/// `Fail_Account` says so where it names any of them. Else it must be all of them, and only if there are as many markers
-/// and nothing in the answer was repeated, foreign or unreadable (`is_clean`): what is missing may otherwise have been lost.
+/// `Fail_Account` says so where it names any of them. Else it must be all of them, and only if there are as many markers,
+/// `Fail_Account` names nobody else, and nothing in the answer was repeated, foreign or unreadable (`is_clean`): what is
+/// missing may otherwise have been lost.
 /// An account that was requested alone is the only one that any number of markers can mean.
 /// Markers of one code that says "not found" decide their accounts. Any other marker decides only the one account that
 /// it can mean.
@@ -138,11 +148,13 @@ fn attribute_markers(
     let unanswered: Vec<usize> =
         (0..outcomes.len()).filter(|at| outcomes[*at] == AccountOutcome::Unanswered).collect();
     let named: Vec<usize> = unanswered.iter().copied().filter(|at| failed.contains(at)).collect();
-    let (meant, is_certain) = if named.is_empty() {
-        let is_alone = outcomes.len() == 1;
-        (&unanswered, is_clean && (is_alone || markers.len() == unanswered.len()))
-    } else {
+    let names_others = answer.failed_accounts.iter().any(|name| !MARKERS.contains(&&**name));
+    let (meant, is_certain) = if !named.is_empty() {
         (&named, markers.len() >= named.len())
+    } else {
+        let is_alone = outcomes.len() == 1;
+        let numbers_agree = is_alone || markers.len() == unanswered.len();
+        (&unanswered, is_clean && numbers_agree && !names_others)
     };
     let code = answer.items[markers[0]].result_code;
     let is_one_code = markers.iter().all(|index| answer.items[*index].result_code == code);

@@ -43,7 +43,7 @@ pub struct Answer<'b> {
     pub conflicting_values: Vec<ConflictingValue<'b>>,
     /// Names in `Fail_Account`, and in `Invalid_Account` of older versions of the API.
     pub failed_accounts: Vec<Cow<'b, str>>,
-    /// Whether some of `Fail_Account` is not a list of names.
+    /// Whether some of `Fail_Account` is not a list of names, or what may have been its key is damaged.
     pub failed_accounts_are_unreadable: bool,
 }
 
@@ -72,6 +72,8 @@ pub struct Item<'b> {
     pub profile: ProfileItem<'b>,
     /// This item's part of [`Answer::values`], each tag at most once.
     pub values: Range<usize>,
+    /// Whether a key or tag in it holds U+FFFD, as of a body that is not UTF-8: it may have been one that decides.
+    pub is_damaged: bool,
 }
 
 /// What stands in `ProfileItem`.

@@ -53,7 +53,7 @@ pub async fn gather<S: Service>(
     let connections = Connections { blocks, reader, writer, committed };
     // All accounts are of the one part that never begins.
     let settings = RunSettings { accounts_per_part: u64::MAX, ..settings };
-    let settler = Settler::new(columns, settings.retry.max_attempts);
+    let settler = Settler::new(columns, settings.retry.max_attempts, settings.has_rows);
     let mut dispatcher =
         Dispatcher::new(service, settings, settler, connections, random, wall_clock, observer);
     let gathering = tokio::spawn(gather_answers(answers));

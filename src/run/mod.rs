@@ -99,6 +99,8 @@ pub struct RunSettings {
     pub accounts_to_ask: u64,
     /// First ordinals of the parts that an earlier run has committed.
     pub committed: BTreeSet<u64>,
+    /// Whether an earlier process or round had a row for any account.
+    pub has_rows: bool,
     /// Accounts in those parts; for the progress only.
     pub settled_before: u64,
 }
@@ -294,7 +296,7 @@ async fn run_with<S: Service>(
 ) -> Result<RunResult, RunError> {
     let Threads { connections, writer } = threads;
     let Surroundings { random, wall_clock, observer, stop } = surroundings;
-    let settler = Settler::new(columns, settings.retry.max_attempts);
+    let settler = Settler::new(columns, settings.retry.max_attempts, settings.has_rows);
     let mut dispatcher =
         Dispatcher::new(service, settings, settler, connections, random, wall_clock, observer);
     let ended = dispatcher.run(stop).await;

@@ -22,8 +22,8 @@ use crate::job::RetrySettings;
 /// come five in a row once in ten thousand million.
 const SUSPICIOUS_FAILURES: u32 = 5;
 
-/// Probes that must be refused like the call before them until a refusal by HTTP status counts: a gateway that is being
-/// restarted or is one of several says such things in passing.
+/// Probes that must be refused like the call before them until a refusal counts that may be that of a gateway or of single
+/// accounts: a gateway that is being restarted or is one of several says such things in passing.
 const CONFIRMING_PROBES: u32 = 3;
 
 /// What a probe's end means.
@@ -199,7 +199,8 @@ mod tests {
     }
 
     fn failed_call() -> FailedCall {
-        FailedCall { chunk: Chunk::again(Vec::new()), failure: TransportFailure::NotJson.into() }
+        let failure = TransportFailure::NotJson.into();
+        FailedCall { chunk: Chunk::again(Vec::new()), failure, needs_confirmation: true }
     }
 
     fn suspected() -> Outage {

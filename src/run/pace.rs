@@ -97,13 +97,19 @@ impl Pace {
             last_second: VecDeque::new(),
             highest_second: 0,
         };
-        pace.set_share(1.0);
+        pace.space(1.0, false);
         pace
     }
 
     /// Slows down to a share of the limit (0 excluded, 1 is the limit itself). Without a limit the share is of the
-    /// highest second so far.
+    /// highest second so far. The next call is due after one space: to change the share often must not make calls more
+    /// frequent.
     pub fn set_share(&mut self, share: f64) {
+        self.space(share, true);
+    }
+
+    /// Spaces calls evenly at a share of the limit; `is_spent`: whether there is nothing to catch up with at first.
+    fn space(&mut self, share: f64, is_spent: bool) {
         let full = match self.limit {
             Some(limit) => f64::from(limit.get()),
             None if share >= 1.0 => {
@@ -118,7 +124,13 @@ impl Pace {
         let burst = NonZeroU32::new(burst).map_or(LEAST_BURST, |burst| burst.max(LEAST_BURST));
         let period = Duration::from_secs_f64(1.0 / calls_per_second);
         self.spacing = Quota::with_period(period).map(|quota| {
-            RateLimiter::direct_with_clock(quota.allow_burst(burst), self.clock.clone())
+            let spacing =
+                RateLimiter::direct_with_clock(quota.allow_burst(burst), self.clock.clone());
+            if is_spent {
+                // All that may be caught up with; never refused by a fresh limiter.
+                let _ = spacing.check_n(burst);
+            }
+            spacing
         });
     }
 
@@ -361,6 +373,18 @@ mod tests {
         pace.pace.set_share(0.25);
         pace.pace.set_share(1.0);
         assert!(calls_over(&mut pace, 10, no_lateness).len() >= 1980);
+    }
+
+    #[test]
+    fn a_share_that_is_set_again_and_again_makes_no_calls_more_frequent() {
+        let mut pace = AtOnce::new(200);
+        let mut calls = 0;
+        for millisecond in 0..10_000 {
+            calls += u32::from(pace.take(Duration::from_millis(millisecond)).is_ok());
+            pace.pace.set_share(1.0 / 64.0);
+        }
+        // Set every millisecond, it is never time for one but the first.
+        assert!(calls <= 1 + 32, "{calls}");
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub struct FailedCall {
     pub chunk: Chunk,
     /// The failure.
     pub failure: CallFailure,
+    /// Whether a failure that would stop the run has to be confirmed first: it may come from something on the way to the
+    /// service, such as a gateway, or be that of single accounts.
+    pub needs_confirmation: bool,
 }
 
 /// The chunk was not answered.
@@ -88,17 +91,18 @@ pub enum NotSettled {
 impl NotSettled {
     /// The call for `chunk` failed as a whole.
     pub fn failed(chunk: Chunk, failure: CallFailure) -> NotSettled {
-        NotSettled::Failed(Box::new(FailedCall { chunk, failure }))
+        let needs_confirmation = matches!(failure, CallFailure::Transport(_));
+        NotSettled::Failed(Box::new(FailedCall { chunk, failure, needs_confirmation }))
     }
 }
 
 impl Settler {
     /// A settler for a job's columns. An account is retried for what an answer leaves in doubt until it has had
-    /// `max_attempts`.
-    pub fn new(columns: &[Column], max_attempts: u32) -> Settler {
+    /// `max_attempts`. `has_seen_row`: whether an earlier process or round had a row for any account.
+    pub fn new(columns: &[Column], max_attempts: u32, has_seen_row: bool) -> Settler {
         let tags = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
         let rows = RowBuilder::new(columns);
-        Settler { tags, columns: columns.to_vec(), rows, max_attempts, has_seen_row: false }
+        Settler { tags, columns: columns.to_vec(), rows, max_attempts, has_seen_row }
     }
 
     /// No rows, as of a call that failed.
@@ -130,7 +134,9 @@ impl Settler {
         if !self.has_seen_row
             && let Some(failure) = fatal_item(&answer, &outcomes)
         {
-            return Err(NotSettled::failed(chunk, failure));
+            let needs_confirmation = true;
+            let call = FailedCall { chunk, failure, needs_confirmation };
+            return Err(NotSettled::Failed(Box::new(call)));
         }
         let mut settled = Outcomes::default();
         for (account, outcome) in chunk.accounts.into_iter().zip(outcomes) {

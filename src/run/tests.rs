@@ -184,6 +184,7 @@ fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
         accounts_per_part,
         accounts_to_ask: accounts,
         committed: BTreeSet::new(),
+        has_rows: false,
         settled_before: 0,
     }
 }
@@ -726,6 +727,95 @@ fn accounts_in_doubt_are_retried_and_then_internal_errors() {
             assert_eq!(calls.count(), if failures == 2 { 3 } else { 6 }, "{item}");
         }
     }
+}
+
+#[test]
+fn an_account_that_spoils_what_a_response_says_takes_nobody_with_it() {
+    let bare = |accounts: &[String]| {
+        let items = accounts.iter().map(|name| format!(r#"{{"To_Account":"{name}"}}"#));
+        let items: Vec<String> = items.collect();
+        format!(r#"{{"ErrorCode":0,"UserProfileItem":[{}]}}"#, items.join(","))
+    };
+    let all_failed = |accounts: &[String]| {
+        let failed = serde_json::to_string(accounts).unwrap();
+        body_of(accounts, &[]).replacen('{', &format!(r#"{{"Fail_Account":{failed},"#), 1)
+    };
+    let spoils: [fn(&[String]) -> String; 5] = [
+        |_| r#"{"ErrorCode":0,"UserProfileItem":[]}"#.to_owned(),
+        |_| r#"{"ErrorCode":0,"UserProfileItem":null}"#.to_owned(),
+        |accounts| body_of(accounts, &[]).replacen('{', r#"{"Fail_Account":[null],"#, 1),
+        bare,
+        all_failed,
+    ];
+    for spoil in spoils {
+        let ended = run_scripted(250, move |_, _, accounts| {
+            let holds_culprit = accounts.iter().any(|account| account == "a142");
+            Answered::Body(if holds_culprit { spoil(accounts) } else { body_of(accounts, &[]) })
+        });
+        ended.assert_conserved(250);
+        assert_eq!(ended.failed.keys().collect::<Vec<_>>(), ["a142"]);
+        assert!(ended.calls.len() < 40, "{} calls", ended.calls.len());
+    }
+}
+
+#[test]
+fn a_code_of_one_account_that_comes_before_any_row_is_confirmed_by_others() {
+    // The account that has it is alone in the last chunk, and answered first.
+    let ended = run_scripted(101, |_, _, accounts| match accounts {
+        [alone] => Answered::With(vec![(alone.clone(), 40007)]),
+        _ => Answered::After(Duration::from_millis(300)),
+    });
+    ended.assert_conserved(101);
+    assert_eq!(ended.failed["a100"], "rejected");
+    // Rows of an earlier process count as well.
+    let ended = run_scripted_with(
+        1,
+        |settings| settings.has_rows = true,
+        |_, _, accounts| Answered::With(vec![(accounts[0].clone(), 40007)]),
+    );
+    assert_eq!(ended.failed["a0"], "rejected");
+    // One of many, the others fail for the moment.
+    let ended = run_scripted(100, |number, _, accounts| {
+        let code = |account: &String| if account == "a5" { 40007 } else { 40006 };
+        let all = accounts.iter().map(|account| (account.clone(), code(account))).collect();
+        match (number, accounts.contains(&"a5".to_owned())) {
+            (0, _) => Answered::With(all),
+            (_, true) => Answered::With(vec![("a5".to_owned(), 40007)]),
+            _ => ok(),
+        }
+    });
+    ended.assert_conserved(100);
+    assert_eq!(ended.failed.keys().collect::<Vec<_>>(), ["a5"]);
+    // A tag that is missing for everybody still stops the run.
+    let ended = run_scripted(1000, |_, _, accounts| {
+        Answered::With(accounts.iter().map(|account| (account.clone(), 40009)).collect())
+    });
+    assert_eq!(ended.result.unwrap_err().exit_code(), ExitCode::RefusedByService);
+    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+}
+
+#[test]
+fn no_pause_is_longer_than_the_run_has_patience() {
+    for failing in [|| Answered::Status(503), || Answered::Status(429), || Answered::Code(60007)] {
+        let hour = Duration::from_secs(3600);
+        let ended =
+            run_scripted(20_000, move |_, _, _| Answered::RetryAfter(hour, Box::new(failing())));
+        assert_eq!(ended.result.unwrap_err().exit_code(), ExitCode::TryAgainLater);
+        assert!((600..620).contains(&ended.took.as_secs()), "{:?}", ended.took);
+    }
+    let short =
+        |settings: &mut RunSettings| settings.retry.outage_patience = Duration::from_secs(30);
+    let ended = run_scripted_with(1000, short, |_, _, _| Answered::Code(70050));
+    assert_eq!(ended.result.unwrap_err().exit_code(), ExitCode::TryAgainLater);
+    assert!(ended.took < Duration::from_secs(31), "{:?}", ended.took);
+}
+
+#[test]
+fn a_service_that_throttles_every_call_is_left_nearly_alone() {
+    let ended = run_scripted(20_000, |_, _, _| Answered::Code(60007));
+    assert_eq!(ended.result.unwrap_err().exit_code(), ExitCode::TryAgainLater);
+    let per_second = ended.calls.len() as f64 / ended.took.as_secs_f64();
+    assert!(per_second < 8.0, "{per_second} calls a second");
 }
 
 #[test]

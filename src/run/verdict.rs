@@ -39,6 +39,7 @@ impl<S: Service> Dispatcher<'_, S> {
         let EndedCall { chunk, reply, called_at, is_probe } = ended;
         let first_ordinals = chunk.is_first.then(|| chunk.ordinals());
         let first_account = chunk.accounts.first().cloned();
+        let accounts = chunk.accounts.len();
         let Reply { body, sig_generation, retry_after } = reply;
         let context =
             CallContext { called_at, ended_at: now, sig_generation, retry_after, is_probe };
@@ -47,9 +48,10 @@ impl<S: Service> Dispatcher<'_, S> {
             Err(failure) => Err(NotSettled::failed(chunk, failure)),
         };
         if let Err(NotSettled::Failed(call)) = &settled
-            && call.failure.class_after(0) == Class::Retry
             && let Some(pause) = retry_after
+            && may_be_retried(call)
         {
+            let pause = self.within_patience(pause, now);
             self.throttle.pause_until(now + pause);
             (self.observer)(Event::PausedByService { pause, because: call.failure.to_string() });
         }
@@ -65,7 +67,7 @@ impl<S: Service> Dispatcher<'_, S> {
                     self.answered_account = first_account
                         .filter(|account| settled.ordinals.first() == Some(&account.ordinal));
                 }
-                self.write(first_ordinals, settled, now)
+                self.write(first_ordinals, accounts, settled, now)
             }
             Err(NotSettled::Failed(call)) => self.refused(*call, context),
             Err(NotSettled::Bug(error)) => Err(RunError::Rows(error)),
@@ -81,9 +83,11 @@ impl<S: Service> Dispatcher<'_, S> {
         self.charge(calls, now)
     }
 
+    /// Hands over what a response for so many `accounts` has brought, and keeps the rest for retries.
     fn write(
         &mut self,
         first_ordinals: Option<std::ops::Range<u64>>,
+        accounts: usize,
         settled: Settled,
         now: Duration,
     ) -> Result<(), RunError> {
@@ -101,9 +105,19 @@ impl<S: Service> Dispatcher<'_, S> {
             None => ToWriter::Late(LateAnswer { ordinals, rows, rejected, failed }),
         });
         self.tell_of_accounts_to_ask_again(&again);
+        let mut undecided = Vec::new();
         for (account, reason) in again {
+            // One account may be to blame for what the response does not say of others: none is given up for it before it has
+            // been requested alone. A code of its own, in turn, is its own.
+            if accounts > 1 && reason.code.is_none() && self.is_last_try(&account) {
+                undecided.push(account);
+                continue;
+            }
             let jitter = self.random.f64();
             self.ask_again(account, reason, jitter, now)?;
+        }
+        if !undecided.is_empty() {
+            self.push_halves(undecided, "the response does not decide these accounts");
         }
         if !bisect.is_empty() {
             self.push_halves(bisect, "markers and unanswered accounts do not match in number");
@@ -137,7 +151,7 @@ impl<S: Service> Dispatcher<'_, S> {
                     return Err(RunError::Unreachable(call.failure));
                 }
                 Class::Retry => Some(call.failure),
-                Class::Fatal if call.failure.needs_confirmation() => {
+                Class::Fatal if call.needs_confirmation => {
                     if self.outage.confirm_refusal() {
                         return Err(RunError::Refused(call.failure));
                     }
@@ -183,7 +197,7 @@ impl<S: Service> Dispatcher<'_, S> {
 
     /// Decides by the class of a failure.
     fn refused(&mut self, call: FailedCall, context: CallContext) -> Result<(), RunError> {
-        let FailedCall { chunk, failure } = call;
+        let FailedCall { chunk, failure, needs_confirmation } = call;
         let now = context.ended_at;
         if failure.wants_resign() && self.sign_anew(context.sig_generation, &failure) {
             if !context.is_probe {
@@ -204,9 +218,10 @@ impl<S: Service> Dispatcher<'_, S> {
             class => class,
         };
         match class {
-            Class::Fatal if failure.needs_confirmation() && !context.is_probe => {
+            Class::Fatal if needs_confirmation && !context.is_probe => {
                 self.facts.failed += 1;
-                self.outage.call_refused(FailedCall { chunk, failure }, now);
+                let call = FailedCall { chunk, failure, needs_confirmation };
+                self.outage.call_refused(call, now);
             }
             Class::Fatal => return Err(RunError::Refused(failure)),
             Class::Throttle => {
@@ -218,11 +233,13 @@ impl<S: Service> Dispatcher<'_, S> {
             _ if context.is_probe => {}
             Class::Retry if self.is_hopeless(&failure) => {
                 self.facts.failed += 1;
-                self.outage.call_refused(FailedCall { chunk, failure }, now);
+                let call = FailedCall { chunk, failure, needs_confirmation };
+                self.outage.call_refused(call, now);
             }
             Class::Retry => {
                 self.facts.failed += 1;
-                self.outage.call_failed(FailedCall { chunk, failure }, now);
+                let call = FailedCall { chunk, failure, needs_confirmation };
+                self.outage.call_failed(call, now);
             }
             Class::BadBatch | Class::Permanent => {
                 let calls = self.outage.call_got_through();
@@ -231,6 +248,13 @@ impl<S: Service> Dispatcher<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// A pause that the service asks for, but no longer than the run has patience.
+    fn within_patience(&self, pause: Duration, now: Duration) -> Duration {
+        let patience_ends =
+            self.got_through_at.unwrap_or_default() + self.settings.retry.outage_patience;
+        pause.min(patience_ends.saturating_sub(now))
     }
 
     /// Whether waiting for the service is of no use: nothing has ever got through, and only a person can fix why. Confirmed
@@ -259,8 +283,11 @@ impl<S: Service> Dispatcher<'_, S> {
             CallFailure::Refused { rule, .. } => rule.pause,
             CallFailure::Transport(_) | CallFailure::Unusable { .. } => Duration::ZERO,
         };
-        let pause = lock.max(context.retry_after.unwrap_or_default());
         let is_lock = !lock.is_zero();
+        if lock > self.within_patience(lock, now) {
+            return Err(RunError::Outage { last_failure: failure.to_string() });
+        }
+        let pause = self.within_patience(lock.max(context.retry_after.unwrap_or_default()), now);
         let is_new = self.throttle.slow_down(context.called_at, now, pause);
         if !is_new {
             return Ok(());
@@ -283,7 +310,7 @@ impl<S: Service> Dispatcher<'_, S> {
         let because = last.failure.to_string();
         let accounts = calls.iter().map(|call| call.chunk.accounts.len()).sum();
         (self.observer)(Event::CallsFailed { calls: calls.len(), accounts, because });
-        for FailedCall { chunk, failure } in calls {
+        for FailedCall { chunk, failure, .. } in calls {
             self.give_up_place(&chunk)?;
             let category = match failure.is_said_by_service() {
                 true => Category::InternalError,
@@ -376,6 +403,15 @@ impl<S: Service> Dispatcher<'_, S> {
             self.to_write.push(ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }));
         }
         Ok(())
+    }
+}
+
+/// Whether a failed call is made again, be it only to confirm the failure.
+fn may_be_retried(call: &FailedCall) -> bool {
+    match call.failure.class_after(0) {
+        Class::Retry => true,
+        Class::Fatal => call.needs_confirmation,
+        Class::Throttle | Class::BadBatch | Class::Permanent => false,
     }
 }
 

@@ -121,6 +121,24 @@ fn fail_account_says_which_accounts_the_markers_mean() {
 }
 
 #[test]
+fn fail_account_that_names_others_leaves_no_set_difference() {
+    let items = [("a", 0), NOT_FOUND];
+    for others in [r#"["zzz"]"#, r#"["a"]"#, r#"["@TLS#NOT_FOUND","zzz"]"#] {
+        let more = format!(r#","Fail_Account":{others}"#);
+        assert_eq!(with_codes(&["a", "b"], &items, &more)[1], Ambiguous, "{others}");
+        assert_eq!(with_codes(&["b"], &[NOT_FOUND], &more), [CONTRADICTION], "{others}");
+    }
+}
+
+#[test]
+fn a_profile_beside_a_code_that_says_not_found_is_a_contradiction() {
+    let item = r#"{"To_Account":"a","ProfileItem":[{"Tag":"T","Value":1}],"ResultCode":40003}"#;
+    assert_eq!(outcomes(&["a"], &[item], ""), [CONTRADICTION]);
+    let empty = r#"{"To_Account":"a","ProfileItem":[],"ResultCode":40003}"#;
+    assert_eq!(outcomes(&["a"], &[empty], ""), [HasCode(0)]);
+}
+
+#[test]
 fn numbers_that_disagree_and_a_response_that_is_not_clean_decide_nothing() {
     let accounts = ["a", "b", "c"];
     let fewer = with_codes(&accounts, &[NOT_FOUND, ("c", 0)], "");

@@ -1,7 +1,6 @@
 //! Reads the body of an answer in one pass, without a tree.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use super::{
     Answer, AskedTags, Code, ConflictingValue, Item, MAX_ACCOUNTS_PER_CALL, ProfileItem, TagValue,
@@ -20,11 +19,14 @@ pub fn decode<'b>(body: &'b str, tags: &AskedTags) -> Result<Answer<'b>, NotJson
                 return read_failed_accounts(reader, &mut answer);
             }
             "ActionStatus" => {
-                answer.status_is_fail = !matches!(&*text(reader.value()?), "OK" | "");
+                answer.status_is_fail |= !matches!(&*text(reader.value()?), "OK" | "");
             }
             "ErrorCode" => answer.error_code = answer.error_code.and(code(reader.value()?)),
             "ErrorInfo" => answer.error_info = text(reader.value()?),
-            _ => drop(reader.value()?),
+            _ => {
+                answer.failed_accounts_are_unreadable |= is_damaged(key);
+                reader.value()?;
+            }
         }
         Ok(())
     })?;
@@ -37,7 +39,7 @@ fn read_items<'b>(
     answer: &mut Answer<'b>,
 ) -> Result<(), NotJson> {
     if reader.peek() != Some(b'[') {
-        answer.items_are_unreadable |= reader.value()? != JsonValue::Null;
+        answer.items_are_unreadable |= !is_empty(reader.value()?);
         return Ok(());
     }
     answer.items.reserve(MAX_ACCOUNTS_PER_CALL);
@@ -50,13 +52,13 @@ fn read_failed_accounts<'b>(
     answer: &mut Answer<'b>,
 ) -> Result<(), NotJson> {
     if reader.peek() != Some(b'[') {
-        answer.failed_accounts_are_unreadable |= reader.value()? != JsonValue::Null;
+        answer.failed_accounts_are_unreadable |= !is_empty(reader.value()?);
         return Ok(());
     }
     reader.array_or_skip(|reader| {
         match name(reader.value()?) {
-            Some(name) => answer.failed_accounts.push(name),
-            None => answer.failed_accounts_are_unreadable = true,
+            Some(name) if !is_damaged(&name) => answer.failed_accounts.push(name),
+            _ => answer.failed_accounts_are_unreadable = true,
         }
         Ok(())
     })
@@ -87,14 +89,19 @@ fn read_item<'b>(
             "ResultCode" => result_code = result_code.and(code(reader.value()?)),
             "ResultInfo" => result_info = text(reader.value()?),
             "ProfileItem" => return values.read(reader, tags),
-            _ => drop(reader.value()?),
+            _ => {
+                values.is_damaged |= is_damaged(key);
+                reader.value()?;
+            }
         }
         Ok(())
     })?;
-    let (profile, values) = values.finish();
+    let ItemValues { profile, first_value, is_damaged, .. } = values;
+    let values = first_value..answer.values.len();
     match account {
         Some(account) if !has_two_names => {
-            answer.items.push(Item { account, result_code, result_info, profile, values });
+            let item = Item { account, result_code, result_info, profile, values, is_damaged };
+            answer.items.push(item);
         }
         _ => {
             answer.values.truncate(values.start);
@@ -133,6 +140,7 @@ fn read_expected_item<'b>(
                 result_info: Cow::default(),
                 profile: ProfileItem::Array,
                 values: first_value..answer.values.len(),
+                is_damaged: false,
             });
             return Ok(true);
         }
@@ -149,16 +157,14 @@ struct ItemValues<'a, 'b> {
     first_value: usize,
     /// The tag that comes next where the answer keeps the order of the request.
     expected_tag: usize,
+    is_damaged: bool,
 }
 
 impl<'a, 'b> ItemValues<'a, 'b> {
     fn new(answer: &'a mut Answer<'b>) -> Self {
         let first_value = answer.values.len();
-        ItemValues { answer, profile: ProfileItem::Absent, first_value, expected_tag: 0 }
-    }
-
-    fn finish(self) -> (ProfileItem<'b>, Range<usize>) {
-        (self.profile, self.first_value..self.answer.values.len())
+        let profile = ProfileItem::Absent;
+        ItemValues { answer, profile, first_value, expected_tag: 0, is_damaged: false }
     }
 
     fn read(&mut self, reader: &mut JsonReader<'b>, tags: &AskedTags) -> Result<(), NotJson> {
@@ -184,17 +190,29 @@ impl<'a, 'b> ItemValues<'a, 'b> {
             return reader.value().map(drop);
         }
         let mut tag_index = None;
-        let mut value = JsonValue::Null;
+        let (mut value, mut earlier) = (JsonValue::Null, None);
         reader.object(|reader, key| {
             match key {
-                "Tag" => tag_index = tags.position(&text(reader.value()?)),
-                "Value" => value = reader.value()?,
-                _ => drop(reader.value()?),
+                "Tag" => {
+                    let tag = text(reader.value()?);
+                    tag_index = tags.position(&tag);
+                    self.is_damaged |= is_damaged(&tag);
+                }
+                "Value" => {
+                    earlier = Some(value).filter(|value| *value != JsonValue::Null);
+                    value = reader.value()?;
+                }
+                _ => {
+                    self.is_damaged |= is_damaged(key);
+                    reader.value()?;
+                }
             }
             Ok(())
         })?;
         if let Some(tag_index) = tag_index {
-            self.push(TagValue { tag_index, value });
+            for value in earlier.into_iter().chain([value]) {
+                self.push(TagValue { tag_index, value });
+            }
         }
         Ok(())
     }
@@ -243,6 +261,23 @@ fn text(value: JsonValue<'_>) -> Cow<'_, str> {
         JsonValue::Text(text) => text.unescape(),
         JsonValue::Number(written) | JsonValue::Other(written) => Cow::Borrowed(written),
         JsonValue::Null => Cow::default(),
+    }
+}
+
+/// Whether a key, tag or name holds what bytes that are not UTF-8 are replaced with.
+fn is_damaged(text: &str) -> bool {
+    text.contains(char::REPLACEMENT_CHARACTER)
+}
+
+/// Whether a value in place of an array holds nothing: some encoders write an empty table as an object.
+fn is_empty(value: JsonValue<'_>) -> bool {
+    match value {
+        JsonValue::Null => true,
+        JsonValue::Text(text) => text.unescape().is_empty(),
+        JsonValue::Other(written) => {
+            written.starts_with('{') && written[1..].trim_start().starts_with('}')
+        }
+        JsonValue::Number(_) => false,
     }
 }
 

@@ -52,7 +52,9 @@ fn absent_null_and_misshapen_parts_are_empty() {
     }
     assert!(accounts_of(r#"{"UserProfileItem":null}"#).is_empty());
     assert!(!decode(r#"{"UserProfileItem":null}"#, &tags()).unwrap().items_are_unreadable);
-    assert!(decode(r#"{"UserProfileItem":{}}"#, &tags()).unwrap().items_are_unreadable);
+    // Some encoders write an empty table as an object.
+    assert!(!decode(r#"{"UserProfileItem":{ }}"#, &tags()).unwrap().items_are_unreadable);
+    assert!(decode(r#"{"UserProfileItem":{"0":1}}"#, &tags()).unwrap().items_are_unreadable);
     let body = r#"{"UserProfileItem":[1,null,{"To_Account":"a"},"x",{},{"To_Account":null}]}"#;
     assert_eq!(accounts_of(body), ["a"]);
     assert_eq!(decode(body, &tags()).unwrap().dropped_items, 5);
@@ -97,7 +99,12 @@ fn failed_accounts_of_both_keys_are_read() {
         (r#"{"Fail_Account":null}"#, false),
         (r#"{"Fail_Account":[]}"#, false),
         (r#"{"Fail_Account":"a"}"#, true),
-        (r#"{"Fail_Account":{}}"#, true),
+        (r#"{"Fail_Account":{}}"#, false),
+        (r#"{"Fail_Account":""}"#, false),
+        (r#"{"Fail_Account":{"0":"a"}}"#, true),
+        (r#"{"Fail_Account":false}"#, true),
+        ("{\"Fail_Account\":[\"a\u{fffd}\"]}", true),
+        ("{\"Fail\u{fffd}Account\":[\"a\"]}", true),
         (r#"{"Fail_Account":["a",null]}"#, true),
         (r#"{"Fail_Account":[["a"]]}"#, true),
     ] {
@@ -127,6 +134,45 @@ fn of_several_values_of_a_tag_the_first_that_is_not_null_is_taken() {
     assert_eq!(of(&[r#""x""#, r#""\u0078""#]), (vec![(1, "x".to_owned())], 0));
     assert_eq!(of(&["7", "8", "7"]), (vec![(1, "7".to_owned())], 1));
     assert_eq!(of(&["null", "null"]), (vec![(1, "null".to_owned())], 0));
+}
+
+#[test]
+fn a_value_that_is_given_twice_in_one_element_is_a_conflict() {
+    let body = |second: &str| {
+        format!(
+            r#"{{"UserProfileItem":[{{"To_Account":"a","ProfileItem":[{{"Tag":"Tag_Profile_IM_Level","Value":7,"Value":{second}}}]}}]}}"#
+        )
+    };
+    assert_eq!(decode(&body("8"), &tags()).unwrap().conflicting_values.len(), 1);
+    assert_eq!(decode(&body("7"), &tags()).unwrap().conflicting_values.len(), 0);
+}
+
+#[test]
+fn an_item_whose_keys_or_tags_are_damaged_is_marked() {
+    let is_damaged = |item: &str| {
+        let body = format!(r#"{{"UserProfileItem":[{{"To_Account":"a",{item}}}]}}"#);
+        decode(&body, &tags()).unwrap().items[0].is_damaged
+    };
+    assert!(is_damaged("\"Result\u{fffd}ode\":40006,\"ProfileItem\":[]"));
+    assert!(is_damaged(
+        "\"ResultCode\":0,\"ProfileItem\":[{\"Tag\":\"Tag_Prof\u{fffd}le_IM_Nick\",\"Value\":\"x\"}]"
+    ));
+    assert!(is_damaged(
+        "\"ResultCode\":0,\"ProfileItem\":[{\"Tag\":\"Tag_Profile_IM_Nick\",\"Val\u{fffd}e\":\"x\"}]"
+    ));
+    assert!(!is_damaged(
+        "\"ResultCode\":0,\"ProfileItem\":[{\"Tag\":\"Tag_Profile_IM_Nick\",\"Value\":\"\u{fffd}\"}]"
+    ));
+}
+
+#[test]
+fn a_status_that_is_given_twice_is_a_failure_if_one_is() {
+    for body in [
+        r#"{"ActionStatus":"FAIL","ActionStatus":"OK"}"#,
+        r#"{"ActionStatus":"OK","ActionStatus":"FAIL"}"#,
+    ] {
+        assert!(decode(body, &tags()).unwrap().status_is_fail, "{body}");
+    }
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Asking<'_> {
         };
         let least = if class == Class::Throttle { THROTTLE_PAUSE } else { Duration::ZERO };
         let pause = backoff(&self.job.retry, tries, fastrand::f64()).max(least).max(asked_for);
-        pause.min(LONGEST_PAUSE)
+        pause.min(LONGEST_PAUSE).min(self.job.retry.outage_patience)
     }
 
     async fn ask(&mut self, tags: &[&str]) -> Result<Answered, CallFailure> {

@@ -271,6 +271,7 @@ async fn run_round(
         accounts_per_part: job.output.accounts_per_part,
         accounts_to_ask,
         committed: round.parts.keys().copied().collect(),
+        has_rows: journal.value().parts().iter().any(|part| part.rows > 0),
         settled_before: round
             .parts
             .values()

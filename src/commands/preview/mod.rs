@@ -97,6 +97,7 @@ fn ask(
         accounts_per_part: job.output.accounts_per_part,
         accounts_to_ask: accounts.len() as u64,
         committed: BTreeSet::new(),
+        has_rows: false,
         settled_before: 0,
     };
     let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;

@@ -16,6 +16,7 @@ fn settler() -> Settler {
             column_type: ColumnType::Uint32,
         }],
         MAX_ATTEMPTS,
+        false,
     )
 }
 
@@ -197,7 +198,7 @@ fn a_value_that_is_not_utf8_is_retried_and_at_last_published_with_a_report() {
         .to_vec();
     let at = body.iter().position(|byte| *byte == b'?').unwrap();
     body[at] = 0xE9;
-    let mut settler = Settler::new(&columns, MAX_ATTEMPTS);
+    let mut settler = Settler::new(&columns, MAX_ATTEMPTS, false);
     let first = settler.settle(chunk(&["a", "b"]), &body, Timestamp::UNIX_EPOCH).unwrap();
     assert!(first.was_not_utf8);
     assert_eq!((first.ordinals.as_slice(), &*first.again[0].0.name), ([1].as_slice(), "a"));
