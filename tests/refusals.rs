@@ -173,7 +173,7 @@ fn lists() {
     assert_snapshot!(of_list("l.csv", b"", "account"), @"2: account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(of_list("l.csv", b"account\n1\n\"2\n3\n", "account"), @"2: line 3 of account list l.csv: a quote opened in the record that begins here is never closed; close or double it");
     assert_snapshot!(of_list("l.ndjson", b"{\"user\":1,\"name\":2}\n", "account"), @r#"2: account list l.ndjson has no column "account"; it has name, user; correct `accounts.column`"#);
-    assert_snapshot!(of_list("l.ndjson", b"[{\"account\":1},\n{\"account\":2}]\n", "account"), @"2: account list l.ndjson is one JSON array, not ndjson; write one object a line, as `jq -c '.[]'` does");
+    assert_snapshot!(of_list("l.ndjson", b"[{\"account\":1},\n{\"account\":2}]\n", "account"), @"2: account list l.ndjson is one JSON array, not ndjson; convert it with jq 1.7 or later: jq -c '.[]' OLD > NEW");
     assert_snapshot!(of_list("l.txt.gz", &cut(gzip(many.as_bytes())), ""), @"2: account list l.txt.gz is a damaged or cut off gzip file; copy it again, or have it made again: incomplete deflate stream");
     assert_snapshot!(of_list("l.txt.zst", &cut(packed), ""), @"2: account list l.txt.zst is a damaged or cut off zstd file; copy it again, or have it made again: incomplete frame");
     assert_snapshot!(of_list("l.txt", b"\xff\xfea\0\n\0", ""), @"2: account list l.txt is text in UTF-16, not txt; save it as UTF-8");

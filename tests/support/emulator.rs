@@ -1,8 +1,10 @@
 //! An emulator in the test's own process, to see what reaches the service, and its settings.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::thread::{self, JoinHandle};
 
+use im_profiles::emulator::settings::CustomKind;
 use im_profiles::emulator::{self, Credentials, EMULATOR_SECRET_KEY, Emulator, Profiles, Settings};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,6 +18,18 @@ pub const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
 pub fn settings_of(toml: &str) -> Settings {
     let settings: Settings = toml::from_str(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
     assert_eq!(settings.check(), Ok(()), "{toml}");
+    settings
+}
+
+/// The settings, with the custom tags of the tests' jobs where they name none: an emulator outside of a job knows no other.
+fn with_tags_of_jobs(mut settings: Settings) -> Settings {
+    if settings.population.custom_tags.is_empty() {
+        settings.population.custom_tags = BTreeMap::from([
+            ("Tag_Profile_Custom_Points".to_owned(), CustomKind::Number),
+            ("Tag_Profile_Custom_Coins".to_owned(), CustomKind::Number),
+            ("Tag_Profile_Custom_Raw".to_owned(), CustomKind::Bytes),
+        ]);
+    }
     settings
 }
 
@@ -42,6 +56,7 @@ impl EmulatorServer {
     pub fn replaced_by(self, settings: Settings) -> EmulatorServer {
         let listener = self.listener.try_clone().unwrap();
         drop(self);
+        let settings = with_tags_of_jobs(settings);
         let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
         EmulatorServer::serve(listener, emulator)
     }
@@ -53,13 +68,14 @@ impl EmulatorServer {
             listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
             listener.is_some()
         });
+        let settings = with_tags_of_jobs(settings);
         let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::made_up());
         EmulatorServer::serve(listener.unwrap(), emulator)
     }
 
     /// [`EmulatorServer::start`] for whom these credentials let in.
     pub fn start_with(settings: Settings, credentials: Credentials) -> EmulatorServer {
-        let emulator = Emulator::new(settings, credentials, Profiles::made_up());
+        let emulator = Emulator::new(with_tags_of_jobs(settings), credentials, Profiles::made_up());
         EmulatorServer::serve(free_port(), emulator)
     }
 

@@ -119,7 +119,7 @@ fn a_folder_that_cannot_take_the_repeated_accounts_is_named() {
     list.set_budget(tiny_budget());
     let error = list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap_err();
     let expected = "cannot keep the repeated accounts of account list l.txt in a temporary file in /nowhere/at/all; \
-                    create the folder /nowhere/at/all: ";
+                    see that the path is right: ";
     assert!(file.message(&error).starts_with(expected), "{}", file.message(&error));
 }
 
@@ -157,7 +157,8 @@ fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
 #[test]
 fn a_spool_folder_that_cannot_be_written_is_named() {
     let error = ListFile::spool(&mut b"a\n".as_slice(), Path::new("/nowhere/at/all")).unwrap_err();
-    let expected = "cannot spool standard input to a file in /nowhere/at/all; create the folder /nowhere/at/all";
+    let expected =
+        "cannot spool standard input to a file in /nowhere/at/all; see that the path is right";
     assert_eq!(error.to_string(), expected);
     let folder = TempDir::new().unwrap();
     struct Broken;
