@@ -40,6 +40,7 @@ mod lines;
 mod list;
 mod ndjson;
 mod parquet;
+mod parquet_checks;
 mod records;
 mod scan;
 mod spill;

@@ -8,7 +8,6 @@ use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
@@ -16,14 +15,11 @@ use super::caught::catch;
 use super::column::find_column;
 use super::error::ListError;
 use super::file::{Digesting, ListDigests, ListFile};
+use super::parquet_checks::{ensure_pages_are_sound, open_file};
 use super::records::{Entry, Record};
-use super::thrift::{is_sound_footer, page_lengths};
 
 /// Values decoded at a time.
 const BATCH_ROWS: usize = 4096;
-
-/// What is read first of a page header, which seldom has 100 bytes, and the most that is read of one.
-const PAGE_HEADER_BYTES: (u64, u64) = (1024, 16 * 1024 * 1024);
 
 /// Reads the rows of all row groups in order.
 pub(super) struct ParquetRecords {
@@ -141,11 +137,13 @@ impl ParquetRecords {
 }
 
 /// The `parquet` crate asserts, in places, what a damaged file does not hold. What it leaves behind then is not used again.
-fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+pub(super) fn guarded<T>(
+    work: impl FnOnce() -> Result<T, ParquetError>,
+) -> Result<T, ParquetError> {
     catch(work).unwrap_or_else(|| Err(contradiction("its parts contradict one another")))
 }
 
-fn contradiction(what: &str) -> ParquetError {
+pub(super) fn contradiction(what: &str) -> ParquetError {
     ParquetError::General(what.to_owned())
 }
 
@@ -163,74 +161,6 @@ fn unsound(file: &ListFile, source: ParquetError) -> ListError {
 
 fn unsound_because(file: &ListFile, source: ParquetError) -> ListError {
     ListError::Parquet { list: file.name.to_string(), source }
-}
-
-/// Reads the footer, once it is known to be readable within bounds.
-fn open_file(file: &ListFile) -> Result<SerializedFileReader<ListFile>, ParquetError> {
-    const END_BYTES: u64 = 8;
-    let end = file.bytes.saturating_sub(END_BYTES);
-    let mut mark = [0; END_BYTES as usize];
-    FileSection { file: file.clone(), position: end }.read_exact(&mut mark)?;
-    let [length @ .., b'P', b'A', b'R', b'1'] = mark else {
-        return Err(contradiction("it does not end with PAR1"));
-    };
-    let length = u32::from_le_bytes(length);
-    let start = end.checked_sub(length.into());
-    let start = start.ok_or_else(|| contradiction("its footer is longer than the file"))?;
-    if !is_sound_footer(&file.get_bytes(start, length as usize)?) {
-        return Err(contradiction("its footer is damaged"));
-    }
-    let reader = guarded(|| SerializedFileReader::new(file.clone()))?;
-    ensure_row_counts_agree(reader.metadata())?;
-    Ok(reader)
-}
-
-fn ensure_row_counts_agree(footer: &ParquetMetaData) -> Result<(), ParquetError> {
-    let mut rows = 0_i64;
-    for row_group in footer.row_groups() {
-        let count = row_group.num_rows();
-        let sum = rows.checked_add(count).filter(|_| count >= 0);
-        rows = sum.ok_or_else(|| contradiction("its row counts are out of range"))?;
-    }
-    if rows == footer.file_metadata().num_rows() {
-        Ok(())
-    } else {
-        Err(contradiction("its row groups hold more or fewer rows than its footer says"))
-    }
-}
-
-/// Refuses a column of which a page header cannot be read within bounds, or a page reaches beyond the column.
-fn ensure_pages_are_sound(
-    file: &ListFile,
-    column: &ColumnChunkMetaData,
-) -> Result<(), ParquetError> {
-    let (start, length) = column.byte_range();
-    let end = start.checked_add(length).filter(|end| *end <= file.bytes);
-    let end = end.ok_or_else(|| contradiction("a column reaches beyond the end of the file"))?;
-    let mut position = start;
-    while position < end {
-        let (header_bytes, page_bytes) = lengths_of_page(file, position, end)?;
-        position = position
-            .checked_add(header_bytes + page_bytes)
-            .filter(|next| *next <= end)
-            .ok_or_else(|| contradiction("a page reaches beyond its column"))?;
-    }
-    Ok(())
-}
-
-/// Of the header and of the page at `position`, in a column that ends at `end`.
-fn lengths_of_page(file: &ListFile, position: u64, end: u64) -> Result<(u64, u64), ParquetError> {
-    let (mut bytes, most) = PAGE_HEADER_BYTES;
-    loop {
-        let length = bytes.min(end - position);
-        if let Some(lengths) = page_lengths(&file.get_bytes(position, length as usize)?) {
-            return Ok(lengths);
-        }
-        if length < bytes || bytes >= most {
-            return Err(contradiction("a page header is damaged"));
-        }
-        bytes = most.min(16 * bytes);
-    }
 }
 
 /// Decoded values of consecutive rows.
