@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryBuilder, Date32Builder, GenericByteBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, Date32Builder, GenericByteBuilder,
     PrimitiveBuilder, RecordBatch, StringBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow::datatypes::{ByteArrayType, DataType, Field, Schema, SchemaRef};
@@ -36,6 +36,24 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
         Field::new(&column.name, data_type, true).with_metadata(tag)
     });
     Arc::new(Schema::new(std::iter::once(account).chain(fields).collect::<Vec<_>>()))
+}
+
+/// Bytes that the values of a batch hold: the same for the same rows, whatever buffers they are in.
+pub fn value_bytes(rows: &RecordBatch) -> usize {
+    rows.columns().iter().map(|column| bytes_of(column)).sum()
+}
+
+fn bytes_of(column: &ArrayRef) -> usize {
+    let between = |offsets: &[i32]| match offsets {
+        [first, .., last] => usize::try_from(last - first).unwrap_or_default(),
+        _ => 0,
+    };
+    let width = match column.data_type() {
+        DataType::Utf8 => return between(column.as_string::<i32>().value_offsets()),
+        DataType::Binary => return between(column.as_binary::<i32>().value_offsets()),
+        other => other.primitive_width().unwrap_or_default(),
+    };
+    width * column.len()
 }
 
 /// Gathers rows until they are taken as a batch, in buffers of the size that the batch before needed.

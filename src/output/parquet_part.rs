@@ -13,10 +13,9 @@ use parquet::schema::types::ColumnPath;
 use super::durable::{FileFacts, StagedFile};
 use super::part_writer::{PartError, encode_error};
 use super::settings::Compression;
-use crate::columns::rows::ACCOUNT_COLUMN;
+use crate::columns::rows::{ACCOUNT_COLUMN, value_bytes};
 
-/// Rows in a row group: one group in a part of the default size. Pages are compressed as they fill, so an open part stays
-/// in a few MiB.
+/// Rows in a row group: one group in a part of the default size, unless rows are wide ([`ROW_GROUP_BYTES`]).
 const ROWS_PER_ROW_GROUP: usize = 250_000;
 
 /// A column whose dictionary grows beyond this has values of its own for most accounts, and is written plain from there:
@@ -28,6 +27,12 @@ const CREATED_BY: &str = concat!("im-profiles ", env!("CARGO_PKG_VERSION"));
 
 /// Rows that go to the encoder together: its cost for each batch is that of many rows.
 const ROWS_PER_BATCH: usize = 4096;
+
+/// Rows go to the encoder earlier when their values hold so much.
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
+
+/// A row group ends early when so much of it is encoded: until then it is kept in memory.
+const ROW_GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// How parts are written: what `benches/parquet_settings` has shown to be fast and small.
 pub fn properties(codec: Codec) -> WriterPropertiesBuilder {
@@ -48,6 +53,7 @@ pub struct ParquetPart {
     writer: ArrowWriter<StagedFile>,
     gathered: Vec<RecordBatch>,
     gathered_rows: usize,
+    gathered_bytes: usize,
 }
 
 impl ParquetPart {
@@ -66,14 +72,19 @@ impl ParquetPart {
         };
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(codec).build()))
             .map_err(encode_error(&path))?;
-        Ok(ParquetPart { path, writer, gathered: Vec::new(), gathered_rows: 0 })
+        Ok(ParquetPart { path, writer, gathered: Vec::new(), gathered_rows: 0, gathered_bytes: 0 })
     }
 
     /// Adds rows.
     pub fn write(&mut self, rows: RecordBatch) -> Result<(), PartError> {
         self.gathered_rows += rows.num_rows();
+        self.gathered_bytes += value_bytes(&rows);
         self.gathered.push(rows);
-        if self.gathered_rows < ROWS_PER_BATCH { Ok(()) } else { self.encode_gathered() }
+        if self.gathered_rows < ROWS_PER_BATCH && self.gathered_bytes < BATCH_BYTES {
+            return Ok(());
+        }
+        self.encode_gathered()?;
+        if self.writer.in_progress_size() < ROW_GROUP_BYTES { Ok(()) } else { self.flush() }
     }
 
     /// Ends the row group at hand.
@@ -94,7 +105,7 @@ impl ParquetPart {
         let rows =
             concat_batches(first.schema_ref(), &self.gathered).map_err(encode_error(&self.path))?;
         self.gathered.clear();
-        self.gathered_rows = 0;
+        (self.gathered_rows, self.gathered_bytes) = (0, 0);
         self.writer.write(&rows).map_err(encode_error(&self.path))
     }
 }

@@ -23,7 +23,7 @@ use super::settings::OutputSettings;
 use crate::columns::statistics::ColumnStatistics;
 
 /// Memory for rows that wait for their place, over all open parts.
-const WAITING_ROWS_BYTES: usize = 24 * 1024 * 1024;
+const WAITING_ROWS_BYTES: usize = 8 * 1024 * 1024;
 
 /// What the first call for a chunk brought. Exactly one comes for each chunk, empty where the call failed.
 #[derive(Debug)]

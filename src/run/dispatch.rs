@@ -30,6 +30,7 @@ use super::retry::RetryQueue;
 use super::settle::Settler;
 use super::source::SourceError;
 use super::throttle::Throttle;
+use super::writer_channel::{WriterSender, kib, writer_channel};
 use super::{RunError, RunSettings, Service, ToWriter};
 use crate::api::client::Reply;
 use crate::api::request::request_body;
@@ -44,7 +45,10 @@ pub const BLOCKS_READ_AHEAD: usize = 2;
 /// Answers that go to the writer together where more are to come: to wake its thread costs as much as to read an answer.
 const ANSWERS_IN_BLOCK: usize = 16;
 
-/// Answers that may wait for the writer.
+/// Answers go earlier when their rows hold so much, in KiB.
+const BLOCK_KIB: u32 = 2 * 1024;
+
+/// Answers that may wait for the writer, if their rows are not wide.
 pub const ANSWERS_TO_WRITE: usize = 256;
 
 /// Accounts that may back off before no fresh ones are asked.
@@ -71,7 +75,7 @@ pub(super) struct Dispatcher<'o, S> {
     ahead: VecDeque<Chunk>,
     pub(super) round_end: Option<RoundEnd>,
 
-    writer: mpsc::Sender<ToWriter>,
+    writer: WriterSender,
     committed: mpsc::Receiver<CommittedPart>,
     pub(super) to_write: Vec<ToWriter>,
     pub(super) parts: Vec<CommittedPart>,
@@ -112,7 +116,7 @@ pub(super) struct EndedCall {
 pub(super) struct Connections {
     pub(super) blocks: mpsc::Receiver<Vec<Chunk>>,
     pub(super) reader: JoinHandle<Result<RoundEnd, SourceError>>,
-    pub(super) writer: mpsc::Sender<ToWriter>,
+    pub(super) writer: WriterSender,
     pub(super) committed: mpsc::Receiver<CommittedPart>,
 }
 
@@ -180,10 +184,13 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         let mut have_waited = false;
         loop {
             let wake_at = self.start_calls()?;
-            let is_block = self.to_write.len() >= ANSWERS_IN_BLOCK;
+            let is_block = self.to_write.len() >= ANSWERS_IN_BLOCK
+                || self.to_write.iter().map(kib).sum::<u32>() >= BLOCK_KIB;
             if is_block || self.calls.is_empty() || std::mem::take(&mut have_waited) {
                 for message in std::mem::take(&mut self.to_write) {
-                    self.writer.send(message).await.map_err(|_| RunError::WriterStopped)?;
+                    if !self.writer.send(message).await {
+                        return Err(RunError::WriterStopped);
+                    }
                 }
             }
             if self.is_done() {
@@ -234,7 +241,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
 
     /// Lets the writer end: nothing more comes.
     pub(super) fn close_writer(&mut self) {
-        (self.writer, _) = mpsc::channel(1);
+        (self.writer, _) = writer_channel(1);
     }
 
     /// Tells how far the run has come, and that it ends there. The writer has ended.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::chunk::{Account, Chunk};
 use super::dispatch::{ANSWERS_TO_WRITE, Connections, Dispatcher};
 use super::settle::Settler;
+use super::writer_channel::{Handed, writer_channel};
 use super::{RunError, RunSettings, Service, Surroundings, ToWriter, spawn_named};
 use crate::accounts;
 use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
@@ -47,7 +48,7 @@ pub async fn gather<S: Service>(
         let _ = block_sender.blocking_send(chunks);
         Ok(end)
     })?;
-    let (writer, answers) = mpsc::channel(ANSWERS_TO_WRITE);
+    let (writer, answers) = writer_channel(ANSWERS_TO_WRITE);
     // Open to the end, though no part is ever committed.
     let (_committed_sender, committed) = mpsc::channel(1);
     let connections = Connections { blocks, reader, writer, committed };
@@ -73,10 +74,10 @@ fn chunks_of(accounts: &[accounts::Account]) -> Vec<Chunk> {
     numbered.chunks(MAX_ACCOUNTS_PER_CALL).map(chunk).collect()
 }
 
-async fn gather_answers(mut answers: mpsc::Receiver<ToWriter>) -> Gathered {
+async fn gather_answers(mut answers: mpsc::Receiver<Handed>) -> Gathered {
     let mut gathered = Gathered::default();
-    while let Some(answer) = answers.recv().await {
-        let (rows, failed, rejected) = match answer {
+    while let Some(handed) = answers.recv().await {
+        let (rows, failed, rejected) = match handed.message {
             ToWriter::First(answer) => (Some(answer.rows), answer.failed, answer.rejected),
             ToWriter::Late(answer) => (Some(answer.rows), answer.failed, answer.rejected),
             ToWriter::LateFailure(failed) => (None, vec![failed], Vec::new()),

@@ -20,6 +20,7 @@ pub mod settle;
 pub mod source;
 pub mod throttle;
 mod verdict;
+mod writer_channel;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -38,6 +39,7 @@ use self::event::Observer;
 use self::pace::Departure;
 use self::settle::Settler;
 use self::source::{AccountSource, SourceError};
+use self::writer_channel::{Handed, writer_channel};
 use crate::accounts::ListError;
 use crate::api::client::{Client, Reply};
 use crate::api::outcome::CallFailure;
@@ -243,7 +245,7 @@ impl Threads {
         room: Room,
     ) -> Result<Threads, RunError> {
         let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(room.blocks_read_ahead);
-        let (answer_sender, answers) = mpsc::channel(room.answers_to_write);
+        let (answer_sender, answers) = writer_channel(room.answers_to_write);
         // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
         let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
         let accounts_per_part = settings.accounts_per_part;
@@ -319,11 +321,11 @@ async fn run_with<S: Service>(
 fn write_parts(
     mut writer: SnapshotWriter,
     mut journal: CheckpointJournal,
-    mut answers: mpsc::Receiver<ToWriter>,
+    mut answers: mpsc::Receiver<Handed>,
     committed: &mpsc::Sender<CommittedPart>,
 ) -> Result<CheckpointJournal, RunError> {
-    while let Some(message) = answers.blocking_recv() {
-        let parts = match message {
+    while let Some(handed) = answers.blocking_recv() {
+        let parts = match handed.message {
             ToWriter::First(answer) => Vec::from_iter(writer.first_answer(answer)?),
             ToWriter::Late(answer) => writer.late_answer(answer)?,
             ToWriter::LateFailure(failed) => Vec::from_iter(writer.late_failure(failed)?),
