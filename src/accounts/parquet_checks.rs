@@ -17,7 +17,8 @@ const PAGE_HEADER_BYTES: (u64, u64) = (1024, 16 * 1024 * 1024);
 /// Reads the footer, once it is known to be readable within bounds.
 pub(super) fn open_file(file: &ListFile) -> Result<SerializedFileReader<ListFile>, ParquetError> {
     const END_BYTES: u64 = 8;
-    let end = file.bytes.saturating_sub(END_BYTES);
+    let end = file.bytes.checked_sub(END_BYTES);
+    let end = end.ok_or_else(|| contradiction("it is shorter than any Parquet file"))?;
     let mut mark = [0; END_BYTES as usize];
     file.get_read(end)?.read_exact(&mut mark)?;
     let [length @ .., b'P', b'A', b'R', b'1'] = mark else {
