@@ -42,6 +42,13 @@ pub(super) fn connection_failure(cause: &(dyn Error + 'static), route: &Route) -
         Peer { host, address: &proxy.address, setting: proxy.variable }
     };
     peer.permanent_failure(cause).unwrap_or_else(|| {
+        if has_text(PROXY_REFUSES) {
+            // The library keeps the proxy's status to itself: it may be of a wrong password, of a rule, or pass by itself.
+            let Proxy { address, variable } = proxy;
+            return TransportFailure::Connection(format!(
+                "the proxy {address} refuses to connect to {service}; check the user name and password in {variable}, and that the proxy lets this host through"
+            ));
+        }
         let head = format!("cannot connect to {service} through the proxy {}", proxy.address);
         broken(head, cause)
     })
@@ -49,6 +56,7 @@ pub(super) fn connection_failure(cause: &(dyn Error + 'static), route: &Route) -
 
 /// hyper-util's error about a tunnel is of a type that it keeps to itself.
 const PROXY_WANTS_CREDENTIALS: &str = "proxy authorization required";
+const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
 const PROXY_OUT_OF_REACH: &str = "failed to create underlying connection";
 
 fn broken(head: String, cause: &(dyn Error + 'static)) -> TransportFailure {
@@ -94,6 +102,10 @@ fn certificate_problem(error: &CertificateError) -> CertificateProblem {
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateProblem::WrongName
+        }
+        // A self-signed certificate, which is its own authority.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            CertificateProblem::UnknownIssuer
         }
         other => CertificateProblem::Other(other.to_string()),
     }
@@ -232,7 +244,7 @@ mod tests {
         assert!(!refused.is_permanent());
         assert_eq!(
             refused.to_string(),
-            "cannot connect to service.example:443 through the proxy proxy.example:3128: tunnel error: unsuccessful: behind it"
+            "the proxy proxy.example:3128 refuses to connect to service.example:443; check the user name and password in https_proxy, and that the proxy lets this host through"
         );
     }
 }
