@@ -40,7 +40,7 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
 
 /// Bytes that the values of a batch hold: the same for the same rows, whatever buffers they are in.
 pub fn value_bytes(rows: &RecordBatch) -> usize {
-    rows.columns().iter().map(|column| bytes_of(column)).sum()
+    rows.columns().iter().map(bytes_of).sum()
 }
 
 fn bytes_of(column: &ArrayRef) -> usize {
