@@ -54,6 +54,11 @@ impl SystemError {
     }
 }
 
+/// Whether an error says that nothing is at the path. Any other error leaves that open.
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
 /// How a person fixes an error of the operating system.
 pub fn advice(error: &io::Error) -> Cow<'static, str> {
     match Errno::from_io_error(error) {
@@ -63,6 +68,9 @@ pub fn advice(error: &io::Error) -> Cow<'static, str> {
         }
         Some(Errno::IO) => {
             return "the disk or network storage failed; check it and the kernel's log, then run the same command again".into();
+        }
+        Some(Errno::LOOP) => {
+            return "a symbolic link there points back to itself; correct it".into();
         }
         _ => {}
     }
@@ -141,6 +149,7 @@ mod tests {
             (Errno::BUSY, "mount point"),
             (Errno::NOMEM, "out of memory"),
             (Errno::NOENT, "path is right"),
+            (Errno::LOOP, "symbolic link"),
             (Errno::BADMSG, "kernel's log"),
         ] {
             let text = error(errno).to_string();

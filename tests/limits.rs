@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use insta::assert_snapshot;
@@ -373,8 +374,37 @@ fn a_damaged_snapshot_of_another_date_is_passed_over_for_the_one_before() {
     let output = export("2026-11-22").expect_code(3);
     assert!(output.error().contains("dt=2026-11-20"), "{output}");
     assert!(
-        output.stderr.contains("does not compare with a snapshot that cannot be read"),
+        output.stderr.contains("does not compare with a snapshot whose manifest is damaged"),
         "{output}"
     );
+    assert!(output.stderr.contains("dt=2026-11-21/_manifest.json"), "{output}");
     assert_eq!(fs::read(manifest).unwrap(), b"{");
+}
+
+/// A failing disk as far as a test can have it: links that point to themselves, which is neither "nothing there" nor
+/// "permission denied".
+#[test]
+fn an_error_at_a_snapshot_of_another_date_is_not_taken_for_no_snapshot() {
+    for broken in
+        ["out/dt=2026-11-21", "out/dt=2026-11-21/_SUCCESS", "out/dt=2026-11-21/_manifest.json"]
+    {
+        let folder = Folder::with_job(QUICK_JOB, accounts(30));
+        let export =
+            |day: &str| folder.export(&["--date", day, "--set", "output.path=out/dt={date}"]);
+        export("2026-11-20").expect_code(0);
+        folder.write("out/dt=2026-11-21/_SUCCESS", "");
+        let link = folder.path(broken);
+        if link.is_dir() {
+            fs::remove_dir_all(&link).unwrap();
+        } else if link.exists() {
+            fs::remove_file(&link).unwrap();
+        }
+        symlink(link.file_name().unwrap(), &link).unwrap();
+        folder.accounts("accounts.txt", accounts(29));
+        let output = export("2026-11-22").expect_code(1);
+        for piece in ["cannot check limits.max_shrink", broken, "symbolic link", "max_shrink=off"] {
+            assert!(output.error().contains(piece), "{broken}: {piece}\n{output}");
+        }
+        assert!(!folder.path("out/dt=2026-11-22").exists(), "{output}");
+    }
 }

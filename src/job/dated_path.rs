@@ -1,12 +1,12 @@
 //! The output path as a job writes it, with `{date}`: where the snapshots of other dates are.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
 use super::values::DATE_PLACEHOLDER;
+use crate::disk_error::{DiskError, is_absent};
 
 /// A path that has the run's date in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +45,15 @@ impl DatedPath {
     ///
     /// # Errors
     /// When the directory cannot be read. One that does not exist has no paths.
-    pub fn others(&self) -> io::Result<Vec<PathBuf>> {
+    pub fn others(&self) -> Result<Vec<PathBuf>, DiskError> {
         let entries = match fs::read_dir(&self.directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            entries => entries.map_err(DiskError::on("read", &self.directory))?,
         };
         let mut earlier = Vec::new();
         let mut later = Vec::new();
         for entry in entries {
-            let name = entry?.file_name();
+            let name = entry.map_err(DiskError::on("read", &self.directory))?.file_name();
             let Some(name) = name.to_str() else { continue };
             match self.date_of(name) {
                 Some(date) if date < self.date => earlier.push((date, self.path(name, date))),
@@ -146,7 +146,20 @@ mod tests {
         assert_eq!(DatedPath::new(Path::new("/{date}"), "out", today), None);
         let path = DatedPath::new(Path::new("/surely-not"), "here/{date}", today).unwrap();
         assert!(path.others().unwrap().is_empty());
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let path = DatedPath::new(folder.path(), "file/{date}", today).unwrap();
+        assert!(path.others().unwrap().is_empty());
         let path = DatedPath::new(Path::new(""), "{date}", today).unwrap();
         assert_eq!(path.directory, Path::new("."));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
+        let path = DatedPath::new(folder.path(), "loop/{date}", date(2026, 11, 22)).unwrap();
+        let error = path.others().unwrap_err().to_string();
+        assert!(error.starts_with("could not read ") && error.contains("/loop"), "{error}");
     }
 }

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::durable::{DiskError, folder_of, sync_folder};
 use super::work_folder::{SUCCESS_MARKER, WorkPaths};
+use crate::disk_error::is_absent;
 use crate::failpoint;
 
 /// Name of the directory in the work directory to which an earlier snapshot is moved.
@@ -38,26 +39,34 @@ impl Occupant {
     /// # Errors
     /// When that cannot be found out. An error is never taken for an answer.
     pub fn at(path: &Path) -> Result<Occupant, DiskError> {
-        let is_absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
         match fs::symlink_metadata(path) {
-            Err(error) if is_absent(error.kind()) => return Ok(Occupant::Nothing),
+            Err(error) if is_absent(&error) => return Ok(Occupant::Nothing),
             found => found.map_err(DiskError::on("look at", path))?,
         };
-        let marker = path.join(SUCCESS_MARKER);
-        match fs::metadata(&marker) {
-            Ok(found) if found.is_file() => return Ok(Occupant::Snapshot),
-            Ok(_) => {}
-            Err(error) if is_absent(error.kind()) => {}
-            Err(error) => return Err(DiskError::on("look at", &marker)(error)),
+        if is_snapshot(path)? {
+            return Ok(Occupant::Snapshot);
         }
         let mut entries = match fs::read_dir(path) {
-            Err(error) if is_absent(error.kind()) => return Ok(Occupant::SomethingElse),
+            Err(error) if is_absent(&error) => return Ok(Occupant::SomethingElse),
             entries => entries.map_err(DiskError::on("read", path))?,
         };
         match entries.next().transpose().map_err(DiskError::on("read", path))? {
             Some(_) => Ok(Occupant::SomethingElse),
             None => Ok(Occupant::EmptyDirectory),
         }
+    }
+}
+
+/// Whether a complete snapshot is at a path; links are followed.
+///
+/// # Errors
+/// When that cannot be found out. An error is never taken for an answer.
+pub fn is_snapshot(path: &Path) -> Result<bool, DiskError> {
+    let marker = path.join(SUCCESS_MARKER);
+    match fs::metadata(&marker) {
+        Ok(found) => Ok(found.is_file()),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(DiskError::on("look at", &marker)(error)),
     }
 }
 

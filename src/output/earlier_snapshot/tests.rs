@@ -120,4 +120,6 @@ fn an_error_is_not_an_answer() {
     std::os::unix::fs::symlink("loop", &path).unwrap();
     let error = Occupant::at(&path).unwrap_err().to_string();
     assert!(error.contains("could not look at") && error.contains("loop/_SUCCESS"), "{error}");
+    let error = is_snapshot(&path).unwrap_err().to_string();
+    assert!(error.contains("could not look at") && error.contains("loop/_SUCCESS"), "{error}");
 }
