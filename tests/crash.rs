@@ -29,11 +29,11 @@ permanent = { rate = 0.02 }
 poison = { rate = 0.01 }
 ";
 
-/// The occurrences of a point to stop at. A run makes a file for each part and two for its sidecar lines, and then
-/// five more of the snapshot; it writes an entry at its begin, for each part, and at the end of the round.
+/// The occurrences of a point to stop at. A run makes a file for the list's invalid accounts, one for each part and two
+/// for its sidecar lines, and then five more of the snapshot; it writes an entry at its begin, for each part, and at the end of the round.
 fn occurrences(point: &str) -> &'static [u32] {
     match point.split_once(':').unwrap().0 {
-        "file" => &[1, 5, 10, 14],
+        "file" => &[1, 2, 6, 11, 15],
         "journal" if point.starts_with("journal:append") => &[1, 3, 5],
         _ => &[1],
     }
@@ -160,7 +160,7 @@ fn a_csv_replacement_survives_a_full_disk_at_every_point() {
 
 #[test]
 fn every_point_is_reached_as_often_as_the_tests_think() {
-    for (point, most) in [("file:durable", 14), ("journal:appended", 5), ("publish:removed", 1)] {
+    for (point, most) in [("file:durable", 15), ("journal:appended", 5), ("publish:removed", 1)] {
         let at = |occurrence: u32| {
             let failpoint = format!("{point}#{occurrence}");
             folder("csv").export_with(&[(FAILPOINT, &failpoint)], &[])
@@ -249,7 +249,7 @@ fn a_round_of_failed_accounts_survives_a_crash_at_every_point() {
     });
     for point in points {
         // The last file of the part, and the end of the round.
-        for occurrence in if point.starts_with("file:") { [1, 3] } else { [1, 2] } {
+        for occurrence in if point.starts_with("file:") { [2, 4] } else { [1, 2] } {
             let folder = after_one_round();
             let failpoint = format!("{point}#{occurrence}");
             let output = folder.export_with(&[(FAILPOINT, &failpoint)], &NONE_MAY_FAIL);

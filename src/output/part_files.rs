@@ -54,7 +54,8 @@ pub fn ensure_parts_are_whole(
     Ok(())
 }
 
-fn is_as_written(file: &Path, facts: &FileFacts) -> Result<bool, DiskError> {
+/// Whether a regular file with this size and digest is at a path.
+pub fn is_as_written(file: &Path, facts: &FileFacts) -> Result<bool, DiskError> {
     match fs::symlink_metadata(file) {
         // A link to a good file is not published in place of the file.
         Ok(found) if !found.is_file() || found.len() != facts.bytes => Ok(false),

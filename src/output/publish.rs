@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::durable::{DiskError, StagedFile};
+use super::durable::{DiskError, FileFacts, StagedFile};
 use super::earlier_snapshot::{ReplaceError, exchange};
 use super::failed::{
     FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, failed_records, io_error,
 };
 use super::manifest::Manifest;
 use super::open_part::{Sidecar, sidecar_path};
-use super::part_files::{PartFilesError, ensure_parts_are_whole, remove_others};
+use super::part_files::{PartFilesError, ensure_parts_are_whole, is_as_written, remove_others};
 use super::snapshot_writer::CommittedPart;
 use super::work_folder::{SUCCESS_MARKER, WorkFolder};
 use crate::failpoint;
@@ -44,6 +44,9 @@ pub enum PublishError {
     /// A part is damaged, or something else cannot be published.
     #[error(transparent)]
     PartFiles(#[from] PartFilesError),
+    /// The lines of the list's invalid accounts are not as this run wrote them.
+    #[error("{} was changed or removed while this run worked, so nothing was published; see that nothing changes it, then run the same command again", .0.display())]
+    InvalidLines(PathBuf),
     /// The earlier snapshot could not be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
@@ -52,24 +55,33 @@ pub enum PublishError {
     LockLost(PathBuf),
 }
 
-/// Completes the snapshot and puts it under its final name, in place of the one before it.
-/// `parts` are those of the manifest. Failed accounts of the parts in `asked_again` are left out where they were asked again
-/// in a later round. `report` is the page for people.
+/// What a run wrote into the work folder for the snapshot.
+#[derive(Debug)]
+pub struct Written {
+    /// The parts of the manifest.
+    pub parts: Vec<CommittedPart>,
+    /// Parts of which some accounts were requested once more in a later round: these are left out of their failed accounts.
+    pub asked_again: BTreeSet<u64>,
+    /// Size and digest of [`INVALID_ACCOUNTS_FILE`].
+    pub invalid_lines: FileFacts,
+}
+
+/// Completes the snapshot and puts it under its final name, in place of the one before it. `report` is the page for people.
 pub fn publish(
     work: WorkFolder,
     manifest: &Manifest,
-    parts: &[CommittedPart],
-    asked_again: &BTreeSet<u64>,
+    written: &Written,
     report: &str,
 ) -> Result<(), PublishError> {
     let snapshot = work.snapshot();
     let pass = |name| failpoint::pass(name).map_err(DiskError::on("publish", work.output_path()));
     pass("publish:begin")?;
     // Those of this process as well: hours may have passed since, and only what was read back is known to be there.
-    ensure_parts_are_whole(work.paths(), parts)?;
+    ensure_parts_are_whole(work.paths(), &written.parts)?;
+    ensure_invalid_lines_are_whole(&work.root().join(INVALID_ACCOUNTS_FILE), written)?;
     pass("publish:verified")?;
-    write_failed_accounts(&work, parts, asked_again)?;
-    write_rejected_values(&work, parts)?;
+    write_failed_accounts(&work, written)?;
+    write_rejected_values(&work, &written.parts)?;
     write_file(&snapshot.join(REPORT_FILE), report.as_bytes())?;
     write_file(&snapshot.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
     ensure_nothing_else_is_published(&snapshot, manifest)?;
@@ -103,16 +115,19 @@ fn write_file(path: &Path, content: &[u8]) -> Result<(), DiskError> {
     file.commit().map(drop)
 }
 
-fn write_failed_accounts(
-    work: &WorkFolder,
-    parts: &[CommittedPart],
-    asked_again: &BTreeSet<u64>,
-) -> Result<(), PublishError> {
+fn ensure_invalid_lines_are_whole(file: &Path, written: &Written) -> Result<(), PublishError> {
+    if is_as_written(file, &written.invalid_lines)? {
+        return Ok(());
+    }
+    Err(PublishError::InvalidLines(file.to_owned()))
+}
+
+fn write_failed_accounts(work: &WorkFolder, written: &Written) -> Result<(), PublishError> {
     let path = work.snapshot().join(FAILED_ACCOUNTS_FILE);
     let mut joined = begin_csv(&path, &FAILED_ACCOUNTS_HEADER)?;
-    for part in parts {
+    for part in &written.parts {
         let lines = sidecar_path(work.root(), Sidecar::FailedAccounts, part.index);
-        if asked_again.contains(&part.index) {
+        if written.asked_again.contains(&part.index) {
             append_final_failures(&mut joined, &lines)?;
         } else {
             append(&mut joined, &lines)?;

@@ -309,6 +309,68 @@ fn what_was_damaged_after_it_was_written_is_not_published() {
     }
 }
 
+/// A job whose list has two records that are not accounts.
+fn folder_with_invalid_accounts() -> Folder {
+    let folder = folder_with_earlier();
+    let invalid = ["x".repeat(40), "y".repeat(40)];
+    folder.accounts("accounts.txt", accounts(ACCOUNTS).into_iter().chain(invalid));
+    folder
+}
+
+#[test]
+fn lines_of_invalid_accounts_that_were_changed_are_not_published() {
+    for damage in ["cut", "remove", "link"] {
+        let folder = folder_with_invalid_accounts();
+        let earlier = folder.found();
+        let lines = folder.path(WORK_FOLDER).join("invalid.csv");
+        let output = export_with_a_pause(&folder, || {
+            let content = fs::read(&lines).unwrap();
+            fs::remove_file(&lines).unwrap();
+            match damage {
+                "cut" => fs::write(&lines, "").unwrap(),
+                "link" => {
+                    fs::write(folder.path("elsewhere"), content).unwrap();
+                    symlink(folder.path("elsewhere"), &lines).unwrap();
+                }
+                _ => {}
+            }
+        });
+        let output = output.expect_code(1);
+        assert!(output.error().contains(".out.partial/invalid.csv was changed"), "{output}");
+        folder.found().ensure_is(&earlier, damage);
+        folder.export(&[]).expect_code(0);
+        let failed = folder.snapshot("out").failed();
+        let invalid = failed.iter().filter(|failed| failed.category == "invalid_account");
+        assert_eq!(invalid.count(), 2, "{damage}");
+    }
+}
+
+#[test]
+fn lines_of_invalid_accounts_are_not_written_through_a_link() {
+    for name in ["invalid.csv", "invalid.csv.staged"] {
+        let folder = folder_with_invalid_accounts();
+        let thesis = folder.write("thesis.txt", "years of work");
+        fs::create_dir(folder.path(WORK_FOLDER)).unwrap();
+        symlink(&thesis, folder.path(WORK_FOLDER).join(name)).unwrap();
+        folder.export(&[]).expect_code(0);
+        assert_eq!(fs::read(&thesis).unwrap(), b"years of work", "{name}");
+    }
+}
+
+#[test]
+fn lines_of_invalid_accounts_that_cannot_be_written_are_named() {
+    let folder = folder_with_invalid_accounts();
+    let earlier = folder.found();
+    for point in ["file:create", "file:sync"] {
+        let failpoint = format!("{point}=enospc");
+        let output = folder.export_with(&[(FAILPOINT, &failpoint)], &[]).expect_code(1);
+        assert!(output.error().contains(".out.partial/invalid.csv"), "{point}: {output}");
+        assert!(output.error().contains("make room"), "{point}: {output}");
+        folder.found().ensure_is(&earlier, point);
+        ensure_nothing_is_left(&folder, point);
+    }
+}
+
 #[test]
 fn a_foreign_file_is_named_and_not_published() {
     let folder = folder_with_earlier();

@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use self::earlier::earlier_snapshot;
 use self::left_over::{clean_up_after_publication, remove_if_unused};
 use self::limits::{ListTotals, ensure_list_is_exportable, ensure_publishable, status};
-use self::reading::read_list;
+use self::reading::{ReadList, read_list};
 use self::report::CallsOfProcess;
 use self::results::{absolute, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
@@ -46,7 +46,7 @@ use crate::output::disk_space::free_bytes;
 use crate::output::failed::rfc3339_seconds;
 use crate::output::manifest::CallFacts;
 use crate::output::open_part::{Sidecar, sidecar_path};
-use crate::output::publish::publish;
+use crate::output::publish::{Written, publish};
 use crate::output::snapshot_writer::SnapshotWriter;
 use crate::output::work_folder::{LOCK_NAME, WorkFolder};
 use crate::progress::Reporter;
@@ -144,11 +144,12 @@ fn run_job(
     let earlier = may_be_published.and_then(|()| Ok(earlier_snapshot(job)?));
     let reading = read_list(&job.accounts, work.root(), watch, &mut stop);
     let read = earlier.and_then(|earlier| {
-        let (list, scan) = runtime.block_on(reading)?;
-        ensure_list_is_exportable(&job.limits, &ListTotals::new(job, &scan), earlier.as_ref())?;
-        Ok((earlier, list, scan))
+        let read = runtime.block_on(reading)?;
+        let totals = ListTotals::new(job, &read.scan);
+        ensure_list_is_exportable(&job.limits, &totals, earlier.as_ref())?;
+        Ok((earlier, read))
     });
-    let (earlier, list, scan) = match read {
+    let (earlier, ReadList { list, scan, invalid_lines }) = match read {
         Ok(read) => read,
         Err(failure) => {
             remove_if_unused(work);
@@ -180,8 +181,9 @@ fn run_job(
                 Ok(()) => {
                     let manifest = manifest_of(job, checkpoint, &scan, &so_far);
                     let report = calls_of_process.report(&manifest, checkpoint);
-                    let parts = checkpoint.parts();
-                    return publish(work, &manifest, &parts, &asked_again(checkpoint), &report)
+                    let (parts, asked_again) = (checkpoint.parts(), asked_again(checkpoint));
+                    let written = Written { parts, asked_again, invalid_lines };
+                    return publish(work, &manifest, &written, &report)
                         .map_err(Failure::with(ExitCode::InternalOrDisk));
                 }
                 Err(error) if error.retry_may_help && !has_run_a_round => {}

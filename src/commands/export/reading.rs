@@ -1,8 +1,7 @@
 //! The first reading of the account list, on a thread of its own: a run can be told to stop meanwhile, also where the list
 //! is standard input and its writer is silent.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,13 +16,23 @@ use crate::accounts::{AccountList, ListError, ListSource, Scan};
 use crate::commands::Failure;
 use crate::commands::connect::list_failure;
 use crate::exit_code::ExitCode;
-use crate::output::durable::DiskError;
+use crate::output::durable::{DiskError, FileFacts, StagedFile};
 use crate::output::failed::write_invalid;
 use crate::output::publish::INVALID_ACCOUNTS_FILE;
 use crate::run::RunError;
 
 /// How often it is told how far the reading has come.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// What came of the first reading.
+pub struct ReadList {
+    /// The list, to be read again.
+    pub list: AccountList,
+    /// What it holds.
+    pub scan: Scan,
+    /// Size and digest of the file with its invalid accounts.
+    pub invalid_lines: FileFacts,
+}
 
 /// Reads the list once; invalid accounts go to a file of their own in the work folder.
 ///
@@ -34,7 +43,7 @@ pub async fn read_list(
     work_folder: &Path,
     watch: &mut Watch<'_>,
     stop: &mut mpsc::Receiver<ExitCode>,
-) -> Result<(AccountList, Scan), Failure> {
+) -> Result<ReadList, Failure> {
     let run_failure = |error: RunError| Failure { code: error.exit_code(), error: error.into() };
     let entries = Arc::new(AtomicU64::new(0));
     let (sender, mut receiver) = oneshot::channel();
@@ -54,18 +63,15 @@ pub async fn read_list(
     }
 }
 
-fn read(
-    source: &ListSource,
-    work_folder: &Path,
-    entries: &AtomicU64,
-) -> Result<(AccountList, Scan), Failure> {
+fn read(source: &ListSource, work_folder: &Path, entries: &AtomicU64) -> Result<ReadList, Failure> {
     let list = AccountList::open(source, work_folder).map_err(list_failure)?;
     let path = work_folder.join(INVALID_ACCOUNTS_FILE);
-    let disk_failure = |action, error| {
-        Failure::with(ExitCode::InternalOrDisk)(DiskError::on(action, &path)(error))
-    };
-    let file = File::create(&path).map_err(|error| disk_failure("create", error))?;
-    let mut csv = csv::Writer::from_writer(BufWriter::new(file));
+    let disk_failure =
+        |error: DiskError| Failure { code: ExitCode::InternalOrDisk, error: error.into() };
+    let write_failure = |error: io::Error| disk_failure(DiskError::on("write", &path)(error));
+    // Under its final name only when it is whole, and never through a link that somebody put there.
+    let file = StagedFile::create(path.clone()).map_err(disk_failure)?;
+    let mut csv = csv::Writer::from_writer(file);
     let scan = list
         .scan(
             &mut |invalid| {
@@ -75,9 +81,10 @@ fn read(
             &mut |count| entries.store(count, Ordering::Relaxed),
         )
         .map_err(|error| match error {
-            ListError::Report { source } => disk_failure("write", source),
+            ListError::Report { source } => write_failure(source),
             error => list_failure(error),
         })?;
-    csv.flush().map_err(|error| disk_failure("write", error))?;
-    Ok((list, scan))
+    let file = csv.into_inner().map_err(|error| write_failure(error.into_error()))?;
+    let invalid_lines = file.commit().map_err(disk_failure)?;
+    Ok(ReadList { list, scan, invalid_lines })
 }
