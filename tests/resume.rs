@@ -122,6 +122,48 @@ fn another_list_is_refused_and_restart_starts_over() {
     assert!(folder.snapshot("out").parts().iter().all(|part| part.contains(".csv")));
 }
 
+/// What a run has brought is given up only for another one that may start.
+#[test]
+fn a_restart_that_is_refused_keeps_the_finished_parts() {
+    let cases: [(&[&str], &str, i32); 5] = [
+        (&["accounts.path=missing.txt"], "", 2),
+        (&["accounts.path=empty.txt", "limits.allow_empty=false"], "", 2),
+        (&["accounts.path=invalid.txt", "limits.max_invalid=1"], "", 3),
+        (&["output.if_exists=fail"], "out/_SUCCESS", 2),
+        (&[], "out/thesis.txt", 2),
+    ];
+    for (keys, in_the_way, code) in cases {
+        let folder = stopped_after(2);
+        folder.write("empty.txt", "");
+        folder.write("invalid.txt", format!("a\n{0}\n{0}\n", "x".repeat(40)));
+        let before = folder.work();
+        if !in_the_way.is_empty() {
+            folder.write(in_the_way, "");
+        }
+        folder.export(&[&["--restart"], &set(keys)[..]].concat()).expect_code(code);
+        assert!(folder.work() == before, "{keys:?}: the work folder was touched");
+        if !in_the_way.is_empty() {
+            fs::remove_dir_all(folder.path("out")).unwrap();
+        }
+        ensure_goes_on(&folder, &[], 3);
+    }
+}
+
+/// Also where the journal of the earlier run cannot be used, or has published.
+#[test]
+fn a_restart_starts_over_whatever_is_there() {
+    let folder = stopped_after(2);
+    fs::write(folder.path(WORK_FOLDER).join("checkpoint.ndjson"), "{}\n").unwrap();
+    folder.export(&["--restart"]).expect_code(0);
+    Known::of_folder(&folder, &[]).ensure_is(&folder.snapshot("out"), "a damaged journal");
+
+    let failpoint = [("IM_PROFILES_FAILPOINT", "publish:exchanged")];
+    assert_eq!(folder.export_with(&failpoint, &[]).code, None);
+    let output = folder.export(&["--restart", "--json"]).expect_code(0);
+    assert_eq!(output.summary()["calls"]["made"], 10, "{output}");
+    assert!(!folder.path(WORK_FOLDER).exists());
+}
+
 #[test]
 fn the_pace_may_change() {
     for key in [

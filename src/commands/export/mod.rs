@@ -46,7 +46,7 @@ use crate::output::disk_space::free_bytes;
 use crate::output::failed::rfc3339_seconds;
 use crate::output::manifest::CallFacts;
 use crate::output::open_part::{Sidecar, sidecar_path};
-use crate::output::publish::{Written, publish};
+use crate::output::publish::{INVALID_ACCOUNTS_FILE, Written, publish};
 use crate::output::snapshot_writer::SnapshotWriter;
 use crate::output::work_folder::{LOCK_NAME, WorkFolder};
 use crate::progress::Reporter;
@@ -123,10 +123,8 @@ fn run_job(
     let work = open_work_folder(job)?;
     let locked_at = Instant::now();
     let had_earlier_run = !matches!(CheckpointJournal::begin_of(work.root()), Ok(None));
-    if restart {
-        work.begin_anew(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
-    }
-    let Some(work) = clean_up_after_publication(work, date, watch)? else { return Ok(()) };
+    let work = if restart { Some(work) } else { clean_up_after_publication(work, date, watch)? };
+    let Some(work) = work else { return Ok(()) };
     let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     let mut stop = {
         let _inside = runtime.enter();
@@ -159,6 +157,11 @@ fn run_job(
     info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
     if scan.valid == 0 {
         warn!("the account list holds no valid account");
+    }
+    if restart {
+        // Only now, when nothing refuses the new run: the work of the earlier one cannot be had back.
+        work.begin_anew(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])
+            .map_err(Failure::with(ExitCode::InternalOrDisk))?;
     }
     // What cannot be read is refused when the journal is opened.
     let begun_before = CheckpointJournal::begin_of(work.root()).ok().flatten();
