@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use tracing::warn;
 
 use super::durable::{DiskError, folder_of, sync_folder};
 use super::work_folder::{SUCCESS_MARKER, WorkPaths};
@@ -94,17 +95,17 @@ pub enum ReplaceError {
 /// The earlier snapshot in `replaced/`, if the output path has none: the next run puts it back.
 pub fn moved_aside(work: &WorkPaths) -> Result<Option<PathBuf>, DiskError> {
     let replaced = work.root().join(REPLACED_NAME);
-    if Occupant::at(&replaced)? == Occupant::Nothing {
-        return Ok(None);
-    }
-    let is_missing =
-        matches!(Occupant::at(work.output_path())?, Occupant::Nothing | Occupant::EmptyDirectory);
-    Ok(is_missing.then_some(replaced))
+    // From here a relative link leads elsewhere. Whether it is one to a snapshot shows when it is back.
+    let may_be_snapshot = is_link(&replaced)? || is_snapshot(&replaced)?;
+    Ok((may_be_snapshot && is_output_missing(work)?).then_some(replaced))
 }
 
 /// Puts an earlier snapshot back that a stopped run moved aside; gives back whether there was one.
 pub fn put_back(work: &WorkPaths) -> Result<bool, DiskError> {
-    let Some(replaced) = moved_aside(work)? else { return Ok(false) };
+    let Some(replaced) = moved_aside(work)? else {
+        warn_of_remains(work)?;
+        return Ok(false);
+    };
     let output_path = work.output_path();
     failpoint::pass("restore:rename")
         .and_then(|()| fs::rename(&replaced, output_path))
@@ -114,9 +115,35 @@ pub fn put_back(work: &WorkPaths) -> Result<bool, DiskError> {
     Ok(true)
 }
 
-/// Whether `replaced/` may be removed: it holds no snapshot, or the output path holds one that is newer.
+/// What is not whole is not published, and not removed either before the output path holds a snapshot.
+fn warn_of_remains(work: &WorkPaths) -> Result<(), DiskError> {
+    let replaced = work.root().join(REPLACED_NAME);
+    if Occupant::at(&replaced)? == Occupant::SomethingElse && is_output_missing(work)? {
+        warn!(
+            path = %replaced.display(),
+            "what was moved aside is not a whole snapshot (it holds no _SUCCESS), so it is not put back; the run removes it when it has published"
+        );
+    }
+    Ok(())
+}
+
+fn is_link(path: &Path) -> Result<bool, DiskError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_symlink()),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(DiskError::on("look at", path)(error)),
+    }
+}
+
+fn is_output_missing(work: &WorkPaths) -> Result<bool, DiskError> {
+    let occupant = Occupant::at(work.output_path())?;
+    Ok(matches!(occupant, Occupant::Nothing | Occupant::EmptyDirectory))
+}
+
+/// Whether `replaced/` may be removed: nothing is in it, or the output path holds a snapshot that is newer.
 pub fn may_remove_replaced(work: &WorkPaths) -> Result<bool, DiskError> {
-    Ok(Occupant::at(&work.root().join(REPLACED_NAME))? != Occupant::Snapshot
+    let replaced = Occupant::at(&work.root().join(REPLACED_NAME))?;
+    Ok(matches!(replaced, Occupant::Nothing | Occupant::EmptyDirectory)
         || Occupant::at(work.output_path())? == Occupant::Snapshot)
 }
 
@@ -156,7 +183,7 @@ fn replace(work: &WorkPaths) -> Result<(), ReplaceError> {
     if Occupant::at(&replaced)? != Occupant::Nothing {
         if !may_remove_replaced(work)? {
             let only_one = std::io::Error::from(ErrorKind::AlreadyExists);
-            Err(DiskError::on("remove the only snapshot, which is in", &replaced)(only_one))?;
+            Err(DiskError::on("remove what may be the only snapshot, in", &replaced)(only_one))?;
         }
         fs::remove_dir_all(&replaced).map_err(DiskError::on("remove", &replaced))?;
     }

@@ -175,6 +175,19 @@ fn the_only_snapshot_stays_when_something_else_is_at_the_output_path() {
 }
 
 #[test]
+fn what_is_not_a_whole_snapshot_is_named_and_not_put_back() {
+    let (folder, _) = moved_aside();
+    let replaced = folder.path(WORK_FOLDER).join("replaced");
+    fs::remove_file(replaced.join("_SUCCESS")).unwrap();
+    let output = folder.export(&["--set", "accounts.path=none.txt"]).expect_code(2);
+    let told = [".out.partial/replaced", "is not a whole snapshot", "not put back"];
+    output.expect_told(&told);
+    assert!(!folder.path("out").exists() && replaced.join("_manifest.json").exists());
+    folder.export(&[]).expect_code(0);
+    ensure_published(&folder, "not a whole snapshot");
+}
+
+#[test]
 fn plan_and_check_tell_of_a_snapshot_that_was_moved_aside_and_change_nothing() {
     let (folder, _) = moved_aside();
     let before = (folder.names("."), folder.names(WORK_FOLDER), folder.work());

@@ -76,6 +76,29 @@ fn what_a_stopped_run_moved_aside_is_put_back_where_nothing_or_an_empty_director
 }
 
 #[test]
+fn what_is_not_a_whole_snapshot_is_not_put_back_and_stays_until_there_is_one() {
+    let (_directory, work) = work();
+    write_snapshot(&replaced(&work), "half");
+    fs::remove_file(replaced(&work).join(SUCCESS_MARKER)).unwrap();
+    assert_eq!(moved_aside(&work).unwrap(), None);
+    assert!(!put_back(&work).unwrap());
+    assert_eq!(Occupant::at(work.output_path()).unwrap(), Occupant::Nothing);
+    assert!(!may_remove_replaced(&work).unwrap());
+    assert_eq!(content(&replaced(&work)), "half");
+    write_snapshot(work.output_path(), "new");
+    assert!(may_remove_replaced(&work).unwrap());
+}
+
+#[test]
+fn a_relative_link_to_a_snapshot_is_put_back() {
+    let (directory, work) = work();
+    write_snapshot(&directory.path().join("elsewhere"), "earlier");
+    std::os::unix::fs::symlink("elsewhere", replaced(&work)).unwrap();
+    assert!(put_back(&work).unwrap());
+    assert_eq!(content(work.output_path()), "earlier");
+}
+
+#[test]
 fn the_only_snapshot_is_not_removed_for_something_else_at_the_output_path() {
     let (_directory, work) = work();
     write_snapshot(&replaced(&work), "earlier");
