@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+/// The action of locking a file, for which some errors have a fix of their own.
+pub const LOCK: &str = "lock";
+
 /// The operating system refused: what was tried, on which path.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {action} {}; {}", .path.display(), advice(.source))]
+#[error("could not {action} {}; {}", .path.display(), self.advice())]
 pub struct DiskError {
     action: &'static str,
     path: PathBuf,
@@ -22,6 +25,16 @@ impl DiskError {
     pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
         let path = path.to_owned();
         move |source| DiskError { action, path, source }
+    }
+
+    fn advice(&self) -> Cow<'static, str> {
+        let errno = Errno::from_io_error(&self.source);
+        let is_unsupported = matches!(errno, Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP));
+        if self.action != LOCK || !is_unsupported {
+            return advice(&self.source);
+        }
+        let directory = self.path.parent().unwrap_or(&self.path).display();
+        format!("the file system of {directory} does not support locks; put output.path on one that does").into()
     }
 
     /// What the operating system said.
@@ -158,6 +171,21 @@ mod tests {
             let is_about_room = text.contains("room") || text.contains("disk is full");
             assert_eq!(is_about_room, errno == Errno::NOSPC, "{errno}: {text}");
         }
+    }
+
+    #[test]
+    fn a_file_system_without_locks_is_named() {
+        for errno in [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP] {
+            let text =
+                DiskError::on(LOCK, Path::new(".out.partial/lock"))(errno.into()).to_string();
+            assert_eq!(
+                text,
+                "could not lock .out.partial/lock; the file system of .out.partial does not support locks; put output.path on one that does"
+            );
+            assert!(!error(errno).to_string().contains("locks"), "{errno}");
+        }
+        let text = DiskError::on(LOCK, Path::new("lock"))(Errno::IO.into()).to_string();
+        assert!(text.contains("storage failed"), "{text}");
     }
 
     #[test]

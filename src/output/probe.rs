@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::durable::{DiskError, folder_of};
 use super::work_folder::WorkPaths;
+use super::work_lock::try_lock;
+use crate::disk_error::LOCK;
 
 /// Tries what a run does with its folders: make one, write and lock a file in it, rename it.
 ///
@@ -57,7 +59,7 @@ fn write_and_lock(path: &Path) -> Result<(), DiskError> {
     file.write_all(b"written by im-profiles check\n")
         .and_then(|()| file.sync_all())
         .map_err(DiskError::on("write", path))?;
-    file.try_lock().map_err(|error| DiskError::on("lock", path)(error.into()))
+    try_lock(&file).map_err(|error| DiskError::on(LOCK, path)(error.into()))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::durable::{DiskError, remove_if_there};
 use super::work_folder::{LOCK_NAME, WorkFolderError, WorkPaths};
 use crate::checkpoint::CHECKPOINT_FILE;
+use crate::disk_error::LOCK;
 use crate::failpoint;
 
 /// How often a lock may vanish before it is locked. Each time, another run has published.
@@ -33,7 +34,7 @@ impl WorkLock {
         let mut had_earlier_run = false;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(lock) = open(paths.root())? {
-                failpoint::pass("lock:opened").map_err(DiskError::on("lock", &lock.path))?;
+                failpoint::pass("lock:opened").map_err(DiskError::on(LOCK, &lock.path))?;
                 if let Some(mut lock) = lock.take(paths.output_path(), holder)? {
                     lock.had_earlier_run |= had_earlier_run;
                     return Ok(lock);
@@ -89,7 +90,7 @@ impl OpenedLock {
     /// Locks it; `None` when the path no longer names it.
     fn take(self, output_path: &Path, holder: &str) -> Result<Option<WorkLock>, WorkFolderError> {
         let OpenedLock { mut file, path, had_earlier_run } = self;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -99,7 +100,7 @@ impl OpenedLock {
                 return Err(WorkFolderError::Locked { path: output_path.to_owned(), holder });
             }
             Err(TryLockError::Error(error)) => {
-                return Err(DiskError::on("lock", &path)(error).into());
+                return Err(DiskError::on(LOCK, &path)(error).into());
             }
         }
         if !is_at(&file, &path).map_err(DiskError::on("look at", &path))? {
@@ -110,6 +111,23 @@ impl OpenedLock {
             .and_then(|()| file.write_all(holder.as_bytes()))
             .map_err(DiskError::on("write", &path))?;
         Ok(Some(WorkLock { file, path, had_earlier_run }))
+    }
+}
+
+/// Locks a file, unless another process holds its lock.
+pub(super) fn try_lock(file: &File) -> Result<(), TryLockError> {
+    unless_interrupted(|| file.try_lock())
+}
+
+/// A signal that interrupts the call says nothing about the lock, so the call is made once more.
+fn unless_interrupted(
+    mut lock: impl FnMut() -> Result<(), TryLockError>,
+) -> Result<(), TryLockError> {
+    loop {
+        match lock() {
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+            locked => return locked,
+        }
     }
 }
 
@@ -152,6 +170,22 @@ mod tests {
         assert!(later.take(paths.output_path(), "later").unwrap().is_none());
         assert!(next.is_held().unwrap());
         assert_eq!(fs::read_to_string(paths.root().join(LOCK_NAME)).unwrap(), "a run");
+    }
+
+    #[test]
+    fn a_signal_is_no_answer_about_the_lock() {
+        let mut answers = [
+            Err(TryLockError::Error(ErrorKind::Interrupted.into())),
+            Err(TryLockError::Error(ErrorKind::Interrupted.into())),
+            Ok(()),
+            Err(TryLockError::WouldBlock),
+            Err(TryLockError::Error(ErrorKind::Unsupported.into())),
+        ]
+        .into_iter();
+        let mut next = || unless_interrupted(|| answers.next().unwrap());
+        assert!(next().is_ok());
+        assert!(matches!(next(), Err(TryLockError::WouldBlock)));
+        assert!(matches!(next(), Err(TryLockError::Error(_))));
     }
 
     #[test]

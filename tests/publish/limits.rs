@@ -29,6 +29,22 @@ fn an_error_at_the_earlier_snapshot_may_pass() {
     }
 }
 
+#[test]
+fn a_file_system_without_locks_is_named() {
+    let folder = folder_with_earlier();
+    for errno in ["enosys", "enotsup"] {
+        let failpoint = format!("lock:opened={errno}");
+        let output = run_with_failpoint(&folder, &["export", "job.toml"], &failpoint);
+        let error = output.expect_code(1).error().to_owned();
+        assert!(
+            error.contains(
+                "the file system of .out.partial does not support locks; put output.path"
+            ),
+            "{error}"
+        );
+    }
+}
+
 #[track_caller]
 fn run_with_failpoint(folder: &Folder, arguments: &[&str], failpoint: &str) -> Output {
     let words = [&[env!("CARGO_BIN_EXE_im-profiles")], arguments].concat();
