@@ -98,7 +98,10 @@ fn stop_at_every_point(format: &str, replaces: bool, is_crash: bool) {
             if is_crash {
                 assert_eq!(output.code, None, "{about}\n{output}");
             } else {
-                ensure_told_of_the_full_disk(&output.expect_code(1), &about);
+                let output = output.expect_code(1);
+                ensure_told_of_the_full_disk(&output, &about);
+                let says_published = output.error().contains("snapshot was published in out; ");
+                assert_eq!(says_published, is_published(point), "{about}\n{output}");
             }
             let expected = if is_published(point) { &new } else { &earlier };
             folder.found().ensure_is(expected, &about);

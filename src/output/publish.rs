@@ -18,6 +18,7 @@ use super::open_part::{Sidecar, sidecar_path};
 use super::part_files::{PartFilesError, ensure_parts_are_whole, is_as_written, remove_others};
 use super::snapshot_writer::CommittedPart;
 use super::work_folder::{SUCCESS_MARKER, WorkFolder};
+use crate::checkpoint::CHECKPOINT_FILE;
 use crate::failpoint;
 
 /// Where the lines of the list's invalid accounts wait for the snapshot to be put together.
@@ -50,6 +51,16 @@ pub enum PublishError {
     /// The earlier snapshot could not be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
+    /// The snapshot is published, and only the work folder could not be removed.
+    #[error("could not clean up after the new snapshot was published in {}; {fix}", .output_path.display())]
+    NotCleanedUp {
+        /// Where the snapshot is.
+        output_path: PathBuf,
+        /// How that is done.
+        fix: &'static str,
+        /// What is in the way.
+        source: DiskError,
+    },
     /// Another run may be at work in the same place.
     #[error("the lock in {} was removed while this run worked, so another run may work there and nothing was published; see that nothing removes it, then run the same command again", .0.display())]
     LockLost(PathBuf),
@@ -91,8 +102,28 @@ pub fn publish(
     write_file(&snapshot.join(SUCCESS_MARKER), b"")?;
     pass("publish:complete")?;
     exchange(work.paths())?;
-    pass("publish:exchanged")?;
-    Ok(work.remove()?)
+    clean_up(work)
+}
+
+/// Removes the work folder of a run that has published.
+///
+/// # Errors
+/// [`PublishError::NotCleanedUp`], which says that the snapshot is published.
+pub fn clean_up(work: WorkFolder) -> Result<(), PublishError> {
+    let output_path = work.output_path().to_owned();
+    let journal = work.root().join(CHECKPOINT_FILE);
+    failpoint::pass("publish:exchanged")
+        .map_err(DiskError::on("clean up", work.root()))
+        .and_then(|()| work.remove())
+        .map_err(|source| {
+            // Without the journal, which goes last, the next run is a new one and takes over what is left.
+            let fix = if journal.exists() {
+                "run the same command again to clean up"
+            } else {
+                "the next run cleans up"
+            };
+            PublishError::NotCleanedUp { output_path, fix, source }
+        })
 }
 
 /// Removes what the manifest does not name, and says so.

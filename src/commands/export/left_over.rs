@@ -8,6 +8,7 @@ use super::watch::Watch;
 use crate::checkpoint::CheckpointJournal;
 use crate::commands::Failure;
 use crate::exit_code::ExitCode;
+use crate::output::publish::clean_up;
 use crate::output::work_folder::{LOCK_NAME, WorkFolder};
 
 /// Ends what a run left that was stopped after it had published. Gives the folder back when there is more to do: that
@@ -32,7 +33,7 @@ pub fn clean_up_after_publication(
         Some(begin) if begin.date == date.to_string() => {
             watch.run_is(begin.run_id);
             info!("this run had published already; its work folder is removed");
-            work.remove().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            clean_up(work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
             Ok(None)
         }
         Some(_) => {
