@@ -298,6 +298,17 @@ fn a_list_that_is_too_short_is_refused_before_the_first_call() {
 }
 
 #[test]
+fn repeats_do_not_hide_that_a_list_is_too_short() {
+    let folder = published(100).env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
+    folder.accounts("accounts.txt", accounts(40).into_iter().chain(accounts(40)));
+    let told = refused(&folder, &[], 3);
+    assert!(told.contains("can bring at most 40 rows, 60 fewer than the 100"), "{told}");
+    folder.accounts("accounts.txt", accounts(50).into_iter().chain(accounts(50)));
+    run("export", &folder, &[]).expect_code(0);
+    assert_eq!(rows_of(&folder, "out"), 50);
+}
+
+#[test]
 fn a_snapshot_is_compared_with_that_of_the_date_before() {
     let folder = Folder::with_job(QUICK_JOB, accounts(100))
         .env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);

@@ -20,6 +20,11 @@ impl Bits {
         self.length
     }
 
+    /// How many of them are set.
+    pub fn count_set(&self) -> u64 {
+        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
     /// Sets bit `at`; nothing beyond the end.
     #[inline]
     pub fn set(&mut self, at: u64) {
@@ -48,6 +53,7 @@ mod tests {
         }
         let set: Vec<u64> = (0..200).filter(|at| bits.get(*at)).collect();
         assert_eq!(set, [0, 63, 64, 129]);
+        assert_eq!(bits.count_set(), 4);
         bits.set(10_000);
         assert!(!bits.get(10_000));
     }

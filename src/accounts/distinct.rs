@@ -86,6 +86,18 @@ impl DistinctAccounts {
         Ok(None)
     }
 
+    /// How many accounts are left; reads the list to its end.
+    ///
+    /// # Errors
+    /// As for [`DistinctAccounts::next_account`].
+    pub fn count(mut self) -> Result<u64, ListError> {
+        let mut count = 0;
+        while self.next_account()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Repeats of earlier accounts that were left out so far.
     pub fn duplicates(&self) -> u64 {
         self.duplicates

@@ -52,6 +52,8 @@ pub(super) struct CandidateFinder {
     candidates: Candidates,
     budget: Budget,
     pending: Vec<u64>,
+    /// Accounts that the filter took for seen.
+    hits: u64,
 }
 
 /// Accounts that may occur more than once.
@@ -70,6 +72,7 @@ impl CandidateFinder {
             candidates: Candidates::Few(HashTable::new()),
             budget,
             pending: Vec::with_capacity(BATCH_HASHES),
+            hits: 0,
         }
     }
 
@@ -92,6 +95,12 @@ impl CandidateFinder {
         self.filter.add_layer(accounts);
     }
 
+    /// The most records added so far that can repeat an earlier one.
+    pub fn repeats_at_most(&mut self) -> u64 {
+        self.look_up_pending();
+        self.hits
+    }
+
     /// All accounts that may occur more than once. The filter is gone then.
     pub fn finish(mut self) -> Candidates {
         self.look_up_pending();
@@ -102,6 +111,7 @@ impl CandidateFinder {
         self.filter.load(&self.pending);
         for hash in self.pending.drain(..) {
             if self.filter.insert(hash) {
+                self.hits += 1;
                 self.candidates.add(hash, self.budget);
             }
         }
@@ -140,6 +150,16 @@ pub(super) enum Repeats {
     Among(Arc<FewCandidates>),
     /// The bits of valid records that repeat an earlier one.
     Marked(Arc<Bits>),
+}
+
+impl Repeats {
+    /// How many records repeat an earlier one, where that is known without another pass.
+    pub fn count(&self) -> Option<u64> {
+        match self {
+            Self::Among(_) => None,
+            Self::Marked(repeats) => Some(repeats.count_set()),
+        }
+    }
 }
 
 /// Hashes of the accounts that may occur more than once.

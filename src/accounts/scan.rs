@@ -16,6 +16,8 @@ const PROGRESS_STEP: u64 = 65_536;
 pub struct Scan {
     /// Valid accounts, duplicates included.
     pub valid: u64,
+    /// The fewest distinct accounts there can be among them.
+    pub distinct_at_least: u64,
     /// Entries that cannot be accounts.
     pub invalid: u64,
     /// The first of them.
@@ -81,7 +83,9 @@ impl AccountList {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
+        let repeats_at_most = finder.repeats_at_most();
         let repeats = self.repeats(finder.finish(), valid, xxh3)?;
-        Ok(Scan { valid, invalid, first_invalid, sha256, xxh3, repeats })
+        let distinct_at_least = valid - repeats.count().unwrap_or(repeats_at_most);
+        Ok(Scan { valid, distinct_at_least, invalid, first_invalid, sha256, xxh3, repeats })
     }
 }

@@ -89,6 +89,8 @@ pub(super) fn read(list: &AccountList) -> Result<Found, ListError> {
     assert_eq!(told, scan.valid + scan.invalid);
     assert_eq!(scan.invalid, found.invalid.len() as u64);
     assert_eq!(scan.valid, found.accounts.len() as u64 + found.duplicates);
+    assert!(scan.distinct_at_least <= found.accounts.len() as u64);
+    assert_eq!(list.distinct(&scan)?.count()?, found.accounts.len() as u64);
     Ok(found)
 }
 

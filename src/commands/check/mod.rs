@@ -11,10 +11,12 @@ use std::path::Path;
 use self::finding::Finding;
 use super::connect::{list_failure, load_job, work_folder_failure};
 use super::export::earlier::{EarlierError, earlier_snapshot};
-use super::export::limits::{EarlierSnapshot, ListTotals, ensure_list_is_exportable};
+use super::export::limits::{
+    EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short,
+};
 use super::export::results::absolute;
 use super::{Failure, chain};
-use crate::accounts::{AccountList, ListPath};
+use crate::accounts::{AccountList, DistinctAccounts, ListPath};
 use crate::cli::{CheckArgs, Flags};
 use crate::exit_code::ExitCode;
 use crate::job::Job;
@@ -138,7 +140,11 @@ fn look_at_list(
     let scan = list.scan(&mut |_| Ok(()), &mut |_| {}).map_err(list_failure)?;
     let first = list.first_account().map_err(list_failure)?;
     let path = shown(path);
-    let totals = ListTotals::new(job, &scan);
+    let mut totals = ListTotals::new(job, &scan);
+    if may_be_too_short(&job.limits, &scan, earlier) {
+        totals.rows_at_most =
+            list.distinct(&scan).and_then(DistinctAccounts::count).map_err(list_failure)?;
+    }
     if let Err(refusal) = ensure_list_is_exportable(&job.limits, &totals, earlier) {
         let account = first.map(|account| account.name.to_string()).or(administrator);
         return Ok((Failure::from(refusal).into(), account));

@@ -181,6 +181,12 @@ pub fn status(ended: &Result<(), Failure>) -> &'static str {
     }
 }
 
+/// Whether so many of the list's records may be repeats that too few rows can come of it. Only then are the distinct
+/// accounts counted before the first call, since that takes one more reading of the list.
+pub fn may_be_too_short(limits: &Limits, scan: &Scan, earlier: Option<&EarlierSnapshot>) -> bool {
+    shrinkage(limits, scan.distinct_at_least, earlier).is_some()
+}
+
 /// Refuses a list before the first call of which nothing, or too little, could be published.
 ///
 /// # Errors

@@ -23,8 +23,10 @@ use tracing::{info, warn};
 
 use self::earlier::earlier_snapshot;
 use self::left_over::{clean_up_after_publication, remove_if_unused};
-use self::limits::{ListTotals, ensure_list_is_exportable, ensure_publishable, status};
-use self::reading::{ReadList, read_list};
+use self::limits::{
+    ListTotals, ensure_list_is_exportable, ensure_publishable, may_be_too_short, status,
+};
+use self::reading::{ReadList, count_distinct, read_list};
 use self::report::CallsOfProcess;
 use self::results::{absolute, manifest_of, results_of};
 use self::stop::{stop_signals, with_command_to_go_on};
@@ -140,10 +142,13 @@ fn run_job(
     let may_be_published =
         work.paths().ensure_may_be_published(job.output.if_exists).map_err(work_folder_failure);
     let earlier = may_be_published.and_then(|()| Ok(earlier_snapshot(job)?));
-    let reading = read_list(&job.accounts, work.root(), watch, &mut stop);
     let read = earlier.and_then(|earlier| {
+        let reading = read_list(&job.accounts, work.root(), watch, &mut stop);
         let read = runtime.block_on(reading)?;
-        let totals = ListTotals::new(job, &read.scan);
+        let mut totals = ListTotals::new(job, &read.scan);
+        if may_be_too_short(&job.limits, &read.scan, earlier.as_ref()) {
+            totals.rows_at_most = runtime.block_on(count_distinct(&read, &mut stop))?;
+        }
         ensure_list_is_exportable(&job.limits, &totals, earlier.as_ref())?;
         Ok((earlier, read))
     });

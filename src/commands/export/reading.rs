@@ -44,21 +44,43 @@ pub async fn read_list(
     watch: &mut Watch<'_>,
     stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<ReadList, Failure> {
-    let run_failure = |error: RunError| Failure { code: error.exit_code(), error: error.into() };
     let entries = Arc::new(AtomicU64::new(0));
-    let (sender, mut receiver) = oneshot::channel();
     let (source, folder, counted) = (source.clone(), work_folder.to_owned(), Arc::clone(&entries));
+    let on_tick = || watch.scanning(entries.load(Ordering::Relaxed));
+    on_thread(move || read(&source, &folder, &counted), on_tick, stop).await
+}
+
+/// Counts the distinct accounts of a list, which reads it once more.
+///
+/// # Errors
+/// As for [`read_list`].
+pub async fn count_distinct(
+    read: &ReadList,
+    stop: &mut mpsc::Receiver<ExitCode>,
+) -> Result<u64, Failure> {
+    let distinct = read.list.distinct(&read.scan).map_err(list_failure)?;
+    on_thread(move || distinct.count().map_err(list_failure), || {}, stop).await
+}
+
+/// Does something on a thread of its own. When `stop` comes first, the thread ends with the process.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    mut on_tick: impl FnMut(),
+    stop: &mut mpsc::Receiver<ExitCode>,
+) -> Result<T, Failure> {
+    let run_failure = |error: RunError| Failure { code: error.exit_code(), error: error.into() };
+    let (sender, mut receiver) = oneshot::channel();
     thread::Builder::new()
         .name("list-scan".to_owned())
         // Nobody waits for the result of a run that has been stopped.
-        .spawn(move || drop(sender.send(read(&source, &folder, &counted))))
+        .spawn(move || drop(sender.send(work())))
         .map_err(|error| run_failure(RunError::Thread(error)))?;
     let mut progress = interval(PROGRESS_EVERY);
     loop {
         tokio::select! {
-            read = &mut receiver => return read.map_err(|_| run_failure(RunError::Panicked))?,
+            done = &mut receiver => return done.map_err(|_| run_failure(RunError::Panicked))?,
             Some(code) = stop.recv() => return Err(run_failure(RunError::Stopped(code))),
-            _ = progress.tick() => watch.scanning(entries.load(Ordering::Relaxed)),
+            _ = progress.tick() => on_tick(),
         }
     }
 }
