@@ -326,7 +326,7 @@ fn what_was_damaged_after_it_was_written_is_not_published() {
 fn folder_with_invalid_accounts() -> Folder {
     let folder = folder_with_earlier();
     let invalid = ["x".repeat(40), "y".repeat(40)];
-    folder.accounts("accounts.txt", accounts(ACCOUNTS).into_iter().chain(invalid));
+    folder.accounts("accounts.txt", accounts(ACCOUNTS).chain(invalid));
     folder
 }
 
