@@ -258,7 +258,7 @@ fn a_proxy_that_wants_other_credentials_is_named() {
     let folder = folder(300, &Authority::new().pem).env("HTTPS_PROXY", &url);
     let output = export_through(&folder).expect_code(75);
     let expected =
-        format!("cannot connect to service.example:443 through the proxy 127.0.0.1:{}", other.port);
+        format!("the proxy 127.0.0.1:{} refuses to connect to service.example:443", other.port);
     assert!(output.error().contains(&expected), "{output}");
 }
 
