@@ -25,7 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::chunk::{Account, Chunk};
 use super::event::{Event, Observer, Progress};
 use super::outage::Outage;
-use super::pace::{Departure, Pace};
+use super::pace::Pace;
 use super::retry::RetryQueue;
 use super::settle::Settler;
 use super::source::SourceError;
@@ -33,7 +33,6 @@ use super::throttle::Throttle;
 use super::writer_channel::{WriterSender, kib, writer_channel};
 use super::{RunError, RunSettings, Service, ToWriter};
 use crate::api::client::Reply;
-use crate::api::request::request_body;
 use crate::checkpoint::RoundEnd;
 use crate::exit_code::ExitCode;
 use crate::output::manifest::CallFacts;
@@ -52,7 +51,7 @@ const BLOCK_KIB: u32 = 2 * 1024;
 pub const ANSWERS_TO_WRITE: usize = 256;
 
 /// Accounts that may back off before no fresh ones are asked.
-const ACCOUNTS_BACKING_OFF: usize = 50_000;
+pub(super) const ACCOUNTS_BACKING_OFF: usize = 50_000;
 
 /// Parts that may be begun and incomplete: each holds open files and a few rows.
 pub const OPEN_PARTS: usize = 64;
@@ -69,23 +68,23 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) random: fastrand::Rng,
     pub(super) wall_clock: fn() -> Timestamp,
 
-    blocks: mpsc::Receiver<Vec<Chunk>>,
+    pub(super) blocks: mpsc::Receiver<Vec<Chunk>>,
     reader: Option<JoinHandle<Result<RoundEnd, SourceError>>>,
     /// First chunks, the next one at the front.
-    ahead: VecDeque<Chunk>,
+    pub(super) ahead: VecDeque<Chunk>,
     pub(super) round_end: Option<RoundEnd>,
 
     writer: WriterSender,
     committed: mpsc::Receiver<CommittedPart>,
     pub(super) to_write: Vec<ToWriter>,
     pub(super) parts: Vec<CommittedPart>,
-    parts_begun: usize,
+    pub(super) parts_begun: usize,
 
-    stopping: Option<ExitCode>,
-    calls: JoinSet<EndedCall>,
+    pub(super) stopping: Option<ExitCode>,
+    pub(super) calls: JoinSet<EndedCall>,
     pub(super) once_more: VecDeque<Chunk>,
     pub(super) retry: RetryQueue,
-    pace: Pace,
+    pub(super) pace: Pace,
     pub(super) throttle: Throttle,
     pub(super) outage: Outage,
     pub(super) settler: Settler,
@@ -93,8 +92,8 @@ pub(super) struct Dispatcher<'o, S> {
     pub(super) facts: CallFacts,
     pub(super) settled: u64,
     pub(super) failed: u64,
-    first_call_at: Option<Duration>,
-    last_call_at: Duration,
+    pub(super) first_call_at: Option<Duration>,
+    pub(super) last_call_at: Duration,
     /// When a call got through last.
     pub(super) got_through_at: Option<Duration>,
     /// An account that has been answered: a probe that asks it can fail only by the service.
@@ -289,7 +288,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     }
 
     /// Whether no call is in flight and no chunk is at hand.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.once_more.is_empty() && self.ahead.is_empty()
     }
 
@@ -301,116 +300,6 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         let in_flight = self.calls.len();
         (self.observer)(Event::Stopping { in_flight });
         Ok(())
-    }
-
-    /// Starts every call that may be made now; gives back when to look again, if time alone decides that.
-    fn start_calls(&mut self) -> Result<Option<Duration>, RunError> {
-        loop {
-            let now = self.now();
-            if self.throttle.recover(now) {
-                self.pace.set_share(self.throttle.share());
-                if self.throttle.share() >= 1.0 {
-                    (self.observer)(Event::BackToFullSpeed);
-                }
-            }
-            if self.stopping.is_some() || self.calls.len() >= self.settings.max_in_flight {
-                return Ok(None);
-            }
-            if now < self.throttle.still_until() {
-                return Ok(Some(self.throttle.still_until()));
-            }
-            if let Some(due_at) = self.outage.probe_due_at() {
-                if !self.calls.is_empty() {
-                    return Ok(None);
-                }
-                if now < due_at {
-                    return Ok(Some(due_at));
-                }
-                let departure = match self.pace.take(now) {
-                    Ok(departure) => departure,
-                    Err(wait) => return Ok(Some(now + wait)),
-                };
-                let probe = self.probe();
-                self.start_call(probe, departure, now, true);
-                return Ok(None);
-            }
-            if !self.has_work(now) {
-                if self.round_end.is_some() && self.is_idle() && self.retry.is_empty() {
-                    let calls = self.outage.release();
-                    if !calls.is_empty() {
-                        self.charge(calls, now)?;
-                        continue;
-                    }
-                }
-                return Ok(self.retry.next_at());
-            }
-            let departure = match self.pace.take(now) {
-                Ok(departure) => departure,
-                Err(wait) => return Ok(Some(now + wait)),
-            };
-            if let Some(chunk) = self.take_work() {
-                self.start_call(chunk, departure, now, false);
-            }
-        }
-    }
-
-    /// Makes sure that the next chunk to ask, if there is one, stands in `once_more` or `ahead`.
-    fn has_work(&mut self, now: Duration) -> bool {
-        if !self.once_more.is_empty() {
-            return true;
-        }
-        let nobody_else_comes =
-            self.round_end.is_some() && self.is_idle() && !self.outage.holds_back();
-        if let Some(accounts) = self.retry.take(now, nobody_else_comes) {
-            self.once_more.push_back(Chunk::again(accounts));
-            return true;
-        }
-        let has_room = self.retry.len() < ACCOUNTS_BACKING_OFF;
-        if self.ahead.is_empty()
-            && let Ok(block) = self.blocks.try_recv()
-        {
-            self.ahead.extend(block);
-        }
-        match self.ahead.front() {
-            Some(chunk) => {
-                let begins_part = chunk.ordinals().start % self.settings.accounts_per_part == 0;
-                let open_parts = self.parts_begun - self.parts.len();
-                has_room && !(begins_part && open_parts >= OPEN_PARTS)
-            }
-            None => false,
-        }
-    }
-
-    fn take_work(&mut self) -> Option<Chunk> {
-        if let Some(chunk) = self.once_more.pop_front() {
-            return Some(chunk);
-        }
-        let chunk = self.ahead.pop_front()?;
-        if chunk.ordinals().start % self.settings.accounts_per_part == 0 {
-            self.parts_begun += 1;
-        }
-        Some(chunk)
-    }
-
-    fn start_call(&mut self, chunk: Chunk, departure: Departure, now: Duration, is_probe: bool) {
-        self.facts.made += 1;
-        self.first_call_at.get_or_insert(now);
-        self.last_call_at = now;
-        let names = chunk.accounts.iter().map(|account| account.name.as_str());
-        let request = request_body(names, &self.settings.tag_list);
-        let random = self.random.u32(..);
-        let service = Arc::clone(&self.service);
-        self.calls.spawn(async move {
-            let reply = service.call(request, random, departure).await;
-            EndedCall { chunk, reply, called_at: now, is_probe }
-        });
-    }
-
-    /// One account that is known to be answered, or else the first of a chunk that was not.
-    fn probe(&self) -> Chunk {
-        let held_back = || self.outage.first_held_back().or(self.once_more.front());
-        let account = self.answered_account.as_ref().or_else(|| held_back()?.accounts.first());
-        Chunk::again(account.cloned().into_iter().collect())
     }
 
     fn block_came(&mut self, block: Option<Vec<Chunk>>) -> Result<(), RunError> {

@@ -120,6 +120,9 @@ fn failure_of(error: RunError, patience: Duration) -> Failure {
             "nothing got through to the service for {patience:?} ({last_failure}); see that it can be reached from here"
         )
         .into(),
+        RunError::Unreachable(failure) => {
+            format!("the service cannot be reached: {failure}; then run the preview again").into()
+        }
         other => other.into(),
     };
     Failure { code, error }
