@@ -30,6 +30,7 @@ impl<S: Service> Dispatcher<'_, S> {
                 false => Category::NoAnswer,
             };
             let reason = Reason { category, code: failure.code(), info: failure.info() };
+            let was_alone = chunk.accounts.len() == 1;
             // One wait for all: accounts that failed together stay together.
             let jitter = self.random.f64();
             let (used_up, others): (Vec<Account>, Vec<Account>) =
@@ -37,11 +38,13 @@ impl<S: Service> Dispatcher<'_, S> {
             for account in others {
                 self.ask_again(account, reason.clone(), jitter, now)?;
             }
-            // One account may be to blame for the failures of all: none is given up before it has been asked alone.
-            if used_up.len() > 1 {
+            // One account may be to blame for the failures of all: none is given up before it has been requested alone.
+            if !was_alone && !used_up.is_empty() {
                 self.push_halves(used_up, &failure.to_string());
-            } else if let Some(account) = used_up.into_iter().next() {
-                self.give_up(account, reason);
+                continue;
+            }
+            for account in used_up {
+                self.give_up(account, reason.clone());
             }
         }
         Ok(())

@@ -440,6 +440,35 @@ fn an_account_that_breaks_the_connection_takes_nobody_with_it() {
 }
 
 #[test]
+fn an_account_with_a_last_attempt_is_not_given_up_for_the_call_of_another() {
+    for accounts in (110..=190).step_by(20) {
+        let failures: Mutex<HashMap<String, u32>> = Mutex::default();
+        let ended = run_scripted(accounts, move |_, _, requested| {
+            if requested.iter().any(|account| account == "a105") {
+                return Answered::Broken;
+            }
+            // These fail by a code of their own until one attempt is left, and are packed with the others in between.
+            let mut failures = failures.lock().unwrap();
+            let failing =
+                requested.iter().filter(|account| account.ends_with('3')).filter(|account| {
+                    let times = failures.entry((*account).clone()).or_default();
+                    *times += 1;
+                    *times <= 5
+                });
+            Answered::With(failing.map(|account| (account.clone(), 40006)).collect())
+        });
+        ended.assert_conserved(accounts);
+        let lost: Vec<&String> = ended
+            .failed
+            .iter()
+            .filter(|(account, category)| *account != "a105" && *category == "no_answer")
+            .map(|(account, _)| account)
+            .collect();
+        assert!(lost.is_empty(), "{lost:?}");
+    }
+}
+
+#[test]
 fn throttling_slows_down_costs_no_attempts_and_no_place() {
     let throttled_until = Duration::from_secs(3);
     let ended = run_scripted(60_000, move |_, at, _| {
