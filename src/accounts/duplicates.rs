@@ -7,7 +7,7 @@
 //!   hash is a candidate. At most [`Budget::candidates`] of them, about 60 bytes each.
 //! * Many: from then on only a mark by hash is kept, in a table of fixed size. When the Bloom filter is gone, the list is
 //!   read once more; accounts whose hash is marked go to a temporary file (38 bytes each at most), partitioned by hash.
-//!   Each partition fits in memory and tells, byte for byte, which records repeat an earlier one. What is left of it is one
+//!   Each partition fits in memory and shows, byte for byte, which records repeat an earlier one. What is left of it is one
 //!   bit for each valid record of the list, which the second pass reads in order.
 //!
 //! So memory beyond the filter does not grow with the share of duplicates, but for that bit.

@@ -1,4 +1,4 @@
-//! Texts that are not UTF-8: which encoding a list is in, told from its first bytes.
+//! Texts that are not UTF-8: which encoding a list is in, by its first bytes.
 //!
 //! UTF-16 and UTF-32 are recognized surely, by a byte order mark or by where their NUL bytes are: a UTF-8 list has none.
 //! The encodings of one or two bytes a character have no mark; the guess serves the message alone. GBK comes first, as the

@@ -30,7 +30,7 @@ pub(super) struct ParquetRecords {
     is_unsigned: bool,
     next_row_group: usize,
     column: Option<ColumnReader>,
-    /// Rows of the row groups begun that were not decoded yet.
+    /// Rows of the started row groups that are not decoded yet.
     rows_left: u64,
     batch: Batch,
     /// Row of the batch that is read next, and number of the current row in the list.

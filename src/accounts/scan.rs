@@ -40,7 +40,7 @@ impl fmt::Debug for Scan {
 }
 
 impl AccountList {
-    /// Reads the list once, and once more when many accounts may occur more than once. `on_invalid` is told every entry that cannot be an account, in order; `on_progress` how many
+    /// Reads the list once, and once more when many accounts may occur more than once. `on_invalid` gets every entry that cannot be an account, in order; `on_progress` how many
     /// entries were read, now and then and at the end.
     ///
     /// # Errors

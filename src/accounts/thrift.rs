@@ -63,7 +63,7 @@ struct Walker<'b> {
 }
 
 impl Walker<'_> {
-    /// Passes the fields of a structure; `field` passes the value of each, told its id and kind.
+    /// Passes the fields of a structure; `field` passes the value of each, given its id and kind.
     fn fields(&mut self, field: &mut dyn FnMut(&mut Self, i64, u8) -> Option<()>) -> Option<()> {
         let mut id = 0_i64;
         loop {

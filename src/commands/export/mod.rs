@@ -124,7 +124,7 @@ fn run_job(
     let listener = watch.bind()?;
     let work = open_work_folder(job)?;
     let locked_at = Instant::now();
-    let had_earlier_run = !matches!(CheckpointJournal::begin_of(work.root()), Ok(None));
+    let had_earlier_run = work.had_earlier_run();
     let work = if restart { Some(work) } else { clean_up_after_publication(work, date, watch)? };
     let Some(work) = work else { return Ok(()) };
     let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
