@@ -5,16 +5,16 @@
 #![allow(clippy::unwrap_used)] // A bench that cannot set up has nothing to measure.
 #![allow(clippy::print_stdout)] // The table is the result.
 
-#[path = "../tests/support/answer.rs"]
+#[path = "../tests/integration/support/answer.rs"]
 mod answer;
 
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use im_profiles::api::wire::AskedTags;
-use im_profiles::columns::RowBuilder;
-use im_profiles::output::parquet_part::properties;
+use im_profiles::internals::RequestedTags;
+use im_profiles::internals::RowBuilder;
+use im_profiles::internals::parquet_properties as properties;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -104,7 +104,7 @@ fn write(batches: &[RecordBatch], properties: WriterProperties) -> usize {
 /// The rows in batches such as the exporter encodes.
 fn batches(tags: usize) -> Vec<RecordBatch> {
     let columns = columns(tags);
-    let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
+    let asked = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
     let mut rows = RowBuilder::new(&columns);
     let small: Vec<RecordBatch> =
         (0..ROWS / 100).map(|call| rows_of(&answer(call * 100, tags), &asked, &mut rows)).collect();

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // A bench that cannot set up has nothing to measure.
 
-#[path = "../tests/support/answer.rs"]
+#[path = "../tests/integration/support/answer.rs"]
 mod answer;
 #[path = "export/answer.rs"]
 mod by_serde;
@@ -17,17 +17,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use im_profiles::accounts::{AccountList, ListPath, ListSource};
-use im_profiles::api::reconcile::reconcile;
-use im_profiles::api::wire::{AskedTags, decode};
-use im_profiles::columns::RowBuilder;
-use im_profiles::columns::rows::schema;
-use im_profiles::output::Compression;
-use im_profiles::output::durable::StagedFile;
-use im_profiles::output::parquet_part::ParquetPart;
-use im_profiles::run::pace::Pace;
+use im_profiles::internals::Compression;
+use im_profiles::internals::ParquetPart;
+use im_profiles::internals::RateLimiter;
+use im_profiles::internals::RowBuilder;
+use im_profiles::internals::StagedFile;
+use im_profiles::internals::reconcile;
+use im_profiles::internals::schema;
+use im_profiles::internals::{AccountList, ListPath, ListSource};
+use im_profiles::internals::{RequestedTags, decode_response as decode};
 
-use answer::{Answer, answer, columns, rows_of};
+use answer::{Response, answer, columns, rows_of};
 
 /// Lines of the list that is scanned.
 const LIST_LINES: u64 = 1_000_000;
@@ -38,8 +38,8 @@ const ANSWERS_PER_PART: usize = 1_250;
 fn decoding(criterion: &mut Criterion) {
     for tags in [5, 12] {
         let columns = columns(tags);
-        let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
-        let Answer { accounts, body } = answer(0, tags);
+        let asked = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
+        let Response { accounts, body } = answer(0, tags);
         let mut group = criterion.benchmark_group(format!("answer of 100 accounts x {tags} tags"));
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function("utf8", |bencher| {
@@ -77,11 +77,11 @@ fn decoding(criterion: &mut Criterion) {
 }
 
 fn encoding(criterion: &mut Criterion) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for tags in [5, 12] {
         let columns = columns(tags);
         let schema = schema(&columns);
-        let asked = AskedTags::new(columns.iter().map(|column| column.tag.as_str()));
+        let asked = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
         let mut rows = RowBuilder::new(&columns);
         let batches: Vec<_> = (0..ANSWERS_PER_PART)
             .map(|call| rows_of(&answer(call * 100, tags), &asked, &mut rows))
@@ -89,7 +89,7 @@ fn encoding(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("part x {tags} tags"));
         group.sample_size(10).throughput(Throughput::Elements(ANSWERS_PER_PART as u64));
         group.bench_function("encode 125,000 rows", |bencher| {
-            let file = || StagedFile::create(folder.path().join("part-00000.parquet")).unwrap();
+            let file = || StagedFile::create(directory.path().join("part-00000.parquet")).unwrap();
             bencher.iter_batched(
                 || ParquetPart::create(file(), &schema, Compression::Zstd).unwrap(),
                 |mut part| {
@@ -106,15 +106,15 @@ fn encoding(criterion: &mut Criterion) {
 }
 
 fn scanning(criterion: &mut Criterion) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("accounts.txt");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("accounts.txt");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
     for line in 0..LIST_LINES {
         writeln!(file, "user_{line:09}").unwrap();
     }
     drop(file);
     let source = ListSource { path: ListPath::File(path), format: None, column: None };
-    let list = AccountList::open(&source, folder.path()).unwrap();
+    let list = AccountList::open(&source, directory.path()).unwrap();
     let mut group = criterion.benchmark_group("list of 1,000,000 lines");
     group.sample_size(10).throughput(Throughput::Elements(LIST_LINES));
     let scan = || list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap();
@@ -138,7 +138,7 @@ fn pacing(criterion: &mut Criterion) {
         let clock = Arc::new(AtomicU64::new(0));
         let now = |clock: &AtomicU64| Duration::from_nanos(clock.load(Ordering::Relaxed));
         let departures = Arc::clone(&clock);
-        let mut pace = Pace::new(200, move || now(&departures));
+        let mut pace = RateLimiter::new(200, move || now(&departures));
         bencher.iter(|| {
             while let Err(wait) = pace.take(black_box(now(&clock))) {
                 let nanos = u64::try_from(wait.as_nanos()).unwrap();

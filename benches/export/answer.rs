@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
 #[derive(Deserialize)]
-struct Answer<'b> {
+struct Response<'b> {
     #[serde(rename = "ErrorCode")]
     error_code: i64,
     #[serde(rename = "UserProfileItem", borrow)]
@@ -81,7 +81,7 @@ pub fn by_serde_json(body: &[u8]) -> u64 {
     accounts_in(serde_json::from_slice(body).unwrap())
 }
 
-fn accounts_in(answer: Answer<'_>) -> u64 {
+fn accounts_in(answer: Response<'_>) -> u64 {
     assert_eq!(answer.error_code, 0);
     let accounts = answer.items.len() as u64;
     black_box(answer);

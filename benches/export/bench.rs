@@ -23,7 +23,7 @@ pub struct Bench {
     pub cores: Cores,
     /// The binary that is measured.
     pub binary: PathBuf,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Bench {
@@ -33,18 +33,18 @@ impl Bench {
         Bench {
             cores: Cores::take(),
             binary: options.binary.clone().unwrap_or_else(built),
-            folder: TempDir::with_prefix("im-profiles-bench-").unwrap(),
+            directory: TempDir::with_prefix("im-profiles-bench-").unwrap(),
         }
     }
 
     /// Where lists, jobs and snapshots are.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// A list of `user_000000000` and so on.
     pub fn list(&self, accounts: u64) -> PathBuf {
-        let path = self.folder().join(format!("{accounts}.csv"));
+        let path = self.directory().join(format!("{accounts}.csv"));
         if !path.exists() {
             let mut file = BufWriter::with_capacity(1 << 20, File::create(&path).unwrap());
             writeln!(file, "account").unwrap();

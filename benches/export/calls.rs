@@ -9,10 +9,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use im_profiles::api::request::{request_body, tag_list};
-use im_profiles::api::usersig::{SecretKey, UserSig, sign};
-use im_profiles::api::wire::PORTRAIT_GET_PATH;
 use im_profiles::emulator::{EMULATOR_ADMIN, EMULATOR_SDKAPPID, EMULATOR_SECRET_KEY};
+use im_profiles::internals::PORTRAIT_GET_PATH;
+use im_profiles::internals::{SecretKey, UserSig, sign_usersig as sign};
+use im_profiles::internals::{request_body, tag_list};
 use tokio::net::TcpStream;
 
 /// Accounts in a call.

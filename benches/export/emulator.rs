@@ -27,7 +27,7 @@ pub struct Seen {
 impl Emulator {
     /// Starts one with these settings (TOML).
     pub fn start(bench: &Bench, settings: &str) -> Emulator {
-        let file = bench.folder().join("emulator.toml");
+        let file = bench.directory().join("emulator.toml");
         fs::write(&file, settings).unwrap();
         let mut child = Command::new(&bench.binary)
             .args(["emulate", "--quiet", "--listen", "127.0.0.1:0", "--faults"])

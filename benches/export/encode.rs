@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use im_profiles::api::wire::{AskedTags, decode};
-use im_profiles::columns::RowBuilder;
-use im_profiles::columns::rows::ACCOUNT_COLUMN;
-use im_profiles::columns::tags::{Column, types_of};
+use im_profiles::internals::ACCOUNT_COLUMN;
+use im_profiles::internals::RowBuilder;
+use im_profiles::internals::{Column, types_of};
+use im_profiles::internals::{RequestedTags, decode_response as decode};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -26,7 +26,7 @@ pub fn cpu_seconds(runtime: &Runtime, floor: &Floor) -> f64 {
     let batches = runtime.block_on(fetch(floor));
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     assert_eq!(rows as u64, floor.accounts);
-    let path = floor.folder.join("floor.parquet");
+    let path = floor.directory.join("floor.parquet");
     let before = process_cpu_seconds();
     write(&path, &batches);
     let seconds = process_cpu_seconds() - before;
@@ -44,7 +44,7 @@ async fn fetch(floor: &Floor) -> Vec<RecordBatch> {
     let (mut batches, mut rows_gathered) = (Vec::new(), 0);
     let mut line = Line::open(&floor.base_url).await;
     let calls = Calls::new(floor.accounts, &floor.tags);
-    let asked = AskedTags::new(floor.tags.iter().map(String::as_str));
+    let asked = RequestedTags::new(floor.tags.iter().map(String::as_str));
     while let Some((path, request)) = calls.take() {
         let body = line.answer(&path, request).await;
         let answer = decode(str::from_utf8(&body).unwrap(), &asked).unwrap();

@@ -59,7 +59,7 @@ struct Counts {
 impl Export<'_> {
     /// Exports to Parquet, checks the snapshot and deletes it.
     pub fn run(&self, bench: &Bench) -> Exported {
-        let (job, out) = (bench.folder().join("job.toml"), bench.folder().join("out"));
+        let (job, out) = (bench.directory().join("job.toml"), bench.directory().join("out"));
         fs::write(&job, self.job(&out)).unwrap();
         let mut command = Command::new(&bench.binary);
         command

@@ -101,7 +101,7 @@ pub struct Floor {
     pub tags: Vec<String>,
     /// Where to write
     #[arg(long)]
-    pub folder: PathBuf,
+    pub directory: PathBuf,
 }
 
 /// A step of an export.

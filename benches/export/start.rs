@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use im_profiles::accounts::MAX_ACCOUNT_BYTES;
+use im_profiles::internals::MAX_ACCOUNT_BYTES;
 
 use crate::bench::{Bench, FIVE_TAGS};
 use crate::child;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use im_profiles::columns::tags::standard_tags;
+use im_profiles::internals::standard_tags;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -139,7 +139,7 @@ fn measure_peer(
     accounts: u64,
     tags: &[&str],
 ) -> Usage {
-    let out = bench.folder().join("peer.parquet");
+    let out = bench.directory().join("peer.parquet");
     let sig = usersig();
     let mut command = Command::new("python3");
     command.arg(script).args(["--fast", "--base", base_url, "--tags", &tags.join(",")]);

@@ -3,11 +3,11 @@
 
 #![no_main]
 
-use im_profiles::accounts::AccountName;
-use im_profiles::columns::{Column, ColumnType};
-use im_profiles::output::failed::Category;
-use im_profiles::run::chunk::{Account, Chunk};
-use im_profiles::run::settle::{NotSettled, Settler};
+use im_profiles::internals::AccountName;
+use im_profiles::internals::{Column, ColumnType};
+use im_profiles::internals::Category;
+use im_profiles::internals::{RequestedAccount as Account, Chunk};
+use im_profiles::internals::{ChunkError, ResponseProcessor};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -29,7 +29,7 @@ fuzz_target!(|body: &[u8]| {
         Account::new(name, ordinal, ordinal + 1)
     });
     let chunk = Chunk { accounts: accounts.collect(), is_first: true };
-    match Settler::new(&columns, 3, false).settle(chunk, body, Timestamp::UNIX_EPOCH) {
+    match ResponseProcessor::new(&columns, 3, false).process(chunk, body, Timestamp::UNIX_EPOCH) {
         Ok(settled) => {
             let rows: Vec<&str> =
                 settled.ordinals.iter().map(|ordinal| NAMES[*ordinal as usize]).collect();
@@ -48,8 +48,8 @@ fuzz_target!(|body: &[u8]| {
             assert_eq!(ordinals, [0, 1, 2]);
             check_evidence(body, &rows, &not_found);
         }
-        Err(NotSettled::Failed(call)) => assert_eq!(call.chunk.accounts.len(), NAMES.len()),
-        Err(NotSettled::Bug(error)) => panic!("{error}"),
+        Err(ChunkError::Failed(call)) => assert_eq!(call.chunk.accounts.len(), NAMES.len()),
+        Err(ChunkError::Bug(error)) => panic!("{error}"),
     }
 });
 

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use im_profiles::accounts::{AccountList, ListFormat, ListPath, ListSource};
+use im_profiles::internals::{AccountList, ListFormat, ListPath, ListSource};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, &[u8])| {
@@ -15,8 +15,8 @@ fuzz_target!(|input: (u8, &[u8])| {
         2 => (ListFormat::Ndjson, Some("account")),
         _ => (ListFormat::Parquet, Some("account")),
     };
-    let Ok(folder) = tempfile::tempdir() else { return };
-    let path = folder.path().join("list");
+    let Ok(directory) = tempfile::tempdir() else { return };
+    let path = directory.path().join("list");
     if fs::write(&path, bytes).is_err() {
         return;
     }
@@ -25,7 +25,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         format: Some(format),
         column: column.map(str::to_owned),
     };
-    let Ok(list) = AccountList::open(&source, folder.path()) else { return };
+    let Ok(list) = AccountList::open(&source, directory.path()) else { return };
     let Ok(scan) = list.scan(&mut |_| Ok(()), &mut |_| {}) else { return };
     let Ok(mut accounts) = list.distinct(&scan) else { return };
     let mut distinct = 0;

@@ -89,7 +89,7 @@ impl Blocks {
         let file = input.file().clone();
         let (sender, arriving) = sync_channel(READ_AHEAD_BLOCKS);
         let (spent, reusable) = channel();
-        let cutter = Cutter { input, rest: Vec::new() };
+        let cutter = BlockReader { input, rest: Vec::new() };
         thread::Builder::new()
             .name("list blocks".to_owned())
             .spawn(move || cutter.send_all(&sender, &reusable))
@@ -125,13 +125,13 @@ impl Blocks {
 }
 
 /// Cuts the content after line ends.
-struct Cutter {
+struct BlockReader {
     input: Input,
     /// What was read beyond the last cut.
     rest: Vec<u8>,
 }
 
-impl Cutter {
+impl BlockReader {
     fn send_all(
         mut self,
         blocks: &SyncSender<Result<Message, ListError>>,

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::blocks::MAX_LINE_BYTES;
 use super::error::ListError;
-use super::lines::{Lines, find_near, is_blank, without_line_end};
+use super::lines::{Lines, find_byte, is_blank, without_line_end};
 use super::records::{Entry, Record};
 
 /// Reads the records below the header.
@@ -109,7 +109,7 @@ fn plain_field(record: &[u8], column: usize) -> Option<Range<usize>> {
         0 => 0,
         _ => memchr_iter(b',', record).nth(column - 1)? + 1,
     };
-    let end = find_near(b',', &record[start..]).map_or(record.len(), |length| start + length);
+    let end = find_byte(b',', &record[start..]).map_or(record.len(), |length| start + length);
     Some(start..end)
 }
 

@@ -59,7 +59,7 @@ pub(super) struct CandidateFinder {
 /// Accounts that may occur more than once.
 pub(super) enum Candidates {
     /// Their hashes.
-    Few(HashTable<u64>),
+    BoundedValueCounts(HashTable<u64>),
     /// Marks at the places of their hashes.
     Many(Bits),
 }
@@ -69,7 +69,7 @@ impl CandidateFinder {
     pub fn new(expected_accounts: u64, budget: Budget) -> Self {
         Self {
             filter: BloomFilter::new(expected_accounts),
-            candidates: Candidates::Few(HashTable::new()),
+            candidates: Candidates::BoundedValueCounts(HashTable::new()),
             budget,
             pending: Vec::with_capacity(BATCH_HASHES),
             hits: 0,
@@ -121,7 +121,7 @@ impl CandidateFinder {
 impl Candidates {
     fn add(&mut self, hash: u64, budget: Budget) {
         match self {
-            Self::Few(hashes) => {
+            Self::BoundedValueCounts(hashes) => {
                 if let Entry::Vacant(place) = hashes.entry(hash, |seen| *seen == hash, |seen| *seen)
                 {
                     place.insert(hash);
@@ -194,7 +194,7 @@ impl AccountList {
         xxh3: u128,
     ) -> Result<Repeats, ListError> {
         let marks = match candidates {
-            Candidates::Few(hashes) => {
+            Candidates::BoundedValueCounts(hashes) => {
                 return Ok(Repeats::Among(Arc::new(FewCandidates::new(hashes))));
             }
             Candidates::Many(marks) => marks,
@@ -218,7 +218,7 @@ impl AccountList {
     fn spill_marked(&self, marks: &Bits, valid: u64, xxh3: u128) -> Result<Spill, ListError> {
         let partitions = valid.div_ceil(self.budget().accounts_in_partition).max(1);
         let partitions = usize::try_from(partitions).expect("memory has more places");
-        let mut spill = Spill::create(self.spool_folder(), partitions)
+        let mut spill = Spill::create(self.spool_directory(), partitions)
             .map_err(|error| self.spill_error(error))?;
         let mut records = self.records(Digesting::Quick)?;
         let mut number = 0;
@@ -238,8 +238,8 @@ impl AccountList {
     }
 
     fn spill_error(&self, source: std::io::Error) -> ListError {
-        let folder = self.spool_folder().to_owned();
-        ListError::Spill { list: self.file().name.to_string(), folder, source }
+        let directory = self.spool_directory().to_owned();
+        ListError::Spill { list: self.file().name.to_string(), directory, source }
     }
 }
 
@@ -318,7 +318,7 @@ mod tests {
 
     fn count(candidates: &Candidates) -> usize {
         match candidates {
-            Candidates::Few(hashes) => hashes.len(),
+            Candidates::BoundedValueCounts(hashes) => hashes.len(),
             Candidates::Many(_) => usize::MAX,
         }
     }

@@ -8,11 +8,10 @@ use std::path::PathBuf;
 use parquet::errors::ParquetError;
 
 use super::encoding::Encoding;
-use crate::disk_error::advice;
+use crate::util::disk_error::advice;
 
 /// Why an account list cannot be read. `list` is its path, or `standard input`.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant and field is")]
 pub enum ListError {
     #[error("account list {list} does not exist; correct `accounts.path`")]
     Missing { list: String },
@@ -32,14 +31,14 @@ pub enum ListError {
         "cannot start the thread that reads account list {list}; raise the limit on processes (ulimit -u, pids of the container)"
     )]
     Thread { list: String, source: io::Error },
-    #[error("cannot spool standard input to a file in {}; {}", folder.display(), advice(source))]
-    Spool { folder: PathBuf, source: io::Error },
+    #[error("cannot spool standard input to a file in {}; {}", directory.display(), advice(source))]
+    Spool { directory: PathBuf, source: io::Error },
     #[error(
         "cannot keep the repeated accounts of account list {list} in a temporary file in {}; {}",
-        folder.display(),
+        directory.display(),
         advice(source)
     )]
-    Spill { list: String, folder: PathBuf, source: io::Error },
+    Spill { list: String, directory: PathBuf, source: io::Error },
     #[error("cannot read standard input; check the command that writes to it, then run again")]
     Stdin { source: io::Error },
     #[error(

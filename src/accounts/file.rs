@@ -63,10 +63,10 @@ impl ListFile {
         Ok(Self { file: Arc::new(file), name: list.into(), bytes })
     }
 
-    /// Copies `input` to a file in `folder` that has no name.
-    pub fn spool(input: &mut dyn Read, folder: &Path) -> Result<Self, ListError> {
-        let unwritable = |source| ListError::Spool { folder: folder.to_owned(), source };
-        let mut file = create_nameless(folder).map_err(unwritable)?;
+    /// Copies `input` to a file in `directory` that has no name.
+    pub fn spool(input: &mut dyn Read, directory: &Path) -> Result<Self, ListError> {
+        let unwritable = |source| ListError::Spool { directory: directory.to_owned(), source };
+        let mut file = create_nameless(directory).map_err(unwritable)?;
         let mut buffer = vec![0; COPY_BUFFER_BYTES];
         let mut bytes = 0;
         loop {
@@ -120,11 +120,11 @@ impl ListFile {
     }
 }
 
-/// A file in `folder` that has no name, so that it goes with its last handle, even when the process is killed.
-pub(super) fn create_nameless(folder: &Path) -> io::Result<File> {
+/// A file in `directory` that has no name, so that it goes with its last handle, even when the process is killed.
+pub(super) fn create_nameless(directory: &Path) -> io::Result<File> {
     let process = std::process::id();
     for attempt in 0.. {
-        let path = folder.join(format!(".accounts-{process}-{attempt}.spool"));
+        let path = directory.join(format!(".accounts-{process}-{attempt}.spool"));
         match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),

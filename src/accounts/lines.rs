@@ -12,7 +12,7 @@ use super::error::ListError;
 use super::file::{ListDigests, ListFile};
 use super::input::Input;
 use super::records::Entry;
-use crate::word_search::{first_marked, marks};
+use crate::util::swar::{first_marked, marks};
 
 /// What is kept of a line that is too long, enough to show it.
 const KEPT_OF_LONG_LINE_BYTES: usize = 1024;
@@ -53,7 +53,7 @@ impl Lines {
         let rest = &self.block.content.bytes()[self.next..];
         let length = match self.block.has_lone_cr {
             true => line_length(rest),
-            false => find_near(b'\n', rest).map_or(rest.len(), |line_end| line_end + 1),
+            false => find_byte(b'\n', rest).map_or(rest.len(), |line_end| line_end + 1),
         };
         self.start = self.next;
         self.next += length;
@@ -128,7 +128,7 @@ impl Lines {
 
 /// Like `memchr`, for what is likely among the first bytes: a call would take longer than the search.
 #[inline]
-pub(super) fn find_near(wanted: u8, bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_byte(wanted: u8, bytes: &[u8]) -> Option<usize> {
     const NEAR_WORDS: usize = 4;
     let (words, _) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().take(NEAR_WORDS).enumerate() {
@@ -183,7 +183,7 @@ mod tests {
             before in prop::collection::vec(prop_oneof![Just(0), Just(9), Just(11), Just(0x8a), any::<u8>()], 0..80),
             after in prop::collection::vec(prop_oneof![Just(10), Just(11), any::<u8>()], 0..40)) {
             let bytes = [before, after].concat();
-            prop_assert_eq!(find_near(b'\n', &bytes), memchr(b'\n', &bytes));
+            prop_assert_eq!(find_byte(b'\n', &bytes), memchr(b'\n', &bytes));
         }
     }
 }

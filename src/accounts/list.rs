@@ -92,7 +92,7 @@ pub struct AccountList {
     compression: Compression,
     layout: Layout,
     estimated_accounts: u64,
-    spool_folder: PathBuf,
+    spool_directory: PathBuf,
     budget: Budget,
 }
 
@@ -106,12 +106,12 @@ enum Layout {
 }
 
 impl AccountList {
-    /// Opens a list and looks at its beginning. Files in `spool_folder` have no names and are gone when the list and its
+    /// Opens a list and looks at its beginning. Files in `spool_directory` have no names and are gone when the list and its
     /// readers are: one takes a copy of standard input, another the accounts of a scan that may occur more than once.
     ///
     /// # Errors
     /// When there is no such file, it cannot be read, is not what its format says, or has no such column.
-    pub fn open(source: &ListSource, spool_folder: &Path) -> Result<Self, ListError> {
+    pub fn open(source: &ListSource, spool_directory: &Path) -> Result<Self, ListError> {
         let (format, file) = match &source.path {
             ListPath::File(path) => {
                 let unknown = || ListError::UnknownFormat { list: path.display().to_string() };
@@ -121,19 +121,19 @@ impl AccountList {
             ListPath::Stdin => {
                 let unknown = || ListError::UnknownFormat { list: "standard input".to_owned() };
                 let format = source.format.ok_or_else(unknown)?;
-                (format, ListFile::spool(&mut io::stdin().lock(), spool_folder)?)
+                (format, ListFile::spool(&mut io::stdin().lock(), spool_directory)?)
             }
         };
-        Self::of_file(file, format, source.column.as_deref(), spool_folder)
+        Self::of_file(file, format, source.column.as_deref(), spool_directory)
     }
 
     pub(super) fn of_file(
         file: ListFile,
         format: ListFormat,
         column: Option<&str>,
-        spool_folder: &Path,
+        spool_directory: &Path,
     ) -> Result<Self, ListError> {
-        let (spool_folder, budget) = (spool_folder.to_owned(), Budget::default());
+        let (spool_directory, budget) = (spool_directory.to_owned(), Budget::default());
         let compression = Compression::of(file.peek(0)?);
         if format == ListFormat::Parquet {
             ensure_is_not_packed(&file, compression)?;
@@ -144,7 +144,7 @@ impl AccountList {
                 compression,
                 layout,
                 estimated_accounts,
-                spool_folder,
+                spool_directory,
                 budget,
             });
         }
@@ -174,7 +174,7 @@ impl AccountList {
             (ListFormat::Txt | ListFormat::Parquet, _) => Layout::Txt,
         };
         let estimated_accounts = estimate_lines(&sample, stored_bytes, file.bytes);
-        let list = Self { file, compression, layout, estimated_accounts, spool_folder, budget };
+        let list = Self { file, compression, layout, estimated_accounts, spool_directory, budget };
         if !is_utf8(&sample) {
             list.ensure_accounts_are_utf8()?;
         }
@@ -207,8 +207,8 @@ impl AccountList {
         &self.file
     }
 
-    pub(super) fn spool_folder(&self) -> &Path {
-        &self.spool_folder
+    pub(super) fn spool_directory(&self) -> &Path {
+        &self.spool_directory
     }
 
     pub(super) fn budget(&self) -> Budget {

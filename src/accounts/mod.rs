@@ -54,4 +54,6 @@ pub use distinct::{Account, DistinctAccounts};
 pub use error::ListError;
 pub use list::{AccountList, ListFormat, ListPath, ListSource};
 pub use scan::Scan;
-pub use validate::{AccountName, InvalidAccount, InvalidReason, MAX_ACCOUNT_BYTES};
+#[cfg(test)]
+pub use validate::InvalidReason;
+pub use validate::{AccountName, InvalidAccount, MAX_ACCOUNT_BYTES};

@@ -32,10 +32,10 @@ pub(super) struct Spill {
 }
 
 impl Spill {
-    /// Creates the file in `folder`.
-    pub fn create(folder: &Path, partitions: usize) -> io::Result<Self> {
+    /// Creates the file in `directory`.
+    pub fn create(directory: &Path, partitions: usize) -> io::Result<Self> {
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
-        Ok(Self { file: create_nameless(folder)?, file_bytes: 0, partitions })
+        Ok(Self { file: create_nameless(directory)?, file_bytes: 0, partitions })
     }
 
     /// How many partitions there are.
@@ -98,14 +98,14 @@ mod tests {
 
     #[test]
     fn every_record_comes_back_once_in_order_with_those_of_its_hash() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut spill = Spill::create(folder.path(), 7).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut spill = Spill::create(directory.path(), 7).unwrap();
         let account = |n: u64| format!("{}{}", "x".repeat((n % 20) as usize), n % 5_000);
         for n in 0..20_000 {
             let account = account(n);
             spill.add(xxh3_64(account.as_bytes()), n << 20, &account).unwrap();
         }
-        assert_eq!(super::super::tests::files_in(folder.path()), 0);
+        assert_eq!(super::super::tests::files_in(directory.path()), 0);
         let mut found = Vec::new();
         let mut partition_of = HashMap::new();
         for partition in 0..spill.partitions() {

@@ -27,11 +27,11 @@ use super::headers;
 use super::outcome::CallFailure;
 use super::outgoing_body::OutgoingBody;
 use super::proxy::{Proxies, ProxyError};
+use super::response::PORTRAIT_GET_PATH;
 use super::response_body::{BodyBudget, BodyShare, ResponseBody};
 use super::signer::{SigGeneration, Signer};
 use super::transport::TransportFailure;
 use super::usersig::UserSig;
-use super::wire::PORTRAIT_GET_PATH;
 
 /// Largest body that is read. The worst legitimate one, 100 accounts × 32 fields × 500 bytes with every byte
 /// escaped, stays below 10 MiB.

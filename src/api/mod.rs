@@ -1,18 +1,18 @@
 //! The service: where it is, how calls are signed, what goes over the wire and what an answer means.
 
 pub mod client;
-pub mod codes;
 mod connect_error;
 pub mod endpoint;
+pub mod error_codes;
 mod headers;
-pub mod json;
+pub mod json_reader;
 pub mod outcome;
 mod outgoing_body;
 pub mod proxy;
 pub mod reconcile;
 pub mod request;
+pub mod response;
 pub mod response_body;
 pub mod signer;
 pub mod transport;
 pub mod usersig;
-pub mod wire;

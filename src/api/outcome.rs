@@ -1,8 +1,8 @@
 //! What an answer means for the call as a whole. Source: `reference/im-rest-api.md` sections 1, 5 and 9.
 
-use super::codes::{Class, Rule, rule_of};
+use super::error_codes::{Class, ErrorCodeRule, rule_of};
+use super::response::{Code, Response};
 use super::transport::TransportFailure;
-use super::wire::{Answer, Code};
 
 /// Why a whole call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum CallFailure {
     /// The service refused the call.
     Refused {
         /// How its code is dealt with.
-        rule: Rule,
+        rule: ErrorCodeRule,
         /// `ErrorInfo`, cut to a length that fits a log line.
         info: String,
     },
@@ -115,22 +115,22 @@ impl From<TransportFailure> for CallFailure {
 
 /// Whether the answer is a failure of the whole call. Both `ActionStatus` and `ErrorCode` are looked at, since the
 /// service is known to send `OK` with a code; a `FAIL` without one says nothing that could be acted on.
-pub fn call_failure(answer: &Answer<'_>) -> Option<CallFailure> {
+pub fn call_failure(answer: &Response<'_>) -> Option<CallFailure> {
     let problem = match answer.error_code {
         Code::Number(0) | Code::Absent if answer.status_is_fail => Problem::FailWithoutCode,
         Code::Number(0) if answer.items_are_unreadable => Problem::NotAResponse,
         Code::Absent if answer.items.is_empty() => Problem::NotAResponse,
         Code::Number(0) | Code::Absent => return None,
         Code::Number(code) => {
-            let info = short(&answer.error_info);
+            let info = sanitize_and_truncate(&answer.error_info);
             return Some(CallFailure::Refused { rule: rule_of(code), info });
         }
-        Code::Unreadable(written) => Problem::UnreadableCode(short(written)),
+        Code::Unreadable(written) => Problem::UnreadableCode(sanitize_and_truncate(written)),
     };
-    Some(CallFailure::Unusable { problem, info: short(&answer.error_info) })
+    Some(CallFailure::Unusable { problem, info: sanitize_and_truncate(&answer.error_info) })
 }
 
-/// What is wrong with a body that [`decode`](super::wire::decode) does not take for an answer.
+/// What is wrong with a body that [`decode`](super::response::decode) does not take for an answer.
 pub fn undecodable(body: &str) -> CallFailure {
     match serde_json::from_str::<serde::de::IgnoredAny>(body) {
         Ok(_) => CallFailure::Unusable { problem: Problem::NotAResponse, info: String::new() },
@@ -143,7 +143,7 @@ const INFO_MAX_BYTES: usize = 300;
 
 /// A text of the service as it may be kept and shown: in one line, since it comes from outside and ends up on terminals;
 /// without the UserSig, which a gateway may repeat with the URL of the call; cut to [`INFO_MAX_BYTES`].
-pub fn short(info: &str) -> String {
+pub fn sanitize_and_truncate(info: &str) -> String {
     let mut shown = without_user_sigs(info).replace(char::is_control, " ");
     shown.truncate(shown.floor_char_boundary(INFO_MAX_BYTES));
     shown
@@ -174,11 +174,11 @@ fn without_user_sigs(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::response::{RequestedTags, decode};
     use crate::api::usersig::{SecretKey, sign};
-    use crate::api::wire::{AskedTags, decode};
 
-    fn no_tags() -> AskedTags {
-        AskedTags::new([])
+    fn no_tags() -> RequestedTags {
+        RequestedTags::new([])
     }
 
     #[test]
@@ -243,8 +243,8 @@ mod tests {
     #[test]
     fn long_texts_of_the_service_are_cut_between_characters() {
         let info = "张".repeat(1000);
-        assert_eq!(short(&info).len(), 300);
-        assert!(short(&"é".repeat(1000)).len() <= INFO_MAX_BYTES);
+        assert_eq!(sanitize_and_truncate(&info).len(), 300);
+        assert!(sanitize_and_truncate(&"é".repeat(1000)).len() <= INFO_MAX_BYTES);
     }
 
     #[test]
@@ -253,14 +253,19 @@ mod tests {
         let encoded = sig.as_str().replace(['*', '-', '_'], "%2A");
         let echoed = format!("eJ no: usersig={}&random=1, again {encoded}", sig.as_str());
         assert_eq!(
-            short(&echoed),
+            sanitize_and_truncate(&echoed),
             "eJ no: usersig=(UserSig not shown)&random=1, again (UserSig not shown)"
         );
-        assert!(!short(&format!("{}{}", "x".repeat(280), sig.as_str())).contains("eJ"));
+        assert!(
+            !sanitize_and_truncate(&format!("{}{}", "x".repeat(280), sig.as_str())).contains("eJ")
+        );
     }
 
     #[test]
     fn a_text_of_the_service_cannot_reach_the_terminal() {
-        assert_eq!(short("no\x1b[31m\nerror: forged\u{9b}"), "no [31m error: forged ");
+        assert_eq!(
+            sanitize_and_truncate("no\x1b[31m\nerror: forged\u{9b}"),
+            "no [31m error: forged "
+        );
     }
 }

@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::codes::rule_of;
-use super::wire::{Answer, Code, Item, NOT_FOUND_MARKER, ProfileItem};
+use super::error_codes::rule_of;
+use super::response::{Code, Item, NOT_FOUND_MARKER, ProfileItem, Response};
 
 /// Names under which the service returns an account that it does not know or cannot read. The account's own name is lost.
 const MARKERS: [&str; 3] = [NOT_FOUND_MARKER, "@TLS#ERROR", ""];
@@ -16,7 +16,7 @@ const MARKERS: [&str; 3] = [NOT_FOUND_MARKER, "@TLS#ERROR", ""];
 /// What the answer means for one account of the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountOutcome {
-    /// A row: the item at this position of [`Answer::items`].
+    /// A row: the item at this position of [`Response::items`].
     Row(usize),
     /// The item at this position has a code other than 0. It is the account's own, or the one marker that can only mean
     /// this account.
@@ -50,8 +50,8 @@ pub enum Doubt {
 }
 
 /// Decides the outcome of every account, by position in the chunk.
-pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Answer<'_>) -> Vec<AccountOutcome> {
-    let mut places = Places::new(accounts);
+pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Response<'_>) -> Vec<AccountOutcome> {
+    let mut places = ChunkIndex::new(accounts);
     let mut outcomes = vec![AccountOutcome::Unanswered; accounts.len()];
     let mut markers = Vec::new();
     let mut is_clean = answer.dropped_items == 0 && !answer.failed_accounts_are_unreadable;
@@ -117,7 +117,7 @@ fn outcome_of(item_index: usize, item: &Item<'_>) -> AccountOutcome {
 }
 
 /// Whether two items of an account say the same.
-fn is_same(answer: &Answer<'_>, one: &Item<'_>, other: &Item<'_>) -> bool {
+fn is_same(answer: &Response<'_>, one: &Item<'_>, other: &Item<'_>) -> bool {
     let values = |item: &Item<'_>| &answer.values[item.values.clone()];
     let (values_of_one, values_of_other) = (values(one), values(other));
     one.result_code == other.result_code
@@ -139,7 +139,7 @@ fn is_same(answer: &Answer<'_>, one: &Item<'_>, other: &Item<'_>) -> bool {
 /// Markers of one code that says "not found" decide their accounts. Any other marker decides only the one account that
 /// it can mean.
 fn attribute_markers(
-    answer: &Answer<'_>,
+    answer: &Response<'_>,
     markers: &[usize],
     is_clean: bool,
     failed: &[usize],
@@ -182,7 +182,7 @@ fn attribute_markers(
 
 /// Finds accounts in the chunk they were asked with: first from where the next one stands when the answer keeps the order
 /// of the request, else by hash.
-struct Places<'c, A> {
+struct ChunkIndex<'c, A> {
     accounts: &'c [A],
     /// Where the next account of an answer in order stands.
     expected: usize,
@@ -190,9 +190,9 @@ struct Places<'c, A> {
     by_name: Option<HashMap<&'c str, usize>>,
 }
 
-impl<'c, A: AsRef<str>> Places<'c, A> {
+impl<'c, A: AsRef<str>> ChunkIndex<'c, A> {
     fn new(accounts: &'c [A]) -> Self {
-        Places { accounts, expected: 0, by_name: None }
+        ChunkIndex { accounts, expected: 0, by_name: None }
     }
 
     fn find(&mut self, account: &str) -> Option<usize> {

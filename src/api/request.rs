@@ -1,6 +1,6 @@
 //! The request of `v4/profile/portrait_get` as it goes over the wire. Source: the API page.
 
-use super::wire::MAX_ACCOUNTS_PER_CALL;
+use super::response::MAX_ACCOUNTS_PER_CALL;
 
 /// The body of a request for `accounts` and the tags in `tag_list` (see [`tag_list`]).
 pub fn request_body<'a>(accounts: impl Iterator<Item = &'a str>, tag_list: &str) -> String {

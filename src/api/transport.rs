@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::codes::Class;
+use super::error_codes::Class;
 
 /// How a call failed before there was a response to read. No text holds the URL, which carries the UserSig, or the
 /// credentials of a proxy.

@@ -11,7 +11,7 @@ use super::population::ChangeError;
 use super::portrait_get::{CallError, DECODE_FAILED};
 use super::profiles::{Value, is_account};
 use super::request_body::{AccountsIn, read_object};
-use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
+use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 
 const ACCOUNT_ILLEGAL: CallError = (70402, None);
 
@@ -172,7 +172,7 @@ mod tests {
 
     fn emulator(toml: &str) -> Emulator {
         let toml = format!("{toml}\n[faults]\nunknown = {{ prefix = 'new' }}\n");
-        Emulator::for_test(&toml, Profiles::made_up())
+        Emulator::for_test(&toml, Profiles::generated())
     }
 
     fn json_of(answer: Result<Vec<u8>, CallError>) -> serde_json::Value {

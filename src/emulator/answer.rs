@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::settings::OpenQuestions;
+use super::settings::UndocumentedBehavior;
 
 /// How text beyond plain ASCII is written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,7 +90,7 @@ pub(super) fn push_status(
     out: &mut Vec<u8>,
     status: Status,
     info: &str,
-    questions: &OpenQuestions,
+    questions: &UndocumentedBehavior,
 ) {
     if !status.is_bare {
         let word = if status.code == 0 { "OK" } else { "FAIL" };
@@ -117,7 +117,7 @@ pub(super) fn status_body(
     code: i64,
     info: Option<&str>,
     with_display: bool,
-    questions: &OpenQuestions,
+    questions: &UndocumentedBehavior,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     out.push(b'{');
@@ -131,7 +131,7 @@ pub(super) fn status_body(
 pub(super) fn words_of<'w>(
     code: i64,
     given: Option<&'w str>,
-    questions: &'w OpenQuestions,
+    questions: &'w UndocumentedBehavior,
 ) -> &'w str {
     if !questions.error_info.is_empty()
         && let Some(words) = questions.error_info.get(&code.to_string())
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_refusal_reads_as_the_documents_show_it() {
-        let mut questions = OpenQuestions::default();
+        let mut questions = UndocumentedBehavior::default();
         assert_eq!(
             String::from_utf8(status_body(60002, None, false, &questions)).unwrap(),
             r#"{"ActionStatus":"FAIL","ErrorCode":60002,"ErrorInfo":"HTTP parse Error"}"#

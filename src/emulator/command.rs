@@ -26,7 +26,7 @@ impl Command {
     /// Where it is, without the first slash.
     pub(super) const fn path(self) -> &'static str {
         match self {
-            Command::PortraitGet => crate::api::wire::PORTRAIT_GET_PATH,
+            Command::PortraitGet => crate::api::response::PORTRAIT_GET_PATH,
             Command::PortraitSet => "v4/profile/portrait_set",
             Command::AccountImport => "v4/im_open_login_svc/account_import",
             Command::MultiaccountImport => "v4/im_open_login_svc/multiaccount_import",

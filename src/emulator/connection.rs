@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A connection's handle, for the code that answers on it.
 #[derive(Debug, Clone)]
-pub(super) struct Line(Arc<LineState>);
+pub(super) struct ConnectionHandle(Arc<LineState>);
 
 #[derive(Debug)]
 struct LineState {
@@ -24,11 +24,11 @@ struct LineState {
 
 const NO_LIMIT: u64 = u64::MAX;
 
-impl Line {
-    fn new() -> Line {
+impl ConnectionHandle {
+    fn new() -> ConnectionHandle {
         let state =
             LineState { bytes_left: AtomicU64::new(NO_LIMIT), is_reset: AtomicBool::new(false) };
-        Line(Arc::new(state))
+        ConnectionHandle(Arc::new(state))
     }
 
     /// Ends the connection after so many more bytes.
@@ -47,11 +47,11 @@ impl Line {
     }
 }
 
-/// A TCP stream that breaks when its [`Line`] says so.
+/// A TCP stream that breaks when its [`ConnectionHandle`] says so.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
-    line: Line,
+    line: ConnectionHandle,
 }
 
 impl Connection {
@@ -132,7 +132,7 @@ impl Listener for Connections {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Answers go out as one write; to wait for more would only delay the last packet.
         let _ = stream.set_nodelay(true);
-        (Connection { stream, line: Line::new() }, address)
+        (Connection { stream, line: ConnectionHandle::new() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -140,8 +140,8 @@ impl Listener for Connections {
     }
 }
 
-impl Connected<IncomingStream<'_, Connections>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Connections>) -> Line {
+impl Connected<IncomingStream<'_, Connections>> for ConnectionHandle {
+    fn connect_info(stream: IncomingStream<'_, Connections>) -> ConnectionHandle {
         stream.io().line.clone()
     }
 }

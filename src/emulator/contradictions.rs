@@ -1,7 +1,7 @@
 //! Which accounts the answers contradict themselves about, and how: decided by seed and account alone.
 
 use super::faults::{falls_within, mix, salt_of};
-use super::settings::Oddities;
+use super::settings::Quirks;
 
 /// How an answer contradicts itself about an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct Contradictions {
 }
 
 impl Contradictions {
-    pub(super) fn new(oddities: &Oddities) -> Contradictions {
+    pub(super) fn new(oddities: &Quirks) -> Contradictions {
         use Contradiction::{
             BareItem, FailedMarker, FailedWithProfile, FailedWithoutItem, UnreadableCode,
         };
@@ -76,9 +76,9 @@ mod tests {
 
     #[test]
     fn an_account_meets_one_contradiction_or_none() {
-        let none = Contradictions::new(&Oddities::default());
+        let none = Contradictions::new(&Quirks::default());
         assert!((0..1_000).all(|hash| none.of(hash).is_none()));
-        let half = Oddities { bare_item: 0.5, failed_marker: 0.5, ..Oddities::default() };
+        let half = Quirks { bare_item: 0.5, failed_marker: 0.5, ..Quirks::default() };
         let half = Contradictions::new(&half);
         let met = |expected| (0..10_000).filter(|&hash| half.of(hash) == expected).count();
         let counts = [None, Some(Contradiction::BareItem), Some(Contradiction::FailedMarker)];

@@ -42,7 +42,7 @@ pub(super) struct Admitted {
 
 /// The first line of a request, in parts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head<'r> {
+pub(super) struct RequestLine<'r> {
     pub(super) method: &'r str,
     pub(super) path: &'r str,
     pub(super) query: &'r str,
@@ -50,7 +50,7 @@ pub(super) struct Head<'r> {
 
 /// When a call came.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct RequestTime {
     pub(super) since_start: Duration,
     pub(super) unix_seconds: u64,
 }
@@ -87,9 +87,9 @@ impl Gateway {
     /// Lets a call through to its command, or says why not.
     pub(super) fn check(
         &self,
-        head: Head<'_>,
+        head: RequestLine<'_>,
         settings: &Settings,
-        moment: Moment,
+        moment: RequestTime,
     ) -> Result<Admitted, Refusal> {
         let is_well_formed = head.method == "POST" && head.path.starts_with('/');
         let query = Query::parse(head.query)
@@ -127,7 +127,7 @@ impl Gateway {
         &self,
         query: &Query<'_>,
         settings: &Settings,
-        moment: Moment,
+        moment: RequestTime,
     ) -> Result<bool, Refusal> {
         let identifier = query.get("identifier");
         self.check_usersig(query.get("usersig"), identifier, settings, moment.unix_seconds)
@@ -184,7 +184,7 @@ impl Gateway {
         &self,
         command: Command,
         settings: &Settings,
-        moment: Moment,
+        moment: RequestTime,
     ) -> Result<(), Refusal> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if !counts.windows[command as usize].admit(moment.since_start) {

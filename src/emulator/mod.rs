@@ -17,7 +17,7 @@ mod connection;
 mod contradictions;
 mod faults;
 mod gateway;
-mod made_up;
+mod generated;
 mod page;
 mod population;
 mod portrait_get;
@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use gateway::Credentials;
-pub use population::{Fate, Population};
+pub use population::{ExpectedOutcome, Population};
 pub use profiles::{Profiles, ProfilesError, Value};
 pub use rate::{Meter, RateWindow};
 pub use server::run;
@@ -49,7 +49,7 @@ pub use tags::is_custom_tag;
 use command::Command;
 use contradictions::Contradiction;
 use faults::{CallFaults, Fault, Picker, mix, salt_of};
-use gateway::{Admitted, Gateway, Head, Moment, Refusal};
+use gateway::{Admitted, Gateway, Refusal, RequestLine, RequestTime};
 use portrait_get::CallError;
 use reply::{Reply, Wire};
 
@@ -140,7 +140,7 @@ impl Emulator {
     }
 
     /// What a call meets before its body is read: its command, or the end of it.
-    fn arrive(&self, head: Head<'_>, moment: Moment) -> Result<Admitted, Reply> {
+    fn arrive(&self, head: RequestLine<'_>, moment: RequestTime) -> Result<Admitted, Reply> {
         if let Some(command) = Command::at(head.path) {
             self.stats().arrive(command, moment.since_start);
         }
@@ -202,7 +202,7 @@ impl Emulator {
                 | Fault::FailWithCodeZero),
             ) => {
                 self.stats().meet(fault);
-                self.spoilt(answered(), fault)
+                self.corrupt_reply(answered(), fault)
             }
             Some(fault) => self.reply_to_fault(fault),
         };
@@ -253,7 +253,7 @@ impl Emulator {
     }
 
     /// The answer, late, cut off, with a byte that is not UTF-8 or with a status that contradicts its code.
-    fn spoilt(&self, reply: Reply, fault: Fault) -> Reply {
+    fn corrupt_reply(&self, reply: Reply, fault: Fault) -> Reply {
         match fault {
             Fault::Hang => {
                 let hang = Some(Duration::from_millis(self.settings().faults.hang_ms));

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::{HeaderMap, header};
 
 use super::command::Command;
-use super::gateway::Head;
+use super::gateway::RequestLine;
 use super::reply::Reply;
 use super::{EMULATOR_SECRET_KEY, Emulator};
 use crate::api::usersig;
@@ -20,7 +20,11 @@ const TEMPLATE: &str = include_str!("page.html");
 const EXAMPLE_LIFETIME_SECONDS: u64 = 86_400;
 
 /// The reply to anything that is no call of the service.
-pub(super) fn reply(emulator: &Emulator, head: Head<'_>, headers: &HeaderMap) -> Option<Reply> {
+pub(super) fn reply(
+    emulator: &Emulator,
+    head: RequestLine<'_>,
+    headers: &HeaderMap,
+) -> Option<Reply> {
     match (head.method, head.path) {
         ("GET" | "HEAD", "/") => {
             let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
@@ -82,7 +86,7 @@ fn curl_example(emulator: &Emulator, host: &str) -> String {
     format!(
         "curl 'http://{host}/{}?sdkappid={}&identifier={}&usersig={}&random=1&contenttype=json' \\\n  \
          -d '{{\"To_Account\":[\"user1\",\"user2\"],\"TagList\":[\"Tag_Profile_IM_Nick\",\"Tag_Profile_IM_Level\"]}}'",
-        crate::api::wire::PORTRAIT_GET_PATH,
+        crate::api::response::PORTRAIT_GET_PATH,
         credentials.sdkappid,
         percent_encoding::utf8_percent_encode(admin, percent_encoding::NON_ALPHANUMERIC),
         sig.as_str(),
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn the_page_tells_how_to_call_and_what_is_in_force() {
         let emulator =
-            Emulator::for_test("seed = 77\nrate.portrait_get = 123", Profiles::made_up());
+            Emulator::for_test("seed = 77\nrate.portrait_get = 123", Profiles::generated());
         let page = html(&emulator, "127.0.0.1:8080");
         for text in Command::ALL.map(Command::path) {
             assert!(page.contains(text), "{text}");
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_page_lists_the_custom_tags() {
-        let page = |toml: &str| html(&Emulator::for_test(toml, Profiles::made_up()), "localhost");
+        let page = |toml: &str| html(&Emulator::for_test(toml, Profiles::generated()), "localhost");
         assert!(page("").contains("<td>none; any other is refused (40009)."));
         let listed = "population.custom_tags = { Tag_Profile_Custom_A = 'text', Tag_Profile_Custom_B = 'number' }";
         let expected =
@@ -137,7 +141,7 @@ mod tests {
             admins: vec!["<b>".to_owned()],
             secret_key: SecretKey::new("hush-hush".to_owned()),
         };
-        let emulator = Emulator::new(Settings::default(), credentials, Profiles::made_up());
+        let emulator = Emulator::new(Settings::default(), credentials, Profiles::generated());
         let page = html(&emulator, "x'; rm -rf ~");
         assert!(page.contains("usersig=USERSIG") && page.contains("&lt;b&gt;"));
         assert!(!page.contains("hush-hush") && !page.contains("<b>") && !page.contains("rm -rf"));

@@ -8,16 +8,16 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::contradictions::Contradictions;
 use super::faults::{Picker, falls_within, hash_of, mix, salt_of};
-use super::made_up;
+use super::generated;
 use super::profiles::{Profiles, StoredProfile, Value, ValueRef, is_account};
-use super::settings::{Oddities, PopulationSettings, Settings};
+use super::settings::{PopulationSettings, Quirks, Settings};
 use super::tags::{Tag, TagKind};
 pub(super) use changes::ChangeError;
 use changes::{AccountState, Changed, ChangedAccounts};
 
 /// What an export of an account ends with, for reconciliation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum ExpectedOutcome {
     /// A row, perhaps after some transient failures.
     Exports,
     /// The service does not know it.
@@ -43,7 +43,7 @@ pub enum Fate {
 pub struct Population {
     seed: u64,
     settings: PopulationSettings,
-    oddities: Oddities,
+    oddities: Quirks,
     profiles: Profiles,
     unknown: Picker,
     permanent: Picker,
@@ -90,20 +90,20 @@ impl Population {
     }
 
     /// What an export of the account ends with.
-    pub fn fate(&self, account: &str) -> Fate {
+    pub fn fate(&self, account: &str) -> ExpectedOutcome {
         let hash = hash_of(self.seed, account);
         if !self.is_known(account) {
-            Fate::NotFound
+            ExpectedOutcome::NotFound
         } else if let Some(code) = self.poison.code_for(account, hash) {
-            Fate::Poison { code }
+            ExpectedOutcome::Poison { code }
         } else if self.oddities.drop_asks == 0 && self.is_dropped(hash) {
-            Fate::NeverAnswered
+            ExpectedOutcome::NeverAnswered
         } else if self.contradictions.last_for_ever() && self.contradictions.of(hash).is_some() {
-            Fate::Contradicted
+            ExpectedOutcome::Contradicted
         } else if let Some(code) = self.permanent.code_for(account, hash) {
-            Fate::FailsAlways { code }
+            ExpectedOutcome::FailsAlways { code }
         } else {
-            Fate::Exports
+            ExpectedOutcome::Exports
         }
     }
 
@@ -199,7 +199,7 @@ impl Profile<'_> {
         if self.is_made_up {
             let population = self.population;
             let drawn = self.drawn(tag);
-            return made_up::value(
+            return generated::value(
                 tag.kind,
                 drawn,
                 &population.settings,
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn made_up_profiles_come_from_seed_and_account_alone() {
         let (one, same) = (
-            population("seed = 1", Profiles::made_up()),
-            population("seed = 1", Profiles::made_up()),
+            population("seed = 1", Profiles::generated()),
+            population("seed = 1", Profiles::generated()),
         );
-        let other = population("seed = 2", Profiles::made_up());
+        let other = population("seed = 2", Profiles::generated());
         let accounts: Vec<String> = (0..200).map(|n| format!("user{n}")).collect();
         assert!(
             accounts.iter().all(|account| one.value(account, NICK) == same.value(account, NICK))
@@ -254,19 +254,20 @@ mod tests {
         );
         assert_eq!(population.value("a", "Tag_Profile_IM_Level"), None);
         assert_eq!((population.value("b", NICK), population.is_known("b")), (None, true));
-        assert_eq!(population.fate("c"), Fate::NotFound);
+        assert_eq!(population.fate("c"), ExpectedOutcome::NotFound);
     }
 
     #[test]
     fn fates_are_as_set() {
         let toml = "[faults]\nunknown = { prefix = 'ghost' }\npoison = { accounts = ['p', 'ghost-p'], codes = [40003] }\n\
                     permanent = { accounts = ['f'] }\n[oddities]\ndrop = 0.5\ndrop_asks = 0\n";
-        let population = population(toml, Profiles::made_up());
-        assert_eq!(population.fate("ghost1"), Fate::NotFound);
-        assert_eq!(population.fate("ghost-p"), Fate::NotFound);
-        assert_eq!(population.fate("p"), Fate::Poison { code: 40003 });
-        let fates: Vec<Fate> = (0..1_000).map(|n| population.fate(&n.to_string())).collect();
-        let dropped = fates.iter().filter(|&&fate| fate == Fate::NeverAnswered).count();
+        let population = population(toml, Profiles::generated());
+        assert_eq!(population.fate("ghost1"), ExpectedOutcome::NotFound);
+        assert_eq!(population.fate("ghost-p"), ExpectedOutcome::NotFound);
+        assert_eq!(population.fate("p"), ExpectedOutcome::Poison { code: 40003 });
+        let fates: Vec<ExpectedOutcome> =
+            (0..1_000).map(|n| population.fate(&n.to_string())).collect();
+        let dropped = fates.iter().filter(|&&fate| fate == ExpectedOutcome::NeverAnswered).count();
         assert!((400..600).contains(&dropped), "{dropped}");
         let sound = Population::new(
             &Settings {
@@ -276,10 +277,10 @@ mod tests {
                 },
                 ..Settings::default()
             },
-            Profiles::made_up(),
+            Profiles::generated(),
         );
         let failing = (0..1_000)
-            .filter(|n| sound.fate(&n.to_string()) == Fate::FailsAlways { code: 40006 })
+            .filter(|n| sound.fate(&n.to_string()) == ExpectedOutcome::FailsAlways { code: 40006 })
             .count();
         assert!((150..250).contains(&failing), "{failing}");
     }
@@ -287,7 +288,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_account_and_tag_is_answered_the_same_twice(account in ".{0,40}", tag in "(Tag_Profile_Custom_[A-Za-z]{1,8}|.{0,20})") {
-            let population = population("seed = 9", Profiles::made_up());
+            let population = population("seed = 9", Profiles::generated());
             prop_assert_eq!(population.value(&account, &tag), population.value(&account, &tag));
             prop_assert_eq!(population.is_known(&account), is_account(&account));
         }

@@ -15,7 +15,7 @@ use super::faults::{falls_within, hash_of, mix, salt_of};
 use super::request_body::{AccountsIn, read_object};
 use super::settings::{Settings, TagErrors, TooManyAccounts, Unknown};
 use super::tags::{Tag, TagKind};
-use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
+use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use writer::Writer;
 
 /// Most accounts even when `too_many_accounts` accepts more, and most tags: what an answer may cost in memory.

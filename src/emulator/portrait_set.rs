@@ -103,7 +103,7 @@ mod tests {
 
     fn emulator(toml: &str) -> Emulator {
         let toml = format!("{toml}\n[faults]\nunknown = {{ prefix = 'new' }}\n");
-        Emulator::for_test(&toml, Profiles::made_up())
+        Emulator::for_test(&toml, Profiles::generated())
     }
 
     fn set(emulator: &Emulator, tag: &str, value: serde_json::Value) -> Result<Vec<u8>, i64> {

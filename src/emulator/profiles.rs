@@ -82,7 +82,7 @@ pub enum ProfilesError {
 
 impl Profiles {
     /// Every account is known and has a profile made up from its id and the seed.
-    pub fn made_up() -> Profiles {
+    pub fn generated() -> Profiles {
         Profiles::default()
     }
 
@@ -186,6 +186,6 @@ mod tests {
         ];
         let expected = expected.map(|(tag, kind)| (tag.to_owned(), kind));
         assert_eq!(profiles.custom_tags, BTreeMap::from(expected));
-        assert!(Profiles::made_up().custom_tags.is_empty());
+        assert!(Profiles::generated().custom_tags.is_empty());
     }
 }

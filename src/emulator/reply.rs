@@ -111,9 +111,9 @@ mod tests {
             (r#"{"A":"x","Tag":"T","Value":"v"}"#, r#"{"A":"x","Tag":"T","Value":"�v"}"#),
             (r#"{"A":"x"}"#, r#"{"A":"�x"}"#),
         ] {
-            let spoilt = with_a_bad_byte(body.as_bytes().to_vec());
-            assert!(std::str::from_utf8(&spoilt).is_err());
-            assert_eq!(String::from_utf8_lossy(&spoilt), expected);
+            let corrupt_reply = with_a_bad_byte(body.as_bytes().to_vec());
+            assert!(std::str::from_utf8(&corrupt_reply).is_err());
+            assert_eq!(String::from_utf8_lossy(&corrupt_reply), expected);
         }
     }
 }

@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Emulator;
-use super::connection::{Connections, Line};
-use super::gateway::{Head, Moment};
+use super::connection::{ConnectionHandle, Connections};
+use super::gateway::{RequestLine, RequestTime};
 use super::page;
 use super::reply::{Reply, Wire};
 
@@ -49,7 +49,7 @@ pub async fn run(
     let service = Router::new()
         .fallback(handle)
         .with_state(server)
-        .into_make_service_with_connect_info::<Line>();
+        .into_make_service_with_connect_info::<ConnectionHandle>();
     let serving = axum::serve(Connections(listener), service)
         .with_graceful_shutdown(stopped(stopping))
         .into_future();
@@ -70,13 +70,13 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 
 async fn handle(
     State(server): State<Server>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    ConnectInfo(line): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response<Body> {
     let unix_seconds = unix_seconds().saturating_add_signed(server.clock_ahead_seconds());
-    let moment = Moment { since_start: server.start.elapsed(), unix_seconds };
+    let moment = RequestTime { since_start: server.start.elapsed(), unix_seconds };
     let (parts, body) = request.into_parts();
-    let head = Head {
+    let head = RequestLine {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
@@ -108,7 +108,12 @@ impl Server {
         self.emulator.settings().oddities.clock_ahead_seconds
     }
 
-    async fn deliver(self, mut reply: Reply, line: &Line, asked: &HeaderMap) -> Response<Body> {
+    async fn deliver(
+        self,
+        mut reply: Reply,
+        line: &ConnectionHandle,
+        asked: &HeaderMap,
+    ) -> Response<Body> {
         if !reply.latency.is_zero() {
             tokio::time::sleep(reply.latency).await;
         }

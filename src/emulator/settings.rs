@@ -4,8 +4,8 @@
 //! documented limits. A `rate` is a share from 0.0 (never) to 1.0 (always). Units are in the names.
 
 mod faults;
-mod oddities;
-mod open_questions;
+mod quirks;
+mod undocumented_behavior;
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use super::profiles::Profiles;
 
-pub use faults::{AccountFault, CallFault, CodeFault, Faults, Window, WindowKind};
-pub use oddities::Oddities;
-pub use open_questions::{
-    AllUnset, BytesEncoding, FailAccount, NotAdmin, OpenQuestions, TagErrors, TooManyAccounts,
-    Unknown, UnknownProfile, UnsetTag,
+pub use self::quirks::Quirks;
+pub use self::undocumented_behavior::{
+    AllUnset, BytesEncoding, FailAccount, NotAdmin, TagErrors, TooManyAccounts,
+    UndocumentedBehavior, Unknown, UnknownProfile, UnsetTag,
 };
+pub use faults::{AccountFault, CallFault, CodeFault, Faults, Window, WindowKind};
 
 /// Settings of the emulator. The same settings give the same profiles and, for the same calls, the same
 /// faults, whatever the concurrency.
@@ -33,11 +33,11 @@ pub struct Settings {
     /// What made-up profiles look like.
     pub population: PopulationSettings,
     /// How the emulator answers what the documents leave open.
-    pub open_questions: OpenQuestions,
+    pub open_questions: UndocumentedBehavior,
     /// What goes wrong.
     pub faults: Faults,
     /// What is unusual about answers that are otherwise right.
-    pub oddities: Oddities,
+    pub oddities: Quirks,
 }
 
 /// Frequency limits of each command, in calls a second; 0 is unlimited.

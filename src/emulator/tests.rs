@@ -11,7 +11,7 @@ use crate::api::usersig;
 const PATH: &str = "/v4/profile/portrait_get";
 
 fn emulator(toml: &str) -> Emulator {
-    Emulator::for_test(toml, Profiles::made_up())
+    Emulator::for_test(toml, Profiles::generated())
 }
 
 fn query() -> String {
@@ -22,10 +22,10 @@ fn query() -> String {
     format!("sdkappid=1400000000&identifier=administrator&usersig={sig}&random=7&contenttype=json")
 }
 
-fn at(milliseconds: u64) -> Moment {
+fn at(milliseconds: u64) -> RequestTime {
     let unix_seconds =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    Moment { since_start: Duration::from_millis(milliseconds), unix_seconds }
+    RequestTime { since_start: Duration::from_millis(milliseconds), unix_seconds }
 }
 
 fn body(accounts: &[&str]) -> String {
@@ -35,7 +35,9 @@ fn body(accounts: &[&str]) -> String {
 /// A call without a socket.
 fn call(emulator: &Emulator, accounts: &[&str], milliseconds: u64) -> Reply {
     let query = query();
-    match emulator.arrive(Head { method: "POST", path: PATH, query: &query }, at(milliseconds)) {
+    match emulator
+        .arrive(RequestLine { method: "POST", path: PATH, query: &query }, at(milliseconds))
+    {
         Err(reply) => reply,
         Ok(admitted) => emulator.answer(admitted, body(accounts).as_bytes()),
     }
@@ -92,7 +94,7 @@ fn each_fault_of_a_whole_call_has_its_face() {
 #[test]
 fn faults_come_after_the_checks() {
     let emulator = emulator("faults.reset.rate = 1.0");
-    let head = Head { method: "POST", path: PATH, query: "random=1&sdkappid=1" };
+    let head = RequestLine { method: "POST", path: PATH, query: "random=1&sdkappid=1" };
     assert_eq!(code(&emulator.arrive(head, at(0)).unwrap_err()), 60006);
     assert_eq!(code(&emulator.answer(admitted(Command::PortraitGet), b"{}")), 40002);
     assert_eq!(call(&emulator, &["a"], 0).wire, Wire::Reset);

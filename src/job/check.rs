@@ -9,12 +9,12 @@ use super::file::JobFile;
 use super::values::required_text;
 use super::{Job, accounts, api, columns, emulator_file, limits, metrics, output, retry};
 use crate::accounts::{ListPath, ListSource};
-use crate::output::OutputSettings;
+use crate::snapshot::OutputSettings;
 
 /// What the text of a job does not say.
 pub(super) struct Context<'a> {
     /// The job file's folder, where relative paths begin.
-    pub(super) folder: &'a Path,
+    pub(super) directory: &'a Path,
     /// What `{date}` stands for.
     pub(super) date: Date,
 }

@@ -4,7 +4,7 @@ use super::error::{Refusal, shown};
 use super::file::ColumnFile;
 use super::nearest::nearest;
 use super::values::{non_empty, required_text};
-use crate::columns::tags::{CUSTOM_TAG_PREFIX, Column, ColumnType, standard_tags, types_of};
+use crate::table::tags::{CUSTOM_TAG_PREFIX, Column, ColumnType, standard_tags, types_of};
 
 /// The 12 standard tags and the 20 custom ones an app may have.
 pub(super) const MAX_COLUMNS: usize = 32;

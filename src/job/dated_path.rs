@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use super::values::DATE_PLACEHOLDER;
-use crate::disk_error::{DiskError, is_absent};
+use crate::util::disk_error::{DiskError, is_absent};
 
 /// A path that has the run's date in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +25,12 @@ pub struct DatedPath {
 const DATE_BYTES: usize = 10;
 
 impl DatedPath {
-    /// The path that `text` is below `folder`; none without a placeholder.
-    pub(super) fn new(folder: &Path, text: &str, date: Date) -> Option<DatedPath> {
+    /// The path that `text` is below `directory`; none without a placeholder.
+    pub(super) fn new(directory: &Path, text: &str, date: Date) -> Option<DatedPath> {
         let placeholder = text.find(DATE_PLACEHOLDER)?;
         let start = text[..placeholder].rfind('/').map_or(0, |slash| slash + 1);
         let end = text[start..].find('/').map_or(text.len(), |slash| start + slash);
-        let directory = folder.join(&text[..start]);
+        let directory = directory.join(&text[..start]);
         let is_here = directory.as_os_str().is_empty();
         Some(DatedPath {
             directory: if is_here { PathBuf::from(".") } else { directory },
@@ -89,14 +89,15 @@ mod tests {
     use super::*;
 
     fn others(template: &str, directories: &[&str]) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        for directory in directories {
-            fs::create_dir_all(folder.path().join(directory)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        for name in directories {
+            fs::create_dir_all(directory.path().join(name)).unwrap();
         }
-        let path = DatedPath::new(folder.path(), template, date(2026, 11, 22)).unwrap();
+        let path = DatedPath::new(directory.path(), template, date(2026, 11, 22)).unwrap();
         let found = path.others().unwrap();
-        let below =
-            |path: &PathBuf| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+        let below = |path: &PathBuf| {
+            path.strip_prefix(directory.path()).unwrap().to_str().unwrap().to_owned()
+        };
         found.iter().map(below).collect()
     }
 
@@ -146,9 +147,9 @@ mod tests {
         assert_eq!(DatedPath::new(Path::new("/{date}"), "out", today), None);
         let path = DatedPath::new(Path::new("/surely-not"), "here/{date}", today).unwrap();
         assert!(path.others().unwrap().is_empty());
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("file"), "").unwrap();
-        let path = DatedPath::new(folder.path(), "file/{date}", today).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), "").unwrap();
+        let path = DatedPath::new(directory.path(), "file/{date}", today).unwrap();
         assert!(path.others().unwrap().is_empty());
         let path = DatedPath::new(Path::new(""), "{date}", today).unwrap();
         assert_eq!(path.directory, Path::new("."));
@@ -156,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_directory_that_cannot_be_read_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
-        let path = DatedPath::new(folder.path(), "loop/{date}", date(2026, 11, 22)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("loop", directory.path().join("loop")).unwrap();
+        let path = DatedPath::new(directory.path(), "loop/{date}", date(2026, 11, 22)).unwrap();
         let error = path.others().unwrap_err().to_string();
         assert!(error.starts_with("could not read ") && error.contains("/loop"), "{error}");
     }

@@ -6,9 +6,9 @@ use toml::Table;
 
 use super::error::{JobError, KeyPath, Refusal};
 use super::{file, locate, source};
-use crate::columns::{Column, ColumnType};
 use crate::emulator::settings::CustomKind;
 use crate::emulator::{Settings, is_custom_tag};
+use crate::table::{Column, ColumnType};
 
 /// Reads and checks a file with the keys of a job's `[emulator]` table.
 ///
@@ -86,11 +86,11 @@ mod tests {
 
     #[track_caller]
     fn refused(text: &str) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("faults.toml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("faults.toml");
         std::fs::write(&path, text).unwrap();
         let message = load_emulator_settings(&path).unwrap_err().to_string();
-        message.replace(&format!("{}/", folder.path().display()), "")
+        message.replace(&format!("{}/", directory.path().display()), "")
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::exit_code::ExitCode;
+use crate::util::exit_code::ExitCode;
 
 /// Why a job cannot be used: `jobs/nightly.toml:14: api.calls_per_second: is 0, which ...; write ...`.
 ///

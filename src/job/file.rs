@@ -12,9 +12,9 @@ use super::schema::{self, words};
 use super::values::written;
 use super::{api, check, columns, explain, limits, output, retry};
 use crate::accounts::ListFormat;
-use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
-use crate::columns::ColumnType;
+use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::emulator;
+use crate::table::ColumnType;
 
 /// What to export, from where, to where and how: a job of im-profiles.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

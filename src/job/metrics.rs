@@ -8,7 +8,7 @@ use super::check::Context;
 use super::error::{Refusal, shown};
 use super::file::MetricsFile;
 use super::values::{non_empty, path};
-use crate::output::OutputSettings;
+use crate::snapshot::OutputSettings;
 
 const TEXTFILE: &str = "metrics.textfile";
 const LISTEN: &str = "metrics.listen";

@@ -45,9 +45,9 @@ pub use secret::looks_like_one as looks_like_a_secret;
 
 use crate::accounts::ListSource;
 use crate::api::endpoint::Endpoint;
-use crate::columns::Column;
 use crate::emulator;
-use crate::output::OutputSettings;
+use crate::snapshot::OutputSettings;
+use crate::table::Column;
 
 /// A checked job: every value is present, in range and at peace with the others.
 #[derive(Debug, Clone)]
@@ -187,12 +187,12 @@ impl Job {
     ) -> Result<Job, JobError> {
         let mut table = source::parse(path, text)?;
         let overrides = overrides::parse(overrides)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let directory = path.parent().unwrap_or(Path::new(""));
         overrides::apply(&overrides, &mut table)
-            .and_then(|()| secret::ensure_none_is_pasted(&table))
+            .and_then(|()| secret::reject_inline_secrets(&table))
             .and_then(|()| values::ensure_texts_are_one_line(&table))
             .and_then(|()| file::JobFile::from_table(table))
-            .and_then(|file| check::job(&file, &check::Context { folder, date }))
+            .and_then(|file| check::job(&file, &check::Context { directory, date }))
             .map_err(|refusal| {
                 JobError::at(locate::place(path, text, &overrides, &refusal.key), refusal)
             })

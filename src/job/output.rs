@@ -7,8 +7,8 @@ use super::dated_path::DatedPath;
 use super::error::Refusal;
 use super::file::OutputFile;
 use super::values::{fill_in_date, path, required_text, whole_number, word};
-use crate::api::wire::MAX_ACCOUNTS_PER_CALL;
-use crate::output::{Compression, Format, IfExists, OutputSettings};
+use crate::api::response::MAX_ACCOUNTS_PER_CALL;
+use crate::snapshot::{Compression, Format, IfExists, OutputSettings};
 
 pub(super) const DEFAULT_ACCOUNTS_PER_PART: u64 = 250_000;
 /// Larger parts would cost more calls to repeat after a crash than a snapshot gains from fewer files.
@@ -59,7 +59,7 @@ fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, Refusa
 
 /// The output path with its placeholder, if it has one.
 pub(super) fn dated_path(file: &OutputFile, context: &Context) -> Option<DatedPath> {
-    DatedPath::new(context.folder, file.path.as_deref()?, context.date)
+    DatedPath::new(context.directory, file.path.as_deref()?, context.date)
 }
 
 fn compression(file: &OutputFile, format: Format) -> Result<Compression, Refusal> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::file::JobFile;
 use crate::api::endpoint::REGIONS;
-use crate::columns::tags::{CUSTOM_TAG_PREFIX, standard_tags};
+use crate::table::tags::{CUSTOM_TAG_PREFIX, standard_tags};
 
 /// The schema as indented JSON, ended by LF.
 pub fn json_schema() -> String {

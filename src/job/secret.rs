@@ -14,7 +14,7 @@ pub(super) fn may_hold_one(text: &str) -> bool {
 }
 
 /// Refuses a job with the secret itself in it. The `[emulator]` table is left alone: what is in there guards nothing.
-pub(super) fn ensure_none_is_pasted(table: &Table) -> Result<(), Refusal> {
+pub(super) fn reject_inline_secrets(table: &Table) -> Result<(), Refusal> {
     let top = table.keys().map(|key| (KeyPath(vec![key.clone()]), key));
     let api = table.get("api").and_then(Value::as_table).into_iter().flat_map(Table::keys);
     let api = api.map(|key| (KeyPath::from("api").then(key), key));

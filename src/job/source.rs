@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::{JobError, Place};
 use super::locate::{column_of_offset, line_of_offset};
-use crate::disk_error::advice;
+use crate::util::disk_error::advice;
 
 /// Largest job file in bytes: a hundred times the longest sensible one, so that a list given by mistake as a job
 /// does not fill the memory.

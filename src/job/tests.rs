@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::accounts::{ListFormat, ListPath};
-use crate::columns::ColumnType;
-use crate::output::{Compression, Format, IfExists};
+use crate::snapshot::{Compression, Format, IfExists};
+use crate::table::ColumnType;
 use jiff::civil::date;
 use proptest::prelude::*;
 
@@ -290,12 +290,12 @@ fn accounts_refused() {
     jobs/n.toml:3: accounts.path: is missing; write the path of the account list, or "-" for standard input
     jobs/n.toml: accounts.path: is missing; write the path of the account list, or "-" for standard input
     jobs/n.toml:4: accounts.path: is empty; write the path of the account list, or "-" for standard input
-    jobs/n.toml:4: accounts.path: begins with "~", which only a shell knows; write the folder out
+    jobs/n.toml:4: accounts.path: begins with "~", which only a shell knows; write the directory out
     jobs/n.toml:4: accounts.path: has "{data}"; the only placeholder is {date}
     jobs/n.toml:4: accounts.path: has "{date/list.csv"; the only placeholder is {date}
     jobs/n.toml:4: accounts.path: has "}"; the only placeholder is {date}
     jobs/n.toml:4: accounts.path: holds the control character \u{a}; write the text in one line without it
-    jobs/n.toml:4: accounts.path: is inside output.path, which the run replaces; copy the list to another folder
+    jobs/n.toml:4: accounts.path: is inside output.path, which the run replaces; copy the list to another directory
     jobs/n.toml:5: accounts.format: is "CSV"; did you mean csv?
     jobs/n.toml:5: accounts.format: is "xml"; write one of: csv, txt, ndjson, parquet
     jobs/n.toml:3: accounts.format: is missing, and standard input has no name that tells it; write one of: csv, txt, ndjson, parquet
@@ -410,7 +410,7 @@ fn secret_refused_and_never_repeated() {
     jobs/n.toml:12: api.secret_key_env: looks like the secret itself; write the name of the variable or file that holds it
     jobs/n.toml:12: api.secret_key_file: looks like the secret itself; write the name of the variable or file that holds it
     jobs/n.toml:12: api.secret_key_file: is empty; write the path of the file that holds the secret key
-    jobs/n.toml:12: api.secret_key_file: begins with "~", which only a shell knows; write the folder out
+    jobs/n.toml:12: api.secret_key_file: begins with "~", which only a shell knows; write the directory out
     jobs/n.toml:12: api.usersig_env: looks like the secret itself; write the name of the variable or file that holds it
     "#);
 }
@@ -546,15 +546,15 @@ fn output_refused() {
         ("accounts_per_part = 1_000", "accounts_per_part = 10_000_100"),
         ("if_exists = \"fail\"", "if_exists = \"append\""),
     ]), @r#"
-    jobs/n.toml:27: output.path: is missing; write the folder to publish
-    jobs/n.toml:28: output.path: is empty; write the folder to publish
-    jobs/n.toml:28: output.path: is "-", but a snapshot is a folder; write the folder to publish
-    jobs/n.toml:28: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly"
-    jobs/n.toml:28: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly"
-    jobs/n.toml:28: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly"
-    jobs/n.toml:28: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly"
+    jobs/n.toml:27: output.path: is missing; write the directory to publish
+    jobs/n.toml:28: output.path: is empty; write the directory to publish
+    jobs/n.toml:28: output.path: is "-", but a snapshot is a directory; write the directory to publish
+    jobs/n.toml:28: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly"
+    jobs/n.toml:28: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly"
+    jobs/n.toml:28: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly"
+    jobs/n.toml:28: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly"
     jobs/n.toml:28: output.path: has "{date:%Y}"; the only placeholder is {date}
-    jobs/n.toml:28: output.path: begins with "~", which only a shell knows; write the folder out
+    jobs/n.toml:28: output.path: begins with "~", which only a shell knows; write the directory out
     jobs/n.toml:29: output.format: is "parket"; did you mean parquet?
     jobs/n.toml:30: output.compression: is "lz4"; write one of: zstd, snappy, gzip, none
     jobs/n.toml:30: output.compression: is "snappy", which csv cannot have; write one of: none, gzip, zstd
@@ -661,8 +661,8 @@ fn metrics_refused() {
     jobs/n.toml:49: metrics.textfile: is "im.prom/", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
     jobs/n.toml:49: metrics.textfile: is "metrics", which node_exporter would not read; write a file such as "/var/lib/node_exporter/im_profiles.prom", ending in .prom
     jobs/n.toml:49: metrics.textfile: has a placeholder, but each run has to find the file of the run before it, and node_exporter would go on reading files of earlier days; write one path for all days
-    jobs/n.toml:49: metrics.textfile: begins with "~", which only a shell knows; write the folder out
-    jobs/n.toml:49: metrics.textfile: is inside output.path, which the run replaces; write a file in another folder
+    jobs/n.toml:49: metrics.textfile: begins with "~", which only a shell knows; write the directory out
+    jobs/n.toml:49: metrics.textfile: is inside output.path, which the run replaces; write a file in another directory
     jobs/n.toml:49: metrics.textfile: is the number 5; write text in quotes
     jobs/n.toml:49: metrics.text_file: is not a known key; did you mean textfile?
     jobs/n.toml:50: metrics.listen: is "9187"; write an IP address and a port, such as "127.0.0.1:9187"
@@ -732,14 +732,14 @@ fn an_override_may_mend_what_the_file_has_wrong() {
 
 #[test]
 fn files_that_are_no_job_files() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let refused = |name: &str, bytes: Option<&[u8]>| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         if let Some(bytes) = bytes {
             std::fs::write(&path, bytes).unwrap();
         }
         let error = Job::load(&path, &[], date(2026, 11, 22)).unwrap_err().to_string();
-        error.replace(&folder.path().display().to_string(), "jobs")
+        error.replace(&directory.path().display().to_string(), "jobs")
     };
     insta::assert_snapshot!(refused("missing.toml", None), @"jobs/missing.toml: there is no such file; check the path");
     insta::assert_snapshot!(refused("", None), @"jobs/: is a folder; give the path of a .toml file");

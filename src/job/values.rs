@@ -124,7 +124,7 @@ pub(super) fn path(key: &str, text: &str, context: &Context) -> Result<PathBuf, 
             "begins with \"~\", which only a shell knows; write the folder out",
         ));
     }
-    Ok(context.folder.join(text))
+    Ok(context.directory.join(text))
 }
 
 /// What stands for the run's date in a path.

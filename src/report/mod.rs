@@ -4,7 +4,6 @@ pub mod cells;
 pub mod check;
 pub mod html;
 pub mod latency;
-pub mod metrics;
 pub mod plan;
 pub mod size;
 pub mod summary;

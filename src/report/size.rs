@@ -6,8 +6,8 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::plan::seen_from;
-use crate::columns::{Column, ColumnType};
-use crate::output::{Compression, Format, OutputSettings};
+use crate::snapshot::{Compression, Format, OutputSettings};
+use crate::table::{Column, ColumnType};
 
 /// What the part files would take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -113,7 +113,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::output::IfExists;
+    use crate::snapshot::IfExists;
 
     #[test]
     fn rows_to_come_are_as_large_as_those_that_are_known() {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
-use crate::exit_code::ExitCode;
-use crate::output::failed::Category;
-use crate::output::manifest::{CallFacts, Counts, FailureFacts};
+use crate::snapshot::failed::Category;
+use crate::snapshot::manifest::{CallStats, Counts, FailureSummary};
+use crate::util::exit_code::ExitCode;
 
 /// How a run ended. Keys of the JSON are only ever added.
 #[derive(Debug, Clone, Serialize)]
@@ -42,13 +42,13 @@ pub struct ResultSummary {
     /// Where every account went.
     pub counts: Counts,
     /// Accounts without a row, by category and code.
-    pub failures: Vec<FailureFacts>,
+    pub failures: Vec<FailureSummary>,
     /// Part files.
     pub parts: u64,
     /// Bytes of the part files.
     pub bytes: u64,
     /// The calls.
-    pub calls: CallFacts,
+    pub calls: CallStats,
 }
 
 impl Summary {
@@ -112,7 +112,7 @@ fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> std:
     writeln!(text, "  took        {}", duration_text(Duration::from_secs_f64(seconds)))
 }
 
-fn calls_line(calls: &CallFacts) -> String {
+fn calls_line(calls: &CallStats) -> String {
     let mut line = HumanCount(calls.made).to_string();
     if let Some(percent) = calls.rate_used_percent {
         line.push_str(&format!(", {percent} % of {}/s", calls.calls_per_second));
@@ -179,17 +179,17 @@ mod tests {
                     rejected_values: 3,
                 },
                 failures: vec![
-                    FailureFacts {
+                    FailureSummary {
                         category: Category::NotFound,
                         error_code: Some(40003),
                         accounts: 70,
                     },
-                    FailureFacts {
+                    FailureSummary {
                         category: Category::InternalError,
                         error_code: Some(40006),
                         accounts: 9,
                     },
-                    FailureFacts {
+                    FailureSummary {
                         category: Category::InvalidAccount,
                         error_code: None,
                         accounts: 1,
@@ -197,7 +197,7 @@ mod tests {
                 ],
                 parts: 3,
                 bytes: 1_234_567,
-                calls: CallFacts {
+                calls: CallStats {
                     made: 130,
                     failed: 1,
                     throttled: 0,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::latency::Latencies;
-use crate::run::event::{CallOutcome, Event};
+use crate::pipeline::events::{CallOutcome, Event};
 
 /// Slots at most: at 640 bytes of latencies each, 150 KiB.
 const MOST_SLOTS: usize = 240;

@@ -24,24 +24,24 @@ pub(super) const ANY_COLUMN: &str = "id";
 
 /// A file in a folder of its own.
 pub(super) struct File {
-    folder: TempDir,
+    directory: TempDir,
     name: String,
 }
 
 impl File {
     pub fn new(name: &str, bytes: &[u8]) -> Self {
-        let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join(name), bytes).unwrap();
-        Self { folder, name: name.to_owned() }
+        let directory = TempDir::new().unwrap();
+        std::fs::write(directory.path().join(name), bytes).unwrap();
+        Self { directory, name: name.to_owned() }
     }
 
     pub fn source(&self, format: Option<ListFormat>, column: Option<&str>) -> ListSource {
-        let path = ListPath::File(self.folder.path().join(&self.name));
+        let path = ListPath::File(self.directory.path().join(&self.name));
         ListSource { path, format, column: column.map(str::to_owned) }
     }
 
     pub fn open(&self, column: Option<&str>) -> Result<AccountList, ListError> {
-        AccountList::open(&self.source(None, column), self.folder.path())
+        AccountList::open(&self.source(None, column), self.directory.path())
     }
 
     /// The whole error chain, without the folder.
@@ -52,7 +52,7 @@ impl File {
             message += &format!(": {cause}");
             source = cause.source();
         }
-        message.replace(&format!("{}/", self.folder.path().display()), "")
+        message.replace(&format!("{}/", self.directory.path().display()), "")
     }
 }
 
@@ -117,6 +117,6 @@ pub(super) fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-pub(super) fn files_in(folder: &Path) -> usize {
-    std::fs::read_dir(folder).unwrap().count()
+pub(super) fn files_in(directory: &Path) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
 }

@@ -15,7 +15,8 @@ const FORMATS: [ListFormat; 4] =
 fn read_somehow(bytes: &[u8], format: ListFormat) -> Option<Found> {
     let file = File::new("l", bytes);
     let list =
-        AccountList::open(&file.source(Some(format), Some(ANY_COLUMN)), file.folder.path()).ok()?;
+        AccountList::open(&file.source(Some(format), Some(ANY_COLUMN)), file.directory.path())
+            .ok()?;
     read(&list).ok()
 }
 

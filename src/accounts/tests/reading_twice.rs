@@ -53,7 +53,7 @@ fn a_list_changed_between_the_passes_is_an_error() {
         let file = File::new("l.txt", b"a\nb\n");
         let list = file.open(None).unwrap();
         let scan = quiet_scan(&list);
-        std::fs::write(file.folder.path().join("l.txt"), changed).unwrap();
+        std::fs::write(file.directory.path().join("l.txt"), changed).unwrap();
         let error = drain(&mut list.distinct(&scan).unwrap()).unwrap_err();
         assert_eq!(
             file.message(&error),
@@ -87,7 +87,7 @@ fn many_repeats_are_found_exactly_and_leave_nothing_on_disk() {
         let scan = quiet_scan(&list);
         let counts = [0; 2].map(|_| drain(&mut list.distinct(&scan).unwrap()).unwrap());
         assert_eq!(counts, [exact.accounts.len() as u64; 2]);
-        assert_eq!(files_in(file.folder.path()), 1);
+        assert_eq!(files_in(file.directory.path()), 1);
     }
 }
 
@@ -99,13 +99,13 @@ fn a_list_with_many_repeats_that_changes_is_an_error_too() {
     let is_changed = |result| matches!(result, Err(ListError::Changed { .. }));
     let scan = quiet_scan(&list);
     let longer = b"a\nb\nc\nd\ne\n".repeat(3);
-    std::fs::write(file.folder.path().join("l.txt"), longer).unwrap();
+    std::fs::write(file.directory.path().join("l.txt"), longer).unwrap();
     assert!(is_changed(drain(&mut list.distinct(&scan).unwrap())));
     // Between the first pass and the one that looks for repeats.
     let mut is_first = true;
     let scan = list.scan(&mut |_| Ok(()), &mut |_| {
         if std::mem::take(&mut is_first) {
-            std::fs::write(file.folder.path().join("l.txt"), b"a\nb\n").unwrap();
+            std::fs::write(file.directory.path().join("l.txt"), b"a\nb\n").unwrap();
         }
     });
     assert!(is_changed(scan.map(|scan| scan.valid)));
@@ -128,8 +128,9 @@ fn a_list_replaced_by_a_rename_is_read_on_as_it_was() {
     let file = File::new("l.txt", b"a\nb\n");
     let list = file.open(None).unwrap();
     let scan = quiet_scan(&list);
-    std::fs::write(file.folder.path().join("new"), "c\n").unwrap();
-    std::fs::rename(file.folder.path().join("new"), file.folder.path().join("l.txt")).unwrap();
+    std::fs::write(file.directory.path().join("new"), "c\n").unwrap();
+    std::fs::rename(file.directory.path().join("new"), file.directory.path().join("l.txt"))
+        .unwrap();
     assert_eq!(drain(&mut list.distinct(&scan).unwrap()).unwrap(), 2);
 }
 
@@ -142,13 +143,13 @@ fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
             if self.1 { Err(io::ErrorKind::Interrupted.into()) } else { self.0.read(buffer) }
         }
     }
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     let content = gzip(&b"a\nb\na\n".repeat(100_000));
-    let spool = || ListFile::spool(&mut Interrupted(&content, false), folder.path()).unwrap();
+    let spool = || ListFile::spool(&mut Interrupted(&content, false), directory.path()).unwrap();
     let (file, other) = (spool(), spool());
-    assert_eq!(files_in(folder.path()), 0);
+    assert_eq!(files_in(directory.path()), 0);
     for file in [file, other] {
-        let list = AccountList::of_file(file, ListFormat::Txt, None, folder.path()).unwrap();
+        let list = AccountList::of_file(file, ListFormat::Txt, None, directory.path()).unwrap();
         let found = read(&list).unwrap();
         assert_eq!((found.names(), found.duplicates), (vec!["a", "b"], 299_998));
     }
@@ -160,14 +161,14 @@ fn a_spool_folder_that_cannot_be_written_is_named() {
     let expected =
         "cannot spool standard input to a file in /nowhere/at/all; see that the path is right";
     assert_eq!(error.to_string(), expected);
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Err(io::Error::other("gone"))
         }
     }
-    let error = ListFile::spool(&mut Broken, folder.path()).unwrap_err();
+    let error = ListFile::spool(&mut Broken, directory.path()).unwrap_err();
     let expected =
         "cannot read standard input; check the command that writes to it, then run again";
     assert_eq!(error.to_string(), expected);

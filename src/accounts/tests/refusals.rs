@@ -12,7 +12,7 @@ use super::*;
 
 fn refusal(name: &str, bytes: &[u8], format: Option<ListFormat>, column: Option<&str>) -> String {
     let file = File::new(name, bytes);
-    let result = AccountList::open(&file.source(format, column), file.folder.path())
+    let result = AccountList::open(&file.source(format, column), file.directory.path())
         .and_then(|list| read(&list));
     file.message(&result.unwrap_err())
 }
@@ -22,8 +22,8 @@ fn a_list_that_is_not_there_or_not_a_file() {
     let file = File::new("l.txt", b"");
     let mut source = file.source(None, None);
     let mut open = |path: &str| {
-        source.path = ListPath::File(file.folder.path().join(path));
-        file.message(&AccountList::open(&source, file.folder.path()).unwrap_err())
+        source.path = ListPath::File(file.directory.path().join(path));
+        file.message(&AccountList::open(&source, file.directory.path()).unwrap_err())
     };
     assert_eq!(open("gone.csv"), "account list gone.csv does not exist; correct `accounts.path`");
     assert_eq!(

@@ -20,7 +20,7 @@ fn peak_resident_kib() -> u64 {
 fn distinct_within_bounds(name: &str, accounts: u64, account_of: impl Fn(u64) -> u64) -> u64 {
     let file = File::new("l.txt", b"");
     let mut writer =
-        BufWriter::new(std::fs::File::create(file.folder.path().join("l.txt")).unwrap());
+        BufWriter::new(std::fs::File::create(file.directory.path().join("l.txt")).unwrap());
     (0..accounts).for_each(|n| {
         writeln!(writer, "u{:011}", account_of(n) * 7919 % 99_999_999_977).unwrap();
     });

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::AccountOutcome::{Ambiguous, Code as HasCode, Doubtful, Row, Unanswered};
 use super::*;
-use crate::api::wire::{AskedTags, decode};
+use crate::api::response::{RequestedTags, decode};
 
 /// The outcomes of a response with these parts of JSON.
 fn outcomes(accounts: &[&str], items: &[&str], more: &str) -> Vec<AccountOutcome> {
     let body = format!(r#"{{"UserProfileItem":[{}],"ErrorCode":0{more}}}"#, items.join(","));
-    reconcile(accounts, &decode(&body, &AskedTags::new(["T"])).unwrap())
+    reconcile(accounts, &decode(&body, &RequestedTags::new(["T"])).unwrap())
 }
 
 fn item(account: &str, code: i64) -> String {
@@ -229,7 +229,7 @@ proptest! {
         let failed_accounts = serde_json::to_string(&failed).unwrap();
         let body = format!(
             r#"{{"UserProfileItem":[{}],"Fail_Account":{failed_accounts},"ErrorCode":0}}"#, texts.join(","));
-        let answer = decode(&body, &AskedTags::new(["T"])).unwrap();
+        let answer = decode(&body, &RequestedTags::new(["T"])).unwrap();
         let outcomes = reconcile(&asked, &answer);
         prop_assert_eq!(outcomes.len(), asked.len());
         for (account, outcome) in asked.iter().zip(outcomes) {

@@ -22,8 +22,8 @@ fn gateway(toml: &str) -> (Gateway, Settings) {
     (Gateway::new(&settings, credentials), settings)
 }
 
-fn at(milliseconds: u64) -> Moment {
-    Moment { since_start: Duration::from_millis(milliseconds), unix_seconds: NOW }
+fn at(milliseconds: u64) -> RequestTime {
+    RequestTime { since_start: Duration::from_millis(milliseconds), unix_seconds: NOW }
 }
 
 fn sig_of(key: &SecretKey, sdkappid: u64, identifier: &str, time: u64) -> String {
@@ -37,7 +37,7 @@ fn good_query() -> String {
 
 fn outcome(toml: &str, method: &str, path: &str, query: &str) -> Result<Command, Refusal> {
     let (gateway, settings) = gateway(toml);
-    command(gateway.check(Head { method, path, query }, &settings, at(0)))
+    command(gateway.check(RequestLine { method, path, query }, &settings, at(0)))
 }
 
 /// The command that a call reaches, for a caller that is known to be an administrator.
@@ -191,7 +191,7 @@ fn room_rights_are_verified_and_refused_if_so_set() {
     const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
     const V3_NODE: &str = "eJxVjMsOgjAURP-lbjU8DGLTxB0aJeJCDUZ2xRZyq8XaFkNi-HcThIWzm3Mm84bT7ui9hAEKMy*Aad*Ri8ZhhT1mXGGD1hnmHmYYWH5jWiMHGkbBkJ9xqATQcPFPRafRCKAkjkbUWmHKtgIKl3Mqx1*sgQKpRfO8y1KvWFrkmd2WqlKFT*b7LvYZCeS1XW*SXE4O2RI*X0HFOoQ_";
     const V3_PYTHON: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkElNyM-Myi0uKEkvyi2BKilOyEwsKMlOACgxNDKAAKpdaUZBZlAqUsTAzgQuWZOaChAzN0RSXFqcWJZWmgSyKDPfKgpufmQ4SskhPzSvMyUoqcE30igrzLfZMyk3LjdK3MPWrMNNPtDDISi5183AJy9IO8rVVqgUAVGk8JA__";
-    let verdict = |toml: &str, sig: &str, unix_seconds: u64| {
+    let response_handler = |toml: &str, sig: &str, unix_seconds: u64| {
         let settings: Settings = toml::from_str(toml).unwrap();
         let admins = vec!["administrator".to_owned()];
         let secret_key = SecretKey::new(KEY.to_owned());
@@ -205,9 +205,9 @@ fn room_rights_are_verified_and_refused_if_so_set() {
     };
     let refusing = "open_questions.refuse_userbuf = true";
     for sig in [V3_NODE, V3_PYTHON] {
-        assert_eq!(verdict("", sig, NOW), Ok(()));
-        assert_eq!(verdict(refusing, sig, NOW), Err(70009));
-        assert_eq!(verdict(refusing, sig, NOW + 86_401), Err(70001), "expiry comes first");
+        assert_eq!(response_handler("", sig, NOW), Ok(()));
+        assert_eq!(response_handler(refusing, sig, NOW), Err(70009));
+        assert_eq!(response_handler(refusing, sig, NOW + 86_401), Err(70001), "expiry comes first");
     }
     let genuine = usersig::decode(V3_NODE).unwrap();
     assert_eq!((genuine.time, genuine.expire), (NOW, 86_400));
@@ -218,16 +218,20 @@ fn room_rights_are_verified_and_refused_if_so_set() {
             "TLS.time": NOW, "TLS.expire": 86_400, "TLS.userbuf": userbuf, "TLS.sig": mac }),
         )
     };
-    assert_eq!(verdict("", &claims(Some("YWJj")), NOW), Ok(()));
-    assert_eq!(verdict("", &claims(Some("YWJk")), NOW), Err(70009), "other rights than signed");
+    assert_eq!(response_handler("", &claims(Some("YWJj")), NOW), Ok(()));
     assert_eq!(
-        verdict("", &claims(None), NOW),
+        response_handler("", &claims(Some("YWJk")), NOW),
+        Err(70009),
+        "other rights than signed"
+    );
+    assert_eq!(
+        response_handler("", &claims(None), NOW),
         Err(70009),
         "without the rights it was signed with"
     );
     let plain =
         usersig::sign(&SecretKey::new(KEY.to_owned()), 1_400_000_000, "administrator", NOW, 9);
-    assert_eq!(verdict(refusing, plain.as_str(), NOW), Ok(()));
+    assert_eq!(response_handler(refusing, plain.as_str(), NOW), Ok(()));
 }
 
 #[test]
@@ -247,7 +251,7 @@ fn the_code_of_an_unreadable_signature_is_a_switch() {
 fn the_service_may_refuse_who_is_not_an_administrator() {
     let sig = sig_of(&key(), 14, "nobody", NOW);
     let query = format!("sdkappid=14&random=7&contenttype=json&identifier=nobody&usersig={sig}");
-    let head = Head { method: "POST", path: "/v4/profile/portrait_get", query: &query };
+    let head = RequestLine { method: "POST", path: "/v4/profile/portrait_get", query: &query };
     let (gateway, settings) =
         gateway("open_questions.not_admin = 'service'\nrate.portrait_get = 1");
     let admitted = Admitted { command: Command::PortraitGet, is_admin: false };
@@ -261,7 +265,7 @@ fn each_command_has_its_own_rate() {
     let query = good_query();
     let call = |command: Command, milliseconds| {
         let path = format!("/{}", command.path());
-        let head = Head { method: "POST", path: &path, query: &query };
+        let head = RequestLine { method: "POST", path: &path, query: &query };
         gateway.check(head, &settings, at(milliseconds)).is_ok()
     };
     assert!(call(Command::PortraitGet, 0) && call(Command::PortraitGet, 1));
@@ -282,7 +286,7 @@ fn the_documented_rates_are_the_default() {
     ] {
         let (gateway, settings) = gateway("");
         let path = format!("/{}", command.path());
-        let head = Head { method: "POST", path: &path, query: &query };
+        let head = RequestLine { method: "POST", path: &path, query: &query };
         let admitted = (0..limit).filter(|_| gateway.check(head, &settings, at(0)).is_ok()).count();
         assert_eq!(admitted, limit, "{command:?}");
         assert_eq!(gateway.check(head, &settings, at(999)), Err(Refusal::Code(60007)));
@@ -305,7 +309,7 @@ fn refused_callers_count_only_if_so_set() {
         let (gateway, settings) = gateway(toml);
         let path = "/v4/profile/portrait_get";
         let unsigned = "sdkappid=14&random=7&contenttype=json&identifier=administrator";
-        let head = |query| Head { method: "POST", path, query };
+        let head = |query| RequestLine { method: "POST", path, query };
         assert!(gateway.check(head(unsigned), &settings, at(0)).is_err());
         assert_eq!(command(gateway.check(head(&good_query()), &settings, at(1))), expected);
     }
@@ -315,7 +319,7 @@ fn refused_callers_count_only_if_so_set() {
 fn the_first_calls_are_told_to_sign_again() {
     let (gateway, settings) = gateway("faults.usersig_expired_calls = 2\nrate.calls_per_day = 1");
     let query = good_query();
-    let head = Head { method: "POST", path: "/v4/profile/portrait_get", query: &query };
+    let head = RequestLine { method: "POST", path: "/v4/profile/portrait_get", query: &query };
     let answers: Vec<_> = (0..4).map(|_| command(gateway.check(head, &settings, at(0)))).collect();
     let expected = [Err(70001), Err(70001), Ok(Command::PortraitGet), Err(60028)];
     assert_eq!(answers, expected.map(|answer| answer.map_err(Refusal::Code)));

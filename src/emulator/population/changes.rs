@@ -103,7 +103,7 @@ impl Population {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::{Fate, Profiles};
+    use crate::emulator::{ExpectedOutcome, Profiles};
 
     const NICK: &str = "Tag_Profile_IM_Nick";
 
@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn changes_add_to_what_was_there() {
-        let population = population("[faults]\nunknown = { prefix = 'new' }", Profiles::made_up());
+        let population =
+            population("[faults]\nunknown = { prefix = 'new' }", Profiles::generated());
         let level = population.value("old", "Tag_Profile_IM_Level");
         let nick = || vec![(NICK.to_owned(), Value::Text("set".to_owned()))];
         assert_eq!(population.set("old", nick()), Ok(()));
@@ -132,11 +133,11 @@ mod tests {
         let level = "Tag_Profile_IM_Level";
         for (toml, returns) in [("", false), ("open_questions.reimport_deleted = true", true)] {
             let text = format!("{toml}\n[population]\nunset = 0.0\n");
-            let population = population(&text, Profiles::made_up());
+            let population = population(&text, Profiles::generated());
             assert!(population.value("a", level).is_some());
             assert_eq!(population.delete("a"), Ok(()));
             assert_eq!(population.delete("a"), Err(ChangeError::NotFound));
-            assert_eq!(population.fate("a"), Fate::NotFound);
+            assert_eq!(population.fate("a"), ExpectedOutcome::NotFound);
             assert_eq!(population.value("a", level), None);
             assert!(population.is_known("b"));
             let expected = if returns { Ok(()) } else { Err(ChangeError::Deleted) };

@@ -2,14 +2,14 @@ mod contradictory;
 
 use serde_json::{Value as Json, json};
 
-use super::super::{Emulator, Fate, Population, Profiles, Value};
+use super::super::{Emulator, ExpectedOutcome, Population, Profiles, Value};
 use super::*;
 
 const NICK: &str = "Tag_Profile_IM_Nick";
 const LEVEL: &str = "Tag_Profile_IM_Level";
 
 fn emulator(toml: &str) -> Emulator {
-    Emulator::for_test(toml, Profiles::made_up())
+    Emulator::for_test(toml, Profiles::generated())
 }
 
 fn stored(toml: &str, ndjson: &str) -> Emulator {
@@ -266,8 +266,8 @@ fn transient_failures_pass_and_permanent_ones_stay() {
         })
         .collect();
     assert_eq!(codes, [(40006, 40007), (40006, 40007), (0, 40007), (0, 40007)]);
-    assert_eq!(emulator.population().fate("t"), Fate::Exports);
-    assert_eq!(emulator.population().fate("p"), Fate::FailsAlways { code: 40007 });
+    assert_eq!(emulator.population().fate("t"), ExpectedOutcome::Exports);
+    assert_eq!(emulator.population().fate("p"), ExpectedOutcome::FailsAlways { code: 40007 });
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn items_are_reordered_repeated_dropped_and_added() {
     assert_eq!(counts, [0, 20]);
     let always = emulator("oddities = { drop = 1.0, drop_asks = 0 }");
     assert!((0..3).all(|_| names(&ask(&always, &accounts, &[NICK])).is_empty()));
-    assert_eq!(always.population().fate("1"), Fate::NeverAnswered);
+    assert_eq!(always.population().fate("1"), ExpectedOutcome::NeverAnswered);
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn the_shape_of_an_answer_can_be_odd() {
     assert_eq!(null["UserProfileItem"][0].get("ProfileItem"), Some(&Json::Null));
     let population: Population = Population::new(
         &toml::from_str("oddities.null_profile_item = 1.0").unwrap(),
-        Profiles::made_up(),
+        Profiles::generated(),
     );
     assert_eq!(population.value("a", NICK), None);
     let keys = ask_with("oddities.unknown_keys = 1.0");

@@ -10,15 +10,15 @@ use super::super::answer::{
     Status, TextStyle, push_formatted, push_number, push_status, push_text, words_of,
 };
 use super::super::faults::{falls_within, mix, salt_of};
-use super::super::made_up;
+use super::super::generated;
 use super::super::population::{Profile, View};
 use super::super::profiles::ValueRef;
 use super::super::settings::{
-    AllUnset, BytesEncoding, FailAccount, Oddities, OpenQuestions, Settings, Unknown,
+    AllUnset, BytesEncoding, FailAccount, Quirks, Settings, UndocumentedBehavior, Unknown,
     UnknownProfile, UnsetTag,
 };
 use super::super::tags::{Tag, TagKind};
-use crate::api::wire::NOT_FOUND_MARKER;
+use crate::api::response::NOT_FOUND_MARKER;
 
 /// Room for one value in the answer; a guess that saves most reallocations.
 const BYTES_PER_VALUE: usize = 88;
@@ -37,8 +37,8 @@ enum ItemCode {
 pub(super) struct Writer<'w> {
     emulator: &'w Emulator,
     view: &'w View<'w>,
-    questions: &'w OpenQuestions,
-    oddities: &'w Oddities,
+    questions: &'w UndocumentedBehavior,
+    oddities: &'w Quirks,
     tags: &'w [Tag<'w>],
     /// For each tag what comes before its value.
     tag_prefixes: Vec<Vec<u8>>,
@@ -303,8 +303,8 @@ impl<'w> Writer<'w> {
 }
 
 /// Only texts that a number cannot be told from, or the oddity would change what is meant.
-fn comes_as_number(text: &str, drawn: u64, oddities: &Oddities) -> bool {
-    made_up::comes_as_number(drawn, oddities)
+fn comes_as_number(text: &str, drawn: u64, oddities: &Quirks) -> bool {
+    generated::comes_as_number(drawn, oddities)
         && text.parse::<u64>().is_ok_and(|number| number.to_string() == text)
 }
 

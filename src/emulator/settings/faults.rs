@@ -154,7 +154,7 @@ impl Default for CodeFault {
 
 impl CodeFault {
     /// The fault without its code.
-    pub(crate) fn call_fault(&self) -> CallFault {
+    pub fn call_fault(&self) -> CallFault {
         CallFault { rate: self.rate, times: self.times, limit: self.limit }
     }
 }
@@ -196,7 +196,7 @@ pub enum WindowKind {
 
 impl Window {
     /// Whether a call lies in the window.
-    pub(crate) fn holds(&self, call: u64, milliseconds: u64) -> bool {
+    pub fn holds(&self, call: u64, milliseconds: u64) -> bool {
         (self.from_call..self.until_call).contains(&call)
             || (self.from_ms..self.until_ms).contains(&milliseconds)
     }
@@ -204,7 +204,7 @@ impl Window {
 
 impl Faults {
     /// The call faults with their keys, in the order in which they are drawn; a call meets at most one.
-    pub(crate) fn call_faults(&self) -> [(&'static str, &CallFault); 11] {
+    pub fn call_faults(&self) -> [(&'static str, &CallFault); 11] {
         [
             ("hang", &self.hang),
             ("reset", &self.reset),

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::escape::escape;
 use super::text::{bar, count, percent, reasons, told};
-use crate::api::codes::rule_of;
-use crate::output::failed::Category;
-use crate::output::manifest::Manifest;
+use crate::api::error_codes::rule_of;
+use crate::snapshot::failed::Category;
+use crate::snapshot::manifest::Manifest;
 
 /// The section of the accounts.
 pub fn accounts(manifest: &Manifest) -> String {

@@ -8,10 +8,10 @@ use super::head::stamp_text;
 use super::scale::{latency_text, rounded, time_text};
 use super::text::{count, counted, facts, reasons, told};
 use super::{Report, Resumed};
-use crate::api::codes::rule_of;
-use crate::output::manifest::CallFacts;
+use crate::api::error_codes::rule_of;
 use crate::report::latency::Latencies;
 use crate::report::timeline::{Span, Timeline};
+use crate::snapshot::manifest::CallStats;
 
 /// Rows in the table of what the pictures show.
 const TABLE_ROWS: usize = 12;
@@ -46,7 +46,7 @@ pub fn calls(report: &Report<'_>) -> String {
     html
 }
 
-fn figures(calls: &CallFacts) -> Vec<(&'static str, String)> {
+fn figures(calls: &CallStats) -> Vec<(&'static str, String)> {
     let limit = match calls.calls_per_second {
         // Without a call there is nothing to compare with it.
         _ if calls.made == 0 => String::new(),
@@ -68,7 +68,7 @@ fn figures(calls: &CallFacts) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn pictures(calls: &CallFacts, timeline: &Timeline, began_at: &str) -> String {
+fn pictures(calls: &CallStats, timeline: &Timeline, began_at: &str) -> String {
     let whole = timeline.whole().calls;
     let mut keys = vec![("answered", "answered".to_owned())];
     if whole.throttled + whole.failed > 0 {
@@ -156,7 +156,7 @@ fn failed_calls(timeline: &Timeline) -> String {
     codes.sort_by_key(|(code, calls)| (std::cmp::Reverse(*calls), *code));
     let rows = codes.into_iter().map(|(code, calls)| {
         let (name, meaning) = match code.map(rule_of) {
-            Some(rule) => (rule.code.to_string(), format!("{}; {}", rule.meaning, rule.mend)),
+            Some(rule) => (rule.code.to_string(), format!("{}; {}", rule.meaning, rule.remedy)),
             None => (
                 "no code".to_owned(),
                 "the network, a timeout, or an answer that could not be read".to_owned(),

@@ -8,9 +8,9 @@ use jiff::civil::{Date, date};
 use super::Report;
 use super::escape::isolated;
 use super::text::{bar, count, counted, percent};
-use crate::columns::statistics::{ColumnStatistics, Few, Spread, Values};
-use crate::output::manifest::ColumnFacts;
-use crate::output::snapshot_writer::CommittedPart;
+use crate::snapshot::manifest::ColumnInfo;
+use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, MinMax, Values};
 
 /// Tags whose values are words of the service and not of a person.
 const ENUMERATIONS: [&str; 3] =
@@ -79,7 +79,7 @@ pub fn columns(report: &Report<'_>) -> String {
     html
 }
 
-fn column(facts: &ColumnFacts, statistics: &ColumnStatistics, rows: u64) -> String {
+fn column(facts: &ColumnInfo, statistics: &ColumnStatistics, rows: u64) -> String {
     let filled = statistics.filled;
     let label = format!("{} of {} filled", count(filled), counted(rows, "row", "rows"));
     let mut html = format!(
@@ -122,7 +122,7 @@ fn value_facts(values: &Values) -> Vec<String> {
     range.into_iter().chain(distinct.flatten()).collect()
 }
 
-fn length_text(lengths: Spread<u64>, one: &str, more: &str) -> Option<String> {
+fn length_text(lengths: MinMax<u64>, one: &str, more: &str) -> Option<String> {
     let (least, most) = lengths?;
     if least == most {
         return Some(format!("all of {}", counted(most, one, more)));
@@ -130,7 +130,7 @@ fn length_text(lengths: Spread<u64>, one: &str, more: &str) -> Option<String> {
     Some(format!("{} to {}", count(least), counted(most, one, more)))
 }
 
-fn range_text<T: PartialEq>(range: Spread<T>, text: impl Fn(T) -> String) -> Option<String> {
+fn range_text<T: PartialEq>(range: MinMax<T>, text: impl Fn(T) -> String) -> Option<String> {
     let (least, most) = range?;
     if least == most {
         return Some(format!("all {}", text(most)));
@@ -138,7 +138,7 @@ fn range_text<T: PartialEq>(range: Spread<T>, text: impl Fn(T) -> String) -> Opt
     Some(format!("{} to {}", text(least), text(most)))
 }
 
-fn distinct_text<T: PartialEq>(distinct: &Few<T>) -> Option<String> {
+fn distinct_text<T: PartialEq>(distinct: &BoundedValueCounts<T>) -> Option<String> {
     match distinct.values() {
         Some([]) => None,
         Some(values) => Some(counted(values.len() as u64, "distinct value", "distinct values")),
@@ -153,7 +153,7 @@ fn day_text(days: i32) -> String {
 
 /// The distinct values as HTML with their counts, the most frequent first; none where they are too many, or where they could
 /// be those of single people.
-fn shown_values(facts: &ColumnFacts, statistics: &ColumnStatistics) -> Option<Vec<(String, u64)>> {
+fn shown_values(facts: &ColumnInfo, statistics: &ColumnStatistics) -> Option<Vec<(String, u64)>> {
     let tag = facts.tag.as_deref()?;
     let mut values: Vec<(String, u64)> = match &statistics.values {
         Values::Text { distinct, .. } => in_html(distinct, |text| match text.as_str() {
@@ -173,7 +173,7 @@ fn shown_values(facts: &ColumnFacts, statistics: &ColumnStatistics) -> Option<Ve
 }
 
 fn in_html<T: PartialEq>(
-    distinct: &Few<T>,
+    distinct: &BoundedValueCounts<T>,
     html: impl Fn(&T) -> String,
 ) -> Option<Vec<(String, u64)>> {
     Some(distinct.values()?.iter().map(|(value, count)| (html(value), *count)).collect())

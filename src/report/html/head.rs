@@ -7,7 +7,7 @@ use super::Report;
 use super::escape::{escape, isolated};
 use super::scale::time_text;
 use super::text::{counted, facts, percent, told};
-use crate::output::manifest::Manifest;
+use crate::snapshot::manifest::Manifest;
 
 /// The head of the page.
 pub fn head(report: &Report<'_>) -> String {

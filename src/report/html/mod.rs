@@ -15,7 +15,7 @@ pub mod text;
 use self::columns::ColumnTotals;
 use self::escape::escape;
 use super::timeline::Timeline;
-use crate::output::manifest::Manifest;
+use crate::snapshot::manifest::Manifest;
 
 const STYLE: &str = include_str!("style.css");
 

@@ -5,20 +5,20 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use proptest::prelude::*;
 
 use super::*;
-use crate::columns::statistics::{ColumnStatistics, TableStatistics};
-use crate::columns::{Column, ColumnType, schema};
-use crate::output::durable::FileFacts;
-use crate::output::failed::Category;
-use crate::output::manifest::{
-    CallFacts, ColumnFacts, Counts, FailureFacts, JobFacts, ListFacts, PartFacts, RunFacts,
+use crate::pipeline::events::{CallOutcome, Event};
+use crate::snapshot::durable::FileInfo;
+use crate::snapshot::failed::Category;
+use crate::snapshot::manifest::{
+    AccountListInfo, CallStats, ColumnInfo, Counts, FailureSummary, JobInfo, PartInfo, RunInfo,
 };
-use crate::output::snapshot_writer::CommittedPart;
-use crate::run::event::{CallOutcome, Event};
+use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::table::statistics::{ColumnStatistics, TableStatistics};
+use crate::table::{Column, ColumnType, schema};
 
 const HOSTILE: &str = "<script>alert('1')</script>\"><img onerror=y>\u{202e}\n\0&amp;";
 
-fn manifest(counts: Counts, calls: CallFacts) -> Manifest {
-    let column = |name: &str, tag: Option<&str>| ColumnFacts {
+fn manifest(counts: Counts, calls: CallStats) -> Manifest {
+    let column = |name: &str, tag: Option<&str>| ColumnInfo {
         name: name.to_owned(),
         column_type: "string",
         tag: tag.map(str::to_owned),
@@ -26,21 +26,21 @@ fn manifest(counts: Counts, calls: CallFacts) -> Manifest {
     Manifest {
         version: 1,
         generator: "im-profiles 0.0.0".to_owned(),
-        job: JobFacts { name: "nightly".to_owned() },
-        run: RunFacts {
+        job: JobInfo { name: "nightly".to_owned() },
+        run: RunInfo {
             id: "00000000000000aa".to_owned(),
             date: "2026-11-22".to_owned(),
             started_at: "2026-11-22T03:00:00Z".to_owned(),
             finished_at: "2026-11-22T05:04:30Z".to_owned(),
         },
-        list: ListFacts { path: "-".to_owned(), sha256: "ab".to_owned() },
+        list: AccountListInfo { path: "-".to_owned(), sha256: "ab".to_owned() },
         counts,
         columns: vec![
             column("account", None),
             column("gender", Some("Tag_Profile_IM_Gender")),
             column("tier", Some("Tag_Profile_Custom_Tier")),
         ],
-        parts: vec![PartFacts {
+        parts: vec![PartInfo {
             file: "part-00000.parquet".to_owned(),
             first_ordinal: 0,
             accounts: counts.rows + counts.failed,
@@ -142,7 +142,7 @@ fn checked(report: &Report<'_>) -> String {
 
 #[test]
 fn a_run_over_an_empty_list_has_a_page() {
-    let manifest = manifest(counts(0), CallFacts { calls_per_second: 200, ..CallFacts::default() });
+    let manifest = manifest(counts(0), CallStats { calls_per_second: 200, ..CallStats::default() });
     let timeline = Timeline::default();
     let report = Report { columns: totals(&[]), ..report(&manifest, &timeline) };
     let html = checked(&report);
@@ -154,7 +154,7 @@ fn a_run_over_an_empty_list_has_a_page() {
 #[test]
 fn one_call_is_told_in_words_without_a_picture() {
     let manifest =
-        manifest(counts(1), CallFacts { made: 1, highest_second: 1, ..CallFacts::default() });
+        manifest(counts(1), CallStats { made: 1, highest_second: 1, ..CallStats::default() });
     let mut timeline = Timeline::default();
     call(&mut timeline, 0.0, 20, CallOutcome::Answered);
     let report = Report { columns: totals(&[("a", None, 3)]), ..report(&manifest, &timeline) };
@@ -169,7 +169,7 @@ fn long_runs_with_faults_have_pictures_and_their_numbers() {
     for (hours, limit, calls_per_second) in [(2, 40, 40), (10, 10, 0)] {
         let timeline = long_run(hours, limit);
         let calls = timeline.whole().calls;
-        let facts = CallFacts { made: calls.total(), calls_per_second, ..CallFacts::default() };
+        let facts = CallStats { made: calls.total(), calls_per_second, ..CallStats::default() };
         let manifest = manifest(counts(1), facts);
         let html = checked(&report(&manifest, &timeline));
         assert_eq!(html.matches("<figure>").count(), 2);
@@ -188,7 +188,7 @@ fn long_runs_with_faults_have_pictures_and_their_numbers() {
 
 #[test]
 fn a_resumed_run_says_whose_calls_it_tells_of() {
-    let manifest = manifest(counts(5), CallFacts::default());
+    let manifest = manifest(counts(5), CallStats::default());
     let timeline = Timeline::default();
     let at = "2026-11-22T04:00:00Z".to_owned();
     let report = Report { resumed: Some(Resumed { at }), ..report(&manifest, &timeline) };
@@ -208,10 +208,10 @@ fn parts_add_up_and_those_without_statistics_are_left_out() {
         file: String::new(),
         ordinals: 0..rows,
         rows,
-        facts: FileFacts { bytes: 0, sha256: String::new() },
+        facts: FileInfo { bytes: 0, sha256: String::new() },
         failed: Vec::new(),
-        failed_lines: FileFacts { bytes: 0, sha256: String::new() },
-        rejected_lines: FileFacts { bytes: 0, sha256: String::new() },
+        failed_lines: FileInfo { bytes: 0, sha256: String::new() },
+        rejected_lines: FileInfo { bytes: 0, sha256: String::new() },
         rejected_values: 0,
         columns,
     };
@@ -226,7 +226,7 @@ fn parts_add_up_and_those_without_statistics_are_left_out() {
 
 #[test]
 fn values_are_shown_where_many_accounts_share_them_and_no_others() {
-    let manifest = manifest(counts(60), CallFacts::default());
+    let manifest = manifest(counts(60), CallStats::default());
     let timeline = Timeline::default();
     let rows = |shared: usize| -> Vec<(&str, Option<&str>, u64)> {
         (0..60)
@@ -248,7 +248,7 @@ fn values_are_shown_where_many_accounts_share_them_and_no_others() {
 
 #[test]
 fn what_others_wrote_is_text() {
-    let mut manifest = manifest(counts(1), CallFacts::default());
+    let mut manifest = manifest(counts(1), CallStats::default());
     manifest.job.name = HOSTILE.to_owned();
     manifest.list.path = HOSTILE.to_owned();
     for column in &mut manifest.columns[1..] {
@@ -256,7 +256,7 @@ fn what_others_wrote_is_text() {
     }
     manifest.columns[2].tag = Some(HOSTILE.to_owned());
     manifest.failures =
-        vec![FailureFacts { category: Category::Rejected, error_code: Some(-1), accounts: 3 }];
+        vec![FailureSummary { category: Category::Rejected, error_code: Some(-1), accounts: 3 }];
     let timeline = Timeline::default();
     let columns = totals(&[("a", Some(HOSTILE), 1)]);
     let html = checked(&Report { columns, ..report(&manifest, &timeline) });
@@ -268,7 +268,7 @@ proptest! {
     #[test]
     fn whatever_a_job_is_called_the_page_stays_the_same_page(name in "\\PC{0,40}|[<>&\"' ]{0,20}") {
         let with = |name: &str| {
-            let mut manifest = manifest(counts(1), CallFacts::default());
+            let mut manifest = manifest(counts(1), CallStats::default());
             manifest.job.name = name.to_owned();
             manifest.columns[1].name = name.to_owned();
             page(&report(&manifest, &Timeline::default()))

@@ -85,7 +85,7 @@ fn what_a_resume_would_do_is_told_in_each_case() {
     asks the failed accounts of the run of 2026-11-22T03:00:00Z again: 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
     the run of 2026-11-22T03:00:00Z has all answers and only publishes
     the run of 2026-11-22T03:00:00Z has all responses, but a limit keeps it from publishing
-    the run of 2026-11-22T03:00:00Z has published, only its folder is removed
+    the run of 2026-11-22T03:00:00Z has published, only its directory is removed
     the unfinished run cannot be gone on with
     ");
 }

@@ -39,11 +39,11 @@ fn an_answer_can_contradict_itself_about_an_account() {
         "failed_marker",
     ] {
         let (emulator, first) = always(oddity);
-        assert_eq!(emulator.population().fate("a"), Fate::Contradicted, "{oddity}");
+        assert_eq!(emulator.population().fate("a"), ExpectedOutcome::Contradicted, "{oddity}");
         assert!((0..3).all(|_| ask(&emulator, &["a"], &[NICK]) == first), "{oddity}");
         let (passing, first) =
             said_of_a(&format!("oddities = {{ {oddity} = 1.0, contradiction_asks = 2 }}"));
-        assert_eq!(passing.population().fate("a"), Fate::Exports, "{oddity}");
+        assert_eq!(passing.population().fate("a"), ExpectedOutcome::Exports, "{oddity}");
         assert_eq!(ask(&passing, &["a"], &[NICK]), first, "{oddity}");
         let third = ask(&passing, &["a"], &[NICK]);
         assert_eq!(third["UserProfileItem"][0]["ResultCode"], 0, "{oddity}");
@@ -97,18 +97,26 @@ fn contradictions_befall_a_share_of_known_accounts_and_the_same_each_time() {
     let accounts: Vec<String> = (0..1_000).map(|n| format!("u{n}")).collect();
     let toml = "seed = 3\nfaults.unknown.rate = 0.1\n[oddities]\nfailed_without_item = 0.1\nunreadable_code = 0.1\n\
                 contradiction_asks = 0\n";
-    let fates = || -> Vec<Fate> {
+    let fates = || -> Vec<ExpectedOutcome> {
         let emulator = emulator(toml);
         accounts.iter().map(|account| emulator.population().fate(account)).collect()
     };
     let count = |fate| fates().into_iter().filter(|&other| other == fate).count();
-    assert!((130..220).contains(&count(Fate::Contradicted)), "{}", count(Fate::Contradicted));
-    assert!((70..130).contains(&count(Fate::NotFound)), "{}", count(Fate::NotFound));
+    assert!(
+        (130..220).contains(&count(ExpectedOutcome::Contradicted)),
+        "{}",
+        count(ExpectedOutcome::Contradicted)
+    );
+    assert!(
+        (70..130).contains(&count(ExpectedOutcome::NotFound)),
+        "{}",
+        count(ExpectedOutcome::NotFound)
+    );
     assert_eq!(fates(), fates());
     let emulator = emulator(toml);
     for (account, fate) in accounts.iter().zip(fates()) {
         let answer = ask(&emulator, &[account], &[NICK]);
         let is_right = answer["UserProfileItem"][0]["ResultCode"] == 0;
-        assert_eq!(is_right, fate == Fate::Exports, "{account} {answer}");
+        assert_eq!(is_right, fate == ExpectedOutcome::Exports, "{account} {answer}");
     }
 }

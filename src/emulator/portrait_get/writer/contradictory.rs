@@ -4,7 +4,7 @@ use super::super::super::contradictions::Contradiction;
 use super::super::super::faults::{mix, pick, salt_of};
 use super::super::super::population::Profile;
 use super::{ItemCode, Writer};
-use crate::api::wire::NOT_FOUND_MARKER;
+use crate::api::response::NOT_FOUND_MARKER;
 
 /// What comes in place of a `ResultCode`.
 const UNREADABLE_CODES: [&str; 4] = ["null", "\"OK\"", "true", "false"];

@@ -1,0 +1,323 @@
+//! Reads the body of an answer in one pass, without a tree.
+
+use std::borrow::Cow;
+
+use super::{
+    Code, ConflictingValue, Item, MAX_ACCOUNTS_PER_CALL, ProfileItem, RequestedTags, Response,
+    TagValue,
+};
+use crate::api::json_reader::{JsonReader, JsonValue, NotJson};
+
+/// Reads an answer. Values of tags that were not asked for are dropped.
+pub fn decode<'b>(body: &'b str, tags: &RequestedTags) -> Result<Response<'b>, NotJson> {
+    const BYTE_ORDER_MARK: char = '\u{feff}';
+    let mut answer = Response::default();
+    let mut reader = JsonReader::new(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
+    reader.object(|reader, key| {
+        match key {
+            "UserProfileItem" => return read_items(reader, tags, &mut answer),
+            "Fail_Account" | "Invalid_Account" => {
+                return read_failed_accounts(reader, &mut answer);
+            }
+            "ActionStatus" => {
+                answer.status_is_fail |= !matches!(&*text(reader.value()?), "OK" | "");
+            }
+            "ErrorCode" => answer.error_code = answer.error_code.and(code(reader.value()?)),
+            "ErrorInfo" => answer.error_info = text(reader.value()?),
+            _ => {
+                answer.failed_accounts_are_unreadable |= is_damaged(key);
+                reader.value()?;
+            }
+        }
+        Ok(())
+    })?;
+    if reader.at_end() { Ok(answer) } else { Err(NotJson) }
+}
+
+fn read_items<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &RequestedTags,
+    answer: &mut Response<'b>,
+) -> Result<(), NotJson> {
+    if reader.peek() != Some(b'[') {
+        answer.items_are_unreadable |= !is_empty(reader.value()?);
+        return Ok(());
+    }
+    answer.items.reserve(MAX_ACCOUNTS_PER_CALL);
+    answer.values.reserve(MAX_ACCOUNTS_PER_CALL * tags.0.len());
+    reader.array_or_skip(|reader| read_item(reader, tags, answer))
+}
+
+fn read_failed_accounts<'b>(
+    reader: &mut JsonReader<'b>,
+    answer: &mut Response<'b>,
+) -> Result<(), NotJson> {
+    if reader.peek() != Some(b'[') {
+        answer.failed_accounts_are_unreadable |= !is_empty(reader.value()?);
+        return Ok(());
+    }
+    reader.array_or_skip(|reader| {
+        match name(reader.value()?) {
+            Some(name) if !is_damaged(&name) => answer.failed_accounts.push(name),
+            _ => answer.failed_accounts_are_unreadable = true,
+        }
+        Ok(())
+    })
+}
+
+fn read_item<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &RequestedTags,
+    answer: &mut Response<'b>,
+) -> Result<(), NotJson> {
+    if read_expected_item(reader, tags, answer)? {
+        return Ok(());
+    }
+    if reader.peek() != Some(b'{') {
+        answer.dropped_items += 1;
+        return reader.value().map(drop);
+    }
+    let (mut account, mut has_two_names) = (None, false);
+    let (mut result_code, mut result_info) = (Code::Absent, Cow::default());
+    let mut values = ItemValues::new(answer);
+    reader.object(|reader, key| {
+        match key {
+            "To_Account" => {
+                let read = name(reader.value()?);
+                has_two_names |= account.is_some() && account != read;
+                account = read;
+            }
+            "ResultCode" => result_code = result_code.and(code(reader.value()?)),
+            "ResultInfo" => result_info = text(reader.value()?),
+            "ProfileItem" => return values.read(reader, tags),
+            _ => {
+                values.is_damaged |= is_damaged(key);
+                reader.value()?;
+            }
+        }
+        Ok(())
+    })?;
+    let ItemValues { profile, first_value, is_damaged, .. } = values;
+    let values = first_value..answer.values.len();
+    match account {
+        Some(account) if !has_two_names => {
+            let item = Item { account, result_code, result_info, profile, values, is_damaged };
+            answer.items.push(item);
+        }
+        _ => {
+            answer.values.truncate(values.start);
+            answer.conflicting_values.retain(|value| value.item_index < answer.items.len());
+            answer.dropped_items += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Reads an item of an account that was found, if it is written as the service's own encoder does. Else it leaves the
+/// reader where it was and says so.
+fn read_expected_item<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &RequestedTags,
+    answer: &mut Response<'b>,
+) -> Result<bool, NotJson> {
+    let start = reader.position();
+    let first_value = answer.values.len();
+    if reader.take_exactly(r#"{"To_Account":"#)
+        && let JsonValue::Text(account) = reader.value()?
+        && reader.take_exactly(r#","ProfileItem":["#)
+    {
+        let mut expected_tag = 0;
+        while let Some(value) = read_expected_value(reader, tags, expected_tag)? {
+            expected_tag = value.tag_index + 1;
+            answer.values.push(value);
+            if !reader.take_exactly(",") {
+                break;
+            }
+        }
+        if reader.take_exactly(r#"],"ResultCode":0,"ResultInfo":""}"#) {
+            answer.items.push(Item {
+                account: account.unescape(),
+                result_code: Code::Number(0),
+                result_info: Cow::default(),
+                profile: ProfileItem::Array,
+                values: first_value..answer.values.len(),
+                is_damaged: false,
+            });
+            return Ok(true);
+        }
+    }
+    answer.values.truncate(first_value);
+    reader.go_back(start);
+    Ok(false)
+}
+
+/// The values of the item that is being read.
+struct ItemValues<'a, 'b> {
+    answer: &'a mut Response<'b>,
+    profile: ProfileItem<'b>,
+    first_value: usize,
+    /// The tag that comes next where the answer keeps the order of the request.
+    expected_tag: usize,
+    is_damaged: bool,
+}
+
+impl<'a, 'b> ItemValues<'a, 'b> {
+    fn new(answer: &'a mut Response<'b>) -> Self {
+        let first_value = answer.values.len();
+        let profile = ProfileItem::Absent;
+        ItemValues { answer, profile, first_value, expected_tag: 0, is_damaged: false }
+    }
+
+    fn read(&mut self, reader: &mut JsonReader<'b>, tags: &RequestedTags) -> Result<(), NotJson> {
+        if reader.peek() != Some(b'[') {
+            match reader.value()? {
+                JsonValue::Null => {}
+                value => self.profile = ProfileItem::Unreadable(value.as_written()),
+            }
+            return Ok(());
+        }
+        if self.profile == ProfileItem::Absent {
+            self.profile = ProfileItem::Array;
+        }
+        reader.array_or_skip(|reader| self.read_value(reader, tags))
+    }
+
+    fn read_value(
+        &mut self,
+        reader: &mut JsonReader<'b>,
+        tags: &RequestedTags,
+    ) -> Result<(), NotJson> {
+        if let Some(value) = read_expected_value(reader, tags, self.expected_tag)? {
+            self.push(value);
+            return Ok(());
+        }
+        if reader.peek() != Some(b'{') {
+            return reader.value().map(drop);
+        }
+        let mut tag_index = None;
+        let (mut value, mut earlier) = (JsonValue::Null, None);
+        reader.object(|reader, key| {
+            match key {
+                "Tag" => {
+                    let tag = text(reader.value()?);
+                    tag_index = tags.position(&tag);
+                    self.is_damaged |= is_damaged(&tag);
+                }
+                "Value" => {
+                    earlier = Some(value).filter(|value| *value != JsonValue::Null);
+                    value = reader.value()?;
+                }
+                _ => {
+                    self.is_damaged |= is_damaged(key);
+                    reader.value()?;
+                }
+            }
+            Ok(())
+        })?;
+        if let Some(tag_index) = tag_index {
+            for value in earlier.into_iter().chain([value]) {
+                self.push(TagValue { tag_index, value });
+            }
+        }
+        Ok(())
+    }
+
+    /// Of several values of a tag the first that is not null is taken.
+    fn push(&mut self, value: TagValue<'b>) {
+        self.expected_tag = value.tag_index + 1;
+        let taken = &mut self.answer.values[self.first_value..];
+        match taken.iter_mut().find(|taken| taken.tag_index == value.tag_index) {
+            None => self.answer.values.push(value),
+            Some(taken) if taken.value == JsonValue::Null => *taken = value,
+            Some(taken) if value.value == JsonValue::Null || taken.value.is_same(&value.value) => {}
+            Some(_) => {
+                let item_index = self.answer.items.len();
+                self.answer.conflicting_values.push(ConflictingValue { item_index, value });
+            }
+        }
+    }
+}
+
+/// The next value, if it is written as the service's own encoder does and the answer keeps the order of the request;
+/// accounts lack some tags. That is a comparison or two instead of three strings. Anything else leaves the reader where
+/// it was.
+fn read_expected_value<'b>(
+    reader: &mut JsonReader<'b>,
+    tags: &RequestedTags,
+    expected_tag: usize,
+) -> Result<Option<TagValue<'b>>, NotJson> {
+    let start = reader.position();
+    for (tag_index, asked) in tags.0.iter().enumerate().skip(expected_tag) {
+        if reader.take_exactly(&asked.prefix) {
+            let value = reader.value()?;
+            if reader.take(b'}') {
+                return Ok(Some(TagValue { tag_index, value }));
+            }
+            reader.go_back(start);
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// A text, or whatever stands in its place, as text.
+fn text(value: JsonValue<'_>) -> Cow<'_, str> {
+    match value {
+        JsonValue::Text(text) => text.unescape(),
+        JsonValue::Number(written) | JsonValue::Other(written) => Cow::Borrowed(written),
+        JsonValue::Null => Cow::default(),
+    }
+}
+
+/// Whether a key, tag or name holds what bytes that are not UTF-8 are replaced with.
+fn is_damaged(text: &str) -> bool {
+    text.contains(char::REPLACEMENT_CHARACTER)
+}
+
+/// Whether a value in place of an array holds nothing: some encoders write an empty table as an object.
+fn is_empty(value: JsonValue<'_>) -> bool {
+    match value {
+        JsonValue::Null => true,
+        JsonValue::Text(text) => text.unescape().is_empty(),
+        JsonValue::Other(written) => {
+            written.starts_with('{') && written[1..].trim_start().starts_with('}')
+        }
+        JsonValue::Number(_) => false,
+    }
+}
+
+/// The name of an account: a text, or a number in its place.
+fn name(value: JsonValue<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        JsonValue::Text(text) => Some(text.unescape()),
+        JsonValue::Number(written) => Some(Cow::Borrowed(written)),
+        JsonValue::Null | JsonValue::Other(_) => None,
+    }
+}
+
+/// A code given as a number or as a numeric string.
+fn code(value: JsonValue<'_>) -> Code<'_> {
+    let written = text(value);
+    let whole = || {
+        // Some encoders write whole numbers as 40006.0 or 4.0006e4.
+        let number: f64 = written.parse().ok()?;
+        let is_whole_and_exact = number.fract() == 0.0 && number.abs() < 9e15;
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and exact")]
+        is_whole_and_exact.then_some(number as i64)
+    };
+    match written.parse().ok().or_else(whole) {
+        Some(number) => Code::Number(number),
+        None => Code::Unreadable(value.as_written()),
+    }
+}
+
+impl<'b> Code<'b> {
+    /// The code when its key comes twice.
+    fn and(self, other: Code<'b>) -> Code<'b> {
+        match (self, other) {
+            (Code::Absent, other) => other,
+            (one, other) if one == other => one,
+            _ => Code::Unreadable("two that contradict each other"),
+        }
+    }
+}

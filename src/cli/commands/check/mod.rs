@@ -1,0 +1,202 @@
+//! `check`: tries out all that an export needs, with one real call.
+
+mod call;
+mod finding;
+mod probe_client;
+mod secret;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use self::finding::Finding;
+use crate::accounts::{AccountList, DistinctAccounts, ListPath};
+use crate::cli::{CheckArgs, Flags};
+use crate::export::connect::{list_failure, load_job, work_directory_failure};
+use crate::export::earlier::{EarlierError, earlier_snapshot};
+use crate::export::limits::{
+    EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short,
+};
+use crate::export::results::absolute;
+use crate::job::Job;
+use crate::report::check::{Check, Checks, Subject};
+use crate::snapshot::earlier_snapshot::moved_aside;
+use crate::snapshot::lock_holder::holder_of;
+use crate::snapshot::probe::ensure_writable;
+use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::{Failure, chain};
+
+/// Makes all checks of a job. Fails as an export would with the first that failed.
+pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
+    let mut said = Said { as_json: args.json, checks: Vec::new(), failed: Vec::new() };
+    let job = match load_job(&args.job, flags) {
+        Ok((job, _)) => {
+            said.say(Subject::Job, Finding::passed(args.job.display().to_string()));
+            Some(job)
+        }
+        Err(failure) => {
+            said.say(Subject::Job, failure.into());
+            said.skip(&Subject::ALL[1..], "the job failed");
+            None
+        }
+    };
+    if let Some(job) = &job {
+        check_job(job, &mut said)?;
+    }
+    said.end(job.map(|job| job.name))
+}
+
+fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
+    let earlier = earlier_snapshot(job);
+    let (found, account) = check_list(job, earlier.as_ref().ok().and_then(Option::as_ref))
+        .unwrap_or_else(|failure| (failure.into(), None));
+    said.say(Subject::Accounts, found);
+    let (found, sig_source) = secret::check_secret(job);
+    said.say(Subject::Secret, found);
+    said.say(Subject::Output, check_output(job, earlier).unwrap_or_else(Finding::from));
+    let of_call = [Subject::Call, Subject::Tags, Subject::Clock];
+    match (account, sig_source) {
+        (None, _) => said.skip(&of_call, "the account list failed"),
+        (_, None) => said.skip(&of_call, "the secret failed"),
+        (Some(account), Some(sig_source)) => {
+            let findings = call::check_service(job, sig_source, &account)?;
+            for (subject, found) in of_call.into_iter().zip(findings) {
+                said.say(subject, found);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What has been said so far.
+struct Said {
+    as_json: bool,
+    checks: Vec<Check>,
+    /// What failed, with how an export would end for it.
+    failed: Vec<(Subject, ExitCode)>,
+}
+
+/// The order in which an export would come upon them; the first one ends it.
+const ORDER_OF_EXPORT: [Subject; 7] = [
+    Subject::Job,
+    Subject::Secret,
+    Subject::Output,
+    Subject::Accounts,
+    Subject::Call,
+    Subject::Tags,
+    Subject::Clock,
+];
+
+impl Said {
+    /// Says a line at once: the next check may take its time.
+    fn say(&mut self, subject: Subject, found: Finding) {
+        let Finding { status, text, code } = found;
+        self.failed.extend(code.map(|code| (subject, code)));
+        let check = Check { subject, status, text };
+        if !self.as_json {
+            // A reader who has closed the pipe has heard enough.
+            let _ = writeln!(io::stdout(), "{check}");
+        }
+        self.checks.push(check);
+    }
+
+    fn skip(&mut self, subjects: &[Subject], because: &str) {
+        for subject in subjects {
+            self.say(*subject, Finding::skipped(because));
+        }
+    }
+
+    fn end(self, job: Option<String>) -> Result<(), Failure> {
+        let Said { as_json, checks, failed } = self;
+        let met_at = |(met, _): &&(Subject, ExitCode)| {
+            ORDER_OF_EXPORT.iter().position(|subject| subject == met)
+        };
+        let code = failed.iter().min_by_key(met_at).map(|(_, code)| *code);
+        if as_json {
+            let exit_code = code.unwrap_or(ExitCode::Published).number();
+            let _ = writeln!(io::stdout(), "{}", Checks { job, exit_code, checks }.to_json());
+        }
+        let Some(code) = code else { return Ok(()) };
+        let names: Vec<&str> = failed.iter().map(|(subject, _)| subject.name()).collect();
+        let error = format!("not ready to export, failed: {}", names.join(", ")).into();
+        Err(Failure { code, error })
+    }
+}
+
+/// Reads the list as an export does before its first call, and picks its first valid account for the call. Where there
+/// is none, the call requests the administrator, so that it can be tried all the same.
+fn check_list(
+    job: &Job,
+    earlier: Option<&EarlierSnapshot>,
+) -> Result<(Finding, Option<String>), Failure> {
+    let administrator = Some(job.api.identifier.clone());
+    let ListPath::File(path) = &job.accounts.path else {
+        let text =
+            "are standard input, which is left to the export; the call asks for the administrator";
+        return Ok((Finding::skipped(text), administrator));
+    };
+    // A file is not spooled.
+    let list = AccountList::open(&job.accounts, path).map_err(list_failure)?;
+    let scan = list.scan(&mut |_| Ok(()), &mut |_| {}).map_err(list_failure)?;
+    let first = list.first_account().map_err(list_failure)?;
+    let path = shown(path);
+    let mut totals = ListTotals::new(job, &scan);
+    if may_be_too_short(&job.limits, &scan, earlier) {
+        totals.rows_at_most =
+            list.distinct(&scan).and_then(DistinctAccounts::count).map_err(list_failure)?;
+    }
+    if let Err(refusal) = ensure_list_is_exportable(&job.limits, &totals, earlier) {
+        let account = first.map(|account| account.name.to_string()).or(administrator);
+        return Ok((Failure::from(refusal).into(), account));
+    }
+    Ok(match first {
+        Some(account) => {
+            let text = format!("{path} can be read, its first is {:?}", &*account.name);
+            (Finding::passed(text), Some(account.name.to_string()))
+        }
+        None => {
+            let text = format!(
+                "{path} holds no valid account, so the snapshot would have no rows; the call asks for the administrator"
+            );
+            (Finding::note(text), administrator)
+        }
+    })
+}
+
+/// Tries to write where the export would, and looks for what would keep it from publishing.
+fn check_output(
+    job: &Job,
+    earlier: Result<Option<EarlierSnapshot>, EarlierError>,
+) -> Result<Finding, Failure> {
+    let path = &job.output.path;
+    let work = WorkPaths::of(path).map_err(work_directory_failure)?;
+    ensure_writable(&work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    if let Some(holder) = holder_of(&work) {
+        let path = path.clone();
+        return Err(work_directory_failure(WorkDirectoryError::Locked { path, holder }));
+    }
+    work.ensure_may_be_published(job.output.if_exists).map_err(work_directory_failure)?;
+    earlier?;
+    let text = format!("{} can be written and published", shown(path));
+    let unreadable = |error| work_directory_failure(WorkDirectoryError::Unreadable(error));
+    Ok(match moved_aside(&work).map_err(unreadable)? {
+        None => Finding::passed(text),
+        Some(replaced) => Finding::note(format!(
+            "{text}; a stopped run moved the earlier snapshot to {}, the next export puts it back",
+            shown(&replaced)
+        )),
+    })
+}
+
+/// The path without detours, as a person in the current folder writes it.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = absolute(path);
+    path.strip_prefix(here).unwrap_or(&path).display().to_string()
+}
+
+impl From<Failure> for Finding {
+    fn from(failure: Failure) -> Finding {
+        Finding::failed(failure.code, chain(&*failure.error))
+    }
+}

@@ -1,0 +1,73 @@
+//! What each verb does, one file per verb.
+
+mod check;
+mod completions;
+mod emulate;
+mod man;
+mod plan;
+mod preview;
+mod print;
+mod schema;
+mod usersig;
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing::error;
+
+use crate::cli::{Cli, Command, LogFormat};
+use crate::export;
+use crate::observability::log_line::LineFormat;
+use crate::observability::logging::{self, RunIdOfLog};
+use crate::observability::progress::{OutputStyle, Reporter, TerminalInfo, resolve};
+use crate::snapshot::file_size_limit;
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::{Failure, chain};
+
+/// Runs the verb of the command line; gives back how the process ends.
+pub fn run(cli: &Cli) -> ExitCode {
+    // Where it is refused, the signal kills as it does by default.
+    let _ = file_size_limit::report_as_error();
+    let terminal = TerminalInfo::of_process();
+    let flags = &cli.flags;
+    let look = resolve(flags.progress, flags.quiet > 0, flags.log_format, terminal);
+    let mut reporter = Reporter::new(look.style);
+    let run_id = RunIdOfLog::default();
+    let line_format = LineFormat {
+        format: flags.log_format,
+        // On a terminal the reader knows what time it is.
+        with_time: !io::stderr().is_terminal(),
+        has_colour: look.has_colour,
+        run_id: run_id.clone(),
+    };
+    let ended = logging::start(flags, reporter.log_writer(), line_format)
+        .map_err(Failure::with(ExitCode::BadUsage))
+        .and_then(|()| match &cli.command {
+            Command::Export(args) => export::export(args, flags, &mut reporter, &run_id),
+            Command::Plan(args) => plan::plan(args, flags, &mut reporter),
+            Command::Check(args) => check::check(args, flags),
+            Command::Preview(args) => preview::preview(args, flags, &mut reporter),
+            Command::Emulate(args) => emulate::emulate(args),
+            Command::Usersig(args) => usersig::usersig(args, flags),
+            Command::Schema => schema::schema(),
+            Command::Completions(args) => completions::completions(args),
+            Command::Man => man::man(),
+        });
+    match ended {
+        Ok(()) => ExitCode::Published,
+        Err(failure) => {
+            report_failure(&failure, flags.log_format, look);
+            failure.code
+        }
+    }
+}
+
+/// Prints an error once, with its causes behind it.
+fn report_failure(failure: &Failure, format: LogFormat, look: OutputStyle) {
+    let text = chain(&*failure.error);
+    let head = if look.has_colour { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+    match format {
+        LogFormat::Json => error!(exit_code = failure.code.number(), error = text, "failed"),
+        // Nothing is left to tell a reader who has closed stderr.
+        LogFormat::Text => drop(writeln!(io::stderr(), "{head} {text}")),
+    }
+}

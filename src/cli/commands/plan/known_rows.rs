@@ -1,0 +1,96 @@
+//! Rows of which the size on disk is known: of the unfinished run, else of an earlier snapshot of the job.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::export::results::absolute;
+use crate::job::Job;
+use crate::report::size::{KnownRows, SizeBasis, assumed_row};
+use crate::snapshot::durable::folder_of;
+use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::work_directory::SUCCESS_MARKER;
+use crate::table::rows::ACCOUNT_COLUMN;
+
+/// Snapshots beside the output path that are looked at: some may be of another job or have other columns.
+const SIBLINGS_LOOKED_AT: usize = 32;
+
+/// What is read of a manifest.
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    job: ManifestJob,
+    columns: Vec<ManifestColumn>,
+    parts: Vec<ManifestPart>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManifestJob {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManifestColumn {
+    name: String,
+    #[serde(rename = "type")]
+    column_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManifestPart {
+    file: String,
+    rows: u64,
+    bytes: u64,
+}
+
+/// The best that is known of a row's size: from the parts of the unfinished run, from the snapshot at the output path
+/// or the last one beside it, else from the types of the columns.
+pub fn known_rows(job: &Job, committed: &[CommittedPart]) -> KnownRows {
+    of_parts(committed)
+        .or_else(|| snapshots(&job.output.path).iter().find_map(|path| of_snapshot(job, path)))
+        .unwrap_or_else(|| assumed_row(&job.columns, &job.output))
+}
+
+fn of_parts(parts: &[CommittedPart]) -> Option<KnownRows> {
+    let rows = parts.iter().map(|part| part.rows).sum();
+    let bytes = parts.iter().map(|part| part.facts.bytes).sum();
+    (rows > 0).then_some(KnownRows { rows, bytes, basis: SizeBasis::UnfinishedRun, snapshot: None })
+}
+
+/// What is at the output path, then what is beside it, the last name first: names with a date sort by it.
+fn snapshots(output_path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder_of(output_path)).into_iter().flatten().flatten();
+    let mut siblings: Vec<PathBuf> = entries
+        .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name() != output_path.file_name())
+        .collect();
+    siblings.sort_unstable_by(|one, other| other.cmp(one));
+    siblings.truncate(SIBLINGS_LOOKED_AT);
+    std::iter::once(output_path.to_owned()).chain(siblings).collect()
+}
+
+/// The rows of a snapshot of the same job with the same columns and kind of files. What cannot be read tells nothing.
+fn of_snapshot(job: &Job, snapshot: &Path) -> Option<KnownRows> {
+    if !snapshot.join(SUCCESS_MARKER).is_file() {
+        return None;
+    }
+    let manifest = fs::read(snapshot.join("_manifest.json")).ok()?;
+    let Manifest { job: of_job, columns, parts } = serde_json::from_slice(&manifest).ok()?;
+    let expected = job.columns.iter().map(|column| (&*column.name, column.column_type.name()));
+    let expected = std::iter::once((ACCOUNT_COLUMN, "string")).chain(expected);
+    let found = columns.iter().map(|column| (&*column.name, &*column.column_type));
+    let extension = format!(".{}", job.output.part_extension());
+    let is_alike = of_job.name == job.name
+        && expected.eq(found)
+        && parts.iter().all(|part| part.file.ends_with(&extension));
+    let rows = parts.iter().map(|part| part.rows).sum();
+    let bytes = parts.iter().map(|part| part.bytes).sum();
+    let path = absolute(snapshot).display().to_string();
+    (is_alike && rows > 0).then_some(KnownRows {
+        rows,
+        bytes,
+        basis: SizeBasis::Snapshot,
+        snapshot: Some(path),
+    })
+}

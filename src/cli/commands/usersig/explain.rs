@@ -1,0 +1,247 @@
+//! What a UserSig says, and how it compares with what is expected of it (pure).
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::accounts::MAX_ACCOUNT_BYTES;
+use crate::api::usersig::{Claims, SecretKey};
+use crate::snapshot::failed::rfc3339_seconds;
+
+/// What a UserSig is compared with; what is not there is not compared.
+#[derive(Debug)]
+pub struct Expected {
+    /// The app.
+    pub sdkappid: Option<u64>,
+    /// The account.
+    pub identifier: Option<String>,
+    /// The app's key.
+    pub key: Option<SecretKey>,
+}
+
+/// What a UserSig says. Field names are those of the JSON, and stable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The account.
+    pub identifier: String,
+    /// Whether it is the one expected.
+    pub identifier_matches: Option<bool>,
+    /// The app.
+    pub sdkappid: u64,
+    /// Whether it is the one expected.
+    pub sdkappid_matches: Option<bool>,
+    /// When it was signed; `None` for a time beyond the year 9999.
+    pub signed_at: Option<String>,
+    /// When it ends; `None` for a time beyond the year 9999.
+    pub expires_at: Option<String>,
+    /// How long it holds from when it was signed.
+    pub lifetime_seconds: u64,
+    /// How long it still holds; below 0 since when it no longer does.
+    pub expires_in_seconds: i128,
+    /// Whether it no longer holds.
+    pub is_expired: bool,
+    /// Whether it carries room rights of a sibling product.
+    pub has_room_rights: bool,
+    /// Whether it was signed with the key.
+    pub key_matches: Option<bool>,
+    /// Whether the signature can be read at all, with any key.
+    pub signature_is_base64: bool,
+    /// How long ago it was signed; below 0 for a time to come.
+    #[serde(skip)]
+    signed_ago_seconds: i128,
+}
+
+/// Compares a UserSig with what is expected, at a time.
+pub fn explain(claims: &Claims, expected: &Expected, now: Timestamp) -> Explanation {
+    let now = i128::from(now.as_second());
+    let expires_in_seconds = i128::from(claims.expires_at()) - now;
+    Explanation {
+        identifier: claims.identifier.clone(),
+        identifier_matches: expected.identifier.as_ref().map(|one| *one == claims.identifier),
+        sdkappid: claims.sdkappid,
+        sdkappid_matches: expected.sdkappid.map(|one| one == claims.sdkappid),
+        signed_at: rfc3339(claims.time),
+        expires_at: rfc3339(claims.expires_at()),
+        lifetime_seconds: claims.expire,
+        expires_in_seconds,
+        is_expired: expires_in_seconds < 0,
+        has_room_rights: claims.has_userbuf(),
+        key_matches: expected.key.as_ref().map(|key| claims.is_signed_by(key)),
+        signature_is_base64: claims.has_base64_sig(),
+        signed_ago_seconds: now - i128::from(claims.time),
+    }
+}
+
+fn rfc3339(unix_seconds: u64) -> Option<String> {
+    let seconds = i64::try_from(unix_seconds).ok()?;
+    Timestamp::from_second(seconds).ok().map(rfc3339_seconds)
+}
+
+impl Explanation {
+    /// For machines: one line.
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string(self).expect("texts, numbers and flags always serialize");
+        json + "\n"
+    }
+
+    /// For people: a line for each fact.
+    pub fn to_text(&self) -> String {
+        let beyond = || "beyond the year 9999".to_owned();
+        let signed_at = self.signed_at.clone().unwrap_or_else(beyond);
+        let signed = match self.signed_ago_seconds {
+            ago @ 0.. => format!("{signed_at}, {} ago", in_words(ago)),
+            to_come => format!("{signed_at}, in {}: a clock is off", in_words(-to_come)),
+        };
+        let expires_at = self.expires_at.clone().unwrap_or_else(beyond);
+        let expires = match self.expires_in_seconds {
+            left @ 0.. => format!("{expires_at}, in {}", in_words(left)),
+            since => format!("{expires_at}, {} ago", in_words(-since)),
+        };
+        // Escaped, since whoever made it could have put anything there.
+        let identifier: String = self.identifier.escape_debug().collect();
+        let rights =
+            if self.has_room_rights { "room rights yes, of a sibling product\n" } else { "" };
+        format!(
+            "identifier  {identifier}{}\nsdkappid    {}{}\nsigned      {signed}\nexpires     {expires}\n{rights}key         {}\n",
+            not_expected(self.identifier_matches),
+            self.sdkappid,
+            not_expected(self.sdkappid_matches),
+            match self.key_matches {
+                Some(true) => "matches",
+                Some(false) => "does not match",
+                None => "not compared, since none is given",
+            },
+        )
+    }
+
+    /// Why the service would refuse it, if it would, and what to do.
+    pub fn refusal(&self) -> Option<String> {
+        let no = Some(false);
+        let identifier_bytes = self.identifier.len();
+        let has_identifier = (1..=MAX_ACCOUNT_BYTES).contains(&identifier_bytes);
+        let reasons = [
+            (self.is_expired, "has expired"),
+            (self.sdkappid == 0, "names no app"),
+            (self.sdkappid != 0 && self.sdkappid_matches == no, "is for another app"),
+            (identifier_bytes == 0, "names no account"),
+            (identifier_bytes > MAX_ACCOUNT_BYTES, "names an account of more than 32 bytes"),
+            (has_identifier && self.identifier_matches == no, "is for another account"),
+            (!self.signature_is_base64, "has a signature (TLS.sig) that is not base64"),
+            (self.signature_is_base64 && self.key_matches == no, "was not signed with the key"),
+        ];
+        let reasons: Vec<&str> =
+            reasons.iter().filter(|(holds, _)| *holds).map(|(_, reason)| *reason).collect();
+        if reasons.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "the service would refuse the UserSig: it {}; sign another one with im-profiles usersig",
+            reasons.join(", ")
+        ))
+    }
+}
+
+fn not_expected(matches: Option<bool>) -> &'static str {
+    if matches == Some(false) { ", which is not the one expected" } else { "" }
+}
+
+/// A length of time in its two largest units.
+fn in_words(seconds: i128) -> String {
+    const UNITS: [(&str, i128); 4] = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
+    let Some(first) = UNITS.iter().position(|(_, length)| seconds >= *length) else {
+        return "0 s".to_owned();
+    };
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (unit, length) in &UNITS[first..UNITS.len().min(first + 2)] {
+        if rest / length > 0 {
+            words.push(format!("{} {unit}", rest / length));
+        }
+        rest %= length;
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::usersig::{decode, sign};
+
+    const SIGNED_AT: u64 = 1_763_953_200;
+
+    fn key(text: &str) -> SecretKey {
+        SecretKey::new(text.to_owned())
+    }
+
+    /// Of a UserSig of one day for `identifier`, `age_seconds` after it was signed.
+    fn explained(identifier: &str, expected: &Expected, age_seconds: i64) -> Explanation {
+        let sig = sign(&key("right"), 1_400_000_000, identifier, SIGNED_AT, 86_400);
+        let claims = decode(sig.as_str()).unwrap();
+        let now = i64::try_from(SIGNED_AT).unwrap() + age_seconds;
+        explain(&claims, expected, Timestamp::from_second(now).unwrap())
+    }
+
+    fn expected(sdkappid: u64, identifier: &str, secret: &str) -> Expected {
+        let identifier = Some(identifier.to_owned());
+        Expected { sdkappid: Some(sdkappid), identifier, key: Some(key(secret)) }
+    }
+
+    const NOTHING: Expected = Expected { sdkappid: None, identifier: None, key: None };
+
+    #[test]
+    fn a_good_one_is_told_with_the_time_it_has_left() {
+        let explanation =
+            explained("administrator", &expected(1_400_000_000, "administrator", "right"), 7_260);
+        insta::assert_snapshot!(explanation.to_text(), @r"
+        identifier  administrator
+        sdkappid    1400000000
+        signed      2025-11-24T03:00:00Z, 2 h 1 min ago
+        expires     2025-11-25T03:00:00Z, in 21 h 59 min
+        key         matches
+        ");
+        assert_eq!(explanation.refusal(), None);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let explanation = explained("a\u{1b}[2J", &expected(7, "administrator", "wrong"), 200_000);
+        insta::assert_snapshot!(explanation.to_text(), @r"
+        identifier  a\u{1b}[2J, which is not the one expected
+        sdkappid    1400000000, which is not the one expected
+        signed      2025-11-24T03:00:00Z, 2 d 7 h ago
+        expires     2025-11-25T03:00:00Z, 1 d 7 h ago
+        key         does not match
+        ");
+        insta::assert_snapshot!(explanation.refusal().unwrap(), @"the service would refuse the UserSig: it has expired, is for another app, is for another account, was not signed with the key; sign another one with im-profiles usersig");
+    }
+
+    #[test]
+    fn it_expires_after_its_last_second() {
+        assert_eq!(explained("a", &NOTHING, 86_400).refusal(), None);
+        assert!(explained("a", &NOTHING, 86_401).refusal().unwrap().contains("has expired"));
+    }
+
+    #[test]
+    fn what_is_not_given_is_not_compared_and_a_time_to_come_is_told() {
+        let explanation = explained("a", &NOTHING, -90);
+        insta::assert_snapshot!(explanation.to_json(), @r#"
+        {"identifier":"a","identifier_matches":null,"sdkappid":1400000000,"sdkappid_matches":null,"signed_at":"2025-11-24T03:00:00Z","expires_at":"2025-11-25T03:00:00Z","lifetime_seconds":86400,"expires_in_seconds":86490,"is_expired":false,"has_room_rights":false,"key_matches":null,"signature_is_base64":true}
+        "#);
+        assert!(explanation.to_text().contains("in 1 min 30 s: a clock is off"));
+    }
+
+    #[test]
+    fn times_that_no_calendar_has_are_told_as_such() {
+        let sig = sign(&key("right"), 1, "a", u64::MAX, u64::MAX);
+        let explanation = explain(&decode(sig.as_str()).unwrap(), &NOTHING, Timestamp::UNIX_EPOCH);
+        assert!(explanation.to_text().contains("expires     beyond the year 9999, in "));
+        assert_eq!(explanation.signed_at, None);
+        let json = format!("\"expires_at\":null,\"lifetime_seconds\":{}", u64::MAX);
+        assert!(explanation.to_json().contains(&json));
+    }
+
+    #[test]
+    fn a_length_of_time_has_its_two_largest_units() {
+        let words = [0, 59, 60, 3_601, 90_000, 86_400 * 400].map(in_words);
+        assert_eq!(words, ["0 s", "59 s", "1 min", "1 h", "1 d 1 h", "400 d"]);
+    }
+}

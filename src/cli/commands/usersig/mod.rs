@@ -1,0 +1,137 @@
+//! `usersig`: signs a UserSig for a tool that needs one, or explains one. Neither the key nor, when one is explained,
+//! the UserSig is ever repeated.
+
+mod explain;
+
+use std::io::{self, Read};
+
+use jiff::Timestamp;
+
+use self::explain::{Expected, explain};
+use super::print::print;
+use crate::accounts::MAX_ACCOUNT_BYTES;
+use crate::api::signer::SigSource;
+use crate::api::usersig::{SecretKey, SigError, decode, sign};
+use crate::cli::{Flags, UsersigArgs};
+use crate::export::connect::load_job;
+use crate::export::secret;
+use crate::job::{self, DEFAULT_IDENTIFIER};
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::Failure;
+
+/// Most of standard input that is read: more than the longest UserSig, so that a longer one is refused as such.
+const MAX_INPUT_BYTES: u64 = 128 * 1024;
+
+/// Why there is nothing to sign with, or nothing to explain. No text repeats a secret.
+#[derive(Debug, thiserror::Error)]
+enum UsersigError {
+    #[error(
+        "the job looks like a UserSig or a key; neither belongs on a command line, so give the UserSig on standard \
+         input: im-profiles usersig --inspect < FILE"
+    )]
+    SecretAsArgument,
+    #[error(
+        "neither a job nor {0} is given; write im-profiles usersig JOB, or give --sdkappid and --secret-key-env"
+    )]
+    NothingToSignWith(&'static str),
+    #[error(
+        "the job has a UserSig (api.usersig_env) and no key, so nothing can be signed; name the key with \
+         --set api.secret_key_env=NAME"
+    )]
+    JobHasNoKey,
+    #[error(
+        "--identifier has {bytes} bytes, but an account has 1 to {MAX_ACCOUNT_BYTES}; correct it"
+    )]
+    Identifier { bytes: usize },
+    #[error("--sdkappid is 0; write the SDKAppID that the console shows for the app")]
+    Sdkappid,
+    #[error("standard input could not be read")]
+    Unreadable(#[source] io::Error),
+    #[error(
+        "standard input is empty; give it the UserSig to explain, such as: im-profiles usersig --inspect < FILE"
+    )]
+    Empty,
+    #[error(
+        "the service would refuse the UserSig (70003): {0}; give all of it on standard input, as the signer printed it, \
+         or sign another one with im-profiles usersig"
+    )]
+    NotReadable(SigError),
+}
+
+/// Signs or explains.
+pub fn usersig(args: &UsersigArgs, flags: &Flags) -> Result<(), Failure> {
+    let bad_usage = |error: UsersigError| Failure { code: ExitCode::BadUsage, error: error.into() };
+    let expected = expected_of(args, flags)?;
+    let now = Timestamp::now();
+    if args.inspect {
+        return inspect(args, &expected, now);
+    }
+    let flag = |name| bad_usage(UsersigError::NothingToSignWith(name));
+    let sdkappid = expected.sdkappid.ok_or_else(|| flag("--sdkappid"))?;
+    let key = match &expected.key {
+        Some(key) => key,
+        None if args.job.is_some() => return Err(bad_usage(UsersigError::JobHasNoKey)),
+        None => return Err(flag("--secret-key-env")),
+    };
+    let identifier = expected.identifier.as_deref().unwrap_or(DEFAULT_IDENTIFIER);
+    let unix_seconds = u64::try_from(now.as_second()).unwrap_or_default();
+    let sig = sign(key, sdkappid, identifier, unix_seconds, args.expire.as_secs());
+    print(format!("{}\n", sig.as_str()))
+}
+
+/// What the job or the flags say of app, account and key.
+fn expected_of(args: &UsersigArgs, flags: &Flags) -> Result<Expected, Failure> {
+    let bad_usage = |error: UsersigError| Failure { code: ExitCode::BadUsage, error: error.into() };
+    let Some(path) = &args.job else {
+        let key = match &args.secret_key_env {
+            None => None,
+            Some(name) => {
+                let text = secret::from_env(name, "--secret-key-env", "app's secret key");
+                Some(SecretKey::new(text.map_err(Failure::with(ExitCode::BadUsage))?))
+            }
+        };
+        let bytes = args.identifier.as_ref().map_or(1, String::len);
+        if !(1..=MAX_ACCOUNT_BYTES).contains(&bytes) {
+            return Err(bad_usage(UsersigError::Identifier { bytes }));
+        }
+        if args.sdkappid == Some(0) {
+            return Err(bad_usage(UsersigError::Sdkappid));
+        }
+        return Ok(Expected { sdkappid: args.sdkappid, identifier: args.identifier.clone(), key });
+    };
+    if job::looks_like_a_secret(&path.to_string_lossy()) {
+        return Err(bad_usage(UsersigError::SecretAsArgument));
+    }
+    let (job, _) = load_job(path, flags)?;
+    let source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
+    let key = match source {
+        SigSource::Key(key) => Some(key),
+        SigSource::Ready(_) => None,
+    };
+    let sdkappid = Some(job.api.sdkappid);
+    Ok(Expected { sdkappid, identifier: Some(job.api.identifier), key })
+}
+
+fn inspect(args: &UsersigArgs, expected: &Expected, now: Timestamp) -> Result<(), Failure> {
+    let bad_usage = |error: UsersigError| Failure { code: ExitCode::BadUsage, error: error.into() };
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .take(MAX_INPUT_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|error| bad_usage(UsersigError::Unreadable(error)))?;
+    let text = String::from_utf8_lossy(&bytes);
+    if text.trim().is_empty() {
+        return Err(bad_usage(UsersigError::Empty));
+    }
+    let claims = decode(text.trim()).map_err(|error| Failure {
+        code: ExitCode::RefusedByService,
+        error: UsersigError::NotReadable(error).into(),
+    })?;
+    let explanation = explain(&claims, expected, now);
+    print(if args.json { explanation.to_json() } else { explanation.to_text() })?;
+    match explanation.refusal() {
+        None => Ok(()),
+        Some(refusal) => Err(Failure { code: ExitCode::RefusedByService, error: refusal.into() }),
+    }
+}

@@ -1,0 +1,142 @@
+//! The snapshot that `limits.max_shrink` compares with: the one that would be replaced, else that of another date.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tracing::warn;
+
+use super::limits::EarlierSnapshot;
+use super::results::absolute;
+use crate::job::{Job, Limit};
+use crate::snapshot::earlier_snapshot::is_snapshot;
+use crate::util::disk_error::{DiskError, is_absent};
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::Failure;
+
+/// The rows of an earlier snapshot are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum EarlierError {
+    /// The manifest is not as a run wrote it.
+    #[error(
+        "cannot check limits.max_shrink: {} is damaged ({problem}); restore it, or publish without the check by --set limits.max_shrink=off",
+        .file.display()
+    )]
+    Damaged {
+        /// The manifest.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The operating system refused; whether there is an earlier snapshot, or how many rows it has, is not known.
+    #[error(
+        "cannot check limits.max_shrink (--set limits.max_shrink=off publishes without the check)"
+    )]
+    Disk(#[from] DiskError),
+}
+
+impl From<EarlierError> for Failure {
+    fn from(error: EarlierError) -> Failure {
+        let code = match &error {
+            EarlierError::Disk(error) if error.io().kind() != ErrorKind::PermissionDenied => {
+                ExitCode::InternalOrDisk
+            }
+            EarlierError::Disk(_) | EarlierError::Damaged { .. } => ExitCode::BadUsage,
+        };
+        Failure { code, error: error.into() }
+    }
+}
+
+/// What is read of a manifest.
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    counts: Counts,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Counts {
+    rows: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    rows: u64,
+}
+
+/// The snapshot that the job's next one is compared with; none when there is none, or the job does not compare.
+///
+/// # Errors
+/// When the manifest of the snapshot that would be replaced is damaged, or it is not known whether there is a snapshot to
+/// compare with. An error is never taken for "there is none", since that would switch the check off.
+pub fn earlier_snapshot(job: &Job) -> Result<Option<EarlierSnapshot>, EarlierError> {
+    if job.limits.max_shrink == Limit::Off {
+        return Ok(None);
+    }
+    let output_path = &job.output.path;
+    if is_snapshot(output_path)? {
+        if let Some(rows) = rows_of(output_path)? {
+            return Ok(Some(EarlierSnapshot { path: shown(output_path), rows }));
+        }
+        warn!(
+            snapshot = shown(output_path),
+            "the earlier snapshot has no manifest, so limits.max_shrink does not compare with it"
+        );
+    }
+    snapshot_of_another_date(job)
+}
+
+/// The first of the other dates that has a manifest. A damaged one is not what this run replaces, so it is reported and
+/// the next one is taken.
+fn snapshot_of_another_date(job: &Job) -> Result<Option<EarlierSnapshot>, EarlierError> {
+    let Some(dated_output) = &job.dated_output else { return Ok(None) };
+    for path in dated_output.others()? {
+        if !is_snapshot(&path)? {
+            continue;
+        }
+        match rows_of(&path) {
+            Ok(Some(rows)) => return Ok(Some(EarlierSnapshot { path: shown(&path), rows })),
+            Ok(None) => {}
+            Err(EarlierError::Damaged { file, problem }) => warn!(
+                manifest = shown(&file),
+                problem,
+                "limits.max_shrink does not compare with a snapshot whose manifest is damaged"
+            ),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// The rows that the manifest of a snapshot counts; none when it has no manifest.
+fn rows_of(snapshot: &Path) -> Result<Option<u64>, EarlierError> {
+    let file = snapshot.join("_manifest.json");
+    let damaged =
+        |problem: &str| EarlierError::Damaged { file: file.clone(), problem: problem.to_owned() };
+    match fs::metadata(&file) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(DiskError::on("look at", &file)(error).into()),
+        // Opening a pipe would wait for its writer.
+        Ok(metadata) if !metadata.is_file() => return Err(damaged("it is not a regular file")),
+        Ok(_) => {}
+    }
+    let content = BufReader::new(File::open(&file).map_err(DiskError::on("open", &file))?);
+    let Manifest { counts, parts } = match serde_json::from_reader(content) {
+        Ok(manifest) => manifest,
+        Err(error) if error.is_io() => {
+            return Err(DiskError::on("read", &file)(error.into()).into());
+        }
+        Err(error) => return Err(damaged(&error.to_string())),
+    };
+    let of_parts = parts.iter().fold(0_u64, |rows, part| rows.saturating_add(part.rows));
+    if of_parts != counts.rows {
+        let problem = format!("it counts {} rows, and {of_parts} in the parts", counts.rows);
+        return Err(damaged(&problem));
+    }
+    Ok(Some(counts.rows))
+}
+
+fn shown(path: &Path) -> String {
+    absolute(path).display().to_string()
+}

@@ -1,0 +1,117 @@
+//! The first reading of the account list, on a thread of its own: a run can be told to stop meanwhile, also where the list
+//! is standard input and its writer is silent.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::interval;
+
+use super::telemetry::RunTelemetry;
+use crate::accounts::{AccountList, ListError, ListSource, Scan};
+use crate::export::connect::list_failure;
+use crate::pipeline::RunError;
+use crate::snapshot::durable::{DiskError, FileInfo, StagedFile};
+use crate::snapshot::failed::write_invalid;
+use crate::snapshot::publish::INVALID_ACCOUNTS_FILE;
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::Failure;
+
+/// How often it is told how far the reading has come.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// What came of the first reading.
+pub struct ReadList {
+    /// The list, to be read again.
+    pub list: AccountList,
+    /// What it holds.
+    pub scan: Scan,
+    /// Size and digest of the file with its invalid accounts.
+    pub invalid_lines: FileInfo,
+}
+
+/// Reads the list once; invalid accounts go to a file of their own in the work folder.
+///
+/// # Errors
+/// When the list cannot be read, or `stop` says with which exit code to stop. The thread then ends with the process.
+pub async fn read_list(
+    source: &ListSource,
+    work_directory: &Path,
+    watch: &mut RunTelemetry<'_>,
+    stop: &mut mpsc::Receiver<ExitCode>,
+) -> Result<ReadList, Failure> {
+    let entries = Arc::new(AtomicU64::new(0));
+    let (source, directory, counted) =
+        (source.clone(), work_directory.to_owned(), Arc::clone(&entries));
+    let on_tick = || watch.scanning(entries.load(Ordering::Relaxed));
+    on_thread(move || read(&source, &directory, &counted), on_tick, stop).await
+}
+
+/// Counts the distinct accounts of a list, which reads it once more.
+///
+/// # Errors
+/// As for [`read_list`].
+pub async fn count_distinct(
+    read: &ReadList,
+    stop: &mut mpsc::Receiver<ExitCode>,
+) -> Result<u64, Failure> {
+    let distinct = read.list.distinct(&read.scan).map_err(list_failure)?;
+    on_thread(move || distinct.count().map_err(list_failure), || {}, stop).await
+}
+
+/// Does something on a thread of its own. When `stop` comes first, the thread ends with the process.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    mut on_tick: impl FnMut(),
+    stop: &mut mpsc::Receiver<ExitCode>,
+) -> Result<T, Failure> {
+    let run_failure = |error: RunError| Failure { code: error.exit_code(), error: error.into() };
+    let (sender, mut receiver) = oneshot::channel();
+    thread::Builder::new()
+        .name("list-scan".to_owned())
+        // Nobody waits for the result of a run that has been stopped.
+        .spawn(move || drop(sender.send(work())))
+        .map_err(|error| run_failure(RunError::Thread(error)))?;
+    let mut progress = interval(PROGRESS_EVERY);
+    loop {
+        tokio::select! {
+            done = &mut receiver => return done.map_err(|_| run_failure(RunError::Panicked))?,
+            Some(code) = stop.recv() => return Err(run_failure(RunError::Stopped(code))),
+            _ = progress.tick() => on_tick(),
+        }
+    }
+}
+
+fn read(
+    source: &ListSource,
+    work_directory: &Path,
+    entries: &AtomicU64,
+) -> Result<ReadList, Failure> {
+    let list = AccountList::open(source, work_directory).map_err(list_failure)?;
+    let path = work_directory.join(INVALID_ACCOUNTS_FILE);
+    let disk_failure =
+        |error: DiskError| Failure { code: ExitCode::InternalOrDisk, error: error.into() };
+    let write_failure = |error: io::Error| disk_failure(DiskError::on("write", &path)(error));
+    // Under its final name only when it is whole, and never through a link that somebody put there.
+    let file = StagedFile::create(path.clone()).map_err(disk_failure)?;
+    let mut csv = csv::Writer::from_writer(file);
+    let scan = list
+        .scan(
+            &mut |invalid| {
+                let reason = invalid.reason.to_string();
+                write_invalid(&mut csv, &invalid.text, &reason, invalid.line)
+            },
+            &mut |count| entries.store(count, Ordering::Relaxed),
+        )
+        .map_err(|error| match error {
+            ListError::Report { source } => write_failure(source),
+            error => list_failure(error),
+        })?;
+    let file = csv.into_inner().map_err(|error| write_failure(error.into_error()))?;
+    let invalid_lines = file.commit().map_err(disk_failure)?;
+    Ok(ReadList { list, scan, invalid_lines })
+}

@@ -1,0 +1,216 @@
+//! Whether there is a run to go on with, and whether it is this one.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+use tracing::{info, warn};
+
+use crate::accounts::Scan;
+use crate::job::{Job, Target};
+use crate::snapshot::durable::{DiskError, folder_of, hex};
+use crate::snapshot::failed::rfc3339_seconds;
+use crate::snapshot::journal::{
+    CHECKPOINT_FILE, Checkpoint, CheckpointError, CheckpointJournal, RunHeader, VERSION,
+};
+pub use crate::snapshot::part_files::ensure_parts_are_whole;
+use crate::snapshot::part_files::{PartFilesError, entries, files_of, remove_others};
+use crate::snapshot::publish::INVALID_ACCOUNTS_FILE;
+use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory, WorkPaths};
+use crate::util::exit_code::ExitCode;
+
+/// Why an unfinished run cannot be gone on with. Each text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// What is published at the output path cannot be found out.
+    #[error(transparent)]
+    Unreadable(DiskError),
+    /// Something that decides the content has changed.
+    #[error("the unfinished run in {} was begun with another {changed}; go back to that, or start over with --restart", .directory.display())]
+    Changed {
+        /// The work folder.
+        directory: PathBuf,
+        /// What has changed.
+        changed: String,
+    },
+    /// The files of the parts cannot be used.
+    #[error(transparent)]
+    PartFiles(#[from] PartFilesError),
+}
+
+impl ResumeError {
+    /// How the process ends for it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            ResumeError::Changed { .. } => ExitCode::BadUsage,
+            ResumeError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,
+            _ => ExitCode::InternalOrDisk,
+        }
+    }
+}
+
+/// Whether the run in the work folder has published, and only its cleaning up was cut short.
+pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError> {
+    let Some(begin) = CheckpointJournal::begin_of(work.root())? else { return Ok(None) };
+    let path = work.output_path().join("_manifest.json");
+    let manifest = match fs::read(&path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        read => read.map_err(DiskError::on("read", &path)).map_err(ResumeError::Unreadable)?,
+    };
+    // A manifest that is no JSON is not the one that this run wrote.
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    let is_published = manifest["run"]["id"] == begin.run_id.as_str();
+    Ok(is_published.then_some(begin))
+}
+
+/// Tells of unfinished runs of other dates beside this one, such as yesterday's that was stopped before midnight: their
+/// folders have the name of this one's but for the date.
+pub fn warn_about_other_unfinished_runs(work: &WorkPaths, date: Date) {
+    let Some(own_name) = work.root().file_name().and_then(OsStr::to_str) else { return };
+    // What cannot be read is some other program's, or no reason to keep this run from going on.
+    for entry in fs::read_dir(folder_of(work.root())).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Ok(Some(begin)) = CheckpointJournal::begin_of(&path) else { continue };
+        let is_other = entry.file_name() != own_name;
+        if is_other && entry.file_name() == *own_name.replace(&date.to_string(), &begin.date) {
+            warn!(
+                directory = %path.display(),
+                go_on_with = format!("--date={}", begin.date),
+                "a run of another date is unfinished; go on with it, or remove its folder"
+            );
+        }
+    }
+}
+
+/// Goes on with the run in the work folder, or begins one with this id. A run of which nothing is durable keeps its id
+/// when it is begun anew, since the log knows it by that already.
+pub fn open_journal(
+    work: &WorkDirectory,
+    job: &Job,
+    scan: &Scan,
+    date: Date,
+    run_id: &str,
+) -> Result<CheckpointJournal, ResumeError> {
+    let content = content_of(job, scan);
+    if let Some(journal) = CheckpointJournal::open(work.root())? {
+        let parts = journal.value().parts();
+        if can_resume(work.root(), journal.value(), &content)? {
+            ensure_parts_are_whole(work.paths(), &parts)?;
+            remove_uncommitted_files(work.paths(), &parts)?;
+            let begun_at = &journal.value().begin.started_at;
+            info!(parts = parts.len(), begun_at, "going on with the unfinished run");
+            return Ok(journal);
+        }
+    }
+    work.reset(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
+    let begin = RunHeader {
+        version: VERSION,
+        run_id: run_id.to_owned(),
+        date: date.to_string(),
+        started_at: rfc3339_seconds(Timestamp::now()),
+        content,
+    };
+    Ok(CheckpointJournal::create(work.root(), begin)?)
+}
+
+/// Whether a run with this content goes on with what is in the checkpoint. If not, it begins anew.
+///
+/// # Errors
+/// With [`ResumeError::Changed`] when that would give up what another content has brought.
+pub fn can_resume(
+    directory: &Path,
+    checkpoint: &Checkpoint,
+    content: &BTreeMap<String, String>,
+) -> Result<bool, ResumeError> {
+    match ensure_same_content(directory, &checkpoint.begin.content, content) {
+        // Nothing is lost by beginning anew, as after a refusal that told to correct the job.
+        Err(ResumeError::Changed { .. }) if checkpoint.parts().is_empty() => Ok(false),
+        same => same.map(|()| true),
+    }
+}
+
+/// Everything that decides what the snapshot holds, under the name a person knows it by.
+pub fn content_of(job: &Job, scan: &Scan) -> BTreeMap<String, String> {
+    let mut columns = String::new();
+    for column in &job.columns {
+        // Writing to a String cannot fail.
+        let _ = write!(columns, "{} {} {}; ", column.tag, column.name, column.column_type.name());
+    }
+    let (target, emulator) = match &job.api.target {
+        Target::Emulator => ("emulator".to_owned(), digest_of(&format!("{:?}", job.emulator))),
+        Target::Endpoint(endpoint) => (endpoint.base_url.clone(), String::new()),
+    };
+    [
+        ("account list", scan.sha256.clone()),
+        ("accounts.column", format!("{:?}", job.accounts.column)),
+        ("accounts.format", format!("{:?}", job.accounts.format)),
+        ("api target", target),
+        ("api.sdkappid", job.api.sdkappid.to_string()),
+        ("columns", columns),
+        ("output.format", job.output.part_extension().to_owned()),
+        ("output.compression", format!("{:?}", job.output.compression)),
+        ("output.accounts_per_part", job.output.accounts_per_part.to_string()),
+        ("[emulator]", emulator),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}
+
+fn digest_of(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn ensure_same_content(
+    directory: &Path,
+    begun: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+) -> Result<(), ResumeError> {
+    let keys: std::collections::BTreeSet<&String> = begun.keys().chain(now.keys()).collect();
+    let changed: Vec<&str> = keys
+        .into_iter()
+        .filter(|key| begun.get(*key) != now.get(*key))
+        .map(String::as_str)
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(ResumeError::Changed { directory: directory.to_owned(), changed: changed.join(" and ") })
+}
+
+/// Removes what a stopped run had started and not committed.
+fn remove_uncommitted_files(
+    work: &WorkPaths,
+    parts: &[CommittedPart],
+) -> Result<(), PartFilesError> {
+    let named: HashSet<PathBuf> =
+        parts.iter().flat_map(|part| files_of(work, part)).map(|(file, _)| file).collect();
+    let snapshot = work.snapshot();
+    let names = |directory: &Path| -> HashSet<OsString> {
+        let files = named.iter().filter(|file| file.parent() == Some(directory));
+        files.filter_map(|file| file.file_name()).map(OsStr::to_owned).collect()
+    };
+    remove_others(&snapshot, &names(&snapshot))?;
+    let mut names = names(work.root());
+    names.extend([LOCK_NAME, CHECKPOINT_FILE, INVALID_ACCOUNTS_FILE].map(OsString::from));
+    // Directories of the work directory, such as the snapshot, are not published.
+    let directories = entries(work.root())?.into_iter().filter(|(_, kind)| kind.is_dir());
+    names.extend(directories.map(|(entry, _)| entry.file_name()));
+    remove_others(work.root(), &names)?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! What an earlier run has left in the work folder, and which run this one is for that.
+
+use jiff::civil::Date;
+use tracing::info;
+
+use super::resume::{ResumeError, published_run};
+use super::telemetry::RunTelemetry;
+use crate::snapshot::journal::CheckpointJournal;
+use crate::snapshot::publish::clean_up;
+use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory};
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::Failure;
+
+/// Ends what a run left that was stopped after it had published. Gives the folder back when there is more to do: that
+/// run was of another day.
+///
+/// From here on it is known which run this is: the one in the folder, if it goes on or has published.
+pub fn clean_up_after_publication(
+    work: WorkDirectory,
+    date: Date,
+    watch: &mut RunTelemetry<'_>,
+) -> Result<Option<WorkDirectory>, Failure> {
+    let failure = |error: ResumeError| Failure { code: error.exit_code(), error: error.into() };
+    let published = published_run(work.paths()).map_err(failure)?;
+    match published {
+        None => {
+            let unfinished = CheckpointJournal::begin_of(work.root());
+            if let Some(begin) = unfinished.map_err(|error| failure(error.into()))? {
+                watch.run_is(begin.run_id);
+            }
+            Ok(Some(work))
+        }
+        Some(begin) if begin.date == date.to_string() => {
+            watch.run_is(begin.run_id);
+            info!("this run had published already; its work folder is removed");
+            clean_up(work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            Ok(None)
+        }
+        Some(_) => {
+            work.reset(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            Ok(Some(work))
+        }
+    }
+}
+
+/// A refusal leaves no folder behind that nothing was done in.
+pub fn remove_if_unused(work: WorkDirectory) {
+    if matches!(CheckpointJournal::begin_of(work.root()), Ok(None)) {
+        // The refusal is what the user must hear of.
+        let _ = work.remove();
+    }
+}

@@ -1,0 +1,25 @@
+//! Items of private modules for the benches, the fuzz targets and the integration tests of this repository.
+//!
+//! They are no interface of the library and change without notice.
+
+pub use crate::accounts::{
+    AccountList, AccountName, ListFormat, ListPath, ListSource, MAX_ACCOUNT_BYTES,
+};
+pub use crate::api::error_codes::{Class, ErrorCodeRule, RULES, rule_of};
+pub use crate::api::reconcile::reconcile;
+pub use crate::api::request::{request_body, tag_list};
+pub use crate::api::response::{PORTRAIT_GET_PATH, RequestedTags, decode as decode_response};
+pub use crate::api::usersig::{SecretKey, UserSig, decode as decode_usersig, sign as sign_usersig};
+pub use crate::cli::{Cli, Command};
+pub use crate::pipeline::chunk::{Account as RequestedAccount, Chunk};
+pub use crate::pipeline::rate::limiter::RateLimiter;
+pub use crate::pipeline::response_processor::{ChunkError, ResponseProcessor};
+pub use crate::snapshot::durable::StagedFile;
+pub use crate::snapshot::failed::{Category, FAILED_ACCOUNTS_HEADER, REJECTED_VALUES_HEADER};
+pub use crate::snapshot::parquet_part::{ParquetPart, properties as parquet_properties};
+pub use crate::snapshot::{Compression, Format, IfExists};
+pub use crate::table::rows::{ACCOUNT_COLUMN, schema};
+pub use crate::table::tags::{standard_tags, types_of};
+pub use crate::table::{Column, ColumnType, RowBuilder};
+pub use crate::util::exit_code::ExitCode;
+pub use crate::util::failpoint;

@@ -1,0 +1,74 @@
+//! Log lines on stderr, as text or JSON, from this program alone. `docs/logs.md` is their contract.
+
+use std::env;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::cli::Flags;
+use crate::observability::log_line::LineFormat;
+use crate::observability::progress::LogWriter;
+
+/// The id of the run that log lines are about, to be shared with whoever learns it; none at first.
+#[derive(Debug, Clone, Default)]
+pub struct RunIdOfLog(Arc<Mutex<Option<Arc<str>>>>);
+
+impl RunIdOfLog {
+    /// Every line from now on is about this run.
+    pub fn set(&self, run_id: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run_id.into());
+    }
+
+    /// The run that lines are about.
+    pub fn get(&self) -> Option<Arc<str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// `RUST_LOG` cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "RUST_LOG cannot be read as a filter of log lines ({problem}); write one such as debug, or unset it"
+)]
+pub struct FilterError {
+    problem: String,
+}
+
+/// Turns log lines on. `RUST_LOG` wins over `-q` and `-v`.
+///
+/// Only this program's own lines are ever written, whatever `RUST_LOG` says: those of the libraries below may show
+/// the URL of a call, and the URL carries the UserSig.
+///
+/// # Errors
+/// When `RUST_LOG` is no filter; lines are on all the same, as `-q` and `-v` say.
+pub fn start(flags: &Flags, writer: LogWriter, format: LineFormat) -> Result<(), FilterError> {
+    let level = match (flags.quiet, flags.verbose) {
+        (0, 0) => LevelFilter::INFO,
+        (0, 1) => LevelFilter::DEBUG,
+        (0, _) => LevelFilter::TRACE,
+        (1, _) => LevelFilter::WARN,
+        (_, _) => LevelFilter::ERROR,
+    };
+    let wanted = env::var("RUST_LOG").unwrap_or_default();
+    let builder = || EnvFilter::builder().with_default_directive(level.into());
+    let (by_level, problem) = match builder().parse(&wanted) {
+        Ok(filter) => (filter, None),
+        Err(error) => (builder().parse_lossy(""), Some(error.to_string())),
+    };
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .log_internal_errors(false)
+        .event_format(format)
+        .with_filter(by_level.and(filter_fn(is_ours)));
+    // Only a test that runs verbs in one process could have set one before.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+    problem.map_or(Ok(()), |problem| Err(FilterError { problem }))
+}
+
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+}

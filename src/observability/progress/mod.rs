@@ -1,0 +1,179 @@
+//! Events of a run become a bar, plain lines or nothing, and log lines for what is worth one.
+
+mod bar;
+mod retry_batch_log;
+mod status_line;
+mod terminal;
+
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info, warn};
+
+use self::bar::{progress_line, scanning_line, time_left};
+use self::retry_batch_log::{LogThrottle, RetryBatch, RetryBatchLog};
+pub use self::status_line::LogWriter;
+use self::status_line::StatusLine;
+pub use self::terminal::{OutputStyle, Style, TerminalInfo, resolve};
+use crate::pipeline::events::{Event, Progress};
+
+/// How often a plain line is written.
+const PLAIN_LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the bar is drawn while the list is read.
+const SCAN_DRAWN_EVERY: Duration = Duration::from_millis(100);
+
+/// Shows how a run goes on.
+#[derive(Debug)]
+pub struct Reporter {
+    style: Style,
+    status: StatusLine,
+    scan_drawn_at: Option<Instant>,
+    last_line_at: Duration,
+    /// Time since the first call, as last heard of.
+    now: Duration,
+    waves: RetryBatchLog,
+    slow_downs: LogThrottle,
+    answers_not_utf8: LogThrottle,
+    pauses: LogThrottle,
+    /// Whether the last word on the rate was that it is lower.
+    has_logged_throttling: bool,
+}
+
+impl Reporter {
+    /// A reporter in a style.
+    pub fn new(style: Style) -> Reporter {
+        Reporter {
+            style,
+            status: StatusLine::default(),
+            scan_drawn_at: None,
+            last_line_at: Duration::ZERO,
+            now: Duration::ZERO,
+            waves: RetryBatchLog::default(),
+            slow_downs: LogThrottle::default(),
+            answers_not_utf8: LogThrottle::default(),
+            pauses: LogThrottle::default(),
+            has_logged_throttling: false,
+        }
+    }
+
+    /// A writer of log lines that keeps out of the bar's way.
+    pub fn log_writer(&self) -> LogWriter {
+        LogWriter { status: self.status.clone() }
+    }
+
+    /// The list is being read; so many entries so far.
+    pub fn scanning(&mut self, entries: u64) {
+        let is_due = self.scan_drawn_at.is_none_or(|drawn| drawn.elapsed() >= SCAN_DRAWN_EVERY);
+        if self.style == Style::Bar && is_due {
+            self.scan_drawn_at = Some(Instant::now());
+            self.status.show(|columns| scanning_line(entries, columns));
+        }
+    }
+
+    /// Something happened.
+    pub fn on(&mut self, event: Event<'_>) {
+        match event {
+            Event::CallEnded { .. } => {}
+            Event::Progress(progress) => self.progress(&progress),
+            Event::AccountsFailed { accounts, because } => {
+                self.waves.add(accounts, 0, because, self.now);
+            }
+            Event::CallsFailed { calls, accounts, because } => {
+                debug!(calls, accounts, because, "calls failed and will be made again");
+                self.waves.add(accounts, calls, because, self.now);
+            }
+            Event::RoundEnded(_) => {
+                if let Some(wave) = self.waves.rest() {
+                    log_retry_batch(&wave);
+                }
+            }
+            Event::SlowedDown { share, because } => {
+                if let Some(times) = self.slow_downs.happened(self.now) {
+                    self.has_logged_throttling = true;
+                    let rate_percent = (share * 100.0).round();
+                    warn!(rate_percent, times, because, "slowing down");
+                }
+            }
+            Event::PausedByService { pause, because } => {
+                if let Some(times) = self.pauses.happened(self.now) {
+                    let pause_seconds = pause.as_secs();
+                    warn!(pause_seconds, times, because, "paused as the service asked");
+                }
+            }
+            Event::BackToFullSpeed => {
+                if std::mem::take(&mut self.has_logged_throttling) {
+                    info!("back at the full rate");
+                }
+            }
+            Event::AnswerNotUtf8 => {
+                if let Some(answers) = self.answers_not_utf8.happened(self.now) {
+                    warn!(
+                        answers,
+                        "responses were not valid UTF-8; accounts with damaged values are retried"
+                    );
+                }
+            }
+            other => tell(other),
+        }
+    }
+
+    /// The run has ended: leaves nothing of the bar.
+    pub fn finish(&self) {
+        self.status.clear();
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.now = progress.elapsed;
+        if let Some(wave) = self.waves.due(self.now) {
+            log_retry_batch(&wave);
+        }
+        match self.style {
+            Style::None => {}
+            Style::Plain => {
+                if progress.elapsed >= self.last_line_at + PLAIN_LINE_EVERY {
+                    self.last_line_at = progress.elapsed;
+                    info!(
+                        accounts = progress.settled,
+                        accounts_to_ask = progress.accounts_to_ask,
+                        calls_per_second = progress.calls_in_last_second,
+                        failed = progress.failed,
+                        waiting = progress.waiting,
+                        eta_seconds = time_left(progress).map(|left| left.as_secs()),
+                        "progress"
+                    );
+                }
+            }
+            Style::Bar => self.status.show(|columns| progress_line(progress, columns)),
+        }
+    }
+}
+
+fn log_retry_batch(wave: &RetryBatch) {
+    info!(
+        accounts = wave.accounts,
+        calls_failed = wave.calls_failed,
+        because = wave.because,
+        "accounts are asked again"
+    );
+}
+
+/// The events that are a log line each time they happen. `docs/logs.md` has the table of them.
+fn tell(event: Event<'_>) {
+    match event {
+        Event::PartCommitted(part) => {
+            debug!(file = part.file, rows = part.rows, bytes = part.facts.bytes, "part committed");
+        }
+        Event::Bisecting { accounts, because } => debug!(accounts, because, "asking in halves"),
+        Event::OutageBegan { because } => {
+            warn!(because, "nothing gets through to the service, calls are paused");
+        }
+        Event::OutageEnded { lasted } => {
+            warn!(outage_seconds = lasted.as_secs(), "calls get through to the service again");
+        }
+        Event::SignedAnew { because } => warn!(because, "signed the UserSig anew"),
+        Event::Stopping { in_flight } => {
+            warn!(in_flight, "stopping: calls in flight are let end; stop again to leave at once");
+        }
+        _ => {}
+    }
+}

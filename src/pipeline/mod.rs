@@ -1,0 +1,347 @@
+//! A run: the only place with tasks, threads and channels.
+//!
+//! ```text
+//!  list reader (thread) ──chunks──► dispatcher (async) ──answers──► writer (thread)
+//!                        BLOCKS_READ_AHEAD    │ ▲        ANSWERS_TO_WRITE   │
+//!                                             ▼ │                           │
+//!                              calls, up to max_in_flight   ◄──committed parts, up to OPEN_PARTS
+//! ```
+//!
+//! The dispatcher owns all that decides: pace, retries, throttling, outage. The writer owns all that touches the disk.
+
+pub mod chunk;
+pub mod collect_in_memory;
+mod dispatch;
+pub mod events;
+pub mod rate;
+mod requeue;
+mod response_handler;
+pub mod response_processor;
+pub mod retry_queue;
+pub mod source;
+mod start_calls;
+mod writer_channel;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use arrow::error::ArrowError;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use self::chunk::{Chunk, send_chunks};
+pub use self::dispatch::OPEN_PARTS;
+use self::dispatch::{ANSWERS_TO_WRITE, BLOCKS_READ_AHEAD, Dispatcher, WorkerChannels};
+use self::events::Observer;
+use self::rate::limiter::Departure;
+use self::response_processor::ResponseProcessor;
+use self::source::{AccountSource, SourceError};
+use self::writer_channel::{Handed, writer_channel};
+use crate::accounts::ListError;
+use crate::api::client::{Client, Reply};
+use crate::api::outcome::CallFailure;
+use crate::api::signer::SigGeneration;
+use crate::job::RetrySettings;
+use crate::snapshot::failed::FailedAccount;
+use crate::snapshot::journal::{CheckpointError, CheckpointJournal};
+use crate::snapshot::manifest::CallStats;
+use crate::snapshot::part_writer::PartError;
+use crate::snapshot::snapshot_writer::{CommittedPart, FirstAnswer, LateAnswer, SnapshotWriter};
+use crate::table::Column;
+use crate::util::exit_code::ExitCode;
+
+/// What a run needs of the service.
+pub trait Service: Send + Sync + 'static {
+    /// Makes one call; drops `departure` when the request leaves.
+    fn call(
+        &self,
+        request: String,
+        random: u32,
+        departure: Departure,
+    ) -> impl Future<Output = Reply> + Send;
+    /// Which UserSig calls are made with.
+    fn sig_generation(&self) -> SigGeneration;
+    /// Signs anew; `false` where that cannot be done.
+    fn resign(&self) -> bool;
+}
+
+impl Service for Client {
+    async fn call(&self, request: String, random: u32, departure: Departure) -> Reply {
+        self.portrait_get(request, random, departure).await
+    }
+
+    fn sig_generation(&self) -> SigGeneration {
+        self.signer().generation()
+    }
+
+    fn resign(&self) -> bool {
+        self.signer().resign()
+    }
+}
+
+/// What a run goes by.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// The tags asked for, as in a request.
+    pub tag_list: String,
+    /// Limit, calls a second; 0 is none.
+    pub calls_per_second: u32,
+    /// How long the first call waits, because an earlier process or round may have made calls in that second.
+    pub first_call_delay: Duration,
+    /// Calls that may be under way at once.
+    pub max_in_flight: usize,
+    /// Attempts, backoff and patience.
+    pub retry: RetrySettings,
+    /// Ordinals in a part.
+    pub accounts_per_part: u64,
+    /// Valid entries of the list, duplicates included; for the progress only.
+    pub accounts_to_ask: u64,
+    /// First ordinals of the parts that an earlier run has committed.
+    pub committed: BTreeSet<u64>,
+    /// Whether an earlier process or round had a row for any account.
+    pub has_rows: bool,
+    /// Accounts in those parts; for the progress only.
+    pub settled_before: u64,
+}
+
+/// What comes from outside the run's own logic: chance, the calendar, and the wish to stop.
+pub struct RunContext<'s> {
+    /// Jitter and the `random` of each call.
+    pub random: fastrand::Rng,
+    /// Time stamps of failed accounts.
+    pub wall_clock: fn() -> Timestamp,
+    /// Gets the events.
+    pub observer: &'s mut Observer<'s>,
+    /// Gets the exit code to stop with: the first lets calls in flight end, the second does not.
+    pub stop: &'s mut mpsc::Receiver<ExitCode>,
+}
+
+/// What a round has done.
+#[derive(Debug)]
+pub struct RunResult {
+    /// The checkpoint, with all parts of the round and its end.
+    pub journal: CheckpointJournal,
+    /// The calls.
+    pub calls: CallStats,
+}
+
+/// Why a run did not complete.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The accounts could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The checkpoint could not be written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A part could not be written.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// The service refused what no retry can mend.
+    #[error("the service refused the call: {0}; {remedy}", remedy = remediation(.0))]
+    Refused(CallFailure),
+    /// No account is accepted.
+    #[error("the service rejects every account it is asked for: {0}; {remedy}", remedy = remediation(.0))]
+    RejectsEverything(CallFailure),
+    /// Nothing got through for as long as the job has patience.
+    #[error(
+        "nothing got through to the service for retry.outage_patience ({last_failure}); see that it can be reached from here, then run again to resume"
+    )]
+    Outage {
+        /// How the last call failed.
+        last_failure: String,
+    },
+    /// The service cannot be reached at all, and waiting does not fix that.
+    #[error("the service cannot be reached: {0}; then run again to resume")]
+    Unreachable(CallFailure),
+    /// A signal.
+    #[error("{}", .0.meaning())]
+    Stopped(ExitCode),
+    /// Rows could not be put together.
+    #[error("rows could not be put together, which is a bug")]
+    Rows(#[source] ArrowError),
+    /// The operating system refused a thread.
+    #[error(
+        "could not start a thread; raise the limit on processes (ulimit -u, pids of the container)"
+    )]
+    Thread(#[source] std::io::Error),
+    /// The writer's thread ended; its own error takes the place of this one.
+    #[error("the writer stopped early, which is a bug")]
+    WriterStopped,
+    /// A thread or task panicked.
+    #[error("a part of the program panicked, which is a bug")]
+    Panicked,
+}
+
+/// A list that cannot be used is the user's to mend; a disk that cannot take our own files is not.
+pub fn list_error_exit_code(error: &ListError) -> ExitCode {
+    match error {
+        ListError::Spool { .. }
+        | ListError::Spill { .. }
+        | ListError::Thread { .. }
+        | ListError::Report { .. } => ExitCode::InternalOrDisk,
+        _ => error.input_error().map_or(ExitCode::BadUsage, ExitCode::of_input_error),
+    }
+}
+
+/// What a person does about a call that nothing but a person can mend.
+pub fn remediation(failure: &CallFailure) -> &'static str {
+    match failure {
+        CallFailure::Refused { rule, .. } => rule.remedy,
+        CallFailure::Transport(_) | CallFailure::Unusable { .. } => {
+            "check api.region or api.base_url, and proxies or gateways on the way"
+        }
+    }
+}
+
+impl RunError {
+    /// How the process ends for it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            RunError::Source(SourceError::List(error)) => list_error_exit_code(error),
+            RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
+            RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
+            RunError::Stopped(code) => *code,
+            RunError::Source(SourceError::Failed(_) | SourceError::TooLong { .. })
+            | RunError::Checkpoint(_)
+            | RunError::Part(_)
+            | RunError::Rows(_)
+            | RunError::Thread(_)
+            | RunError::WriterStopped
+            | RunError::Panicked => ExitCode::InternalOrDisk,
+        }
+    }
+}
+
+/// What goes to the writer's thread.
+enum ToWriter {
+    First(FirstAnswer),
+    Late(LateAnswer),
+    LateFailure(FailedAccount),
+    EndOfRound(u64),
+}
+
+/// Capacities of the queues between the threads of a run.
+struct QueueCapacities {
+    blocks_read_ahead: usize,
+    answers_to_write: usize,
+}
+
+/// The threads of a run, at work, and the ends of the channels to them.
+struct Threads {
+    connections: WorkerChannels,
+    writer: JoinHandle<Result<CheckpointJournal, RunError>>,
+}
+
+impl Threads {
+    fn start(
+        accounts: AccountSource,
+        settings: &RunSettings,
+        writer: SnapshotWriter,
+        journal: CheckpointJournal,
+        room: QueueCapacities,
+    ) -> Result<Threads, RunError> {
+        let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(room.blocks_read_ahead);
+        let (answer_sender, answers) = writer_channel(room.answers_to_write);
+        // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
+        let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
+        let accounts_per_part = settings.accounts_per_part;
+        let done = settings.committed.clone();
+        let reader = spawn_named("list-reader", move || {
+            send_chunks(accounts, accounts_per_part, &done, &block_sender)
+        })?;
+        let writer = spawn_named("writer", move || {
+            write_parts(writer, journal, answers, &committed_sender)
+        })?;
+        let connections = WorkerChannels { blocks, reader, writer: answer_sender, committed };
+        Ok(Threads { connections, writer })
+    }
+
+    #[cfg(test)]
+    fn has_read_all(&self) -> bool {
+        self.connections.reader.is_finished()
+    }
+}
+
+/// A thread that profilers and `top` show by its work.
+fn spawn_named<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, RunError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(RunError::Thread)
+}
+
+/// Asks for every account of the list and writes the parts.
+pub async fn run<S: Service>(
+    service: Arc<S>,
+    settings: RunSettings,
+    columns: &[Column],
+    accounts: AccountSource,
+    writer: SnapshotWriter,
+    journal: CheckpointJournal,
+    run_context: RunContext<'_>,
+) -> Result<RunResult, RunError> {
+    let room = QueueCapacities {
+        blocks_read_ahead: BLOCKS_READ_AHEAD,
+        answers_to_write: ANSWERS_TO_WRITE,
+    };
+    let threads = Threads::start(accounts, &settings, writer, journal, room)?;
+    run_with(threads, service, settings, columns, run_context).await
+}
+
+async fn run_with<S: Service>(
+    threads: Threads,
+    service: Arc<S>,
+    settings: RunSettings,
+    columns: &[Column],
+    run_context: RunContext<'_>,
+) -> Result<RunResult, RunError> {
+    let Threads { connections, writer } = threads;
+    let RunContext { random, wall_clock, observer, stop } = run_context;
+    let processor = ResponseProcessor::new(columns, settings.retry.max_attempts, settings.has_rows);
+    let mut dispatcher =
+        Dispatcher::new(service, settings, processor, connections, random, wall_clock, observer);
+    let ended = dispatcher.run(stop).await;
+    dispatcher.close_writer();
+    let written = writer.join().map_err(|_| RunError::Panicked)?;
+    dispatcher.emit_final_events();
+    let calls = dispatcher.call_facts();
+    let round_end = dispatcher.round_end;
+    drop(dispatcher);
+    // When the writer has stopped by itself, its own error tells why.
+    let mut journal = match ended {
+        Ok(()) | Err(RunError::WriterStopped) => written?,
+        Err(error) => return Err(error),
+    };
+    journal.end_round(round_end.ok_or(RunError::WriterStopped)?)?;
+    Ok(RunResult { journal, calls })
+}
+
+/// Writes what comes until nothing comes any more. A part counts once its entry is in the journal.
+fn write_parts(
+    mut writer: SnapshotWriter,
+    mut journal: CheckpointJournal,
+    mut answers: mpsc::Receiver<Handed>,
+    committed: &mpsc::Sender<CommittedPart>,
+) -> Result<CheckpointJournal, RunError> {
+    while let Some(handed) = answers.blocking_recv() {
+        let parts = match handed.message {
+            ToWriter::First(answer) => Vec::from_iter(writer.first_answer(answer)?),
+            ToWriter::Late(answer) => writer.late_answer(answer)?,
+            ToWriter::LateFailure(failed) => Vec::from_iter(writer.late_failure(failed)?),
+            ToWriter::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
+        };
+        for part in parts {
+            journal.add_part(&part)?;
+            // Nobody listens only when the run has stopped, which then has its own reason.
+            let _ = committed.blocking_send(part);
+        }
+    }
+    Ok(journal)
+}
+
+#[cfg(test)]
+mod tests;

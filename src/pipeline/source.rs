@@ -1,0 +1,86 @@
+//! Where the accounts of a round come from: the account list, or the failed accounts of the round before.
+
+use std::path::PathBuf;
+
+use crate::accounts::{AccountName, DistinctAccounts, ListError};
+use crate::snapshot::failed::{FailedLine, FailedLinesError, failed_records};
+
+/// The accounts of a round, in order.
+pub enum AccountSource {
+    /// The account list, without duplicates.
+    List(Box<DistinctAccounts>),
+    /// Failed accounts of an earlier round; those that will never have a row are passed over.
+    Failed(Box<dyn Iterator<Item = Result<FailedLine, FailedLinesError>> + Send>),
+}
+
+/// Why accounts cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The list.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// The failed accounts.
+    #[error(transparent)]
+    Failed(#[from] FailedLinesError),
+    /// An entry that no run can have written.
+    #[error(
+        "the failed accounts of an earlier run name one of {bytes} bytes, longer than an account can be; start over with --restart"
+    )]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl AccountSource {
+    /// The failed accounts in these files that may have a row if they are asked again.
+    pub fn failed(files: Vec<PathBuf>) -> AccountSource {
+        let lines = files.into_iter().flat_map(|file| {
+            let (records, error) = match failed_records(&file) {
+                Ok(records) => (Some(records), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            let lines = records.into_iter().flatten();
+            lines.map(|record| record.map(|(line, _)| line)).chain(error)
+        });
+        let counts = |line: &Result<FailedLine, FailedLinesError>| {
+            line.as_ref().map_or(true, |line| line.category.counts_as_failed())
+        };
+        AccountSource::Failed(Box::new(lines.filter(counts)))
+    }
+
+    /// Calls `visit` with each account and its line in the list, until it says to stop.
+    pub fn for_each(
+        &mut self,
+        mut visit: impl FnMut(AccountName, u64) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        match self {
+            AccountSource::List(list) => {
+                while let Some(account) = list.next_account()? {
+                    if visit(account.name, account.line).is_break() {
+                        break;
+                    }
+                }
+            }
+            AccountSource::Failed(lines) => {
+                for line in lines {
+                    let line = line?;
+                    let account = AccountName::from(&line.account)
+                        .map_err(|_| SourceError::TooLong { bytes: line.account.len() })?;
+                    if visit(account, line.input_line).is_break() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Entries of the list so far that repeat an earlier one.
+    pub fn duplicates(&self) -> u64 {
+        match self {
+            AccountSource::List(list) => list.duplicates(),
+            AccountSource::Failed(_) => 0,
+        }
+    }
+}

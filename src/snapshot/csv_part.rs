@@ -1,0 +1,187 @@
+//! A part as CSV: RFC 4180 with a header, UTF-8, lines ended by LF. NULL is an empty field, an empty string is `""`.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, SchemaRef, UInt32Type, UInt64Type};
+use flate2::write::GzEncoder;
+
+use super::durable::{FileInfo, StagedFile};
+use super::part_writer::{PartError, encode_error};
+use super::settings::Compression;
+
+/// A CSV file being written.
+#[derive(Debug)]
+pub struct CsvPart {
+    path: std::path::PathBuf,
+    out: Encoder,
+    /// Lines of the batch at hand.
+    lines: String,
+}
+
+enum Encoder {
+    Plain(StagedFile),
+    Gzip(GzEncoder<StagedFile>),
+    Zstd(zstd::Encoder<'static, StagedFile>),
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Encoder::Plain(_) => "Plain",
+            Encoder::Gzip(_) => "Gzip",
+            Encoder::Zstd(_) => "Zstd",
+        })
+    }
+}
+
+impl CsvPart {
+    /// Starts the file with its header. Snappy is no format of files; a checked job does not ask for it.
+    pub fn create(
+        file: StagedFile,
+        schema: &SchemaRef,
+        compression: Compression,
+    ) -> Result<CsvPart, PartError> {
+        let path = file.path().to_owned();
+        let out = match compression {
+            Compression::None | Compression::Snappy => Encoder::Plain(file),
+            // The header holds neither name nor time, so equal rows make equal files.
+            Compression::Gzip => {
+                Encoder::Gzip(GzEncoder::new(file, flate2::Compression::default()))
+            }
+            Compression::Zstd => {
+                let mut encoder = zstd::Encoder::new(file, 0).map_err(encode_error(&path))?;
+                encoder.include_checksum(true).map_err(encode_error(&path))?;
+                Encoder::Zstd(encoder)
+            }
+        };
+        let mut part = CsvPart { path, out, lines: String::new() };
+        for (index, field) in schema.fields().iter().enumerate() {
+            if index > 0 {
+                part.lines.push(',');
+            }
+            push_text(&mut part.lines, field.name());
+        }
+        part.lines.push('\n');
+        part.write_lines()?;
+        Ok(part)
+    }
+
+    /// Adds rows.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
+        for row in 0..rows.num_rows() {
+            for (index, column) in rows.columns().iter().enumerate() {
+                if index > 0 {
+                    self.lines.push(',');
+                }
+                if column.is_valid(row) {
+                    push_cell(&mut self.lines, column, row);
+                }
+            }
+            self.lines.push('\n');
+        }
+        self.write_lines()
+    }
+
+    fn write_lines(&mut self) -> Result<(), PartError> {
+        let lines = self.lines.as_bytes();
+        let written = match &mut self.out {
+            Encoder::Plain(out) => out.write_all(lines),
+            Encoder::Gzip(out) => out.write_all(lines),
+            Encoder::Zstd(out) => out.write_all(lines),
+        };
+        self.lines.clear();
+        written.map_err(encode_error(&self.path))
+    }
+
+    /// Ends the file and makes it durable.
+    pub fn commit(self) -> Result<FileInfo, PartError> {
+        let file: io::Result<StagedFile> = match self.out {
+            Encoder::Plain(out) => Ok(out),
+            Encoder::Gzip(out) => out.finish(),
+            Encoder::Zstd(out) => out.finish(),
+        };
+        Ok(file.map_err(encode_error(&self.path))?.commit()?)
+    }
+}
+
+/// Writes one cell that is not NULL.
+fn push_cell(line: &mut String, column: &ArrayRef, row: usize) {
+    // Writing to a String cannot fail.
+    let _ = match column.data_type() {
+        DataType::Utf8 => {
+            push_text(line, column.as_string::<i32>().value(row));
+            Ok(())
+        }
+        DataType::Binary => {
+            // A bytes column holds the bytes of a JSON string, which are UTF-8.
+            push_text(line, &String::from_utf8_lossy(column.as_binary::<i32>().value(row)));
+            Ok(())
+        }
+        DataType::UInt32 => write!(line, "{}", column.as_primitive::<UInt32Type>().value(row)),
+        DataType::UInt64 => write!(line, "{}", column.as_primitive::<UInt64Type>().value(row)),
+        DataType::Date32 => match column.as_primitive::<Date32Type>().value_as_date(row) {
+            Some(date) => write!(line, "{}", date.format("%Y-%m-%d")),
+            None => Ok(()),
+        },
+        other => unreachable!("a snapshot has no column of type {other}"),
+    };
+}
+
+/// Writes a text, in quotes where RFC 4180 asks for them, and an empty one as `""`.
+fn push_text(line: &mut String, text: &str) {
+    let needs_quotes = text.is_empty()
+        || text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+        // Readers that trim unquoted fields would change these.
+        || text.starts_with(char::is_whitespace)
+        || text.ends_with(char::is_whitespace);
+    if !needs_quotes {
+        line.push_str(text);
+        return;
+    }
+    line.push('"');
+    for (index, piece) in text.split('"').enumerate() {
+        if index > 0 {
+            line.push_str("\"\"");
+        }
+        line.push_str(piece);
+    }
+    line.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn empty_is_quoted_and_special_characters_are_doubled_or_quoted() {
+        let quoted = |text: &str| {
+            let mut line = String::new();
+            push_text(&mut line, text);
+            line
+        };
+        assert_eq!(quoted(""), "\"\"");
+        assert_eq!(quoted("plain 张"), "plain 张");
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("say \"hi\""), "\"say \"\"hi\"\"\"");
+        assert_eq!(quoted("two\nlines"), "\"two\nlines\"");
+        assert_eq!(quoted(" padded"), "\" padded\"");
+    }
+
+    proptest! {
+        #[test]
+        fn any_texts_are_read_back(first: String, second: String) {
+            let mut line = String::new();
+            push_text(&mut line, &first);
+            line.push(',');
+            push_text(&mut line, &second);
+            line.push('\n');
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+            let record = reader.records().next().unwrap().unwrap();
+            prop_assert_eq!((&record[0], &record[1]), (first.as_str(), second.as_str()));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The one way a file comes under its final name: stage, fsync, rename, fsync folder.
+//!
+//! Whoever finds the final name finds the whole file, after a power loss too.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use crate::util::disk_error::DiskError;
+use crate::util::failpoint;
+
+/// Appended to the final name while a file is being written.
+const STAGED_SUFFIX: &str = ".staged";
+
+/// Bytes gathered before they go to the file.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// Size and digest of a committed file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+}
+
+/// A file being written under a staged name; dropped without a commit, it is removed.
+#[derive(Debug)]
+pub struct StagedFile {
+    final_path: PathBuf,
+    staged_path: PathBuf,
+    /// `None` once committed.
+    writer: Option<BufWriter<DigestWriter>>,
+}
+
+#[derive(Debug)]
+struct DigestWriter {
+    file: File,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Write for DigestWriter {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(buffer)?;
+        self.digest.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl StagedFile {
+    /// Starts the file that will be `final_path`. A staged file left by a stopped run is replaced.
+    pub fn create(final_path: PathBuf) -> Result<StagedFile, DiskError> {
+        let mut staged_name = final_path.clone().into_os_string();
+        staged_name.push(STAGED_SUFFIX);
+        let staged_path = PathBuf::from(staged_name);
+        remove_if_exists(&staged_path)?;
+        failpoint::hit("file:create").map_err(DiskError::on("create", &staged_path))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&staged_path)
+            .map_err(DiskError::on("create", &staged_path))?;
+        let writer = DigestWriter { file, digest: Sha256::new(), bytes: 0 };
+        let writer = Some(BufWriter::with_capacity(BUFFER_BYTES, writer));
+        Ok(StagedFile { final_path, staged_path, writer })
+    }
+
+    /// Where the file will be.
+    pub fn path(&self) -> &Path {
+        &self.final_path
+    }
+
+    /// Lets every user of the machine read the file, whatever the umask says.
+    pub fn set_world_readable(&self) -> Result<(), DiskError> {
+        fs::set_permissions(&self.staged_path, Permissions::from_mode(0o644))
+            .map_err(DiskError::on("set the mode of", &self.staged_path))
+    }
+
+    /// Makes the file durable under its final name.
+    pub fn commit(mut self) -> Result<FileInfo, DiskError> {
+        let path = &self.final_path;
+        let Some(writer) = self.writer.take() else {
+            return Err(DiskError::on("commit again", path)(io::ErrorKind::NotFound.into()));
+        };
+        let written = writer
+            .into_inner()
+            .map_err(|error| DiskError::on("write", path)(error.into_error()))?;
+        let hit = |name| failpoint::hit(name).map_err(DiskError::on("make durable", path));
+        hit("file:sync")?;
+        written.file.sync_all().map_err(DiskError::on("make durable", path))?;
+        hit("file:synced")?;
+        fs::rename(&self.staged_path, path).map_err(DiskError::on("rename into place", path))?;
+        hit("file:renamed")?;
+        sync_directory(folder_of(path))?;
+        hit("file:durable")?;
+        Ok(FileInfo { bytes: written.bytes, sha256: hex(&written.digest.finalize()) })
+    }
+}
+
+impl Write for StagedFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match &mut self.writer {
+            Some(writer) => writer.write(buffer),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            // Nothing to tell: the next run removes what is left.
+            let _ = fs::remove_file(&self.staged_path);
+        }
+    }
+}
+
+impl FileInfo {
+    /// The facts of a file that is there.
+    pub fn of(path: &Path) -> Result<FileInfo, DiskError> {
+        let mut file = File::open(path).map_err(DiskError::on("open", path))?;
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut bytes = 0;
+        loop {
+            let count = file.read(&mut buffer).map_err(DiskError::on("read", path))?;
+            if count == 0 {
+                return Ok(FileInfo { bytes, sha256: hex(&digest.finalize()) });
+            }
+            digest.update(&buffer[..count]);
+            bytes += count as u64;
+        }
+    }
+}
+
+/// The folder a path is in. Of a bare name that is the current one, and not the empty path that `parent` gives.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes the names in a folder durable.
+pub fn sync_directory(directory: &Path) -> Result<(), DiskError> {
+    File::open(directory)
+        .and_then(|handle| handle.sync_all())
+        .map_err(DiskError::on("make durable the folder", directory))
+}
+
+/// Removes a file, or does nothing where there is none.
+pub fn remove_if_exists(path: &Path) -> Result<(), DiskError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(DiskError::on("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_with_its_digest() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        let mut staged = StagedFile::create(path.clone()).unwrap();
+        staged.write_all(b"abc").unwrap();
+        assert!(!path.exists());
+        let facts = staged.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"abc");
+        assert_eq!(facts.bytes, 3);
+        assert_eq!(
+            facts.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_dropped_file_leaves_nothing_and_a_left_over_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        fs::write(directory.path().join("a.txt.staged"), "left over").unwrap();
+        drop(StagedFile::create(path.clone()).unwrap());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_error_names_what_was_tried_and_where() {
+        let error = StagedFile::create(PathBuf::from("/nowhere/at/all/x")).unwrap_err();
+        assert!(error.to_string().starts_with("could not create /nowhere/at/all/x.staged; see "));
+        assert_eq!(error.io().kind(), io::ErrorKind::NotFound);
+    }
+}

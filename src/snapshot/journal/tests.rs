@@ -1,0 +1,332 @@
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::snapshot::durable::FileInfo;
+use crate::snapshot::failed::Category;
+use crate::snapshot::manifest::FailureSummary;
+use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, Values};
+
+/// The journal of a run of two rounds. A later program must read it as it is.
+const VERSION_1: &str = include_str!("version-1.ndjson");
+
+fn begin() -> RunHeader {
+    let content = [("account list", "ab"), ("columns", "Tag_Profile_IM_Nick nick string; ")];
+    RunHeader {
+        version: 1,
+        run_id: "00000000000000aa".to_owned(),
+        date: "2026-11-22".to_owned(),
+        started_at: "2026-11-22T03:00:00Z".to_owned(),
+        content: content.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+    }
+}
+
+fn facts(bytes: u64) -> FileInfo {
+    FileInfo { bytes, sha256: format!("{bytes:02x}") }
+}
+
+fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
+    CommittedPart {
+        index,
+        file: format!("part-{index:05}.csv"),
+        rows: ordinals.end - ordinals.start - 1,
+        ordinals,
+        facts: facts(10 + index),
+        failed: vec![FailureSummary {
+            category: Category::InternalError,
+            error_code: Some(40006),
+            accounts: 1,
+        }],
+        failed_lines: facts(50),
+        rejected_lines: facts(0),
+        rejected_values: 0,
+        columns: Vec::new(),
+    }
+}
+
+/// The entries of [`VERSION_1`]; the parts of a round are not committed in order.
+fn entries() -> Vec<Entry> {
+    vec![
+        Entry::RunHeader(begin()),
+        Entry::Part(part(1, 200..350)),
+        Entry::Part(part(0, 0..200)),
+        Entry::RoundEnd(RoundEnd { accounts: 350, duplicates: 3 }),
+        Entry::Part(part(2, 0..2)),
+        Entry::RoundEnd(RoundEnd { accounts: 2, duplicates: 0 }),
+    ]
+}
+
+/// What is durable after so many of the [`entries`].
+fn checkpoint_after(count: usize) -> Checkpoint {
+    let mut checkpoint = Checkpoint::new(begin());
+    for entry in entries().into_iter().take(count).skip(1) {
+        match entry {
+            Entry::Part(part) => checkpoint.add_part(part).unwrap(),
+            Entry::RoundEnd(end) => checkpoint.end_round(end).unwrap(),
+            Entry::RunHeader(_) => unreachable!("a journal begins once"),
+        }
+    }
+    checkpoint
+}
+
+fn lines_of(entries: &[Entry]) -> Vec<String> {
+    let mut check = String::new();
+    let mut lines = Vec::new();
+    for entry in entries {
+        let line;
+        (line, check) = line_of(entry, &check);
+        lines.push(line);
+    }
+    lines
+}
+
+fn lines() -> Vec<String> {
+    VERSION_1.split_inclusive('\n').map(str::to_owned).collect()
+}
+
+/// A work folder with a journal.
+fn folder_with(journal: &[u8]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(CHECKPOINT_FILE), journal).unwrap();
+    directory
+}
+
+fn opened(journal: &[u8]) -> Result<Option<Checkpoint>, CheckpointError> {
+    let directory = folder_with(journal);
+    let journal = CheckpointJournal::open(directory.path())?;
+    Ok(journal.map(|journal| journal.value().clone()))
+}
+
+/// The refusal of a journal, which is left as it was.
+#[track_caller]
+fn refusal(journal: &[u8]) -> String {
+    let directory = folder_with(journal);
+    let error = match CheckpointJournal::open(directory.path()) {
+        Err(error) => error.to_string(),
+        Ok(opened) => panic!("{opened:?} from {}", String::from_utf8_lossy(journal)),
+    };
+    assert_eq!(fs::read(directory.path().join(CHECKPOINT_FILE)).unwrap(), journal, "{error}");
+    assert!(error.contains(CHECKPOINT_FILE), "{error}");
+    assert!(error.ends_with("start over with --restart"), "{error}");
+    error
+}
+
+#[test]
+fn a_journal_of_version_1_is_read_by_every_later_program() {
+    assert_eq!(opened(VERSION_1.as_bytes()).unwrap(), Some(checkpoint_after(6)));
+    assert_eq!(checkpoint_after(6).rounds.len(), 2);
+    let files: Vec<u64> = checkpoint_after(6).parts().iter().map(|part| part.index).collect();
+    assert_eq!(files, [0, 1, 2]);
+}
+
+#[test]
+fn what_is_written_is_version_1() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = CheckpointJournal::create(directory.path(), begin()).unwrap();
+    for (index, entry) in entries().into_iter().enumerate().skip(1) {
+        // As after a stop at any entry.
+        if index % 2 == 0 {
+            journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+        }
+        match entry {
+            Entry::Part(part) => journal.add_part(&part).unwrap(),
+            Entry::RoundEnd(end) => journal.end_round(end).unwrap(),
+            Entry::RunHeader(_) => unreachable!("a journal begins once"),
+        }
+    }
+    assert_eq!(journal.value(), &checkpoint_after(6));
+    let written = fs::read_to_string(directory.path().join(CHECKPOINT_FILE)).unwrap();
+    assert_eq!(written, VERSION_1);
+    assert_eq!(CheckpointJournal::begin_of(directory.path()).unwrap(), Some(begin()));
+}
+
+#[test]
+fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read() {
+    let counted = |characters: u64| ColumnStatistics {
+        filled: 7,
+        rejected: 1,
+        values: Values::Text {
+            characters: Some((0, characters)),
+            distinct: BoundedValueCounts::default(),
+        },
+    };
+    let directory = folder_with(lines()[..2].concat().as_bytes());
+    let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+    let part = CommittedPart { columns: vec![counted(3), counted(9)], ..part(0, 0..200) };
+    journal.add_part(&part).unwrap();
+    let read = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+    let columns: Vec<usize> = read.value().parts().iter().map(|part| part.columns.len()).collect();
+    assert_eq!(columns, [2, 0]);
+    assert_eq!(read.value().parts()[0], part);
+}
+
+#[test]
+fn a_folder_without_a_journal_has_nothing_to_go_on_with() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(CheckpointJournal::open(directory.path()).unwrap().is_none());
+    assert_eq!(CheckpointJournal::begin_of(directory.path()).unwrap(), None);
+    assert_eq!(opened(b"").unwrap(), None);
+    assert_eq!(opened(b"\0\0\0\0").unwrap(), None);
+}
+
+#[test]
+fn what_a_crash_left_of_the_last_entry_is_cut_off_and_written_again() {
+    let lines = lines();
+    let whole = lines[..4].concat();
+    for tail in [&lines[4].as_bytes()[..30], b"\0\0\0", b"\xff\xfe", b"{"] {
+        let directory = folder_with(&[whole.as_bytes(), tail].concat());
+        let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+        assert_eq!(journal.value(), &checkpoint_after(4));
+        journal.add_part(&part(2, 0..2)).unwrap();
+        let written = fs::read_to_string(directory.path().join(CHECKPOINT_FILE)).unwrap();
+        assert_eq!(written, lines[..5].concat());
+    }
+}
+
+#[test]
+fn a_journal_that_is_only_looked_at_stays_as_it_is() {
+    let whole: usize = lines()[..2].iter().map(String::len).sum();
+    let directory = folder_with(&VERSION_1.as_bytes()[..whole + 9]);
+    let path = directory.path().join(CHECKPOINT_FILE);
+    let value = CheckpointJournal::value_of(directory.path()).unwrap();
+    assert_eq!(value, Some(checkpoint_after(2)));
+    assert_eq!(std::fs::read(&path).unwrap(), &VERSION_1.as_bytes()[..whole + 9]);
+    let nowhere = directory.path().join("nowhere");
+    assert!(matches!(CheckpointJournal::value_of(&nowhere), Ok(None)));
+}
+
+#[test]
+fn a_flipped_bit_is_refused_wherever_it_is() {
+    let last_byte = VERSION_1.len() - 1;
+    for position in 0..last_byte {
+        for bit in [0, 4] {
+            let mut journal = VERSION_1.as_bytes().to_vec();
+            journal[position] ^= 1 << bit;
+            let line = VERSION_1[..position].matches('\n').count() + 1;
+            let path = Path::new(CHECKPOINT_FILE);
+            let refusal = parse(path, &journal).unwrap_err().to_string();
+            let names_line = refusal.starts_with(&format!("line {line} of the checkpoint "));
+            assert!(
+                names_line || (line == 1 && refusal.contains("has version")),
+                "byte {position}: {refusal}"
+            );
+        }
+    }
+    let journal = VERSION_1.replace("40006", "40007");
+    assert!(refusal(journal.as_bytes()).starts_with("line 2 of the checkpoint "));
+    // Without its line end the last line is one that a crash has cut.
+    assert_eq!(opened(&VERSION_1.as_bytes()[..last_byte]).unwrap(), Some(checkpoint_after(5)));
+}
+
+#[test]
+fn lines_that_are_missing_repeated_or_in_another_place_are_refused() {
+    for first in 0..5 {
+        let mut swapped = lines();
+        swapped.swap(first, first + 1);
+        refusal(swapped.concat().as_bytes());
+
+        let mut missing = lines();
+        missing.remove(first);
+        refusal(missing.concat().as_bytes());
+
+        let mut repeated = lines();
+        repeated.insert(first + 1, repeated[first].clone());
+        let refusal = refusal(repeated.concat().as_bytes());
+        assert!(refusal.contains("not in its place"), "{refusal}");
+    }
+}
+
+#[test]
+fn the_journal_of_another_program_is_refused() {
+    let newer = VERSION_1.replacen("\"version\":1", "\"version\":2", 1);
+    assert!(refusal(newer.as_bytes()).contains("has version 2, this program knows 1"));
+    assert!(refusal(b"{\"version\":7,\"form\":\"another\"}\n").contains("has version 7"));
+    for foreign in
+        ["account,nick\na,b\n", "\0\0\0\0\n", "\n", "null\n", "[]\n", "{}\n", "\u{feff}{}\n"]
+    {
+        assert!(
+            refusal(foreign.as_bytes()).starts_with("line 1 of the checkpoint "),
+            "{foreign:?}"
+        );
+    }
+}
+
+/// Lines that are whole, of a journal that no run has written.
+#[test]
+fn accounts_that_would_be_twice_or_lost_are_refused() {
+    let end = |accounts| Entry::RoundEnd(RoundEnd { accounts, duplicates: 0 });
+    let begin = || Entry::RunHeader(begin());
+    for (entries, told) in [
+        (
+            vec![begin(), Entry::Part(part(0, 0..200)), Entry::Part(part(1, 199..300))],
+            "part 1 overlaps",
+        ),
+        (
+            vec![begin(), Entry::Part(part(1, 200..300)), Entry::Part(part(0, 0..201))],
+            "part 0 overlaps",
+        ),
+        (
+            vec![begin(), Entry::Part(part(0, 0..200)), Entry::Part(part(1, 0..200))],
+            "part 1 overlaps",
+        ),
+        (vec![begin(), Entry::Part(part(1, 200..300)), end(300)], "gap at account 0"),
+        (vec![begin(), Entry::Part(part(0, 0..200)), end(201)], "gap at account 200"),
+        (
+            vec![begin(), Entry::Part(part(0, 0..200)), Entry::Part(part(2, 400..500)), end(500)],
+            "gap at account 200",
+        ),
+        (vec![begin(), Entry::Part(part(0, 0..200)), end(200), end(200)], "out of place"),
+        (vec![begin(), begin()], "out of place"),
+    ] {
+        let line = entries.len();
+        let refusal = refusal(lines_of(&entries).concat().as_bytes());
+        assert!(refusal.starts_with(&format!("line {line} of ")), "{refusal}");
+        assert!(refusal.contains(told), "{refusal}");
+    }
+}
+
+#[test]
+fn an_entry_that_does_not_fit_is_not_written() {
+    let directory = folder_with(lines()[..3].concat().as_bytes());
+    let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+    let overlap = journal.add_part(&part(2, 100..300)).unwrap_err();
+    assert!(overlap.to_string().contains("part 2 overlaps an earlier one"), "{overlap}");
+    let gap = journal.end_round(RoundEnd { accounts: 351, duplicates: 0 }).unwrap_err();
+    assert!(gap.to_string().contains("a gap at account 350"), "{gap}");
+    assert_eq!(journal.value(), &checkpoint_after(3));
+    let written = fs::read_to_string(directory.path().join(CHECKPOINT_FILE)).unwrap();
+    assert_eq!(written, lines()[..3].concat());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_refused_or_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = parse(Path::new("checkpoint"), &bytes);
+    }
+
+    #[test]
+    fn any_change_to_a_journal_is_refused_or_read(
+        start in 0..VERSION_1.len(),
+        length in 0..200usize,
+        other in proptest::collection::vec(any::<u8>(), 0..20),
+    ) {
+        let mut journal = VERSION_1.as_bytes().to_vec();
+        journal.splice(start..(start + length).min(VERSION_1.len()), other);
+        if let Ok(Some(parsed)) = parse(Path::new("checkpoint"), &journal) {
+            // Nothing but a beginning of what was written is ever read.
+            let whole = VERSION_1[..parsed.length].matches('\n').count();
+            prop_assert_eq!(&VERSION_1.as_bytes()[..parsed.length], &journal[..parsed.length]);
+            prop_assert_eq!(parsed.value, checkpoint_after(whole));
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_cut_gives_the_entries_that_are_whole(cut in 0..=VERSION_1.len()) {
+        let journal = &VERSION_1[..cut];
+        let whole = journal.matches('\n').count();
+        let expected = (whole > 0).then(|| checkpoint_after(whole));
+        let parsed = parse(Path::new("checkpoint"), journal.as_bytes()).unwrap();
+        prop_assert_eq!(parsed.map(|parsed| parsed.value), expected);
+    }
+}

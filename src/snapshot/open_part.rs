@@ -1,0 +1,284 @@
+//! One part that is begun and not complete: its file, and what waits for its place in it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::SchemaRef;
+
+use super::durable::{FileInfo, StagedFile};
+use super::failed::{FailedAccount, RejectedValue, write_failed, write_rejected};
+use super::manifest::FailureCounts;
+use super::part_writer::{PartError, PartWriter, encode_error};
+use super::row_store::{RowStore, StoredRows};
+use super::settings::OutputSettings;
+use super::snapshot_writer::{CommittedPart, FirstAnswer};
+use crate::table::statistics::TableStatistics;
+
+/// Late rows are written in batches of so many.
+const LATE_ROWS_PER_BATCH: usize = 1024;
+
+/// Where a part's sidecar lines wait for the snapshot to be put together.
+pub fn sidecar_path(work_directory: &Path, kind: Sidecar, part: u64) -> PathBuf {
+    work_directory.join(format!("{}-{part:05}.csv", kind.name()))
+}
+
+/// The two kinds of sidecar lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sidecar {
+    /// Lines of `_failed_accounts.csv`.
+    FailedAccounts,
+    /// Lines of `_rejected_values.csv`.
+    RejectedValues,
+}
+
+impl Sidecar {
+    const fn name(self) -> &'static str {
+        match self {
+            Sidecar::FailedAccounts => "failed",
+            Sidecar::RejectedValues => "rejected",
+        }
+    }
+}
+
+/// A part that is begun and not complete.
+#[derive(Debug)]
+pub struct OpenPart {
+    file: String,
+    writer: PartWriter,
+    failed_csv: csv::Writer<StagedFile>,
+    rejected_csv: csv::Writer<StagedFile>,
+    /// First ordinal that no first answer has been written for.
+    next_ordinal: u64,
+    /// First answers that came before their turn, by first ordinal.
+    waiting: BTreeMap<u64, WaitingAnswer>,
+    late: Vec<(Vec<u64>, StoredRows)>,
+    late_failed: Vec<FailedAccount>,
+    late_rejected: Vec<RejectedValue>,
+    rows: u64,
+    late_rows: u64,
+    failed: FailureCounts,
+    rejected_values: u64,
+    statistics: TableStatistics,
+}
+
+#[derive(Debug)]
+struct WaitingAnswer {
+    end: u64,
+    rows: StoredRows,
+    rejected: Vec<RejectedValue>,
+    failed: Vec<FailedAccount>,
+}
+
+/// Where the files of a part go.
+pub(super) struct Folders<'f> {
+    /// The part itself.
+    pub(super) snapshot: &'f Path,
+    /// Its sidecar lines.
+    pub(super) work: &'f Path,
+}
+
+impl OpenPart {
+    /// Begins a part.
+    pub(super) fn create(
+        index: u64,
+        first_ordinal: u64,
+        settings: &OutputSettings,
+        schema: &SchemaRef,
+        directories: &Folders<'_>,
+    ) -> Result<OpenPart, PartError> {
+        let file = format!("part-{index:05}.{}", settings.part_extension());
+        let staged = StagedFile::create(directories.snapshot.join(&file))?;
+        let sidecar = |kind| {
+            let path = sidecar_path(directories.work, kind, index);
+            StagedFile::create(path).map(csv::Writer::from_writer)
+        };
+        Ok(OpenPart {
+            file,
+            writer: PartWriter::create(staged, schema, settings.format, settings.compression)?,
+            failed_csv: sidecar(Sidecar::FailedAccounts)?,
+            rejected_csv: sidecar(Sidecar::RejectedValues)?,
+            next_ordinal: first_ordinal,
+            waiting: BTreeMap::new(),
+            late: Vec::new(),
+            late_failed: Vec::new(),
+            late_rejected: Vec::new(),
+            rows: 0,
+            late_rows: 0,
+            failed: FailureCounts::default(),
+            rejected_values: 0,
+            statistics: TableStatistics::new(schema),
+        })
+    }
+
+    /// Writes the first answer of a chunk, or keeps it until those before it have come.
+    pub(super) fn place(
+        &mut self,
+        answer: FirstAnswer,
+        store: &mut RowStore,
+    ) -> Result<(), PartError> {
+        let FirstAnswer { ordinals, rows, rejected, failed } = answer;
+        if ordinals.start != self.next_ordinal {
+            let rows = store.put(rows)?;
+            let waiting = WaitingAnswer { end: ordinals.end, rows, rejected, failed };
+            self.waiting.insert(ordinals.start, waiting);
+            return Ok(());
+        }
+        self.write_first(ordinals.end, rows, &failed, &rejected)?;
+        while let Some(answer) = self.waiting.remove(&self.next_ordinal) {
+            let rows = store.take(answer.rows)?;
+            self.write_first(answer.end, rows, &answer.failed, &answer.rejected)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps rows of accounts that were asked again.
+    pub(super) fn keep_late_rows(
+        &mut self,
+        ordinals: Vec<u64>,
+        rows: RecordBatch,
+        store: &mut RowStore,
+    ) -> Result<(), PartError> {
+        self.late_rows += ordinals.len() as u64;
+        self.late.push((ordinals, store.put(rows)?));
+        Ok(())
+    }
+
+    /// Keeps a value of an account that was asked again.
+    pub(super) fn keep_late_rejected(&mut self, rejected: RejectedValue) {
+        self.late_rejected.push(rejected);
+    }
+
+    /// Keeps an account that was asked again and will have no row.
+    pub(super) fn keep_late_failure(&mut self, failed: FailedAccount) {
+        self.count_failure(&failed);
+        self.late_failed.push(failed);
+    }
+
+    /// Whether the first answers of all chunks have been written.
+    pub(super) fn has_all_first_answers(&self, ordinals: &Range<u64>) -> bool {
+        self.next_ordinal >= ordinals.end
+    }
+
+    /// Whether every account has a row or a reason for none.
+    pub(super) fn is_settled(&self, ordinals: &Range<u64>) -> bool {
+        let settled = self.rows + self.late_rows + self.failed.total();
+        settled >= ordinals.end - ordinals.start
+    }
+
+    /// Hands what is buffered to the file.
+    pub(super) fn flush(&mut self) -> Result<(), PartError> {
+        self.writer.flush()
+    }
+
+    fn write_first(
+        &mut self,
+        end: u64,
+        rows: RecordBatch,
+        failed: &[FailedAccount],
+        rejected: &[RejectedValue],
+    ) -> Result<(), PartError> {
+        self.rows += rows.num_rows() as u64;
+        if rows.num_rows() > 0 {
+            self.write_rows(rows)?;
+        }
+        for failed in failed {
+            self.count_failure(failed);
+            self.write_failed(failed)?;
+        }
+        for rejected in rejected {
+            self.write_rejected(rejected)?;
+        }
+        self.next_ordinal = end;
+        Ok(())
+    }
+
+    fn write_rows(&mut self, rows: RecordBatch) -> Result<(), PartError> {
+        self.statistics.add(&rows);
+        self.writer.write(rows)
+    }
+
+    fn count_failure(&mut self, failed: &FailedAccount) {
+        self.failed.add(failed.category, failed.error_code, 1);
+    }
+
+    fn write_failed(&mut self, failed: &FailedAccount) -> Result<(), PartError> {
+        let written = write_failed(&mut self.failed_csv, failed);
+        written.map_err(|error| encode_error(self.failed_csv.get_ref().path())(error))
+    }
+
+    fn write_rejected(&mut self, rejected: &RejectedValue) -> Result<(), PartError> {
+        self.rejected_values += 1;
+        self.statistics.add_rejected(&rejected.tag);
+        let written = write_rejected(&mut self.rejected_csv, rejected);
+        written.map_err(|error| encode_error(self.rejected_csv.get_ref().path())(error))
+    }
+
+    /// Ends the part: late rows, sidecar lines, and all of it durable.
+    pub(super) fn commit(
+        mut self,
+        index: u64,
+        ordinals: Range<u64>,
+        store: &mut RowStore,
+    ) -> Result<CommittedPart, PartError> {
+        // Whether the part has had to wait for its late rows must not show in its row groups.
+        self.writer.flush()?;
+        self.write_late_rows(store)?;
+        let mut late_failed = std::mem::take(&mut self.late_failed);
+        late_failed.sort_unstable_by_key(|failed| failed.ordinal);
+        for failed in &late_failed {
+            self.write_failed(failed)?;
+        }
+        let mut late_rejected = std::mem::take(&mut self.late_rejected);
+        // Stable: the values of one account stay in column order.
+        late_rejected.sort_by_key(|rejected| rejected.ordinal);
+        for rejected in &late_rejected {
+            self.write_rejected(rejected)?;
+        }
+        let failed_lines = commit_lines(self.failed_csv)?;
+        let rejected_lines = commit_lines(self.rejected_csv)?;
+        let facts = self.writer.commit()?;
+        Ok(CommittedPart {
+            index,
+            file: self.file,
+            ordinals,
+            rows: self.rows + self.late_rows,
+            facts,
+            failed: self.failed.into_facts(),
+            failed_lines,
+            rejected_lines,
+            rejected_values: self.rejected_values,
+            columns: self.statistics.into_columns(),
+        })
+    }
+
+    fn write_late_rows(&mut self, store: &mut RowStore) -> Result<(), PartError> {
+        let late = std::mem::take(&mut self.late);
+        let mut places: Vec<(u64, usize, usize)> = Vec::new();
+        let mut batches = Vec::with_capacity(late.len());
+        for (batch_index, (ordinals, rows)) in late.into_iter().enumerate() {
+            batches.push(store.take(rows)?);
+            places.extend(
+                ordinals.into_iter().enumerate().map(|(row, ordinal)| (ordinal, batch_index, row)),
+            );
+        }
+        places.sort_unstable();
+        let batches: Vec<&RecordBatch> = batches.iter().collect();
+        for places in places.chunks(LATE_ROWS_PER_BATCH) {
+            let places: Vec<(usize, usize)> =
+                places.iter().map(|&(_, batch, row)| (batch, row)).collect();
+            let rows = interleave_record_batch(&batches, &places)
+                .map_err(encode_error(Path::new(&self.file)))?;
+            self.write_rows(rows)?;
+        }
+        Ok(())
+    }
+}
+
+fn commit_lines(lines: csv::Writer<StagedFile>) -> Result<FileInfo, PartError> {
+    let path = lines.get_ref().path().to_owned();
+    let file = lines.into_inner().map_err(|error| encode_error(&path)(error.into_error()))?;
+    Ok(file.commit()?)
+}

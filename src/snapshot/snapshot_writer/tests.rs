@@ -1,0 +1,175 @@
+use std::fs;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::snapshot::failed::Category;
+use crate::snapshot::open_part::{Sidecar, sidecar_path};
+use crate::snapshot::settings::{Compression, Format, IfExists};
+
+const PART: u64 = 20;
+const CHUNK: u64 = 5;
+
+fn rows(ordinals: &[u64]) -> RecordBatch {
+    let accounts = ordinals.iter().map(|ordinal| format!("a{ordinal}"));
+    let column: ArrayRef = Arc::new(StringArray::from_iter_values(accounts));
+    RecordBatch::try_from_iter([("account", column)]).unwrap()
+}
+
+fn failed(ordinal: u64) -> FailedAccount {
+    FailedAccount {
+        ordinal,
+        account: format!("a{ordinal}"),
+        category: Category::NotFound,
+        error_code: Some(40003),
+        error_info: String::new(),
+        attempts: 1,
+        last_attempt_at: Timestamp::UNIX_EPOCH,
+        input_line: ordinal + 1,
+    }
+}
+
+fn rejected(ordinal: u64) -> RejectedValue {
+    let value = format!("v{ordinal}");
+    let account = format!("a{ordinal}");
+    RejectedValue { ordinal, account, tag: "t".to_owned(), expected_type: "uint32", value }
+}
+
+/// What becomes of an account: at the first call or a later one, a row or none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    FirstRow,
+    FirstFailure,
+    LateRow,
+    LateFailure,
+}
+
+#[derive(Debug, Clone)]
+enum Message {
+    First(u64),
+    Late(Vec<u64>),
+    EndOfList,
+}
+
+/// The messages for accounts that go these ways, in list order, late ones in chunks of 7 at the end.
+fn messages(ways: &[Way]) -> Vec<Message> {
+    let total = ways.len() as u64;
+    let mut messages: Vec<Message> =
+        (0..total).step_by(CHUNK as usize).map(Message::First).collect();
+    let is_late = |ordinal: &u64| {
+        matches!(ways[usize::try_from(*ordinal).unwrap()], Way::LateRow | Way::LateFailure)
+    };
+    let late: Vec<u64> = (0..total).filter(is_late).collect();
+    messages.extend(late.chunks(7).map(|ordinals| Message::Late(ordinals.to_vec())));
+    messages.push(Message::EndOfList);
+    messages
+}
+
+/// Every file the messages leave, by name; and the committed parts.
+fn write(
+    ways: &[Way],
+    messages: &[Message],
+    format: Format,
+    budget: usize,
+) -> (Vec<(String, Vec<u8>)>, Vec<CommittedPart>) {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = OutputSettings {
+        path: directory.path().to_owned(),
+        format,
+        compression: Compression::None,
+        accounts_per_part: PART,
+        if_exists: IfExists::Replace,
+    };
+    let schema = rows(&[]).schema();
+    let mut writer =
+        SnapshotWriter::new(settings, schema, CHUNK, 0, directory.path(), directory.path());
+    writer.store = RowStore::new(directory.path(), budget);
+    let total = ways.len() as u64;
+    let of = |ordinals: &[u64], way: Way| -> Vec<u64> {
+        let goes = |ordinal: &u64| ways[usize::try_from(*ordinal).unwrap()] == way;
+        ordinals.iter().copied().filter(goes).collect()
+    };
+    let mut parts = Vec::new();
+    for message in messages {
+        match message {
+            Message::First(start) => {
+                let ordinals = *start..(*start + CHUNK).min(total);
+                let all: Vec<u64> = ordinals.clone().collect();
+                let with_rows = of(&all, Way::FirstRow);
+                let answer = FirstAnswer {
+                    ordinals,
+                    rows: rows(&with_rows),
+                    rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
+                    failed: of(&all, Way::FirstFailure).into_iter().map(failed).collect(),
+                };
+                parts.extend(writer.first_answer(answer).unwrap());
+            }
+            Message::Late(ordinals) => {
+                let with_rows = of(ordinals, Way::LateRow);
+                let answer = LateAnswer {
+                    rows: rows(&with_rows),
+                    rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
+                    ordinals: with_rows,
+                    failed: of(ordinals, Way::LateFailure).into_iter().map(failed).collect(),
+                };
+                parts.extend(writer.late_answer(answer).unwrap());
+            }
+            Message::EndOfList => parts.extend(writer.end_of_list(total).unwrap()),
+        }
+    }
+    assert_eq!(writer.open_parts(), 0);
+    let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    (files, parts)
+}
+
+#[test]
+fn first_rows_come_in_order_and_late_ones_behind_them() {
+    let ways: Vec<Way> =
+        (0..8).map(|ordinal| if ordinal == 1 { Way::LateRow } else { Way::FirstRow }).collect();
+    let (files, parts) = write(&ways, &messages(&ways), Format::Csv, usize::MAX);
+    let part = files.iter().find(|(name, _)| name == "part-00000.csv").unwrap();
+    let text = String::from_utf8(part.1.clone()).unwrap();
+    assert_eq!(text, "account\na0\na2\na3\na4\na5\na6\na7\na1\n");
+    assert_eq!(parts[0].rows, 8);
+    let directory = Path::new("");
+    let rejected = sidecar_path(directory, Sidecar::RejectedValues, 0).display().to_string();
+    let lines = files.iter().find(|(name, _)| *name == rejected).unwrap();
+    assert!(String::from_utf8_lossy(&lines.1).ends_with("a7,t,uint32,v7\na1,t,uint32,v1\n"));
+}
+
+fn any_way() -> impl Strategy<Value = Way> {
+    prop_oneof![
+        6 => Just(Way::FirstRow),
+        1 => Just(Way::FirstFailure),
+        2 => Just(Way::LateRow),
+        1 => Just(Way::LateFailure),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Promise 3, at its root: files depend on what was answered, never on when, nor on whether rows had to be spilled.
+    #[test]
+    fn files_do_not_depend_on_the_order_of_answers(
+        (ways, shuffled) in proptest::collection::vec(any_way(), 1..75)
+            .prop_flat_map(|ways| { let messages = messages(&ways); (Just(ways), Just(messages).prop_shuffle()) }),
+        parquet: bool,
+        spills: bool,
+    ) {
+        let format = if parquet { Format::Parquet } else { Format::Csv };
+        let (expected, _) = write(&ways, &messages(&ways), format, usize::MAX);
+        let (files, parts) = write(&ways, &shuffled, format, if spills { 0 } else { usize::MAX });
+        prop_assert_eq!(files, expected);
+        let settled: u64 = parts.iter().map(|part| part.rows + part.failed_accounts()).sum();
+        prop_assert_eq!(settled, ways.len() as u64);
+    }
+}

@@ -1,0 +1,106 @@
+//! Named points before and after each durable step where a test ends, fails or pauses the program, to see that the next
+//! run, or another one, repairs or respects what is left. In a release build there are none.
+
+use std::io;
+
+/// The variable that names points, separated by commas. `NAME` ends the process there as a crash would; `NAME=enospc`
+/// makes the step fail with that error; `NAME=pipe:PATH` waits until the writer of the named pipe has closed it. With `#N`
+/// behind the name, that happens when the point is reached for the Nth time.
+#[cfg(debug_assertions)]
+const VARIABLE: &str = "IM_PROFILES_FAILPOINT";
+
+/// The points that every run passes which publishes, in the order in which it first reaches them.
+pub const ALL: &[&str] = &[
+    "lock:opened",
+    "output:look",
+    "file:create",
+    "file:sync",
+    "file:synced",
+    "file:renamed",
+    "file:durable",
+    "journal:create",
+    "journal:created",
+    "journal:append",
+    "journal:appended",
+    "publish:begin",
+    "publish:verified",
+    "publish:complete",
+    "publish:exchange",
+    "publish:exchanged",
+    "publish:cleared",
+    "publish:removed",
+    "publish:unlocked",
+];
+
+/// The points where a snapshot is replaced on a file system that cannot exchange two directories, and where the next run
+/// puts the earlier one back.
+pub const WITHOUT_EXCHANGE: &[&str] = &[
+    "replace:move_aside",
+    "replace:moved_aside",
+    "replace:rename",
+    "replace:put_back",
+    "restore:rename",
+    "restore:renamed",
+];
+
+/// Passes, unless a test has named this point.
+#[cfg(debug_assertions)]
+pub fn hit(name: &'static str) -> io::Result<()> {
+    debug_assert!(ALL.contains(&name) || WITHOUT_EXCHANGE.contains(&name), "{name} is in no list");
+    let Ok(wanted) = std::env::var(VARIABLE) else { return Ok(()) };
+    let reached = count(name);
+    for point in wanted.split(',') {
+        let (point, action) =
+            point.split_once('=').map_or((point, None), |(point, action)| (point, Some(action)));
+        let (point, occurrence) = point.split_once('#').unwrap_or((point, "1"));
+        if point == name && occurrence.parse() == Ok(reached) {
+            return act(action);
+        }
+    }
+    Ok(())
+}
+
+/// How often the point has been reached, this time included.
+#[cfg(debug_assertions)]
+fn count(name: &'static str) -> u32 {
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, PoisonError};
+    static REACHED: Mutex<BTreeMap<&'static str, u32>> = Mutex::new(BTreeMap::new());
+
+    let mut reached = REACHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = reached.entry(name).or_default();
+    *count += 1;
+    *count
+}
+
+#[cfg(debug_assertions)]
+fn act(action: Option<&str>) -> io::Result<()> {
+    use rustix::io::Errno;
+
+    let Some(action) = action else {
+        // No destructor runs and nothing is flushed, as in a crash.
+        std::process::abort()
+    };
+    if let Some(pipe) = action.strip_prefix("pipe:") {
+        return std::fs::read(pipe).map(drop);
+    }
+    let errno = match action {
+        "enospc" => Errno::NOSPC,
+        "enosys" => Errno::NOSYS,
+        "einval" => Errno::INVAL,
+        "enotsup" => Errno::NOTSUP,
+        "eio" => Errno::IO,
+        "emfile" => Errno::MFILE,
+        "eagain" => Errno::AGAIN,
+        "eacces" => Errno::ACCESS,
+        _ => return Err(io::Error::other(format!("{action} is not an action of a failpoint"))),
+    };
+    Err(errno.into())
+}
+
+/// Passes.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn hit(_name: &'static str) -> io::Result<()> {
+    Ok(())
+}

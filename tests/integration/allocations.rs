@@ -1,0 +1,39 @@
+//! What reading an answer asks of the allocator: a count that does not grow with the accounts, whatever the machine.
+
+use allocation_counter::measure;
+use im_profiles::internals::AccountName;
+use im_profiles::internals::ResponseProcessor;
+use im_profiles::internals::{Chunk, RequestedAccount as Account};
+use jiff::Timestamp;
+
+use crate::support::answer::{Response, answer, columns};
+
+/// Allocations of one answer of 100 accounts, from its bytes to rows, once buffers have found their size.
+fn allocations_of_an_answer(tags: usize) -> u64 {
+    let mut processor = ResponseProcessor::new(&columns(tags), 6, false);
+    let mut allocations = 0;
+    for call in 0..3 {
+        let Response { accounts, body } = answer(call * 100, tags);
+        let account = |(n, name): (usize, &String)| {
+            Account::new(AccountName::from(name).unwrap(), n as u64, n as u64 + 2)
+        };
+        let chunk =
+            Chunk { accounts: accounts.iter().enumerate().map(account).collect(), is_first: true };
+        let counted = measure(|| {
+            let settled = processor.process(chunk, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(settled.rows.num_rows(), 100);
+            assert_eq!(settled.rows.num_columns(), tags + 1);
+        });
+        allocations = counted.count_total;
+    }
+    allocations
+}
+
+/// A few for each column (offsets, bytes, NULLs, the array itself) and for the answer; none for an account or a value.
+#[test]
+fn an_answer_allocates_by_column_and_not_by_account() {
+    let (five, twelve) = (allocations_of_an_answer(5), allocations_of_an_answer(12));
+    assert!(five <= 60, "{five} allocations for 100 accounts x 5 tags");
+    assert!(twelve <= 110, "{twelve} allocations for 100 accounts x 12 tags");
+    assert!(twelve > five, "the counter does not count: {five}, {twelve}");
+}

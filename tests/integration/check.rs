@@ -1,0 +1,490 @@
+//! `check`: each thing that keeps an export from its work is told from the others, with what is to be done.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use crate::support::emulator::SECRET_VARIABLE;
+use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use im_profiles::emulator::{EMULATOR_ADMIN, EMULATOR_SDKAPPID, EMULATOR_SECRET_KEY};
+use im_profiles::internals::{SecretKey, sign_usersig as sign};
+use insta::assert_snapshot;
+
+/// A key that is no app's.
+const SOME_KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
+
+fn directory() -> Folder {
+    Folder::with_job(QUICK_JOB, ["user1", "user2"])
+}
+
+/// Runs `check job.toml` with these keys.
+fn check(directory: &Folder, keys: &[&str]) -> Output {
+    let keys: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
+    directory.run(&[&["check", "job.toml"], &keys[..]].concat())
+}
+
+/// The exit code and the lines, without those that passed; ports are `[port]`.
+#[track_caller]
+fn told(output: &Output) -> String {
+    assert!(!output.stderr.contains("panicked"), "{output}");
+    assert_eq!(output.code == Some(0), !output.stdout.contains("failed   "), "{output}");
+    let lines = output.stdout.lines().filter(|line| !line.starts_with("passed"));
+    let lines: Vec<String> = lines.map(without_port).collect();
+    format!("{}\n{}", output.code.unwrap(), lines.join("\n"))
+}
+
+fn without_port(line: &str) -> String {
+    let Some((before, after)) = line.split_once("127.0.0.1:") else { return line.to_owned() };
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}127.0.0.1:[port]{}", without_port(after))
+}
+
+/// A server with these settings, and what a check against it tells.
+#[track_caller]
+fn told_by(settings: &str, keys: &[&str], key: Option<&str>) -> String {
+    let server = EmulatorServer::start(settings_of(&format!("rate.portrait_get = 0\n{settings}")));
+    let directory = directory().env(SECRET_VARIABLE, key.unwrap_or(server.secret_key()));
+    told(&check_at(&server, &directory, keys))
+}
+
+fn check_at(server: &EmulatorServer, directory: &Folder, keys: &[&str]) -> Output {
+    let overrides = server.overrides();
+    let service = overrides.iter().map(String::as_str).filter(|word| *word != "--set");
+    check(directory, &service.chain(keys.iter().copied()).collect::<Vec<_>>())
+}
+
+/// Every file and folder below, with its content.
+fn contents(directory: &Folder) -> BTreeMap<String, Vec<u8>> {
+    fn walk(path: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.display().to_string();
+            if path.is_dir() {
+                found.insert(name, Vec::new());
+                walk(&path, found);
+            } else {
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(directory.root(), &mut found);
+    found
+}
+
+#[test]
+fn a_job_that_is_ready_passes_every_check_with_one_call_and_leaves_nothing() {
+    let server = EmulatorServer::start(settings_of("population.unset = 0.0"));
+    let directory = directory().env(SECRET_VARIABLE, server.secret_key());
+    let before = contents(&directory);
+    let output = check_at(&server, &directory, &["output.path=exports/a/b"]).expect_code(0);
+    let lines: Vec<String> = output.stdout.lines().map(without_port).collect();
+    assert_snapshot!(lines.join("\n"), @r#"
+passed   job       job.toml
+passed   accounts  accounts.txt can be read, its first is "user1"
+passed   secret    IM_SECRET_KEY holds a key
+passed   output    exports/a/b can be written and published
+passed   call      http://127.0.0.1:[port] answers, and takes the signature and the administrator
+passed   tags      2 of 2 came back
+passed   clock     agrees with the service's to a few seconds
+"#);
+    assert_eq!(output.stderr, "");
+    assert_eq!(server.calls(), 1);
+    assert_eq!(contents(&directory), before);
+}
+
+#[test]
+fn the_emulator_in_the_process_is_checked_as_any_other_service() {
+    assert_snapshot!(told(&check(&directory(), &["emulator.population.unset=0.0"])), @"0");
+    let keys = ["emulator.population.unreadable_tags=['Tag_Profile_IM_Level']"];
+    assert_snapshot!(told(&check(&directory(), &keys)), @"
+4
+failed   tags      Tag_Profile_IM_Level: code 40007, no right to read a field (the service says: Err_Profile_PortraitGet_No_Read_Permission); give the tag the app-admin read right in the console, or drop the column
+");
+}
+
+#[test]
+fn the_sample_is_checked_as_the_readme_shows() {
+    let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/sample.toml");
+    let directory = Folder::new();
+    let output = format!("output.path={}/dt={{date}}", directory.root().display());
+    let output = directory.run(&["check", job.to_str().unwrap(), "--set", &output]).expect_code(0);
+    assert!(directory.names("").is_empty());
+    // All but those with a path in them.
+    let lines =
+        output.stdout.lines().filter(|line| !line.contains("/sample") && !line.contains("dt="));
+    let lines: Vec<&str> = lines.collect();
+    assert_eq!(lines.len(), 4, "{output}");
+    for line in lines {
+        assert!(include_str!("../../README.md").contains(line), "{line}");
+    }
+}
+
+#[test]
+fn whoever_is_not_let_in_hears_which_of_key_app_region_and_administrator_it_is() {
+    assert_snapshot!(told_by("", &[], Some(SOME_KEY)), @"
+4
+failed   call      wrong key at http://127.0.0.1:[port]: code 70009, the UserSig was made with another app's key (the service says: UserSig verification Failed. The UserSig in use maybe generated by Secret Key from other SDKAppID. Please regenerate UserSig by Secret Key from its own SDKAppID.); check that api.sdkappid and the secret key belong to the same app
+skipped  tags      the call failed
+");
+    assert_snapshot!(told_by("", &["api.sdkappid=1400000001"], None), @"
+4
+failed   call      wrong SDKAppID or region at http://127.0.0.1:[port]: code 60006, the SDKAppID is invalid (the service says: SDKAppID is invalid); check api.sdkappid, and that api.region is the app's data centre
+skipped  tags      the call failed
+");
+    assert_snapshot!(told_by("", &["api.identifier=joe"], None), @"
+4
+failed   call      no administrator at http://127.0.0.1:[port]: code 60010, administrator needed (the service says: the request requires app admin permissions); set api.identifier to an administrator account of the app
+skipped  tags      the call failed
+");
+    assert_snapshot!(told_by("faults.codes = [{ code = 60026, rate = 1.0 }]", &[], None), @"
+4
+failed   call      wrong region at http://127.0.0.1:[port]: code 60026, the app lives in another data centre (the service says: the domain or SDKAppID does not match the data center of the app); set api.region to the app's data centre
+skipped  tags      the call failed
+");
+    assert_snapshot!(told_by("faults.codes = [{ code = 70020, rate = 1.0 }]", &[], None), @"
+4
+failed   call      wrong SDKAppID or region at http://127.0.0.1:[port]: code 70020, the SDKAppID was not found (the service says: internal error of the service); check api.sdkappid, and that api.region is the app's data centre
+skipped  tags      the call failed
+");
+    assert_snapshot!(told_by("faults.codes = [{ code = 60020, rate = 1.0 }]", &[], None), @"
+4
+failed   call      plan or state of the app at http://127.0.0.1:[port]: code 60020, the plan has expired or the service is stopped (the service says: internal error of the service); look at the app's plan and service state in the console
+skipped  tags      the call failed
+");
+}
+
+#[test]
+fn tags_at_fault_are_named_among_those_that_are_not() {
+    let unreadable =
+        "population.unset = 0.0\npopulation.unreadable_tags = ['Tag_Profile_IM_Level']";
+    let missing = "columns.2.tag=Tag_Profile_Custom_Toolongtoo";
+    assert_snapshot!(told_by(unreadable, &[], None), @"
+4
+failed   tags      Tag_Profile_IM_Level: code 40007, no right to read a field (the service says: Err_Profile_PortraitGet_No_Read_Permission); give the tag the app-admin read right in the console, or drop the column
+");
+    assert_snapshot!(told_by(unreadable, &[missing], None), @"
+4
+failed   tags      Tag_Profile_IM_Level: code 40007, no right to read a field (the service says: Err_Profile_PortraitGet_No_Read_Permission); give the tag the app-admin read right in the console, or drop the column. Tag_Profile_Custom_Toolongtoo: code 40009, a tag does not exist (the service says: Err_Profile_PortraitGet_Tag_Not_Exist); check the tags in [[columns]]; a new custom field takes 5 minutes to appear
+");
+    let on_accounts = format!("{unreadable}\nopen_questions.tag_errors = 'account'");
+    assert_snapshot!(told_by(&on_accounts, &[], None), @"
+4
+failed   tags      Tag_Profile_IM_Level: code 40007, no right to read a field (the service says: Err_Profile_PortraitGet_No_Read_Permission); give the tag the app-admin read right in the console, or drop the column
+");
+    let ignored = "population.unset = 0.0\nopen_questions.tag_errors = 'ignored'";
+    assert_snapshot!(told_by(ignored, &[missing], None), @"
+0
+note     tags      2 of 3 came back; Tag_Profile_Custom_Toolongtoo did not: not set for this account, or not there in the console
+");
+}
+
+#[test]
+fn tags_are_asked_for_one_by_one_within_the_rate() {
+    let unreadable = "population.unreadable_tags = ['Tag_Profile_IM_Level']";
+    let server =
+        EmulatorServer::start(settings_of(&format!("rate.portrait_get = 2\n{unreadable}")));
+    let directory = directory().env(SECRET_VARIABLE, server.secret_key());
+    let output = check_at(&server, &directory, &["api.calls_per_second=2"]).expect_code(4);
+    assert!(
+        output.stdout.contains("failed   tags      Tag_Profile_IM_Level: code 40007"),
+        "{output}"
+    );
+    assert_eq!((server.calls(), server.emulator.stats().answers_with(60007)), (3, 0));
+}
+
+#[test]
+fn an_account_that_is_not_known_or_not_taken_is_told_from_tags() {
+    assert_snapshot!(told_by("faults.unknown.rate = 1.0", &[], None), @r#"
+0
+note     call      http://127.0.0.1:[port] answers, and takes the signature and the administrator; it does not know the account "user1"
+skipped  tags      no profile came back to see them in
+"#);
+    assert_snapshot!(told_by("faults.poison.rate = 1.0", &[], None), @r#"
+4
+failed   call      refused at http://127.0.0.1:[port] for the account "user1": code 40001, a request parameter is wrong (the service says: Err_Profile_Comm_Param_Invalid); look at the account, and at the text the service gave
+note     tags      each one is refused alike when it is asked for alone
+"#);
+    assert_snapshot!(told_by("faults.poison.accounts = ['user1']", &[], None), @r#"
+0
+note     call      http://127.0.0.1:[port] answers, and takes the signature and the administrator; the account "user1" would have no row: code 40001, a request parameter is wrong (the service says: Err_Profile_Comm_Param_Invalid)
+skipped  tags      no profile came back to see them in
+"#);
+    assert_snapshot!(told_by("faults.permanent = { rate = 1.0, codes = [40601] }", &[], None), @r#"
+0
+note     call      http://127.0.0.1:[port] answers, and takes the signature and the administrator; the account "user1" would have no row: code 40601, a value is longer than 500 bytes (the service says: Err_Profile_PortraitSet_Value_Too_Long)
+skipped  tags      no profile came back to see them in
+"#);
+}
+
+#[test]
+fn what_passes_by_itself_is_waited_out_and_what_does_not_is_no_answer() {
+    let full = "population.unset = 0.0\n";
+    let passing = "faults.http_error = { rate = 1.0, limit = 2 }";
+    assert_snapshot!(told_by(&format!("{full}{passing}"), &[], None), @"0");
+    assert_snapshot!(told_by(&format!("{full}faults.transient.rate = 1.0"), &[], None), @"0");
+    assert_snapshot!(told_by(&format!("{full}faults.usersig_expired_calls = 1"), &[], None), @"0");
+    assert_snapshot!(told_by("faults.http_error = { rate = 1.0, times = 9 }", &[], None), @"
+75
+failed   call      no answer at http://127.0.0.1:[port]: HTTP status 503; see that it can be reached from here
+skipped  tags      the call failed
+");
+    assert_snapshot!(told_by("faults.redirect = { rate = 1.0, times = 9 }", &[], None), @"
+4
+failed   call      no answer of the service at http://127.0.0.1:[port]: HTTP status 302; check api.region or api.base_url, and proxies or gateways on the way
+skipped  tags      the call failed
+");
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let base_url = format!("api.base_url=http://127.0.0.1:{port}");
+    let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
+    let keys = ["api.emulator=false", &base_url, "api.sdkappid=1400000000", &secret];
+    assert_snapshot!(told(&check(&directory().env(SECRET_VARIABLE, SOME_KEY), &keys)), @"
+75
+failed   call      no answer at http://127.0.0.1:[port]: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111); see that it can be reached from here
+skipped  tags      the call failed
+skipped  clock     no answer told the service's time
+");
+}
+
+#[test]
+fn a_clock_that_is_off_says_by_how_much() {
+    let off = |seconds: i64, more: &str| {
+        format!("population.unset = 0.0\noddities.clock_ahead_seconds = {seconds}\n{more}")
+    };
+    assert_snapshot!(told_by(&off(2, ""), &[], None), @"0");
+    // Whole minutes and hours, so that a second that passes meanwhile does not show.
+    assert_snapshot!(told_by(&off(2 * 3600 + 90, ""), &[], None), @"
+0
+note     clock     this machine's clock is 2 h 1 min behind the service's; set it, as with NTP
+");
+    assert_snapshot!(told_by(&off(-(2 * 3600 + 90), ""), &[], None), @"
+0
+note     clock     this machine's clock is 2 h 1 min ahead of the service's; set it, as with NTP
+");
+    assert_snapshot!(told_by(&off(48 * 3600 + 90, ""), &[], None), @"
+4
+failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig that api.usersig_env names has to be made anew
+skipped  tags      the call failed
+failed   clock     this machine's clock is 48 h 1 min behind the service's; set it, as with NTP
+");
+    let strict = "open_questions.clock_skew_seconds = 30";
+    assert_snapshot!(told_by(&off(-(2 * 3600 + 90), strict), &[], None), @"
+4
+failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig that api.usersig_env names has to be made anew
+skipped  tags      the call failed
+failed   clock     this machine's clock is 2 h 1 min ahead of the service's; set it, as with NTP
+");
+}
+
+/// What a check tells with a UserSig that was made so.
+#[track_caller]
+fn told_with_usersig(usersig: &str, settings: &str) -> String {
+    let server = EmulatorServer::start(settings_of(&format!("population.unset = 0.0\n{settings}")));
+    let directory = directory().env("IM_USERSIG", usersig);
+    let base_url = format!("api.base_url={}", server.base_url);
+    let keys =
+        ["api.emulator=false", &base_url, "api.sdkappid=1400000000", "api.usersig_env=IM_USERSIG"];
+    let output = check(&directory, &keys);
+    assert!(!output.to_string().contains(usersig), "the UserSig is shown");
+    told(&output)
+}
+
+fn usersig(sdkappid: u64, identifier: &str, seconds_ago: u64, lifetime_seconds: u64) -> String {
+    let now = jiff::Timestamp::now().as_second().unsigned_abs();
+    let key = SecretKey::new(EMULATOR_SECRET_KEY.to_owned());
+    sign(&key, sdkappid, identifier, now - seconds_ago, lifetime_seconds).as_str().to_owned()
+}
+
+#[test]
+fn a_usersig_made_elsewhere_must_be_the_jobs_and_hold_now() {
+    let (app, admin) = (EMULATOR_SDKAPPID, EMULATOR_ADMIN);
+    assert_snapshot!(told_with_usersig(&usersig(app, admin, 0, 86_400), ""), @"0");
+    assert_snapshot!(told_with_usersig(&usersig(app + 1, admin, 0, 86_400), ""), @"
+4
+failed   secret    IM_USERSIG holds a UserSig of SDKAppID 1400000001, but api.sdkappid is 1400000000; correct api.sdkappid, or make the UserSig anew
+skipped  call      the secret failed
+skipped  tags      the secret failed
+skipped  clock     the secret failed
+");
+    assert_snapshot!(told_with_usersig(&usersig(app, "joe", 0, 86_400), ""), @r#"
+4
+failed   secret    IM_USERSIG holds a UserSig of "joe", but api.identifier is "administrator"; correct api.identifier, or make the UserSig anew
+skipped  call      the secret failed
+skipped  tags      the secret failed
+skipped  clock     the secret failed
+"#);
+    let expired = usersig(app, admin, 3_600 + 100, 60);
+    assert_snapshot!(told_with_usersig(&expired, ""), @"
+4
+note     secret    IM_USERSIG holds a UserSig that expired 1 h 0 min ago by this machine's clock; make it anew
+failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig that api.usersig_env names has to be made anew
+skipped  tags      the call failed
+");
+    // The UserSig is good, and this machine's clock is not.
+    assert_snapshot!(told_with_usersig(&expired, "oddities.clock_ahead_seconds = -3690"), @"
+0
+note     secret    IM_USERSIG holds a UserSig that expired 1 h 0 min ago by this machine's clock; make it anew
+note     clock     this machine's clock is 1 h 1 min ahead of the service's; set it, as with NTP
+");
+    assert_snapshot!(told_with_usersig("eJnotone", ""), @"
+4
+failed   secret    IM_USERSIG, which api.usersig_env names, holds no UserSig: the UserSig does not unpack with zlib; make it anew for administrator
+skipped  call      the secret failed
+skipped  tags      the secret failed
+skipped  clock     the secret failed
+");
+}
+
+#[test]
+fn a_secret_that_is_missing_leaves_the_call_out_and_nothing_else() {
+    let service =
+        ["api.emulator=false", "api.base_url=http://127.0.0.1:9", "api.sdkappid=1400000000"];
+    let told_with = |secret| told(&check(&directory(), &[&service[..], &[secret]].concat()));
+    assert_snapshot!(told_with("api.secret_key_env=IM_KEY"), @"
+2
+failed   secret    the environment variable IM_KEY, which api.secret_key_env names, is not set, or is empty; set it to the app's secret key
+skipped  call      the secret failed
+skipped  tags      the secret failed
+skipped  clock     the secret failed
+");
+    assert_snapshot!(told_with("api.secret_key_file=im.key"), @"
+2
+failed   secret    cannot read im.key, which api.secret_key_file names; put the app's secret key in it: No such file or directory (os error 2)
+skipped  call      the secret failed
+skipped  tags      the secret failed
+skipped  clock     the secret failed
+");
+}
+
+#[test]
+fn job_and_list_are_told_as_an_export_tells_them() {
+    assert_snapshot!(told(&check(&directory(), &["api.timeuot=5s"])), @"
+2
+failed   job       --set api.timeuot=5s: api.timeuot: is not a known key; did you mean timeout?
+skipped  accounts  the job failed
+skipped  secret    the job failed
+skipped  output    the job failed
+skipped  call      the job failed
+skipped  tags      the job failed
+skipped  clock     the job failed
+");
+    assert_snapshot!(told(&check(&directory(), &["accounts.path=gone.csv"])), @"
+2
+failed   accounts  account list gone.csv does not exist; correct `accounts.path`
+skipped  call      the account list failed
+skipped  tags      the account list failed
+skipped  clock     the account list failed
+");
+    let directory = directory();
+    directory.write("accounts.txt", format!("{}\n@TLS#x\n", "x".repeat(40)));
+    let unset = "emulator.population.unset=0.0";
+    assert_snapshot!(told(&check(&directory, &[unset])), @r#"
+2
+failed   accounts  account list accounts.txt has no valid account: 2 of 2 records are invalid (the first on line 1, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 40 bytes, the service allows 32); correct the list, or accounts.format and accounts.column
+"#);
+    let allowed = [unset, "limits.allow_empty=true", "limits.max_invalid=off"];
+    assert_snapshot!(told(&check(&directory, &allowed)), @"
+0
+note     accounts  accounts.txt holds no valid account, so the snapshot would have no rows; the call asks for the administrator
+");
+    let stdin = ["accounts.path=-", "accounts.format=txt", unset];
+    assert_snapshot!(told(&check(&directory, &stdin)), @"
+0
+skipped  accounts  are standard input, which is left to the export; the call asks for the administrator
+");
+}
+
+#[test]
+fn an_output_path_that_cannot_be_used_is_told_as_an_export_tells_it() {
+    let directory = directory();
+    directory.write("home/thesis.txt", "years of work");
+    directory.write("file", "");
+    let unset = "emulator.population.unset=0.0";
+    let told_of = |keys: &[&str]| told(&check(&directory, &[keys, &[unset]].concat()));
+    assert_snapshot!(told_of(&["output.path=home"]), @"
+2
+failed   output    home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path
+");
+    assert_snapshot!(told_of(&["output.path=file/out"]), @"
+1
+failed   output    could not create file; see that the path is right and that no file is in its way: File exists (os error 17)
+");
+    assert_snapshot!(told_of(&["output.path=home", "output.if_exists=fail"]), @r#"
+2
+failed   output    home exists already and output.if_exists is "fail"; remove it, choose another output.path, or set output.if_exists = "replace"
+"#);
+    let before = contents(&directory);
+    let holder = "process 7 on host etl-3 since 2026-11-22T03:00:00Z";
+    let lock = File::open(directory.write(".out.partial/lock", holder)).unwrap();
+    lock.lock().unwrap();
+    assert_snapshot!(told_of(&[]), @"
+2
+failed   output    another run is writing out: process 7 on host etl-3 since 2026-11-22T03:00:00Z; wait for it to end, or stop it
+");
+    drop(lock);
+    fs::remove_dir_all(directory.path(".out.partial")).unwrap();
+    assert_eq!(contents(&directory), before);
+}
+
+#[test]
+fn of_several_failures_the_exit_code_is_that_of_the_one_an_export_meets_first() {
+    let directory = directory();
+    directory.write("file", "");
+    let keys = ["accounts.path=gone.csv", "output.path=file/out"];
+    let sets: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
+    let exported = directory.export(&sets).expect_code(1);
+    assert!(exported.error().starts_with("could not create"), "{exported}");
+    assert_eq!(
+        check(&directory, &keys).expect_code(1).error(),
+        "not ready to export, failed: accounts, output"
+    );
+    let service = ["api.emulator=false", "api.base_url=http://127.0.0.1:9", "api.sdkappid=1"];
+    let keys = [&keys[..], &service, &["api.secret_key_env=NOT_SET"]].concat();
+    check(&directory, &keys).expect_code(2);
+}
+
+#[test]
+fn no_secret_is_told_at_the_most_talkative() {
+    let server = EmulatorServer::start(settings_of("rate.portrait_get = 0"));
+    for key in [server.secret_key(), SOME_KEY] {
+        let directory = directory().env(SECRET_VARIABLE, key).env("RUST_LOG", "trace");
+        let overrides = server.overrides();
+        let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();
+        let output = directory.run(&[&["check", "job.toml", "-vv"], &overrides[..]].concat());
+        let told = output.to_string();
+        assert!(told.contains("call      ") && !told.contains(key), "{told}");
+        // Every UserSig begins so.
+        assert!(!told.contains("eJ"), "{told}");
+    }
+}
+
+#[test]
+fn json_is_one_line_with_the_same_checks() {
+    let arguments = ["check", "job.toml", "--json", "--set", "api.identifier=joe"];
+    let output = directory().run(&arguments).expect_code(4);
+    let checks = output.summary();
+    assert_eq!((&checks["job"], &checks["exit_code"]), (&"quick".into(), &4.into()), "{output}");
+    let lines: Vec<String> = checks["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| {
+            assert!(!check["text"].as_str().unwrap().is_empty(), "{output}");
+            format!("{} {}", check["check"].as_str().unwrap(), check["status"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "job passed",
+            "accounts passed",
+            "secret passed",
+            "output passed",
+            "call failed",
+            "tags skipped",
+            "clock passed"
+        ]
+    );
+    assert_eq!(output.error(), "not ready to export, failed: call");
+}

@@ -1,0 +1,36 @@
+//! Tests of the built binary and of what it writes, a module for each behavior.
+
+#![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+
+mod allocations;
+mod check;
+mod codes;
+mod command_line;
+mod crash;
+mod emulate;
+mod faults;
+mod jobs;
+mod kill;
+mod limits;
+mod lists;
+mod logs;
+mod metrics;
+mod plan;
+mod preview;
+mod publish;
+mod rate;
+mod readme;
+mod refusals;
+mod report;
+mod responses;
+mod resume;
+mod sample;
+mod schedulers;
+mod schema;
+mod secrets;
+mod signals;
+mod stops;
+mod support;
+mod terminal;
+mod usersig;
+mod wire;

@@ -1,0 +1,275 @@
+//! `_report.html` of published snapshots: its numbers are the manifest's, it asks for nothing, and a browser shows all of it.
+
+use std::path::Path;
+
+use crate::support::browser::{Looked, Scheme, look_at};
+use crate::support::scenario::{JOB, accounts};
+use crate::support::{Folder, QUICK_JOB, Snapshot};
+use serde_json::Value;
+
+/// All that a browser has to ask for.
+const PAGE_AND_WRAPPER: [&str; 2] = ["http://report.test/", "http://report.test/page"];
+
+/// What each account of the sample meets, and a few faults more.
+const FAULTY: [&str; 3] = [
+    "emulator.faults.reset.rate=0.05",
+    "emulator.faults.latency_ms=30",
+    "retry.initial_backoff=1ms",
+];
+
+const HOSTILE: &str = "<script>hasRun = true</script>\\\"><img src=http://127.0.0.1:1/x>\\u202E";
+
+/// Arguments that override these keys of the job.
+fn set<'k>(keys: &[&'k str]) -> Vec<&'k str> {
+    keys.iter().flat_map(|key| ["--set", *key]).collect()
+}
+
+fn sample(keys: &[&str]) -> (Folder, Snapshot) {
+    let directory = Folder::new();
+    let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/sample.toml");
+    let output = format!("output.path={}", directory.path("out").display());
+    let keys = [&[output.as_str()], keys].concat();
+    let arguments = ["export", job.to_str().unwrap(), "--date", "2026-11-22"];
+    directory.run(&[&arguments[..], &set(&keys)].concat()).expect_code(0);
+    let snapshot = directory.snapshot("out");
+    (directory, snapshot)
+}
+
+fn html(snapshot: &Snapshot) -> String {
+    String::from_utf8(snapshot.bytes("_report.html")).unwrap()
+}
+
+/// The texts of `<data NAME="…" value="…">TEXT</data>`, with the value of the name.
+fn told<'h>(html: &'h str, name: &str) -> Vec<(&'h str, &'h str)> {
+    let begin = format!("<data {name}=\"");
+    let pieces = html.split(begin.as_str()).skip(1).map(|piece| {
+        let (key, rest) = piece.split_once('"').unwrap();
+        let text = rest.split_once('>').unwrap().1.split_once("</data>").unwrap().0;
+        (key, text)
+    });
+    pieces.collect()
+}
+
+/// Fails the test unless each number is the manifest's, and none that must be there is missing.
+#[track_caller]
+fn ensure_numbers_are_the_manifests<'t>(
+    told: impl IntoIterator<Item = (&'t str, &'t str)>,
+    manifest: &Value,
+) {
+    let mut pointers = Vec::new();
+    for (pointer, text) in told {
+        let number = manifest.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
+        let told: f64 = text.replace(',', "").parse().unwrap();
+        assert_eq!(Some(told), number.as_f64(), "{pointer}");
+        pointers.push(pointer.to_owned());
+    }
+    let counts = manifest["counts"].as_object().unwrap();
+    let mut expected: Vec<String> = counts
+        .iter()
+        .filter(|(key, count)| *key != "rejected_values" || **count != 0)
+        .map(|(key, _)| format!("/counts/{key}"))
+        .collect();
+    let of_calls = ["made", "failed", "throttled", "highest_second", "accounts_asked_again"];
+    expected.extend(of_calls.map(|key| format!("/calls/{key}")));
+    let failures = manifest["failures"].as_array().unwrap();
+    expected.extend((0..failures.len()).map(|index| format!("/failures/{index}/accounts")));
+    for pointer in expected {
+        assert!(pointers.contains(&pointer), "{pointer} is not told");
+    }
+}
+
+#[test]
+fn the_numbers_are_the_manifests_and_the_tables() {
+    for format in ["parquet", "csv"] {
+        let format = format!("output.format={format}");
+        let (_folder, snapshot) =
+            sample(&[&FAULTY[..], &[format.as_str(), "output.compression=none"]].concat());
+        let (html, manifest) = (html(&snapshot), snapshot.manifest());
+        ensure_numbers_are_the_manifests(told(&html, "data-manifest"), &manifest);
+        let bytes: usize = snapshot.part_bytes().values().map(Vec::len).sum();
+        assert_eq!(told(&html, "data-bytes")[0].0, bytes.to_string());
+        let table = snapshot.table();
+        let filled: Vec<String> = (0..table.columns.len())
+            .map(|column| table.rows.iter().filter(|row| row[column].is_some()).count().to_string())
+            .collect();
+        let told: Vec<&str> = told(&html, "data-filled").iter().map(|(count, _)| *count).collect();
+        assert_eq!(told, filled);
+        let gender = table.columns.iter().position(|column| column == "gender").unwrap();
+        let women =
+            table.rows.iter().filter(|row| row[gender].as_deref() == Some("Gender_Type_Female"));
+        let women =
+            format!("<bdi>Gender_Type_Female</bdi></th><td>{}</td>", thousands(women.count()));
+        assert!(html.contains(&women), "{women}");
+        let nick = table.columns.iter().position(|column| column == "nick").unwrap();
+        let lengths = table.rows.iter().flat_map(|row| &row[nick]).map(|text| text.chars().count());
+        let (least, most) = (lengths.clone().min().unwrap(), lengths.max().unwrap());
+        assert!(html.contains(&format!(" · {least} to {most} characters · ")));
+        // Of the values that did not fit, the page tells the column they were for.
+        assert!(html.contains("values did not fit</b>"));
+    }
+}
+
+fn thousands(number: usize) -> String {
+    indicatif::HumanCount(number as u64).to_string()
+}
+
+#[test]
+fn what_a_job_is_called_cannot_do_anything() {
+    let directory = Folder::with_job(QUICK_JOB, ["a", "b"]);
+    let name = format!("name=\"{HOSTILE}\"");
+    let column = format!("columns.0.name=\"{HOSTILE}\"");
+    directory.export(&set(&[&name, &column])).expect_code(0);
+    let html = html(&directory.snapshot("out"));
+    assert!(html.contains("&lt;script&gt;hasRun = true&lt;/script&gt;"), "{html}");
+    assert!(html.contains("\\u{202e}"));
+    for forbidden in ["<script", "<img", "\u{202e}", "\0", "url(", "@import"] {
+        assert!(!html.contains(forbidden), "{forbidden:?}");
+    }
+    let links = html.split("href=").skip(1).collect::<Vec<_>>();
+    assert_eq!((links.len(), links[0].starts_with("\"data:,\"")), (1, true));
+}
+
+#[test]
+fn lists_of_none_and_of_one_and_the_most_columns_have_a_page() {
+    let columns: String = (0..32)
+        .map(|n| {
+            let letters =
+                ["a", "b", "c", "d"].map(|letter| letter.repeat(n % 8 + 1))[n / 8].clone();
+            format!("[[columns]]\ntag = \"Tag_Profile_Custom_{letters}\"\nname = \"column {n}\"\n")
+        })
+        .collect();
+    let many_columns = QUICK_JOB.split_once("[[columns]]").unwrap().0.to_owned()
+        + &columns
+        + "[output]\npath = \"out\"\n";
+    for (job, accounts) in
+        [(QUICK_JOB, vec![]), (QUICK_JOB, vec!["a"]), (many_columns.as_str(), vec!["a", "b"])]
+    {
+        let rows = accounts.len();
+        let directory = Folder::with_job(job, accounts);
+        directory.export(&["--set", "limits.allow_empty=true"]).expect_code(0);
+        let snapshot = directory.snapshot("out");
+        let (html, manifest) = (html(&snapshot), snapshot.manifest());
+        ensure_numbers_are_the_manifests(told(&html, "data-manifest"), &manifest);
+        assert_eq!(told(&html, "data-filled")[0].0, rows.to_string(), "accounts are never NULL");
+        assert_eq!(told(&html, "data-filled").len(), manifest["columns"].as_array().unwrap().len());
+    }
+}
+
+#[test]
+fn after_a_stop_it_says_whose_calls_it_tells_of_and_counts_every_row() {
+    let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 200");
+    for (failpoint, told_of_calls) in [
+        ("journal:appended#3", "resumed at "),
+        ("publish:complete", "No call was made since then."),
+    ] {
+        let directory = Folder::with_job(&job, accounts(1000));
+        directory.export_with(&[("IM_PROFILES_FAILPOINT", failpoint)], &[]);
+        directory.export(&[]).expect_code(0);
+        let snapshot = directory.snapshot("out");
+        let (html, manifest) = (html(&snapshot), snapshot.manifest());
+        assert!(html.contains(told_of_calls), "{failpoint}");
+        ensure_numbers_are_the_manifests(told(&html, "data-manifest"), &manifest);
+        assert_eq!(told(&html, "data-filled")[0].0, manifest["counts"]["rows"].to_string());
+        assert!(!html.contains("earlier version"), "{failpoint}");
+    }
+    let directory = Folder::with_job(&job, accounts(1000));
+    directory.export(&[]).expect_code(0);
+    assert!(!html(&directory.snapshot("out")).contains("resumed"));
+}
+
+#[test]
+#[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
+fn a_browser_shows_all_of_it_and_fetches_nothing() {
+    let (_folder, sample) = sample(&FAULTY);
+    let hostile = Folder::with_job(QUICK_JOB, ["a", "b"]);
+    let long = format!("{HOSTILE}{}", "W".repeat(25));
+    let (name, column) = (format!("name=\"{long}\""), format!("columns.0.name=\"{long}\""));
+    hostile.export(&set(&[&name, &column])).expect_code(0);
+    for (what, snapshot, pictures) in
+        [("sample", sample, 2), ("hostile", hostile.snapshot("out"), 0)]
+    {
+        let page = snapshot.bytes("_report.html");
+        for width in [390, 640, 880, 1280] {
+            let [light, dark] = [Scheme::Light, Scheme::Dark].map(|scheme| {
+                let looked = look_at(&page, width, scheme);
+                ensure_all_is_in_sight(&looked, &snapshot, width, &format!("{what} at {width} px"));
+                assert_eq!(looked.pictures, pictures, "{what} at {width} px: pictures in sight");
+                looked
+            });
+            let same = light.colors.iter().zip(&dark.colors).filter(|(light, dark)| light == dark);
+            assert_eq!(same.count(), 0, "{:?} {:?}", light.colors, dark.colors);
+        }
+    }
+}
+
+#[track_caller]
+fn ensure_all_is_in_sight(looked: &Looked, snapshot: &Snapshot, width: u32, about: &str) {
+    let told = looked.told.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str()));
+    ensure_numbers_are_the_manifests(told, &snapshot.manifest());
+    assert_eq!(looked.requests, PAGE_AND_WRAPPER, "{about}: something was fetched");
+    assert_eq!(looked.links, ["data:,"], "{about}: a browser may connect to what is linked");
+    assert!(looked.page_width <= f64::from(width), "{about}: {} px wide", looked.page_width);
+    assert_eq!(looked.sticks_out, [""; 0], "{about}");
+    assert_eq!(looked.active, (0, 0, false), "{about}: scripts, images, whether one ran");
+    assert!(looked.smallest_text.is_none_or(|height| height >= 12.0), "{about}: {looked:?}");
+}
+
+/// The test above would tell of a page that does what it must not.
+#[test]
+#[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
+fn a_page_that_fetches_and_overflows_is_caught() {
+    let page = "<!doctype html><script>hasRun = true</script><img src='http://elsewhere.test/x.png'>\
+                <p style='width: 2000px'>wide</p>";
+    let looked = look_at(page.as_bytes(), 390, Scheme::Light);
+    let mut requests = looked.requests;
+    requests.sort();
+    assert_eq!(requests[0], "http://elsewhere.test/x.png");
+    assert_eq!(requests[1..], PAGE_AND_WRAPPER);
+    assert!(looked.page_width >= 2000.0);
+    assert_eq!((looked.sticks_out.len(), looked.active), (1, (1, 1, true)));
+}
+
+/// What the browser reports as the page's own has no gap that a page could fetch through.
+#[test]
+#[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
+fn every_way_to_fetch_is_caught() {
+    let page = "<!doctype html><link rel=stylesheet href=http://elsewhere.test/style>\
+        <link rel=preload as=image href=http://elsewhere.test/preload>\
+        <link rel=preconnect href=http://elsewhere.test/>\
+        <link rel=prefetch href=http://elsewhere.test/prefetch>\
+        <style>@import 'http://elsewhere.test/import';\
+        @font-face { font-family: away; src: url(http://elsewhere.test/font) }\
+        p { font-family: away; background: url(http://elsewhere.test/background) }</style><p>text\
+        <iframe src=http://elsewhere.test/frame></iframe><object data=http://elsewhere.test/object></object>\
+        <video src=http://elsewhere.test/video></video>\
+        <details><img loading=lazy src=http://elsewhere.test/lazy></details>\
+        <script>fetch('http://elsewhere.test/fetch').catch(() => 0);\
+        navigator.sendBeacon('http://elsewhere.test/beacon');\
+        new WebSocket('ws://elsewhere.test/socket');\
+        const code = \"fetch('http://elsewhere.test/worker').finally(() => postMessage('done'))\";\
+        const worker = new Worker(URL.createObjectURL(new Blob([code])));\
+        var finished = new Promise(resolve => worker.onmessage = resolve);\
+        </script>";
+    let looked = look_at(page.as_bytes(), 390, Scheme::Light);
+    let requests: Vec<&str> = looked.requests.iter().map(String::as_str).collect();
+    for way in [
+        "style",
+        "preload",
+        "prefetch",
+        "import",
+        "font",
+        "background",
+        "frame",
+        "object",
+        "video",
+        "lazy",
+        "fetch",
+        "beacon",
+        "worker",
+    ] {
+        let url = format!("http://elsewhere.test/{way}");
+        assert!(requests.contains(&url.as_str()), "{way}: {requests:#?}");
+    }
+    assert!(requests.contains(&"ws://elsewhere.test/socket"), "{requests:#?}");
+    assert!(looked.links.iter().any(|url| url == "http://elsewhere.test/"), "{:?}", looked.links);
+}

@@ -1,0 +1,172 @@
+//! When a run does not publish: the exit code, what is told, and that an earlier snapshot is left as it was.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::support::scenario::{directory, run};
+use crate::support::{Folder, Output};
+
+const ACCOUNTS: usize = 1_000;
+
+/// Everything in the published folder, by name.
+fn content(directory: &Folder) -> BTreeMap<String, Vec<u8>> {
+    let names = directory.names("out");
+    names
+        .into_iter()
+        .map(|name| (name.clone(), fs::read(directory.path("out").join(name)).unwrap()))
+        .collect()
+}
+
+/// Publishes without faults, then runs again under some: nothing of the first may change.
+#[track_caller]
+fn ensure_not_published(keys: &[&str], exit_code: i32) -> Output {
+    let directory = directory(ACCOUNTS);
+    run(&directory, &[]).expect_code(0);
+    let before = content(&directory);
+    let output = run(&directory, keys).expect_code(exit_code);
+    assert!(content(&directory) == before, "the earlier snapshot was changed\n{output}");
+    assert_eq!(output.summary()["exit_code"], exit_code, "{output}");
+    assert_eq!(output.summary()["error"], output.error(), "{output}");
+    let absolute = directory.path("out").canonicalize().unwrap();
+    assert_eq!(output.summary()["snapshot"], absolute.to_str().unwrap(), "{output}");
+    output
+}
+
+#[test]
+fn too_many_failed_accounts_are_not_published() {
+    let ten =
+        "faults.permanent.accounts=['1', '6', '11', '16', '21', '26', '31', '36', '41', '46']";
+    let output = ensure_not_published(&[ten, ".limits.max_failed=9"], 3);
+    assert!(output.error().starts_with("10 of 1000 accounts failed"), "{output}");
+    assert!(output.error().contains("limits.max_failed"), "{output}");
+    assert_eq!(output.summary()["status"], "too_many_failed");
+    assert_eq!(output.summary()["counts"]["failed"], 10);
+    ensure_not_published(&[ten, ".limits.max_failed=0.99%"], 3);
+    ensure_not_published(&[ten, ".limits.max_failed=0"], 3);
+    for just_enough in [".limits.max_failed=10", ".limits.max_failed=1%"] {
+        run(&directory(ACCOUNTS), &[ten, just_enough]).expect_code(0);
+    }
+}
+
+#[test]
+fn accounts_that_do_not_exist_do_not_count_as_failed() {
+    let directory = directory(ACCOUNTS);
+    run(&directory, &["faults.unknown.rate=0.9", ".limits.max_failed=0"]).expect_code(0);
+    let failed = directory.snapshot("out").manifest()["counts"]["failed"].as_u64().unwrap();
+    assert!((850..950).contains(&failed), "{failed}");
+}
+
+#[test]
+fn the_snapshot_that_is_not_there_is_told_with_its_whole_path() {
+    let directory = directory(ACCOUNTS);
+    let output = run(&directory, &["faults.redirect.rate=1.0"]).expect_code(4);
+    let absolute = directory.root().canonicalize().unwrap().join("out");
+    assert_eq!(output.summary()["snapshot"], absolute.to_str().unwrap(), "{output}");
+}
+
+#[test]
+fn an_outage_without_end_stops_the_run_resumable() {
+    for fault in ["faults.reset.rate=1.0", "faults.http_error.rate=1.0", "faults.garbage.rate=1.0"]
+    {
+        let output = ensure_not_published(&[fault, ".retry.outage_patience=50ms"], 75);
+        assert!(output.error().contains("nothing got through"), "{output}");
+        assert!(output.error().contains("retry.outage_patience"), "{output}");
+        assert_eq!(output.summary()["status"], "try_again_later");
+    }
+    let hanging = ["faults.hang.rate=1.0", ".api.timeout=200ms", ".retry.outage_patience=300ms"];
+    let output = ensure_not_published(&hanging, 75);
+    assert!(output.error().contains("no answer within 200 ms"), "{output}");
+}
+
+#[test]
+fn an_outage_that_begins_in_mid_run_stops_it_resumable() {
+    let window = "faults.windows=[{ kind = 'outage', from_call = 5, until_call = 1000000 }]";
+    let output = ensure_not_published(&[window, ".retry.outage_patience=50ms"], 75);
+    output.expect_told(&["nothing gets through to the service, calls are paused"]);
+}
+
+#[test]
+fn a_service_that_is_always_too_fast_asked_stops_the_run_resumable() {
+    for keys in [
+        ["faults.throttle.rate=1.0", "faults.retry_after_seconds=0"],
+        ["faults.http_429.rate=1.0", "faults.retry_after_seconds=0"],
+    ] {
+        let output =
+            ensure_not_published(&[&keys[..], &[".retry.outage_patience=50ms"]].concat(), 75);
+        output.expect_told(&["slowing down"]);
+    }
+}
+
+#[test]
+fn one_answer_that_comes_from_somewhere_else_stops_nothing() {
+    for fault in
+        ["faults.redirect={ rate = 1.0, limit = 1 }", "faults.http_error={ rate = 1.0, limit = 1 }"]
+    {
+        let keys = [fault, "faults.http_statuses=[404]"];
+        let directory = directory(ACCOUNTS);
+        let output = run(&directory, &keys).expect_code(0);
+        assert_eq!(output.summary()["counts"]["rows"], ACCOUNTS, "{output}");
+    }
+}
+
+#[test]
+fn answers_that_come_from_somewhere_else_stop_the_run() {
+    for (keys, told) in [
+        (vec!["faults.redirect.rate=1.0"], "HTTP status 302"),
+        (vec!["faults.http_error.rate=1.0", "faults.http_statuses=[403]"], "HTTP status 403"),
+        (
+            vec!["faults.http_error.rate=1.0", "faults.http_statuses=[404, 405, 413]"],
+            "HTTP status 4",
+        ),
+    ] {
+        let output = ensure_not_published(&keys, 4);
+        assert!(output.error().contains(told), "{output}");
+        assert!(output.error().contains("check api.region or api.base_url"), "{output}");
+    }
+}
+
+#[test]
+fn an_answer_larger_than_any_stops_the_run_when_it_comes_for_every_account() {
+    let output = ensure_not_published(&["faults.oversized.rate=1.0"], 4);
+    assert!(output.error().contains("larger than 16 MiB"), "{output}");
+}
+
+#[test]
+fn a_tag_that_is_not_there_or_not_to_be_read_stops_the_run() {
+    let unreadable = "population.unreadable_tags=['Tag_Profile_Custom_Coins']";
+    let missing = ".columns.5.tag=Tag_Profile_Custom_None";
+    for tag_errors in ["open_questions.tag_errors=call", "open_questions.tag_errors=account"] {
+        let output = ensure_not_published(&[unreadable, tag_errors], 4);
+        assert!(output.error().contains("code 40007"), "{output}");
+        let output = ensure_not_published(&[missing, tag_errors], 4);
+        assert!(output.error().contains("code 40009"), "{output}");
+        assert!(output.error().contains("check the tags in [[columns]]"), "{output}");
+    }
+}
+
+#[test]
+fn a_tag_that_the_service_passes_over_in_silence_is_null_everywhere() {
+    let directory = directory(ACCOUNTS);
+    let missing = ".columns.5.tag=Tag_Profile_Custom_None";
+    run(&directory, &[missing, "open_questions.tag_errors=ignored"]).expect_code(0);
+    let table = directory.snapshot("out").table();
+    assert_eq!((table.rows.len(), table.columns[6].as_str()), (ACCOUNTS, "coins"));
+    assert!(table.rows.iter().all(|row| row[6].is_none()));
+}
+
+#[test]
+fn the_calls_of_a_day_are_used_up() {
+    let output = ensure_not_published(&["rate.calls_per_day=5"], 4);
+    assert!(output.error().contains("code 60028"), "{output}");
+    assert!(output.error().ends_with("run again tomorrow, or change the plan"), "{output}");
+}
+
+#[test]
+fn a_usersig_that_stays_expired_stops_the_run() {
+    let keys = ["faults.usersig_expired_calls=1000000"];
+    let output = ensure_not_published(&keys, 4);
+    assert!(output.error().contains("code 70001"), "{output}");
+    assert!(output.error().contains("check this machine's clock"), "{output}");
+    let once_too_often = ["faults.usersig_expired_calls=2", ".api.max_in_flight=1"];
+    ensure_not_published(&once_too_often, 4);
+}

@@ -1,0 +1,337 @@
+//! What an export must end with, worked out from what the emulator knows, and the comparison with what was published.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use im_profiles::emulator::settings::{
+    BytesEncoding, CustomKind, FailAccount, Settings, Unknown, UnsetTag,
+};
+use im_profiles::emulator::{ExpectedOutcome, Population, Profiles, Value};
+use im_profiles::internals::{Class, rule_of};
+use im_profiles::internals::{Column, ColumnType};
+use im_profiles::job::Job;
+use jiff::civil::{Date, date};
+
+use super::Folder;
+use super::snapshot::{Cell, RejectedValue, Snapshot};
+
+/// Category and code of an account without a row.
+pub type Failure = (&'static str, Option<i64>);
+
+/// What an export must end with.
+#[derive(Debug)]
+pub struct Known {
+    /// Distinct valid accounts in the order of the list, each with its line.
+    listed: Vec<(String, u64)>,
+    rows: BTreeMap<String, Vec<Cell>>,
+    failed: BTreeMap<String, Failure>,
+    rejected: BTreeSet<RejectedValue>,
+    max_attempts: u32,
+    /// Whether calls may fail as a whole. Then the last thing heard of an account that fails always may be such a call,
+    /// and category and code are that call's.
+    last_word_may_be_of_a_call: bool,
+    /// Whether a text may begin with U+FFFD, for a byte on the way that was not UTF-8.
+    may_be_spoilt: bool,
+}
+
+/// The job in a folder as the binary sees it.
+#[track_caller]
+pub fn load_job(directory: &Folder, overrides: &[String]) -> Job {
+    Job::load(&directory.path("job.toml"), overrides, date(2026, 11, 22))
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl Known {
+    /// What a job with the emulator in the process must end with; the list is `accounts.txt`.
+    #[track_caller]
+    pub fn of_folder(directory: &Folder, overrides: &[String]) -> Known {
+        let list = fs::read_to_string(directory.path("accounts.txt")).unwrap();
+        let listed = list.lines().map(str::to_owned).zip(1..).collect();
+        Known::of(&load_job(directory, overrides), listed)
+    }
+
+    /// What a job must end with for a list.
+    pub fn of(job: &Job, listed: Vec<(String, u64)>) -> Known {
+        let population = Population::new(&job.emulator, Profiles::generated());
+        let mut known = Known {
+            listed,
+            rows: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            rejected: BTreeSet::new(),
+            max_attempts: job.retry.max_attempts,
+            last_word_may_be_of_a_call: false,
+            may_be_spoilt: job.emulator.faults.invalid_utf8.rate > 0.0,
+        };
+        for (account, _) in &known.listed {
+            if let Some(failure) = failure_of(population.fate(account), &job.emulator) {
+                known.failed.insert(account.clone(), failure);
+                continue;
+            }
+            let mut row = vec![Some(account.clone())];
+            for column in &job.columns {
+                let value = as_answered(population.value(account, &column.tag), column, job);
+                row.push(value.and_then(|value| {
+                    let cell = cell(&value, column.column_type);
+                    if cell.is_none() {
+                        known.rejected.insert(rejected(account, column, &value));
+                    }
+                    cell
+                }));
+            }
+            known.rows.insert(account.clone(), row);
+        }
+        known
+    }
+
+    /// Takes either passing failure for the other, where calls fail as a whole beside accounts that fail always.
+    pub fn with_any_last_word(self) -> Known {
+        Known { last_word_may_be_of_a_call: true, ..self }
+    }
+
+    /// How many accounts end up so.
+    pub fn failing(&self, category: &str) -> usize {
+        self.failed.values().filter(|(other, _)| *other == category).count()
+    }
+
+    /// How many accounts have a row, and how many values did not fit.
+    pub fn rows_and_rejected_values(&self) -> (usize, usize) {
+        (self.rows.len(), self.rejected.len())
+    }
+
+    /// Fails the test unless the snapshot holds exactly this, each account once, in the order that is promised.
+    #[track_caller]
+    pub fn ensure_is(&self, snapshot: &Snapshot, about: &str) {
+        self.ensure_accounts_are(snapshot, about);
+        self.ensure_order_is_kept(snapshot, about);
+    }
+
+    /// [`Known::ensure_is`] in any order: a run of several rounds has parts that begin the list anew.
+    #[track_caller]
+    pub fn ensure_accounts_are(&self, snapshot: &Snapshot, about: &str) {
+        let mut table = snapshot.table();
+        if self.may_be_spoilt {
+            table.rows.iter_mut().for_each(|row| row[1..].iter_mut().for_each(remedy));
+        }
+        let rows = table.by_account();
+        for (account, row) in &self.rows {
+            let published = rows.get(account.as_str());
+            assert_eq!(published, Some(&row.as_slice()), "{about}: the row of {account:?}");
+        }
+        for account in rows.keys() {
+            assert!(self.rows.contains_key(*account), "{about}: {account:?} should have no row");
+        }
+        self.ensure_failed_are(snapshot, about);
+        let rejected = snapshot.rejected();
+        let distinct: BTreeSet<RejectedValue> = rejected.iter().cloned().collect();
+        assert_eq!(distinct, self.rejected, "{about}: rejected values");
+        assert_eq!(distinct.len(), rejected.len(), "{about}: a rejected value is told twice");
+        self.ensure_manifest_agrees(snapshot, about);
+    }
+
+    #[track_caller]
+    fn ensure_failed_are(&self, snapshot: &Snapshot, about: &str) {
+        let line_of: BTreeMap<&str, u64> =
+            self.listed.iter().map(|(account, line)| (account.as_str(), *line)).collect();
+        let mut told = BTreeMap::new();
+        for failed in snapshot.failed() {
+            if failed.category == "invalid_account" {
+                continue;
+            }
+            let account = failed.account.as_str();
+            assert_eq!(Some(&failed.input_line), line_of.get(account), "{about}: {failed:?}");
+            assert!((1..=self.max_attempts).contains(&failed.attempts), "{about}: {failed:?}");
+            assert!(!failed.error_info.is_empty(), "{about}: {failed:?}");
+            assert!(
+                failed.last_attempt_at.parse::<jiff::Timestamp>().is_ok(),
+                "{about}: {failed:?}"
+            );
+            let before = told.insert(failed.account.clone(), (failed.category, failed.error_code));
+            assert_eq!(before, None, "{about}: {:?} failed twice", failed.account);
+        }
+        let known: BTreeMap<String, (String, Option<i64>)> = self
+            .failed
+            .iter()
+            .map(|(account, (category, code))| (account.clone(), ((*category).to_owned(), *code)))
+            .collect();
+        let line = |(account, (category, code)): (&String, &(String, Option<i64>))| {
+            let is_passing = matches!(category.as_str(), "internal_error" | "no_answer");
+            match is_passing && self.last_word_may_be_of_a_call {
+                true => format!("{account:?} internal_error or no_answer"),
+                false => format!("{account:?} {category} {code:?}"),
+            }
+        };
+        let told: BTreeSet<String> = told.iter().map(line).collect();
+        let known: BTreeSet<String> = known.iter().map(line).collect();
+        let too_many: Vec<&String> = told.difference(&known).collect();
+        let missing: Vec<&String> = known.difference(&told).collect();
+        assert!(
+            too_many.is_empty() && missing.is_empty(),
+            "{about}: failed accounts: {too_many:?} in place of {missing:?}"
+        );
+    }
+
+    /// Within a part: first answers in the order of the list, then late ones in the order of the list.
+    #[track_caller]
+    fn ensure_order_is_kept(&self, snapshot: &Snapshot, about: &str) {
+        let ordinal_of: BTreeMap<&str, u64> =
+            self.listed.iter().map(|(account, _)| account.as_str()).zip(0..).collect();
+        let mut next_ordinal = 0;
+        let manifest = snapshot.manifest();
+        let parts = manifest["parts"].as_array().unwrap();
+        assert_eq!(parts.len(), snapshot.parts().len(), "{about}: parts");
+        for (part, file) in parts.iter().zip(snapshot.parts()) {
+            assert_eq!(part["file"], file.as_str(), "{about}");
+            assert_eq!(part["first_ordinal"], next_ordinal, "{about}: {file}");
+            let end = next_ordinal + part["accounts"].as_u64().unwrap();
+            let table = snapshot.part(&file);
+            let ordinals: Vec<u64> =
+                table.accounts().iter().map(|account| ordinal_of[account]).collect();
+            assert!(ordinals.iter().all(|ordinal| (next_ordinal..end).contains(ordinal)));
+            let falls = ordinals.windows(2).filter(|pair| pair[0] >= pair[1]).count();
+            assert!(falls <= 1, "{about}: {file} is out of order: {ordinals:?}");
+            next_ordinal = end;
+        }
+        assert_eq!(next_ordinal, self.listed.len() as u64, "{about}: the parts' accounts");
+    }
+
+    #[track_caller]
+    fn ensure_manifest_agrees(&self, snapshot: &Snapshot, about: &str) {
+        let manifest = snapshot.manifest();
+        let counts = &manifest["counts"];
+        assert_eq!(counts["rows"], self.rows.len(), "{about}: {counts}");
+        assert_eq!(counts["failed"], self.failed.len(), "{about}: {counts}");
+        assert_eq!(counts["rejected_values"], self.rejected.len(), "{about}: {counts}");
+        let rows_of_parts: u64 = manifest["parts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|part| part["rows"].as_u64().unwrap())
+            .sum();
+        assert_eq!(counts["rows"], rows_of_parts, "{about}: {manifest}");
+        if self.last_word_may_be_of_a_call {
+            return;
+        }
+        let mut by_reason: BTreeMap<(String, Option<i64>), u64> = BTreeMap::new();
+        for (category, code) in self.failed.values() {
+            *by_reason.entry(((*category).to_owned(), *code)).or_default() += 1;
+        }
+        let told: BTreeMap<(String, Option<i64>), u64> = manifest["failures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|failure| failure["category"] != "invalid_account")
+            .map(|failure| {
+                let category = failure["category"].as_str().unwrap().to_owned();
+                let accounts = failure["accounts"].as_u64().unwrap();
+                ((category, failure["error_code"].as_i64()), accounts)
+            })
+            .collect();
+        assert_eq!(told, by_reason, "{about}: the manifest's failures");
+    }
+}
+
+/// Takes the replacement of a spoilt byte from the beginning of a text.
+fn remedy(cell: &mut Cell) {
+    if let Some(text) = cell.as_mut().filter(|text| text.starts_with('\u{fffd}')) {
+        text.remove(0);
+    }
+}
+
+fn failure_of(fate: ExpectedOutcome, settings: &Settings) -> Option<Failure> {
+    match fate {
+        ExpectedOutcome::Exports => None,
+        ExpectedOutcome::NotFound => Some(match settings.open_questions.unknown {
+            // That it failed is all that is said of the account, or nothing is.
+            Unknown::Omitted => match settings.open_questions.unknown_in_fail_account {
+                FailAccount::Account => ("internal_error", None),
+                FailAccount::Marker | FailAccount::Nothing => ("no_answer", None),
+            },
+            _ => ("not_found", Some(*settings.faults.unknown.codes.first().unwrap_or(&40003))),
+        }),
+        ExpectedOutcome::NeverAnswered => Some(("no_answer", None)),
+        ExpectedOutcome::Contradicted => Some(("internal_error", None)),
+        ExpectedOutcome::FailsAlways { code } | ExpectedOutcome::Poison { code } => {
+            let category = match (code, rule_of(code).class) {
+                (40003 | 70107, _) => "not_found",
+                (_, Class::Retry) => "internal_error",
+                (_, Class::Permanent | Class::BadBatch) => "rejected",
+                (_, class) => panic!("code {code} is {class:?}: no account ends with it"),
+            };
+            Some((category, Some(code)))
+        }
+    }
+}
+
+/// The value as the service tells it.
+fn as_answered(value: Option<Value>, column: &Column, job: &Job) -> Option<Value> {
+    let settings = &job.emulator;
+    match value {
+        None if settings.open_questions.unset_tag == UnsetTag::Empty => {
+            // An account whose profile is null has nothing, not even empty values.
+            assert_eq!(settings.oddities.null_profile_item, 0.0, "cannot be told apart");
+            let is_number = is_number(&column.tag, settings);
+            Some(if is_number { Value::Number(0) } else { Value::Text(String::new()) })
+        }
+        Some(Value::Text(text))
+            if custom_kind(&column.tag, settings) == Some(CustomKind::Bytes)
+                && settings.open_questions.bytes == BytesEncoding::Base64 =>
+        {
+            Some(Value::Text(STANDARD.encode(text)))
+        }
+        other => other,
+    }
+}
+
+fn custom_kind(tag: &str, settings: &Settings) -> Option<CustomKind> {
+    settings.population.custom_tags.get(tag).copied()
+}
+
+fn is_number(tag: &str, settings: &Settings) -> bool {
+    const NUMBERS: [&str; 8] = [
+        "Tag_Profile_IM_BirthDay",
+        "Tag_Profile_IM_Language",
+        "Tag_Profile_IM_Level",
+        "Tag_Profile_IM_Role",
+        "Tag_Profile_IM_MsgSettings",
+        "Tag_Profile_Custom_Points",
+        "Tag_Profile_Custom_Coins",
+        "Tag_Profile_Custom_Score",
+    ];
+    match custom_kind(tag, settings) {
+        Some(kind) => kind == CustomKind::Number,
+        None => NUMBERS.contains(&tag),
+    }
+}
+
+/// The cell of a value; none where it does not fit.
+fn cell(value: &Value, column_type: ColumnType) -> Cell {
+    let text = text_of(value);
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match column_type {
+        ColumnType::String | ColumnType::Bytes => Some(text),
+        ColumnType::Uint32 if digits => text.parse::<u32>().ok().map(|number| number.to_string()),
+        ColumnType::Uint64 if digits => text.parse::<u64>().ok().map(|number| number.to_string()),
+        ColumnType::Date if digits && text.len() == 8 => {
+            Date::strptime("%Y%m%d", &text).ok().map(|day| day.to_string())
+        }
+        ColumnType::Uint32 | ColumnType::Uint64 | ColumnType::Date => None,
+    }
+}
+
+fn rejected(account: &str, column: &Column, value: &Value) -> RejectedValue {
+    RejectedValue {
+        account: account.to_owned(),
+        tag: column.tag.clone(),
+        expected_type: column.column_type.name().to_owned(),
+        value: text_of(value),
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+    }
+}

@@ -1,0 +1,97 @@
+//! An export under faults, and the reckoning of every account afterwards.
+
+use super::{Folder, Known, Output};
+
+/// A job whose columns have every type, with parts of a few chunks each.
+pub const JOB: &str = r#"
+name = "faults"
+accounts = { path = "accounts.txt" }
+columns = [
+    { tag = "Tag_Profile_IM_Nick", name = "nick" },
+    { tag = "Tag_Profile_IM_BirthDay", name = "birth_day", type = "date" },
+    { tag = "Tag_Profile_IM_Level", name = "level" },
+    { tag = "Tag_Profile_IM_SelfSignature", name = "self_signature", type = "bytes" },
+    { tag = "Tag_Profile_Custom_Points", name = "points", type = "uint64" },
+    { tag = "Tag_Profile_Custom_Coins", name = "coins", type = "uint32" },
+    { tag = "Tag_Profile_Custom_Raw", name = "raw", type = "bytes" },
+]
+output = { path = "out", accounts_per_part = 600 }
+limits = { max_failed = "100%", allow_empty = true }
+
+[api]
+emulator = true
+# Far above what comes about, so that slowing down does not make a test slow.
+calls_per_second = 10_000
+max_in_flight = 16
+
+[retry]
+initial_backoff = "1ms"
+max_backoff = "5ms"
+outage_patience = "30s"
+
+[emulator]
+seed = 1
+rate.portrait_get = 0
+
+[emulator.population.custom_tags]
+Tag_Profile_Custom_Points = "number"
+Tag_Profile_Custom_Coins = "number"
+Tag_Profile_Custom_Raw = "bytes"
+"#;
+
+/// Account ids of all shapes that a list may hold.
+pub fn accounts(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|n| match n % 5 {
+        0 => format!("user-{n:05}"),
+        1 => format!("{n}"),
+        2 => format!("\\\"{n}\"/mail@example.com"),
+        3 => format!("用户{n}🎉"),
+        _ => format!("a,b:{n}"),
+    })
+}
+
+/// A folder with [`JOB`] and a list.
+pub fn directory(count: usize) -> Folder {
+    Folder::with_job(JOB, accounts(count))
+}
+
+/// `--set` for each key below `emulator`, and for others that are written from the root with a leading dot.
+pub fn overrides(keys: &[&str]) -> Vec<String> {
+    let path = |key: &&str| match key.strip_prefix('.') {
+        Some(key) => key.to_owned(),
+        None => format!("emulator.{key}"),
+    };
+    keys.iter().map(path).collect()
+}
+
+/// Runs the job with keys changed as [`overrides`] says.
+pub fn run(directory: &Folder, keys: &[&str]) -> Output {
+    let overrides = overrides(keys);
+    let mut arguments = vec!["--json", "-v"];
+    arguments.extend(overrides.iter().flat_map(|key| ["--set", key.as_str()]));
+    directory.export(&arguments)
+}
+
+/// Exports under the faults that `keys` set, and compares every account with what the emulator knows.
+#[track_caller]
+pub fn ensure_conserved(count: usize, keys: &[&str]) -> (Known, Output) {
+    ensure_conserved_as(count, keys, |known| known)
+}
+
+/// [`ensure_conserved`] with what is known adapted.
+#[track_caller]
+pub fn ensure_conserved_as(
+    count: usize,
+    keys: &[&str],
+    adapt: impl FnOnce(Known) -> Known,
+) -> (Known, Output) {
+    let directory = directory(count);
+    let known = adapt(Known::of_folder(&directory, &overrides(keys)));
+    let output = run(&directory, keys).expect_code(0);
+    known.ensure_is(&directory.snapshot("out"), &format!("{keys:?}"));
+    let (rows, rejected_values) = known.rows_and_rejected_values();
+    let summary = output.summary();
+    assert_eq!(summary["counts"]["rows"], rows, "{output}");
+    assert_eq!(summary["counts"]["rejected_values"], rejected_values, "{output}");
+    (known, output)
+}

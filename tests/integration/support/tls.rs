@@ -1,0 +1,52 @@
+//! Certificates of a test's own authority.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// An authority that only its test knows.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its certificate, for `SSL_CERT_FILE`.
+    pub pem: String,
+}
+
+impl Authority {
+    /// A new authority.
+    pub fn new() -> Authority {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Authorities of one name would be taken for each other.
+        params.distinguished_name.push(DnType::CommonName, format!("test {}", fastrand::u64(..)));
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Authority { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// What a server of this name or address needs for HTTP/2 over TLS.
+    pub fn server(&self, name: &str) -> Arc<ServerConfig> {
+        self.sign(CertificateParams::new([name.to_owned()]).unwrap())
+    }
+
+    /// [`Authority::server`] with a certificate that expired long ago.
+    pub fn expired_server(&self, name: &str) -> Arc<ServerConfig> {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(config)
+    }
+}
