@@ -1,4 +1,4 @@
-//! What all measurements share: the binary, the cores, a folder that goes when the benchmark ends.
+//! What all measurements share: the binary, the cores, a directory that goes when the benchmark ends.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -27,7 +27,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Takes the cores and makes the folder, below `TMPDIR`.
+    /// Takes the cores and makes the directory, below `TMPDIR`.
     pub fn new(options: &Options) -> Bench {
         let built = || PathBuf::from(env!("CARGO_BIN_EXE_im-profiles"));
         Bench {

@@ -21,7 +21,7 @@ pub struct Emulator {
 pub struct Seen {
     pub calls: u64,
     /// Most arrivals in any second.
-    pub highest_second: u64,
+    pub peak_calls_per_second: u64,
 }
 
 impl Emulator {
@@ -54,7 +54,7 @@ impl Emulator {
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         let stats: Value = serde_json::from_str(body).unwrap();
         let number = |key| stats["commands"]["portrait_get"][key].as_u64().unwrap();
-        Seen { calls: number("calls"), highest_second: number("highest_second") }
+        Seen { calls: number("calls"), peak_calls_per_second: number("peak_calls_per_second") }
     }
 }
 

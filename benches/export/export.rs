@@ -37,8 +37,8 @@ pub struct Calls {
     pub made: u64,
     /// Calls answered with "too fast".
     pub throttled: u64,
-    pub highest_second: u64,
-    pub rate_used_percent: Option<f64>,
+    pub peak_calls_per_second: u64,
+    pub rate_utilization_percent: Option<f64>,
 }
 
 #[derive(Deserialize)]

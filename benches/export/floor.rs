@@ -23,7 +23,7 @@ pub fn measure(bench: &Bench, step: Step, base_url: &str, accounts: u64, tags: &
     command
         .args(["floor", word.get_name(), "--base-url", base_url])
         .args(["--accounts", &accounts.to_string(), "--tags", &tags.join(",")])
-        .arg("--folder")
+        .arg("--directory")
         .arg(bench.directory());
     let ended = child::run(bench.cores, &mut command);
     let said: f64 = ended.stdout.trim().parse().unwrap();

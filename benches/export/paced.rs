@@ -34,9 +34,9 @@ pub fn run(bench: &Bench) {
     let (exported, seen) = export(bench, PACED_ACCOUNTS, FAULTS, "");
     let row = vec![
         "export".to_owned(),
-        two_decimals(exported.calls.rate_used_percent.unwrap()),
-        whole(exported.calls.highest_second as f64),
-        whole(seen.highest_second as f64),
+        two_decimals(exported.calls.rate_utilization_percent.unwrap()),
+        whole(exported.calls.peak_calls_per_second as f64),
+        whole(seen.peak_calls_per_second as f64),
         whole(exported.calls.throttled as f64),
         two_decimals(exported.usage.cpu_seconds / (PACED_ACCOUNTS as f64 / 1e6)),
         two_decimals(exported.usage.wall_seconds),
@@ -83,8 +83,8 @@ pub fn run_stragglers(bench: &Bench) {
             two_decimals(seen.steady_calls_per_second / first_steady),
             two_decimals(wall_seconds),
             two_decimals(wall_seconds - first_wall),
-            whole(exported.calls.highest_second as f64),
-            whole(seen.highest_second as f64),
+            whole(exported.calls.peak_calls_per_second as f64),
+            whole(seen.peak_calls_per_second as f64),
         ]);
     }
     let title = format!(
@@ -110,7 +110,7 @@ pub fn run_stragglers(bench: &Bench) {
 
 /// What the emulator saw of an export.
 struct Seen {
-    highest_second: u64,
+    peak_calls_per_second: u64,
     /// Without the start and the end.
     steady_calls_per_second: f64,
 }
@@ -132,7 +132,7 @@ fn export(bench: &Bench, accounts: u64, service: &str, settings: &str) -> (Expor
     });
     let seen = emulator.seen();
     assert_eq!(seen.calls, exported.calls.made, "calls that the emulator saw");
-    (exported, Seen { highest_second: seen.highest_second, steady_calls_per_second })
+    (exported, Seen { peak_calls_per_second: seen.peak_calls_per_second, steady_calls_per_second })
 }
 
 /// How fast the calls from the first tenth to the last arrive.

@@ -29,7 +29,7 @@ struct Rounds {
     receive_reqwest: Vec<Usage>,
     parse: Vec<Usage>,
     encode_cpu_seconds: Vec<f64>,
-    highest_second: u64,
+    peak_calls_per_second: u64,
 }
 
 /// Measures 5 and 12 columns.
@@ -58,7 +58,8 @@ impl Rounds {
             expected_failed: 0,
         };
         let exported = export.run(bench);
-        self.highest_second = self.highest_second.max(exported.calls.highest_second);
+        self.peak_calls_per_second =
+            self.peak_calls_per_second.max(exported.calls.peak_calls_per_second);
         self.export.push(exported.usage);
         let floor = |step, accounts| floor::measure(bench, step, base_url, accounts, tags);
         self.receive_hyper.push(floor(Step::ReceiveHyper, accounts));
@@ -76,7 +77,7 @@ impl Rounds {
         let floors = self.floors();
         let row = |name: &str, runs: &[Usage]| row(name, runs, &floors, options.accounts);
         let mut export = row("export", &self.export);
-        *export.last_mut().unwrap() = whole(self.highest_second as f64);
+        *export.last_mut().unwrap() = whole(self.peak_calls_per_second as f64);
         let mut rows = vec![export];
         if !self.peer.is_empty() {
             rows.push(row("peer", &self.peer));

@@ -16,9 +16,9 @@ pub enum ListError {
     #[error("account list {list} does not exist; correct `accounts.path`")]
     Missing { list: String },
     #[error(
-        "account list {list} is a folder; name a file in it, or join its files and pipe them in with path = \"-\""
+        "account list {list} is a directory; name a file in it, or join its files and pipe them in with path = \"-\""
     )]
-    Folder { list: String },
+    Directory { list: String },
     #[error(
         "account list {list} is a pipe or a device, which cannot be read twice; pipe it in with path = \"-\""
     )]

@@ -53,7 +53,7 @@ impl ListFile {
         };
         let metadata = fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
-            return Err(ListError::Folder { list });
+            return Err(ListError::Directory { list });
         }
         if !metadata.is_file() {
             return Err(ListError::NotARegularFile { list });

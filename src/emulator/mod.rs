@@ -126,8 +126,8 @@ impl Emulator {
     }
 
     /// Most calls of `portrait_get` that any sliding second held, refused ones too.
-    pub fn highest_second(&self) -> usize {
-        self.stats().portrait_get().highest_second()
+    pub fn peak_calls_per_second(&self) -> usize {
+        self.stats().portrait_get().peak_calls_per_second()
     }
 
     /// What has been called and answered so far.

@@ -49,7 +49,7 @@ impl RateWindow {
 #[derive(Debug, Default)]
 pub struct Meter {
     calls: u64,
-    highest_second: usize,
+    peak_calls_per_second: usize,
     recent: VecDeque<Duration>,
 }
 
@@ -59,7 +59,7 @@ impl Meter {
         forget_before_the_second_of(&mut self.recent, now);
         self.recent.push_back(now);
         self.calls += 1;
-        self.highest_second = self.highest_second.max(self.recent.len());
+        self.peak_calls_per_second = self.peak_calls_per_second.max(self.recent.len());
     }
 
     /// Calls so far.
@@ -68,8 +68,8 @@ impl Meter {
     }
 
     /// Most calls that any sliding second held.
-    pub fn highest_second(&self) -> usize {
-        self.highest_second
+    pub fn peak_calls_per_second(&self) -> usize {
+        self.peak_calls_per_second
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
         for at in [0, 10, 20, 1_005, 1_015, 5_000] {
             meter.arrive(milliseconds(at));
         }
-        assert_eq!((meter.calls(), meter.highest_second()), (6, 3));
+        assert_eq!((meter.calls(), meter.peak_calls_per_second()), (6, 3));
     }
 
     proptest! {
@@ -145,7 +145,7 @@ mod tests {
                 admitted.iter().filter(|&&time| time >= start && time < start + SECOND).count()
             }).max().unwrap_or(0);
             prop_assert!(fullest <= limit as usize);
-            prop_assert_eq!(meter.highest_second(), fullest);
+            prop_assert_eq!(meter.peak_calls_per_second(), fullest);
         }
     }
 }

@@ -80,7 +80,7 @@ impl Stats {
             .zip(&self.meters)
             .map(|(command, meter)| {
                 let counts =
-                    json!({ "calls": meter.calls(), "highest_second": meter.highest_second() });
+                    json!({ "calls": meter.calls(), "peak_calls_per_second": meter.peak_calls_per_second() });
                 (command.name().to_owned(), counts)
             })
             .collect();

@@ -134,12 +134,12 @@ fn the_rate_is_enforced_and_counted() {
     assert!(codes[..200].iter().all(|&code| code == 0));
     assert_eq!(codes[200], 60007);
     assert_eq!(code(&call(&emulator, &["a"], 1_000)), 0);
-    assert_eq!(emulator.highest_second(), 201);
+    assert_eq!(emulator.peak_calls_per_second(), 201);
     let stats = emulator.stats();
     assert_eq!((stats.portrait_get().calls(), stats.accounts()), (202, 201));
     assert_eq!((stats.answers_with(60007), stats.answers_with(0)), (1, 201));
     let json: Json = serde_json::from_str(&stats.to_json()).unwrap();
-    assert_eq!(json["commands"]["portrait_get"]["highest_second"], 201);
+    assert_eq!(json["commands"]["portrait_get"]["peak_calls_per_second"], 201);
     assert_eq!(json["codes"]["60007"], 1);
 }
 

@@ -81,7 +81,7 @@ pub fn earlier_snapshot(job: &Job) -> Result<Option<EarlierSnapshot>, EarlierErr
         }
         warn!(
             snapshot = shown(output_path),
-            "the earlier snapshot has no manifest, so limits.max_shrink does not compare with it"
+            "the previous snapshot has no manifest; limits.max_shrink is not applied"
         );
     }
     snapshot_of_another_date(job)
@@ -101,7 +101,7 @@ fn snapshot_of_another_date(job: &Job) -> Result<Option<EarlierSnapshot>, Earlie
             Err(EarlierError::Damaged { file, problem }) => warn!(
                 manifest = shown(&file),
                 problem,
-                "limits.max_shrink does not compare with a snapshot whose manifest is damaged"
+                "the manifest of the previous snapshot is damaged; limits.max_shrink is not applied"
             ),
             Err(error) => return Err(error),
         }

@@ -98,9 +98,9 @@ fn tell(summary: &Summary, args: &ExportArgs, flags: &Flags) {
     let Summary { status, exit_code, duration_seconds, .. } = *summary;
     if flags.log_format == LogFormat::Json {
         let summary = summary.to_json();
-        info!(status, exit_code, duration_seconds, summary, "the run has ended");
+        info!(status, exit_code, duration_seconds, summary, "run finished");
     } else {
-        info!(status, exit_code, duration_seconds, "the run has ended");
+        info!(status, exit_code, duration_seconds, "run finished");
         if flags.quiet == 0 && summary.result.is_some() {
             let here = std::env::current_dir().unwrap_or_default();
             let _ = write!(io::stderr(), "{}", summary.to_text(&here));
@@ -140,7 +140,7 @@ fn run_job(
     };
     watch.begin(listener)?;
     if is_put_back {
-        warn!("a stopped run had moved the earlier snapshot aside; it was put back");
+        warn!("an interrupted run had moved the previous snapshot aside; it was restored");
     }
     resume::warn_about_other_unfinished_runs(work.paths(), date);
     let may_be_published =
@@ -165,7 +165,7 @@ fn run_job(
     };
     info!(accounts = scan.valid, invalid = scan.invalid, "account list read");
     if scan.valid == 0 {
-        warn!("the account list holds no valid account");
+        warn!("the account list contains no valid account");
     }
     if restart {
         // Only now, when nothing refuses the new run: the work of the earlier one cannot be had back.
@@ -226,13 +226,13 @@ fn warn_if_the_disk_is_clearly_too_small(job: &Job, work: &WorkDirectory, accoun
     const LEAST_BYTES_OF_VALUE: u64 = 2;
     let Some(free_bytes) = free_bytes(work.root()) else { return };
     let row_bytes = LEAST_BYTES_OF_ACCOUNT + LEAST_BYTES_OF_VALUE * job.columns.len() as u64;
-    let least_bytes = accounts.saturating_mul(row_bytes);
-    if free_bytes < least_bytes {
+    let estimated_bytes = accounts.saturating_mul(row_bytes);
+    if free_bytes < estimated_bytes {
         warn!(
             free_bytes,
-            least_bytes,
+            estimated_bytes,
             directory = %work.root().display(),
-            "there is too little room for the snapshot; make room, or the run will stop"
+            "not enough free disk space for the snapshot; free some space or the run will stop"
         );
     }
 }
@@ -323,7 +323,7 @@ fn failed_accounts_of(round: &Round, work: &WorkDirectory) -> (AccountSource, u6
         .filter(|failure| failure.category.counts_as_failed())
         .map(|failure| failure.accounts)
         .sum();
-    info!(accounts, "asking the failed accounts again");
+    info!(accounts, "retrying failed accounts");
     let files =
         parts.map(|part| sidecar_path(work.root(), Sidecar::FailedAccounts, part.index)).collect();
     (AccountSource::failed(files), accounts)

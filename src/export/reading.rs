@@ -34,7 +34,7 @@ pub struct ReadList {
     pub invalid_lines: FileInfo,
 }
 
-/// Reads the list once; invalid accounts go to a file of their own in the work folder.
+/// Reads the list once; invalid accounts go to a file of their own in the work directory.
 ///
 /// # Errors
 /// When the list cannot be read, or `stop` says with which exit code to stop. The thread then ends with the process.

@@ -77,7 +77,10 @@ pub fn manifest_of(
             started_at: begin.started_at.clone(),
             finished_at: rfc3339_seconds(Timestamp::now()),
         },
-        list: AccountListInfo { path: list_path(&job.accounts.path), sha256: scan.sha256.clone() },
+        account_list: AccountListInfo {
+            path: list_path(&job.accounts.path),
+            sha256: scan.sha256.clone(),
+        },
         counts: result.counts,
         columns: std::iter::once(account).chain(columns).collect(),
         parts: checkpoint.parts().iter().map(PartInfo::from).collect(),

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::accounts::Scan;
 use crate::job::{Job, Target};
-use crate::snapshot::durable::{DiskError, folder_of, hex};
+use crate::snapshot::durable::{DiskError, directory_of, hex};
 use crate::snapshot::failed::rfc3339_seconds;
 use crate::snapshot::journal::{
     CHECKPOINT_FILE, Checkpoint, CheckpointError, CheckpointJournal, RunHeader, VERSION,
@@ -41,7 +41,7 @@ pub enum ResumeError {
     /// Something that decides the content has changed.
     #[error("the unfinished run in {} was begun with another {changed}; go back to that, or start over with --restart", .directory.display())]
     Changed {
-        /// The work folder.
+        /// The work directory.
         directory: PathBuf,
         /// What has changed.
         changed: String,
@@ -62,7 +62,7 @@ impl ResumeError {
     }
 }
 
-/// Whether the run in the work folder has published, and only its cleaning up was cut short.
+/// Whether the run in the work directory has published, and only its cleaning up was cut short.
 pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError> {
     let Some(begin) = CheckpointJournal::begin_of(work.root())? else { return Ok(None) };
     let path = work.output_path().join("_manifest.json");
@@ -79,25 +79,25 @@ pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError>
 }
 
 /// Tells of unfinished runs of other dates beside this one, such as yesterday's that was stopped before midnight: their
-/// folders have the name of this one's but for the date.
+/// directories have the name of this one's but for the date.
 pub fn warn_about_other_unfinished_runs(work: &WorkPaths, date: Date) {
     let Some(own_name) = work.root().file_name().and_then(OsStr::to_str) else { return };
     // What cannot be read is some other program's, or no reason to keep this run from going on.
-    for entry in fs::read_dir(folder_of(work.root())).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(directory_of(work.root())).into_iter().flatten().flatten() {
         let path = entry.path();
         let Ok(Some(begin)) = CheckpointJournal::begin_of(&path) else { continue };
         let is_other = entry.file_name() != own_name;
         if is_other && entry.file_name() == *own_name.replace(&date.to_string(), &begin.date) {
             warn!(
                 directory = %path.display(),
-                go_on_with = format!("--date={}", begin.date),
-                "a run of another date is unfinished; go on with it, or remove its folder"
+                resume_command = format!("--date={}", begin.date),
+                "unfinished run of another date; resume it or remove its work directory"
             );
         }
     }
 }
 
-/// Goes on with the run in the work folder, or begins one with this id. A run of which nothing is durable keeps its id
+/// Goes on with the run in the work directory, or begins one with this id. A run of which nothing is durable keeps its id
 /// when it is begun anew, since the log knows it by that already.
 pub fn open_journal(
     work: &WorkDirectory,
@@ -112,8 +112,8 @@ pub fn open_journal(
         if can_resume(work.root(), journal.value(), &content)? {
             ensure_parts_are_whole(work.paths(), &parts)?;
             remove_uncommitted_files(work.paths(), &parts)?;
-            let begun_at = &journal.value().begin.started_at;
-            info!(parts = parts.len(), begun_at, "going on with the unfinished run");
+            let started_at = &journal.value().begin.started_at;
+            info!(parts = parts.len(), started_at, "resuming unfinished run");
             return Ok(journal);
         }
     }

@@ -1,4 +1,4 @@
-//! What an earlier run has left in the work folder, and which run this one is for that.
+//! What an earlier run has left in the work directory, and which run this one is for that.
 
 use jiff::civil::Date;
 use tracing::info;
@@ -11,10 +11,10 @@ use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory};
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 
-/// Ends what a run left that was stopped after it had published. Gives the folder back when there is more to do: that
+/// Ends what a run left that was stopped after it had published. Gives the directory back when there is more to do: that
 /// run was of another day.
 ///
-/// From here on it is known which run this is: the one in the folder, if it goes on or has published.
+/// From here on it is known which run this is: the one in the directory, if it goes on or has published.
 pub fn clean_up_after_publication(
     work: WorkDirectory,
     date: Date,
@@ -32,7 +32,7 @@ pub fn clean_up_after_publication(
         }
         Some(begin) if begin.date == date.to_string() => {
             watch.run_is(begin.run_id);
-            info!("this run had published already; its work folder is removed");
+            info!("this run was already published; removing its work directory");
             clean_up(work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
             Ok(None)
         }
@@ -43,7 +43,7 @@ pub fn clean_up_after_publication(
     }
 }
 
-/// A refusal leaves no folder behind that nothing was done in.
+/// A refusal leaves no directory behind that nothing was done in.
 pub fn remove_if_unused(work: WorkDirectory) {
     if matches!(CheckpointJournal::begin_of(work.root()), Ok(None)) {
         // The refusal is what the user must hear of.

@@ -87,14 +87,14 @@ impl<'w> RunTelemetry<'w> {
         bound.map_err(Failure::with(ExitCode::BadUsage))
     }
 
-    /// Tells that the run begins, and serves its metrics from now on.
+    /// Tells that run started, and serves its metrics from now on.
     pub fn begin(&mut self, listener: Option<BoundListener>) -> Result<(), Failure> {
-        info!(job = self.job, date = self.date, "the run begins");
+        info!(job = self.job, date = self.date, "run started");
         let Some(listener) = listener else { return Ok(()) };
         let url = format!("http://{}/metrics", listener.address());
         let server = listener.serve(Arc::clone(&self.metrics));
         self.server = Some(server.map_err(Failure::with(ExitCode::InternalOrDisk))?);
-        info!(url, "serving metrics while the run goes on");
+        info!(url, "serving metrics");
         Ok(())
     }
 

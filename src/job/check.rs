@@ -13,7 +13,7 @@ use crate::snapshot::OutputSettings;
 
 /// What the text of a job does not say.
 pub(super) struct Context<'a> {
-    /// The job file's folder, where relative paths begin.
+    /// The job file's directory, where relative paths begin.
     pub(super) directory: &'a Path,
     /// What `{date}` stands for.
     pub(super) date: Date,
@@ -59,7 +59,7 @@ fn name(file: &JobFile) -> Result<String, Refusal> {
     Ok(name.to_owned())
 }
 
-/// Publishing replaces the whole folder, so a list inside would be gone when the run is done, or resumed.
+/// Publishing replaces the whole directory, so a list inside would be gone when the run is done, or resumed.
 fn ensure_list_is_outside_the_snapshot(
     list: &ListSource,
     output: &OutputSettings,
@@ -67,7 +67,7 @@ fn ensure_list_is_outside_the_snapshot(
     match &list.path {
         ListPath::File(path) if path.starts_with(&output.path) => Err(Refusal::new(
             "accounts.path",
-            "is inside output.path, which the run replaces; copy the list to another folder",
+            "is inside output.path, which the run replaces; copy the list to another directory",
         )),
         _ => Ok(()),
     }

@@ -48,7 +48,7 @@ pub(super) struct JobFile {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["path"]))]
 pub(super) struct AccountsFile {
-    /// The account list, relative to the folder of this file; "-" reads standard input. {date} is the run's date.
+    /// The account list, relative to the directory of this file; "-" reads standard input. {date} is the run's date.
     #[schemars(with = "String", length(min = 1))]
     pub(super) path: Option<String>,
     /// Format of the list. Default: as the name tells, .csv .txt .ndjson .parquet, the first three also with .gz or .zst.
@@ -82,7 +82,7 @@ pub(super) struct ApiFile {
     /// The environment variable that holds the app's secret key, never the key itself. Or secret_key_file, or usersig_env.
     #[schemars(with = "String")]
     pub(super) secret_key_env: Option<String>,
-    /// The file that holds the app's secret key, relative to the folder of this file.
+    /// The file that holds the app's secret key, relative to the directory of this file.
     #[schemars(with = "String")]
     pub(super) secret_key_file: Option<String>,
     /// The environment variable that holds a UserSig made elsewhere.
@@ -121,7 +121,7 @@ pub(super) struct ColumnFile {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["path"]))]
 pub(super) struct OutputFile {
-    /// The folder to publish, relative to the folder of this file. {date} is the run's date.
+    /// The directory to publish, relative to the directory of this file. {date} is the run's date.
     #[schemars(with = "String", length(min = 1))]
     pub(super) path: Option<String>,
     /// Format of the part files.
@@ -137,7 +137,7 @@ pub(super) struct OutputFile {
         extend("multipleOf" = MAX_ACCOUNTS_PER_CALL, "default" = output::DEFAULT_ACCOUNTS_PER_PART)
     )]
     pub(super) accounts_per_part: Option<i64>,
-    /// When the folder is there already: replace it in one step, or fail before the first call.
+    /// When the directory is there already: replace it in one step, or fail before the first call.
     #[schemars(with = "String", extend("enum" = words(output::IF_EXISTS), "default" = output::IF_EXISTS[0].0))]
     pub(super) if_exists: Option<String>,
 }
@@ -195,7 +195,7 @@ pub(super) struct LimitsFile {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MetricsFile {
     /// File for the textfile collector of node_exporter, written in one step at the end of each run, whatever its outcome.
-    /// Ends in .prom; relative paths begin at the folder of the job file.
+    /// Ends in .prom; relative paths begin at the directory of the job file.
     #[schemars(with = "String", regex(pattern = r"^[^{}]+\.prom$"))]
     pub(super) textfile: Option<String>,
     /// IP address and port that answer GET /metrics while a run goes on, such as 127.0.0.1:9187.

@@ -40,7 +40,7 @@ fn textfile(text: &str, context: &Context) -> Result<PathBuf, Refusal> {
     Ok(path)
 }
 
-/// As for the list: publishing replaces the whole folder.
+/// As for the list: publishing replaces the whole directory.
 pub(super) fn ensure_textfile_is_outside_the_snapshot(
     metrics: &MetricsSettings,
     output: &OutputSettings,
@@ -48,7 +48,7 @@ pub(super) fn ensure_textfile_is_outside_the_snapshot(
     match &metrics.textfile {
         Some(path) if path.starts_with(&output.path) => Err(Refusal::new(
             TEXTFILE,
-            "is inside output.path, which the run replaces; write a file in another folder",
+            "is inside output.path, which the run replaces; write a file in another directory",
         )),
         _ => Ok(()),
     }

@@ -166,7 +166,7 @@ pub struct MetricsSettings {
 
 impl Job {
     /// Reads and checks the job at `path`. `overrides` are `key.path=value` and win over the file; `date` fills
-    /// `{date}`. Paths in the job, overridden ones too, are relative to the job file's folder.
+    /// `{date}`. Paths in the job, overridden ones too, are relative to the job file's directory.
     ///
     /// # Errors
     /// The first thing that is wrong with the file or with an override.

@@ -37,21 +37,21 @@ pub(super) fn check(file: &OutputFile, context: &Context) -> Result<OutputSettin
     })
 }
 
-/// The snapshot is built in a hidden sibling named after it, so its folder must have a name.
+/// The snapshot is built in a hidden sibling named after it, so its directory must have a name.
 fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, Refusal> {
     const KEY: &str = "output.path";
-    let text = required_text(KEY, file.path.as_ref(), "the folder to publish")?;
+    let text = required_text(KEY, file.path.as_ref(), "the directory to publish")?;
     if text == "-" {
         return Err(Refusal::new(
             KEY,
-            "is \"-\", but a snapshot is a folder; write the folder to publish",
+            "is \"-\", but a snapshot is a directory; write the directory to publish",
         ));
     }
     let last_step = text.trim_end_matches('/').rsplit('/').next();
     if matches!(last_step, None | Some("" | "." | "..")) {
         return Err(Refusal::new(
             KEY,
-            "ends in no name of its own; write the folder to publish, such as \"../exports/nightly\"",
+            "ends in no name of its own; write the directory to publish, such as \"../exports/nightly\"",
         ));
     }
     path(KEY, &fill_in_date(KEY, text, context)?, context)

@@ -16,7 +16,7 @@ const MAX_JOB_BYTES: u64 = 1 << 20;
 pub(super) fn read(path: &Path) -> Result<String, JobError> {
     let refuse = |message: String| JobError::of_place(Place::file(path), message);
     if path.is_dir() {
-        return Err(refuse("is a folder; give the path of a .toml file".to_owned()));
+        return Err(refuse("is a directory; give the path of a .toml file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::open(path)

@@ -742,7 +742,7 @@ fn files_that_are_no_job_files() {
         error.replace(&directory.path().display().to_string(), "jobs")
     };
     insta::assert_snapshot!(refused("missing.toml", None), @"jobs/missing.toml: there is no such file; check the path");
-    insta::assert_snapshot!(refused("", None), @"jobs/: is a folder; give the path of a .toml file");
+    insta::assert_snapshot!(refused("", None), @"jobs/: is a directory; give the path of a .toml file");
     insta::assert_snapshot!(refused("latin1.toml", Some(b"name = \"n\"\n# caf\xe9\n")), @"jobs/latin1.toml:2: is not UTF-8 text; save the job file as UTF-8");
     insta::assert_snapshot!(refused("list.csv", Some(&vec![b'\n'; (1 << 20) + 1])), @"jobs/list.csv: is larger than 1 MiB, which no file of settings is; give another");
     insta::assert_snapshot!(refused("empty.toml", Some(b"")), @r#"jobs/empty.toml: name: is missing; write what the run is to be called, such as "nightly""#);

@@ -116,12 +116,12 @@ pub(super) fn one_of(text: &str, known: &[&str]) -> String {
     }
 }
 
-/// A path as written, from the job file's folder on.
+/// A path as written, from the job file's directory on.
 pub(super) fn path(key: &str, text: &str, context: &Context) -> Result<PathBuf, Refusal> {
     if text == "~" || text.starts_with("~/") {
         return Err(Refusal::new(
             key,
-            "begins with \"~\", which only a shell knows; write the folder out",
+            "begins with \"~\", which only a shell knows; write the directory out",
         ));
     }
     Ok(context.directory.join(text))

@@ -178,29 +178,31 @@ mod tests {
     fn line(level: Level) -> Line<'static> {
         let fields = vec![
             ("accounts", Value::from(7)),
-            ("because", Value::from("no\x1b[31m \"x\"\nerror: forged")),
+            ("reason", Value::from("no\x1b[31m \"x\"\nerror: forged")),
             ("rate_percent", Value::from(50.0)),
         ];
-        let said = EventFields { message: "slowing down".to_owned(), fields };
+        let said = EventFields { message: "throttled by the service".to_owned(), fields };
         let now = Timestamp::from_microsecond(1_763_800_000_123_456).unwrap();
         Line { now, level, run_id: Some("00ff00ff00ff00ff"), said }
     }
 
     #[test]
     fn a_person_reads_time_level_run_message_and_fields_in_one_line() {
-        insta::assert_snapshot!(line(Level::WARN).to_text(true, false), @r#"2025-11-22T08:26:40.123456Z  WARN 00ff00ff00ff00ff slowing down accounts=7 because="no\u{1b}[31m \"x\"\nerror: forged" rate_percent=50.0"#);
-        assert!(line(Level::INFO).to_text(false, false).starts_with(" INFO 00ff00ff00ff00ff slow"));
+        insta::assert_snapshot!(line(Level::WARN).to_text(true, false), @r#"2025-11-22T08:26:40.123456Z  WARN 00ff00ff00ff00ff throttled by the service accounts=7 reason="no\u{1b}[31m \"x\"\nerror: forged" rate_percent=50.0"#);
+        assert!(
+            line(Level::INFO).to_text(false, false).starts_with(" INFO 00ff00ff00ff00ff throttled")
+        );
     }
 
     #[test]
     fn a_machine_reads_one_object() {
-        insta::assert_snapshot!(line(Level::WARN).to_json().unwrap(), @r#"{"timestamp":"2025-11-22T08:26:40.123456Z","level":"WARN","run_id":"00ff00ff00ff00ff","message":"slowing down","accounts":7,"because":"no\u001b[31m \"x\"\nerror: forged","rate_percent":50.0}"#);
+        insta::assert_snapshot!(line(Level::WARN).to_json().unwrap(), @r#"{"timestamp":"2025-11-22T08:26:40.123456Z","level":"WARN","run_id":"00ff00ff00ff00ff","message":"throttled by the service","accounts":7,"reason":"no\u001b[31m \"x\"\nerror: forged","rate_percent":50.0}"#);
     }
 
     #[test]
     fn colours_are_for_the_level_and_the_run_alone() {
         let text = |level| line(level).to_text(false, true);
-        let run = " \x1b[2m00ff00ff00ff00ff\x1b[0m slowing down accounts=7 ";
+        let run = " \x1b[2m00ff00ff00ff00ff\x1b[0m throttled by the service accounts=7 ";
         assert!(text(Level::WARN).starts_with(&format!("\x1b[33m WARN\x1b[0m{run}")));
         assert!(text(Level::ERROR).starts_with(&format!("\x1b[31mERROR\x1b[0m{run}")));
         assert!(text(Level::INFO).starts_with(&format!(" INFO{run}")));
@@ -210,7 +212,7 @@ mod tests {
     #[test]
     fn a_line_that_is_about_no_run_has_no_id() {
         let line = Line { run_id: None, ..line(Level::INFO) };
-        assert!(line.to_text(false, false).starts_with(" INFO slowing"));
+        assert!(line.to_text(false, false).starts_with(" INFO throttled"));
         assert!(!line.to_json().unwrap().contains("run_id"));
     }
 }

@@ -226,14 +226,15 @@ impl<'o, S: Service> Dispatcher<'o, S> {
 
     /// What the run has done.
     pub(super) fn call_facts(&mut self) -> CallStats {
-        let mut facts = CallStats { highest_second: self.pace.highest_second(), ..self.facts };
+        let mut facts =
+            CallStats { peak_calls_per_second: self.pace.peak_calls_per_second(), ..self.facts };
         if facts.calls_per_second > 0 && facts.made > 1 {
             // From the first call to the last there are as many spaces as calls but one.
             let first_call_at = self.first_call_at.unwrap_or_default();
             let seconds = (self.last_call_at - first_call_at).as_secs_f64();
             let spaces = facts.made as f64 - 1.0;
             let share = spaces / (seconds * f64::from(facts.calls_per_second));
-            facts.rate_used_percent = Some((share.min(1.0) * 1000.0).round() / 10.0);
+            facts.rate_utilization_percent = Some((share.min(1.0) * 1000.0).round() / 10.0);
         }
         facts
     }
@@ -264,7 +265,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             calls: self.facts.made,
             calls_in_last_second: self.pace.calls_in_last_second(now),
             waiting: self.retry.len() as u64,
-            retried_ordinals: self.facts.accounts_asked_again,
+            retried_ordinals: self.facts.account_retries,
             elapsed: now,
         }
     }

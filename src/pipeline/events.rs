@@ -54,34 +54,34 @@ pub enum Event<'a> {
     /// A part is complete and durable.
     PartCommitted(&'a CommittedPart),
     /// The service said "too fast": the run goes at this share of its limit.
-    SlowedDown {
+    Throttled {
         /// 0 excluded, 1 the whole limit.
         share: f64,
         /// What the service said.
-        because: String,
+        reason: String,
     },
     /// The service asked for a pause with `Retry-After`.
     PausedByService {
         /// How long no call is made.
         pause: Duration,
         /// How the call failed.
-        because: String,
+        reason: String,
     },
     /// The run is at its full limit again.
-    BackToFullSpeed,
+    FullRateRestored,
     /// A chunk failed and is bisected to find the account that is to blame.
     Bisecting {
         /// Accounts in the chunk.
         accounts: usize,
         /// How it failed.
-        because: String,
+        reason: String,
     },
     /// Accounts will be asked again after an answer said that they failed, or did not mention them.
     AccountsFailed {
         /// How many accounts.
         accounts: usize,
         /// Why one of them has to be asked again.
-        because: String,
+        reason: String,
     },
     /// Accounts will be asked again after whole calls for them failed.
     CallsFailed {
@@ -90,12 +90,12 @@ pub enum Event<'a> {
         /// How many accounts those asked for.
         accounts: usize,
         /// How the last one failed.
-        because: String,
+        reason: String,
     },
     /// Nothing gets through; calls are paused.
-    OutageBegan {
+    OutageStarted {
         /// How the last call failed.
-        because: String,
+        reason: String,
     },
     /// Calls get through again.
     OutageEnded {
@@ -103,9 +103,9 @@ pub enum Event<'a> {
         lasted: Duration,
     },
     /// The UserSig was refused and has been signed anew.
-    SignedAnew {
+    UserSigRenewed {
         /// What the service said.
-        because: String,
+        reason: String,
     },
     /// The run was asked to stop and lets its calls in flight end.
     Stopping {
@@ -113,7 +113,7 @@ pub enum Event<'a> {
         in_flight: usize,
     },
     /// An answer was not UTF-8: accounts with damaged values are retried while they have attempts left.
-    AnswerNotUtf8,
+    ResponseNotUtf8,
     /// The round has ended or was stopped, with these calls; nothing comes after it.
     RoundEnded(CallStats),
 }

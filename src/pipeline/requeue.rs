@@ -24,9 +24,9 @@ impl<S: Service> Dispatcher<'_, S> {
         now: Duration,
     ) -> Result<(), RunError> {
         let Some(last) = calls.last() else { return Ok(()) };
-        let because = last.failure.to_string();
+        let reason = last.failure.to_string();
         let accounts = calls.iter().map(|call| call.chunk.accounts.len()).sum();
-        (self.observer)(Event::CallsFailed { calls: calls.len(), accounts, because });
+        (self.observer)(Event::CallsFailed { calls: calls.len(), accounts, reason });
         for FailedCall { chunk, failure, .. } in calls {
             self.skip_reserved_slot(&chunk)?;
             let category = match failure.is_said_by_service() {
@@ -67,7 +67,7 @@ impl<S: Service> Dispatcher<'_, S> {
             return Ok(());
         }
         account.count_attempt(reason.code);
-        self.facts.accounts_asked_again += 1;
+        self.facts.account_retries += 1;
         let wait = backoff(&self.settings.retry, account.attempts, jitter);
         self.retry.push(account, now + wait);
         Ok(())
@@ -96,9 +96,9 @@ impl<S: Service> Dispatcher<'_, S> {
         Ok(())
     }
 
-    pub(super) fn push_halves(&mut self, mut accounts: Vec<Account>, because: &str) {
+    pub(super) fn push_halves(&mut self, mut accounts: Vec<Account>, reason: &str) {
         let count = accounts.len();
-        (self.observer)(Event::Bisecting { accounts: count, because: because.to_owned() });
+        (self.observer)(Event::Bisecting { accounts: count, reason: reason.to_owned() });
         let second_half = accounts.split_off(count.div_ceil(2));
         for half in [second_half, accounts] {
             if !half.is_empty() {

@@ -47,7 +47,7 @@ impl<S: Service> Dispatcher<'_, S> {
         {
             let pause = self.within_patience(pause, now);
             self.throttle.pause_until(now + pause);
-            (self.observer)(Event::PausedByService { pause, because: call.failure.to_string() });
+            (self.observer)(Event::PausedByService { pause, reason: call.failure.to_string() });
         }
         let outcome = outcome_of(&settled);
         (self.observer)(Event::CallEnded { called_at, latency: now - called_at, outcome });
@@ -87,7 +87,7 @@ impl<S: Service> Dispatcher<'_, S> {
     ) -> Result<(), RunError> {
         let Settled { rows, ordinals, rejected, failed, again, bisect, was_not_utf8 } = settled;
         if was_not_utf8 {
-            (self.observer)(Event::AnswerNotUtf8);
+            (self.observer)(Event::ResponseNotUtf8);
         }
         self.settled += (ordinals.len() + failed.len()) as u64;
         self.failed += failed.len() as u64;
@@ -123,8 +123,8 @@ impl<S: Service> Dispatcher<'_, S> {
         let mut with_tries_left =
             again.iter().filter(|(account, _)| !self.is_last_try(account)).peekable();
         let Some((_, reason)) = with_tries_left.peek() else { return };
-        let (because, accounts) = (reason.to_string(), with_tries_left.count());
-        (self.observer)(Event::AccountsFailed { accounts, because });
+        let (reason, accounts) = (reason.to_string(), with_tries_left.count());
+        (self.observer)(Event::AccountsFailed { accounts, reason });
     }
 
     /// Whether the attempt that has just failed was the account's last.
@@ -165,7 +165,7 @@ impl<S: Service> Dispatcher<'_, S> {
         let Some(failure) = failure else { return self.end_outage(now) };
         match self.outage.probe_ended(false, now) {
             ProbeVerdict::OutageBegan(calls) => {
-                (self.observer)(Event::OutageBegan { because: failure.to_string() });
+                (self.observer)(Event::OutageStarted { reason: failure.to_string() });
                 self.requeued.extend(calls.into_iter().map(|call| call.chunk));
             }
             ProbeVerdict::PatienceEnded => {
@@ -270,7 +270,7 @@ impl<S: Service> Dispatcher<'_, S> {
             return false;
         }
         self.renewal_failed = true;
-        (self.observer)(Event::SignedAnew { because: failure.to_string() });
+        (self.observer)(Event::UserSigRenewed { reason: failure.to_string() });
         true
     }
 
@@ -298,7 +298,7 @@ impl<S: Service> Dispatcher<'_, S> {
         }
         let share = self.throttle.share();
         self.set_share(share);
-        (self.observer)(Event::SlowedDown { share, because: failure.to_string() });
+        (self.observer)(Event::Throttled { share, reason: failure.to_string() });
         Ok(())
     }
 }

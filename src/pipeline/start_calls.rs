@@ -18,7 +18,7 @@ impl<S: Service> Dispatcher<'_, S> {
             if self.throttle.recover(now) {
                 self.pace.set_share(self.throttle.share());
                 if self.throttle.share() >= 1.0 {
-                    (self.observer)(Event::BackToFullSpeed);
+                    (self.observer)(Event::FullRateRestored);
                 }
             }
             if self.stopping.is_some() || self.calls.len() >= self.settings.max_in_flight {

@@ -340,7 +340,7 @@ fn undisturbed_rows_come_in_the_order_of_the_list_within_the_rate() {
     let parts = result.journal.value().parts();
     assert_eq!(parts.len(), 51);
     assert_eq!(parts[50].rows, 50);
-    assert!(result.calls.highest_second <= 200);
+    assert!(result.calls.peak_calls_per_second <= 200);
     assert!(ended.events.is_empty(), "{:?}", ended.events);
 }
 
@@ -486,8 +486,8 @@ fn throttling_slows_down_costs_no_attempts_and_no_place() {
     assert!(slow < 30, "{slow} calls in a second of throttling");
     let result = ended.result.unwrap();
     assert!(result.calls.throttled > 0);
-    assert_eq!(result.calls.accounts_asked_again, 0);
-    assert!(ended.events.last().unwrap().contains("BackToFullSpeed"));
+    assert_eq!(result.calls.account_retries, 0);
+    assert!(ended.events.last().unwrap().contains("FullRateRestored"));
 }
 
 #[test]
@@ -507,10 +507,10 @@ fn an_outage_costs_no_attempts_and_no_place() {
     assert!(ended.failed.is_empty());
     assert!(is_in_order(&ended.accounts_with_rows()), "rows came late");
     let result = ended.result.unwrap();
-    assert_eq!(result.calls.accounts_asked_again, 0);
+    assert_eq!(result.calls.account_retries, 0);
     let during = ended.calls.iter().filter(|(at, _)| (2..90).contains(&at.as_secs())).count();
     assert!((3..=10).contains(&during), "{during} calls during the outage");
-    assert!(ended.events[0].contains("OutageBegan"), "{:?}", ended.events);
+    assert!(ended.events[0].contains("OutageStarted"), "{:?}", ended.events);
     assert!(ended.events.last().unwrap().contains("OutageEnded"));
 }
 
@@ -565,7 +565,7 @@ fn a_refused_usersig_is_signed_anew_once() {
         mended.assert_conserved(2000);
         assert!(mended.failed.is_empty());
         assert!(is_in_order(&mended.accounts_with_rows()), "{code}");
-        let signed = |event: &&String| event.contains("SignedAnew");
+        let signed = |event: &&String| event.contains("UserSigRenewed");
         assert_eq!(mended.events.iter().filter(signed).count(), 1, "{code}");
 
         let hopeless = run_scripted(2000, move |_, _, _| Answered::Code(code));
@@ -588,7 +588,7 @@ fn codes_that_may_pass_are_waited_out_whatever_their_number() {
         ended.assert_conserved(4_000);
         assert!(ended.failed.is_empty(), "{code}: {:?}", ended.failed);
         let result = ended.result.unwrap();
-        assert_eq!(result.calls.accounts_asked_again, 0, "{code}");
+        assert_eq!(result.calls.account_retries, 0, "{code}");
 
         let always = run_scripted(4_000, move |_, _, _| Answered::Code(code));
         let error = always.result.unwrap_err();

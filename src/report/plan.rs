@@ -28,7 +28,7 @@ pub struct Plan {
     pub snapshot: String,
     /// What the account list holds.
     #[serde(flatten)]
-    pub list: ListCounts,
+    pub account_list: ListCounts,
     /// Calls of a new run, without those that are made again.
     pub calls: u64,
     /// Part files of a new run.
@@ -38,7 +38,7 @@ pub struct Plan {
     /// The job's limit of calls a second; 0 is none.
     pub calls_per_second: u32,
     /// The least time that the calls of a new run take at that limit; none without one.
-    pub floor_seconds: Option<f64>,
+    pub minimum_seconds: Option<f64>,
     /// What the part files would take.
     #[serde(flatten)]
     pub size: Size,
@@ -110,7 +110,7 @@ pub struct Resume {
     /// What it would do with it.
     pub state: ResumeState,
     /// When the unfinished run began, RFC 3339.
-    pub begun_at: Option<String>,
+    pub started_at: Option<String>,
     /// Parts that are complete.
     pub parts_committed: u64,
     /// Bytes of their files.
@@ -119,7 +119,7 @@ pub struct Resume {
     #[serde(flatten)]
     pub left: Option<Work>,
     /// The least time for that; none without a limit of rate.
-    pub floor_seconds_left: Option<f64>,
+    pub minimum_seconds_left: Option<f64>,
 }
 
 /// What an export would do with what it finds.
@@ -154,7 +154,7 @@ pub struct Work {
 }
 
 /// The least time that calls take at a limit of calls a second, to the millisecond; none without a limit.
-pub fn floor_seconds(calls: u64, calls_per_second: u32) -> Option<f64> {
+pub fn minimum_seconds(calls: u64, calls_per_second: u32) -> Option<f64> {
     let seconds = calls as f64 / f64::from(calls_per_second);
     (calls_per_second > 0).then(|| (seconds * 1000.0).round() / 1000.0)
 }
@@ -166,7 +166,7 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// As a few lines for a person who is in the folder `here`.
+    /// As a few lines for a person who is in the directory `here`.
     pub fn to_text(&self, here: &Path) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -176,7 +176,7 @@ impl Plan {
 
     fn write(&self, text: &mut String, here: &Path) -> std::fmt::Result {
         writeln!(text, "Plan of {}, to {}", self.job, seen_from(here, &self.snapshot))?;
-        let list = &self.list;
+        let list = &self.account_list;
         writeln!(text, "  accounts    {} in the list", HumanCount(list.accounts_in_list))?;
         writeln!(text, "  distinct    {}", HumanCount(list.distinct_accounts))?;
         writeln!(text, "  duplicates  {}", HumanCount(list.duplicates))?;
@@ -205,7 +205,7 @@ impl Plan {
     }
 
     fn floor_line(&self) -> String {
-        match self.floor_seconds {
+        match self.minimum_seconds {
             Some(seconds) => {
                 let time = duration_text(Duration::from_secs_f64(seconds));
                 format!("{time} at {} calls a second", HumanCount(self.calls_per_second.into()))
@@ -237,40 +237,40 @@ impl Resume {
     pub fn of_new_run(left: Work) -> Resume {
         Resume {
             state: ResumeState::NewRun,
-            begun_at: None,
+            started_at: None,
             parts_committed: 0,
             bytes_committed: 0,
             left: Some(left),
-            floor_seconds_left: None,
+            minimum_seconds_left: None,
         }
     }
 
     fn to_text(&self) -> String {
-        let begun_at = self.begun_at.as_deref().unwrap_or("an unknown time");
+        let started_at = self.started_at.as_deref().unwrap_or("an unknown time");
         match self.state {
             ResumeState::NewRun => "nothing to go on with, a new run begins".to_owned(),
             ResumeState::HasPublished => {
-                format!("the run of {begun_at} has published, only its folder is removed")
+                format!("the run of {started_at} has published, only its directory is removed")
             }
             ResumeState::Publishes => {
-                format!("the run of {begun_at} has all answers and only publishes")
+                format!("the run of {started_at} has all answers and only publishes")
             }
             ResumeState::HeldBack => {
                 format!(
-                    "the run of {begun_at} has all responses, but a limit keeps it from publishing"
+                    "the run of {started_at} has all responses, but a limit keeps it from publishing"
                 )
             }
             ResumeState::Refused => "the unfinished run cannot be gone on with".to_owned(),
             ResumeState::GoesOn => {
                 let committed = parts_text(self.parts_committed);
                 format!(
-                    "goes on with the run of {begun_at}: {committed} done, {}",
+                    "goes on with the run of {started_at}: {committed} done, {}",
                     self.left_text()
                 )
             }
             ResumeState::AsksFailedAgain => {
                 format!(
-                    "asks the failed accounts of the run of {begun_at} again: {}",
+                    "asks the failed accounts of the run of {started_at} again: {}",
                     self.left_text()
                 )
             }
@@ -280,7 +280,7 @@ impl Resume {
     fn left_text(&self) -> String {
         let Work { accounts_left, calls_left, parts_left } = self.left.unwrap_or_default();
         let (accounts, calls) = (HumanCount(accounts_left), HumanCount(calls_left));
-        let time = self.floor_seconds_left.map(Duration::from_secs_f64).map(duration_text);
+        let time = self.minimum_seconds_left.map(Duration::from_secs_f64).map(duration_text);
         let time = time.map_or(String::new(), |time| format!(", at least {time}"));
         format!("{accounts} accounts in {calls} calls and {} left{time}", parts_text(parts_left))
     }
@@ -290,7 +290,7 @@ fn parts_text(parts: u64) -> String {
     if parts == 1 { "1 part".to_owned() } else { format!("{} parts", HumanCount(parts)) }
 }
 
-/// The path as a person in the folder `here` writes it.
+/// The path as a person in the directory `here` writes it.
 pub(super) fn seen_from(here: &Path, path: &str) -> String {
     Path::new(path).strip_prefix(here).unwrap_or(Path::new(path)).display().to_string()
 }

@@ -60,7 +60,7 @@ impl Size {
         }
     }
 
-    /// For a person who is in the folder `here`.
+    /// For a person who is in the directory `here`.
     pub(super) fn to_text(&self, here: &Path) -> String {
         let basis = match (self.size_basis, &self.size_basis_snapshot) {
             (SizeBasis::Snapshot, Some(snapshot)) => format!("as in {}", seen_from(here, snapshot)),

@@ -58,7 +58,7 @@ impl Summary {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// As a few lines for a person who is in the folder `here`.
+    /// As a few lines for a person who is in the directory `here`.
     pub fn to_text(&self, here: &Path) -> String {
         let mut text = String::new();
         let snapshot = Path::new(&self.snapshot);
@@ -114,20 +114,17 @@ fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> std:
 
 fn calls_line(calls: &CallStats) -> String {
     let mut line = HumanCount(calls.made).to_string();
-    if let Some(percent) = calls.rate_used_percent {
+    if let Some(percent) = calls.rate_utilization_percent {
         line.push_str(&format!(", {percent} % of {}/s", calls.calls_per_second));
     }
-    line.push_str(&format!(", highest second {}", HumanCount(calls.highest_second)));
+    line.push_str(&format!(", highest second {}", HumanCount(calls.peak_calls_per_second)));
     for (count, what) in [(calls.failed, "failed"), (calls.throttled, "throttled")] {
         if count > 0 {
             line.push_str(&format!(", {} {what}", HumanCount(count)));
         }
     }
-    if calls.accounts_asked_again > 0 {
-        line.push_str(&format!(
-            ", {} accounts asked again",
-            HumanCount(calls.accounts_asked_again)
-        ));
+    if calls.account_retries > 0 {
+        line.push_str(&format!(", {} accounts asked again", HumanCount(calls.account_retries)));
     }
     line
 }
@@ -201,10 +198,10 @@ mod tests {
                     made: 130,
                     failed: 1,
                     throttled: 0,
-                    accounts_asked_again: 240,
+                    account_retries: 240,
                     calls_per_second: 200,
-                    highest_second: 130,
-                    rate_used_percent: Some(99.4),
+                    peak_calls_per_second: 130,
+                    rate_utilization_percent: Some(99.4),
                 },
             }),
             error: None,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::durable::folder_of;
+use super::durable::directory_of;
 
 /// Bytes that this user may still write where `path` is or will be; none where the system does not tell.
 pub fn free_bytes(path: &Path) -> Option<u64> {
@@ -10,11 +10,11 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// The path itself, or the nearest folder above it that is there.
+/// The path itself, or the nearest directory above it that is there.
 fn nearest_that_exists(path: &Path) -> &Path {
     let mut nearest = path;
-    while !nearest.exists() && folder_of(nearest) != nearest {
-        nearest = folder_of(nearest);
+    while !nearest.exists() && directory_of(nearest) != nearest {
+        nearest = directory_of(nearest);
     }
     nearest
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_is_not_there_yet_is_as_free_as_the_folder_above_it() {
+    fn a_path_that_is_not_there_yet_is_as_free_as_the_directory_above_it() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(nearest_that_exists(&directory.path().join("a/b/c")), directory.path());
         assert_eq!(nearest_that_exists(Path::new("surely-not-here/x")), Path::new("."));

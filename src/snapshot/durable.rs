@@ -1,4 +1,4 @@
-//! The one way a file comes under its final name: stage, fsync, rename, fsync folder.
+//! The one way a file comes under its final name: stage, fsync, rename, fsync directory.
 //!
 //! Whoever finds the final name finds the whole file, after a power loss too.
 
@@ -101,7 +101,7 @@ impl StagedFile {
         hit("file:synced")?;
         fs::rename(&self.staged_path, path).map_err(DiskError::on("rename into place", path))?;
         hit("file:renamed")?;
-        sync_directory(folder_of(path))?;
+        sync_directory(directory_of(path))?;
         hit("file:durable")?;
         Ok(FileInfo { bytes: written.bytes, sha256: hex(&written.digest.finalize()) })
     }
@@ -147,19 +147,19 @@ impl FileInfo {
     }
 }
 
-/// The folder a path is in. Of a bare name that is the current one, and not the empty path that `parent` gives.
-pub fn folder_of(path: &Path) -> &Path {
+/// The directory a path is in. Of a bare name that is the current one, and not the empty path that `parent` gives.
+pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     }
 }
 
-/// Makes the names in a folder durable.
+/// Makes the names in a directory durable.
 pub fn sync_directory(directory: &Path) -> Result<(), DiskError> {
     File::open(directory)
         .and_then(|handle| handle.sync_all())
-        .map_err(DiskError::on("make durable the folder", directory))
+        .map_err(DiskError::on("make durable the directory", directory))
 }
 
 /// Removes a file, or does nothing where there is none.

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tracing::warn;
 
-use super::durable::{DiskError, folder_of, sync_directory};
+use super::durable::{DiskError, directory_of, sync_directory};
 use super::work_directory::{SUCCESS_MARKER, WorkPaths};
 use crate::util::disk_error::is_absent;
 use crate::util::failpoint;
@@ -121,7 +121,7 @@ fn warn_of_remains(work: &WorkPaths) -> Result<(), DiskError> {
     if Occupant::at(&replaced)? == Occupant::SomethingElse && is_output_missing(work)? {
         warn!(
             path = %replaced.display(),
-            "what was moved aside is not a whole snapshot (it holds no _SUCCESS), so it is not put back; the run removes it when it has published"
+            "the directory that was moved aside is not a complete snapshot (it has no _SUCCESS) and is not restored; it is removed after publishing"
         );
     }
     Ok(())
@@ -210,7 +210,7 @@ fn replace(work: &WorkPaths) -> Result<(), ReplaceError> {
 
 /// Makes the names in the work directory and beside the output path durable.
 fn sync_both(work: &WorkPaths) -> Result<(), DiskError> {
-    sync_directory(folder_of(work.output_path()))?;
+    sync_directory(directory_of(work.output_path()))?;
     sync_directory(work.root())
 }
 

@@ -1,6 +1,6 @@
 //! What a run has made durable, so that the same command can go on after any stop.
 //!
-//! A journal of JSON lines in the work folder: first what the run is about, then an entry for each part once its files
+//! A journal of JSON lines in the work directory: first what the run is about, then an entry for each part once its files
 //! are durable under their final names, then an entry for the end of each round. A round asks a list of accounts once:
 //! round 0 the account list, each further one the failed accounts of the round before.
 //!
@@ -30,7 +30,7 @@ use crate::util::failpoint;
 /// Version of the journal's form.
 pub const VERSION: u32 = 1;
 
-/// Name of the journal in the work folder.
+/// Name of the journal in the work directory.
 pub const CHECKPOINT_FILE: &str = "checkpoint.ndjson";
 
 /// Between an entry's own fields and its check.
@@ -299,7 +299,7 @@ pub struct CheckpointJournal {
 }
 
 impl CheckpointJournal {
-    /// Opens the journal in a work folder, if there is one with anything in it. What a crash left of a last entry is
+    /// Opens the journal in a work directory, if there is one with anything in it. What a crash left of a last entry is
     /// cut off.
     pub fn open(work_directory: &Path) -> Result<Option<CheckpointJournal>, CheckpointError> {
         let path = work_directory.join(CHECKPOINT_FILE);
@@ -340,7 +340,7 @@ impl CheckpointJournal {
         Ok(self.write(&Entry::Part(part.clone()))?)
     }
 
-    /// What the run in a work folder is about, if there is one.
+    /// What the run in a work directory is about, if there is one.
     pub fn begin_of(work_directory: &Path) -> Result<Option<RunHeader>, CheckpointError> {
         let path = work_directory.join(CHECKPOINT_FILE);
         let Some(bytes) = read(&path)? else { return Ok(None) };
@@ -348,7 +348,7 @@ impl CheckpointJournal {
         Ok(parse(&path, first_line)?.map(|parsed| parsed.value.begin))
     }
 
-    /// What a run has made durable in a work folder, if there is one; nothing is cut off or opened for more.
+    /// What a run has made durable in a work directory, if there is one; nothing is cut off or opened for more.
     pub fn value_of(work_directory: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
         let path = work_directory.join(CHECKPOINT_FILE);
         let Some(bytes) = read(&path)? else { return Ok(None) };

@@ -7,7 +7,7 @@ use rustix::fs::{major, minor};
 
 use super::work_directory::{LOCK_NAME, WorkPaths};
 
-/// What the lock says of its holder while a run works in the folder. None where no lock is seen; a run in another
+/// What the lock says of its holder while a run works in the directory. None where no lock is seen; a run in another
 /// container or on another machine may not be. An error is no answer here either: the lock itself decides, when it is taken.
 pub fn holder_of(work: &WorkPaths) -> Option<String> {
     let path = work.root().join(LOCK_NAME);

@@ -22,7 +22,7 @@ pub struct Manifest {
     /// The run.
     pub run: RunInfo,
     /// The account list.
-    pub list: AccountListInfo,
+    pub account_list: AccountListInfo,
     /// Where every account of the list went.
     pub counts: Counts,
     /// The table's columns, `account` first.
@@ -141,14 +141,14 @@ pub struct CallStats {
     /// Calls that were answered with "too fast".
     pub throttled: u64,
     /// Accounts asked again.
-    pub accounts_asked_again: u64,
+    pub account_retries: u64,
     /// The limit, calls a second; 0 is none.
     pub calls_per_second: u32,
     /// Most calls in any second of the run.
-    pub highest_second: u64,
+    pub peak_calls_per_second: u64,
     /// How much of the limit was used from the first call to the last, in percent; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_used_percent: Option<f64>,
+    pub rate_utilization_percent: Option<f64>,
 }
 
 /// Accounts without a row for one reason.

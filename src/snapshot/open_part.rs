@@ -73,7 +73,7 @@ struct WaitingAnswer {
 }
 
 /// Where the files of a part go.
-pub(super) struct Folders<'f> {
+pub(super) struct PartDirectories<'f> {
     /// The part itself.
     pub(super) snapshot: &'f Path,
     /// Its sidecar lines.
@@ -87,7 +87,7 @@ impl OpenPart {
         first_ordinal: u64,
         settings: &OutputSettings,
         schema: &SchemaRef,
-        directories: &Folders<'_>,
+        directories: &PartDirectories<'_>,
     ) -> Result<OpenPart, PartError> {
         let file = format!("part-{index:05}.{}", settings.part_extension());
         let staged = StagedFile::create(directories.snapshot.join(&file))?;

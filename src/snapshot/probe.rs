@@ -4,18 +4,18 @@ use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::durable::{DiskError, folder_of};
+use super::durable::{DiskError, directory_of};
 use super::lock::try_lock;
 use super::work_directory::WorkPaths;
 use crate::util::disk_error::LOCK;
 
-/// Tries what a run does with its folders: make one, write and lock a file in it, rename it.
+/// Tries what a run does with its directories: make one, write and lock a file in it, rename it.
 ///
 /// # Errors
 /// The first step that the disk refuses.
 pub fn ensure_writable(work: &WorkPaths) -> Result<(), DiskError> {
-    let parent = folder_of(work.output_path());
-    let made = folders_to_make(parent);
+    let parent = directory_of(work.output_path());
+    let made = directories_to_make(parent);
     let tried =
         fs::create_dir_all(parent).map_err(DiskError::on("create", parent)).and_then(|()| {
             try_in(parent)?;
@@ -32,8 +32,8 @@ pub fn ensure_writable(work: &WorkPaths) -> Result<(), DiskError> {
     tried
 }
 
-/// The folders that have to be made before `directory` is there, the deepest first.
-fn folders_to_make(directory: &Path) -> Vec<PathBuf> {
+/// The directories that have to be made before `directory` is there, the deepest first.
+fn directories_to_make(directory: &Path) -> Vec<PathBuf> {
     let missing = directory.ancestors().take_while(|directory| {
         // One that cannot be looked at may be there, and is not removed afterwards.
         let is_missing = |error: Error| error.kind() == ErrorKind::NotFound;

@@ -51,7 +51,7 @@ pub enum PublishError {
     /// The earlier snapshot could not be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
-    /// The snapshot is published, and only the work folder could not be removed.
+    /// The snapshot is published, and only the work directory could not be removed.
     #[error("could not clean up after the new snapshot was published in {}; {fix}", .output_path.display())]
     NotCleanedUp {
         /// Where the snapshot is.
@@ -66,7 +66,7 @@ pub enum PublishError {
     LockLost(PathBuf),
 }
 
-/// What a run wrote into the work folder for the snapshot.
+/// What a run wrote into the work directory for the snapshot.
 #[derive(Debug)]
 pub struct Written {
     /// The parts of the manifest.
@@ -105,7 +105,7 @@ pub fn publish(
     clean_up(work)
 }
 
-/// Removes the work folder of a run that has published.
+/// Removes the work directory of a run that has published.
 ///
 /// # Errors
 /// [`PublishError::NotCleanedUp`], which says that the snapshot is published.
@@ -135,7 +135,7 @@ fn ensure_nothing_else_is_published(
     let named = parts.chain(SIDECAR_FILES).map(OsString::from).collect();
     for removed in remove_others(snapshot, &named)? {
         let file = removed.display();
-        warn!(%file, "a file that is not of this run was removed from the staged snapshot");
+        warn!(%file, "removed a file that does not belong to this run from the staged snapshot");
     }
     Ok(())
 }

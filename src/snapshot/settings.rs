@@ -36,7 +36,7 @@ pub enum IfExists {
 /// Where and how the snapshot is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSettings {
-    /// The folder to publish, `{date}` filled in.
+    /// The directory to publish, `{date}` filled in.
     pub path: PathBuf,
     /// Format of the parts.
     pub format: Format,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::durable::FileInfo;
 use super::failed::{FailedAccount, RejectedValue};
 use super::manifest::FailureSummary;
-use super::open_part::{Folders, OpenPart};
+use super::open_part::{OpenPart, PartDirectories};
 use super::part_writer::{PartError, encode_error};
 use super::row_store::RowStore;
 use super::settings::OutputSettings;
@@ -92,7 +92,7 @@ pub struct SnapshotWriter {
     schema: SchemaRef,
     chunk_accounts: u64,
     files_before: u64,
-    snapshot_folder: PathBuf,
+    snapshot_directory: PathBuf,
     work_directory: PathBuf,
     total_accounts: Option<u64>,
     open: BTreeMap<u64, OpenPart>,
@@ -100,14 +100,14 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// A writer of part files into `snapshot_folder`, numbered from `files_before`, and of sidecar lines into
+    /// A writer of part files into `snapshot_directory`, numbered from `files_before`, and of sidecar lines into
     /// `work_directory`; chunks hold up to `chunk_accounts`.
     pub fn new(
         settings: OutputSettings,
         schema: SchemaRef,
         chunk_accounts: u64,
         files_before: u64,
-        snapshot_folder: &Path,
+        snapshot_directory: &Path,
         work_directory: &Path,
     ) -> SnapshotWriter {
         SnapshotWriter {
@@ -115,7 +115,7 @@ impl SnapshotWriter {
             schema,
             chunk_accounts,
             files_before,
-            snapshot_folder: snapshot_folder.to_owned(),
+            snapshot_directory: snapshot_directory.to_owned(),
             work_directory: work_directory.to_owned(),
             total_accounts: None,
             open: BTreeMap::new(),
@@ -213,8 +213,10 @@ impl SnapshotWriter {
             Entry::Occupied(part) => part.into_mut(),
             Entry::Vacant(place) => {
                 let first_ordinal = part_index * self.settings.accounts_per_part;
-                let directories =
-                    Folders { snapshot: &self.snapshot_folder, work: &self.work_directory };
+                let directories = PartDirectories {
+                    snapshot: &self.snapshot_directory,
+                    work: &self.work_directory,
+                };
                 let file_index = self.files_before + part_index;
                 let (settings, schema) = (&self.settings, &self.schema);
                 let part =

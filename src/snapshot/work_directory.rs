@@ -6,7 +6,7 @@
 //!   checkpoint.ndjson    what is durable
 //!   invalid.csv          sidecar lines of the list's invalid accounts
 //!   failed-00000.csv …   sidecar lines of each part
-//!   snapshot/            becomes the published folder by one rename
+//!   snapshot/            becomes the published directory by one rename
 //!   replaced/            the earlier snapshot while it is replaced, where directories cannot be exchanged
 //! ```
 
@@ -34,8 +34,8 @@ pub enum WorkDirectoryError {
     /// Something else than a snapshot is there, and replacing it would delete it.
     #[error("{} is not a snapshot (it holds no {SUCCESS_MARKER}), so it is not replaced; choose another output.path", .0.display())]
     NotASnapshot(PathBuf),
-    /// The path names no folder that could be made.
-    #[error("{} cannot be a snapshot folder, since it has no name; choose another output.path", .0.display())]
+    /// The path names no directory that could be made.
+    #[error("{} cannot be a snapshot directory, since it has no name; choose another output.path", .0.display())]
     NoName(PathBuf),
     /// Another run is at work there.
     #[error("another run is writing {}: {holder}; wait for it to end, or stop it", .path.display())]
@@ -87,12 +87,12 @@ impl WorkPaths {
         &self.output_path
     }
 
-    /// The work folder.
+    /// The work directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The folder that becomes the snapshot.
+    /// The directory that becomes the snapshot.
     pub fn snapshot(&self) -> PathBuf {
         self.root.join("snapshot")
     }
@@ -121,7 +121,7 @@ impl WorkPaths {
     }
 }
 
-/// The folder a run works in, locked for as long as this value lives.
+/// The directory a run works in, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct WorkDirectory {
     paths: WorkPaths,
@@ -129,7 +129,7 @@ pub struct WorkDirectory {
 }
 
 impl WorkDirectory {
-    /// Makes the work folder of an output path and takes its lock. What a stopped run left there stays, but for an earlier
+    /// Makes the work directory of an output path and takes its lock. What a stopped run left there stays, but for an earlier
     /// snapshot that it moved aside: that is put back first of all.
     pub fn open(output_path: &Path, holder: &str) -> Result<WorkDirectory, WorkDirectoryError> {
         let paths = WorkPaths::of(output_path)?;
@@ -140,7 +140,7 @@ impl WorkDirectory {
 
     /// Puts an earlier snapshot back that a stopped run moved aside, if there is one and no run is at work; otherwise
     /// changes nothing. Gives back whether it did. For the very start of a run, since a refusal may come before the work
-    /// folder is needed.
+    /// directory is needed.
     pub fn put_earlier_snapshot_back(
         output_path: &Path,
         holder: &str,
@@ -163,7 +163,7 @@ impl WorkDirectory {
         self.lock.had_earlier_run()
     }
 
-    /// Whether this run still has the work folder for itself.
+    /// Whether this run still has the work directory for itself.
     pub fn is_locked(&self) -> Result<bool, DiskError> {
         self.lock.is_held()
     }
@@ -178,17 +178,17 @@ impl WorkDirectory {
         self.paths.output_path()
     }
 
-    /// The folder itself.
+    /// The directory itself.
     pub fn root(&self) -> &Path {
         self.paths.root()
     }
 
-    /// The folder that becomes the snapshot.
+    /// The directory that becomes the snapshot.
     pub fn snapshot(&self) -> PathBuf {
         self.paths.snapshot()
     }
 
-    /// Removes the folder and gives the lock back. The checkpoint goes last: as long as it is there, a later run knows
+    /// Removes the directory and gives the lock back. The checkpoint goes last: as long as it is there, a later run knows
     /// that this one has published.
     pub fn remove(self) -> Result<(), DiskError> {
         self.clear(&[LOCK_NAME, CHECKPOINT_FILE])?;
@@ -210,7 +210,7 @@ impl WorkDirectory {
         }
     }
 
-    /// Makes room for a new run: only the files named in `keep` stay, and an empty snapshot folder.
+    /// Makes room for a new run: only the files named in `keep` stay, and an empty snapshot directory.
     pub fn reset(&self, keep: &[&str]) -> Result<(), DiskError> {
         self.clear(keep)?;
         let snapshot = self.snapshot();
@@ -221,7 +221,7 @@ impl WorkDirectory {
         for entry in fs::read_dir(self.root()).map_err(DiskError::on("read", self.root()))? {
             let entry = entry.map_err(DiskError::on("read", self.root()))?;
             let path = entry.path();
-            let is_folder = entry.file_type().map_err(DiskError::on("look at", &path))?.is_dir();
+            let is_directory = entry.file_type().map_err(DiskError::on("look at", &path))?.is_dir();
             let name = entry.file_name();
             if keep.iter().any(|kept| name == *kept)
                 || (name == REPLACED_NAME && !earlier_snapshot::may_remove_replaced(&self.paths)?)
@@ -229,14 +229,14 @@ impl WorkDirectory {
                 continue;
             }
             let removed =
-                if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                if is_directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(DiskError::on("remove", &path))?;
         }
         Ok(())
     }
 }
 
-/// Name of the lock in the work folder.
+/// Name of the lock in the work directory.
 pub const LOCK_NAME: &str = "lock";
 
 fn root_of(output_path: &Path) -> Result<PathBuf, WorkDirectoryError> {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_snapshot_or_an_empty_folder_is_replaced() {
+    fn only_a_snapshot_or_an_empty_directory_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let output = directory.path().join("home");
         fs::create_dir(&output).unwrap();

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use crate::support::emulator::SECRET_VARIABLE;
-use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
 use im_profiles::emulator::{EMULATOR_ADMIN, EMULATOR_SDKAPPID, EMULATOR_SECRET_KEY};
 use im_profiles::internals::{SecretKey, sign_usersig as sign};
 use insta::assert_snapshot;
@@ -14,12 +14,12 @@ use insta::assert_snapshot;
 /// A key that is no app's.
 const SOME_KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
 
-fn directory() -> Folder {
-    Folder::with_job(QUICK_JOB, ["user1", "user2"])
+fn directory() -> TestDir {
+    TestDir::with_job(QUICK_JOB, ["user1", "user2"])
 }
 
 /// Runs `check job.toml` with these keys.
-fn check(directory: &Folder, keys: &[&str]) -> Output {
+fn check(directory: &TestDir, keys: &[&str]) -> Output {
     let keys: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
     directory.run(&[&["check", "job.toml"], &keys[..]].concat())
 }
@@ -48,14 +48,14 @@ fn told_by(settings: &str, keys: &[&str], key: Option<&str>) -> String {
     told(&check_at(&server, &directory, keys))
 }
 
-fn check_at(server: &EmulatorServer, directory: &Folder, keys: &[&str]) -> Output {
+fn check_at(server: &EmulatorServer, directory: &TestDir, keys: &[&str]) -> Output {
     let overrides = server.overrides();
     let service = overrides.iter().map(String::as_str).filter(|word| *word != "--set");
     check(directory, &service.chain(keys.iter().copied()).collect::<Vec<_>>())
 }
 
-/// Every file and folder below, with its content.
-fn contents(directory: &Folder) -> BTreeMap<String, Vec<u8>> {
+/// Every file and directory below, with its content.
+fn contents(directory: &TestDir) -> BTreeMap<String, Vec<u8>> {
     fn walk(path: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(path).unwrap() {
             let path = entry.unwrap().path();
@@ -107,7 +107,7 @@ failed   tags      Tag_Profile_IM_Level: code 40007, no right to read a field (t
 #[test]
 fn the_sample_is_checked_as_the_readme_shows() {
     let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/sample.toml");
-    let directory = Folder::new();
+    let directory = TestDir::new();
     let output = format!("output.path={}/dt={{date}}", directory.root().display());
     let output = directory.run(&["check", job.to_str().unwrap(), "--set", &output]).expect_code(0);
     assert!(directory.names("").is_empty());

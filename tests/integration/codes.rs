@@ -68,8 +68,8 @@ fn a_code_to_sign_anew_for_that_stays_stops_the_run() {
     for rule in rules().filter(|rule| rule.resign) {
         let code = if rule.class == Class::Fatal { 4 } else { 75 };
         let output = ensure_stopped(rule.code, &[".retry.outage_patience=50ms"], code);
-        assert!(output.stderr.contains("signed the UserSig anew"), "{output}");
-        assert_eq!(output.stderr.matches("signed the UserSig anew").count(), 1, "{output}");
+        assert!(output.stderr.contains("UserSig renewed"), "{output}");
+        assert_eq!(output.stderr.matches("UserSig renewed").count(), 1, "{output}");
         codes += 1;
     }
     assert!(codes > 10, "{codes}");

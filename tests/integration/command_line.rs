@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::support::{Folder, QUICK_JOB};
+use crate::support::{QUICK_JOB, TestDir};
 use clap::CommandFactory;
 use im_profiles::internals::Cli;
 use im_profiles::internals::ExitCode;
@@ -18,7 +18,7 @@ fn verbs() -> Vec<String> {
 
 #[test]
 fn near_misses_are_answered_with_the_nearest_right_word() {
-    let directory = Folder::with_job(QUICK_JOB, ["a"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["a"]);
     for (arguments, told) in [
         (&["exprot", "job.toml"][..], "'export'"),
         (&["run", "job.toml"][..], "'export'"),
@@ -45,7 +45,7 @@ fn near_misses_are_answered_with_the_nearest_right_word() {
 
 #[test]
 fn every_verb_helps_with_an_example() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     for command in verbs() {
         let output = directory.run(&["help", &command]).expect_code(0);
         assert!(output.stdout.contains(&format!("\n  im-profiles {command}")), "{output}");
@@ -57,7 +57,7 @@ fn every_verb_helps_with_an_example() {
 
 #[test]
 fn every_verb_and_flag_is_in_every_shells_completions() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let output = directory.run(&["completions", shell]).expect_code(0);
         assert_eq!(output.stderr, "");
@@ -73,7 +73,7 @@ fn every_verb_and_flag_is_in_every_shells_completions() {
 
 /// What bash offers for the last of these words.
 fn offered_by_bash(words: &[&str]) -> Vec<String> {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     directory.write("script", directory.run(&["completions", "bash"]).expect_code(0).stdout);
     let [.., before, last] = words else { panic!("{words:?}") };
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
@@ -106,7 +106,7 @@ fn bash_completes_verbs_flags_and_their_values() {
 
 #[test]
 fn the_man_page_has_every_verb_flag_and_exit_code() {
-    let output = Folder::new().run(&["man"]).expect_code(0);
+    let output = TestDir::new().run(&["man"]).expect_code(0);
     assert_eq!(output.stderr, "");
     let page = output.stdout.replace("\\-", "-");
     assert!(page.contains("\n.TH IM-PROFILES 1 2"), "{page}");
@@ -135,7 +135,7 @@ fn the_man_page_has_every_verb_flag_and_exit_code() {
 
 #[test]
 fn a_disk_that_is_full_is_not_taken_for_success() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_im-profiles"))
         .arg("schema")

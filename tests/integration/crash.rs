@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::WORK_FOLDER;
-use crate::support::{Folder, Found, Known, Output};
+use crate::support::stops::WORK_DIRECTORY;
+use crate::support::{Found, Known, Output, TestDir};
 use im_profiles::internals::failpoint;
 
 /// Three parts of two chunks each, the last one short; with accounts that end in every way.
@@ -41,18 +41,18 @@ fn is_published(point: &str) -> bool {
 }
 
 /// A job that publishes in a format, and the list of a run.
-fn directory(format: &str) -> Folder {
+fn directory(format: &str) -> TestDir {
     let output =
         format!("output = {{ path = \"out\", accounts_per_part = 200, format = \"{format}\" }}");
     let job = JOB.replace("output = { path = \"out\", accounts_per_part = 600 }", &output) + FAULTS;
     assert!(job.contains(&output));
-    Folder::with_job(&job, accounts(ACCOUNTS))
+    TestDir::with_job(&job, accounts(ACCOUNTS))
 }
 
 /// What an undisturbed run publishes.
 fn undisturbed(format: &str) -> Found {
     let directory = directory(format);
-    let known = Known::of_folder(&directory, &[]);
+    let known = Known::of_directory(&directory, &[]);
     directory.export(&[]).expect_code(0);
     known.ensure_is(&directory.snapshot("out"), format);
     for category in ["not_found", "internal_error", "rejected"] {
@@ -65,8 +65,8 @@ fn undisturbed(format: &str) -> Found {
     found
 }
 
-/// The folder with an earlier snapshot, of another list.
-fn folder_with_earlier(format: &str) -> Folder {
+/// The directory with an earlier snapshot, of another list.
+fn directory_with_earlier(format: &str) -> TestDir {
     let directory = directory(format);
     directory.accounts("accounts.txt", (0..50).map(|n| format!("earlier-{n}")));
     directory.export(&[]).expect_code(0);
@@ -75,7 +75,7 @@ fn folder_with_earlier(format: &str) -> Folder {
 }
 
 #[track_caller]
-fn ensure_nothing_else_is_left(directory: &Folder, about: &str) {
+fn ensure_nothing_else_is_left(directory: &TestDir, about: &str) {
     let names = directory.names(".");
     assert!(names.iter().eq(["accounts.txt", "job.toml", "out/"]), "{about}: {names:?}");
 }
@@ -85,7 +85,8 @@ fn stop_at_every_point(format: &str, replaces: bool, is_crash: bool) {
     let new = undisturbed(format);
     for &point in failpoint::ALL {
         for occurrence in occurrences(point) {
-            let directory = if replaces { folder_with_earlier(format) } else { directory(format) };
+            let directory =
+                if replaces { directory_with_earlier(format) } else { directory(format) };
             let earlier = directory.found();
             let failpoint =
                 format!("{point}#{occurrence}{}", if is_crash { "" } else { "=enospc" });
@@ -196,7 +197,7 @@ fn committed_parts_are_not_asked_for_again() {
     const CHUNKS_PER_PART: u64 = 2;
     const PARTS: u64 = 6;
     for (committed, max_in_flight) in [(0, 1), (1, 1), (3, 1), (6, 1), (1, 16), (4, 16)] {
-        let directory = Folder::with_job(JOB, accounts(1200));
+        let directory = TestDir::with_job(JOB, accounts(1200));
         let in_flight = format!("api.max_in_flight={max_in_flight}");
         let keys = ["--set", "output.accounts_per_part=200", "--set", &in_flight];
         // The first entry is not of a part.
@@ -218,7 +219,7 @@ fn a_cut_entry_is_as_good_as_none() {
         let directory = directory("csv");
         let at_part_2 = [(FAILPOINT, "journal:appended#3")];
         assert_eq!(directory.export_with(&at_part_2, &[]).code, None);
-        let path = directory.path(WORK_FOLDER).join("checkpoint.ndjson");
+        let path = directory.path(WORK_DIRECTORY).join("checkpoint.ndjson");
         let text = fs::read_to_string(&path).unwrap();
         let last_line = text.trim_end().rfind('\n').unwrap() + 1;
         fs::write(&path, &text[..last_line + bytes_left]).unwrap();
@@ -242,7 +243,7 @@ fn a_round_of_failed_accounts_survives_a_crash_at_every_point() {
     let output = undisturbed.export(&["--json"]).expect_code(0);
     assert_eq!(output.summary()["calls"]["made"], 0, "{output}");
     let new = undisturbed.found();
-    let known = Known::of_folder(&undisturbed, &[]);
+    let known = Known::of_directory(&undisturbed, &[]);
     known.ensure_accounts_are(&undisturbed.snapshot("out"), "two rounds");
     let of_runs_begin_or_publication = ["lock:", "output:", "journal:create", "publish:"];
     let points = failpoint::ALL.iter().filter(|point| {
@@ -270,7 +271,7 @@ fn a_round_of_failed_accounts_survives_a_crash_at_every_point() {
 #[test]
 fn a_reader_finds_a_snapshot_at_every_instant_of_a_replacement() {
     const REPLACEMENTS: usize = 15;
-    let directory = folder_with_earlier("csv");
+    let directory = directory_with_earlier("csv");
     let has_ended = AtomicBool::new(false);
     let snapshots = thread::scope(|scope| {
         let reader = scope.spawn(|| {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout};
 
-use crate::support::{Folder, Output, QUICK_JOB, end_of};
+use crate::support::{Output, QUICK_JOB, TestDir, end_of};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ struct Emulate {
 
 impl Emulate {
     /// Starts it on a free port and reads its address.
-    fn start(directory: &Folder, more: &[&str]) -> Emulate {
+    fn start(directory: &TestDir, more: &[&str]) -> Emulate {
         let arguments = [&["emulate", "--listen", "127.0.0.1:0"], more].concat();
         let mut child = directory.spawn(&arguments);
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -105,20 +105,20 @@ fn overrides(emulate: &Emulate) -> [String; 3] {
     ]
 }
 
-fn export(directory: &Folder, emulate: &Emulate) -> Output {
+fn export(directory: &TestDir, emulate: &Emulate) -> Output {
     let overrides = overrides(emulate);
     let arguments: Vec<&str> = overrides.iter().flat_map(|key| ["--set", key.as_str()]).collect();
     directory.export(&arguments)
 }
 
-fn directory() -> Folder {
-    Folder::with_job(QUICK_JOB, ["a", "b", "c"])
+fn directory() -> TestDir {
+    TestDir::with_job(QUICK_JOB, ["a", "b", "c"])
         .env("IM_SECRET_KEY", "not the console's, one of ours")
 }
 
 #[test]
 fn it_says_where_it_is_and_what_it_is() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     let emulate = Emulate::start(&directory, &[]);
     let port: u16 = emulate.base_url.strip_prefix("http://127.0.0.1:").unwrap().parse().unwrap();
     assert_ne!(port, 0);
@@ -151,7 +151,7 @@ fn it_says_where_it_is_and_what_it_is() {
 /// Whoever copies the call from the page gets an answer.
 #[test]
 fn the_call_on_its_page_works() {
-    let emulate = Emulate::start(&Folder::new(), &[]);
+    let emulate = Emulate::start(&TestDir::new(), &[]);
     let (_, page) = emulate.ask("GET /", "");
     let (_, call) = page.split_once("<pre>curl '").unwrap();
     let (url, rest) = call.split_once('\'').unwrap();
@@ -171,7 +171,7 @@ fn the_call_on_its_page_works() {
 
 #[test]
 fn each_parameter_of_the_url_is_checked() {
-    let emulate = Emulate::start(&Folder::new(), &[]);
+    let emulate = Emulate::start(&TestDir::new(), &[]);
     let good = emulate.path_of(PORTRAIT_GET);
     let body = json!({ "To_Account": ["a"], "TagList": [NICK] }).to_string();
     let code = |path: &str| {
@@ -201,7 +201,7 @@ fn each_parameter_of_the_url_is_checked() {
 
 #[test]
 fn custom_tags_come_from_the_profiles_file_or_the_settings() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     directory.write(
         "profiles.ndjson",
         "{\"account\":\"a\",\"Tag_Profile_Custom_Tier\":\"gold\"}\n{\"account\":\"b\"}\n",
@@ -239,7 +239,7 @@ fn the_emulator_of_a_job_knows_the_custom_tags_of_its_columns() {
 
 #[test]
 fn a_deleted_account_is_gone_until_it_may_be_imported_again() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     directory.write("settings.toml", "open_questions.reimport_deleted = true\n");
     for (arguments, import_code) in [(&[][..], 70399), (&["--faults", "settings.toml"][..], 0)] {
         let emulate = Emulate::start(&directory, arguments);
@@ -280,7 +280,7 @@ fn a_deleted_account_is_gone_until_it_may_be_imported_again() {
 /// What comes over the wire when an answer contradicts itself, byte for byte.
 #[test]
 fn contradictions_and_odd_bodies_come_over_the_wire() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     directory.write("profiles.ndjson", "{\"account\":\"a\",\"Tag_Profile_IM_Nick\":\"N\"}\n");
     let answer = |settings: &str| {
         directory.write("settings.toml", settings);
@@ -334,7 +334,7 @@ fn contradictions_and_odd_bodies_come_over_the_wire() {
 #[test]
 fn both_signals_end_it_in_good_order() {
     for signal in [Signal::TERM, Signal::INT] {
-        let emulate = Emulate::start(&Folder::new(), &[]);
+        let emulate = Emulate::start(&TestDir::new(), &[]);
         emulate.ask("GET /", "");
         let output = emulate.stop(signal).expect_code(0);
         assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", ""), "{output}");
@@ -407,7 +407,7 @@ fn it_lets_in_whom_it_is_told_to() {
 
 #[test]
 fn what_it_cannot_use_is_refused() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     directory.write(
         "faults.toml",
         "seed = 7\n\n[faults]\nreset = { rate = 0.1 }\nhangs = { rate = 0.1 }\n",
@@ -441,7 +441,7 @@ struct CallingExport {
 
 impl CallingExport {
     /// Starts it and waits for its call.
-    fn start(directory: &Folder, more: &str) -> CallingExport {
+    fn start(directory: &TestDir, more: &str) -> CallingExport {
         let service = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let base_url = format!("api.base_url=http://{}", service.local_addr().unwrap());
         let keys = [&base_url, "api.sdkappid=14", "api.secret_key_env=IM_SECRET_KEY", more];

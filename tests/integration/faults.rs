@@ -21,7 +21,7 @@ fn without_a_fault_every_account_has_a_row() {
     // The emulator makes up numbers of 64 bits, and one column holds 32.
     assert!((100..1_000).contains(&rejected_values), "{rejected_values}");
     let calls = &output.summary()["calls"];
-    assert_eq!((&calls["made"], &calls["accounts_asked_again"]), (&20.into(), &0.into()));
+    assert_eq!((&calls["made"], &calls["account_retries"]), (&20.into(), &0.into()));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn unknown_accounts_in_every_form_they_may_come_in() {
 fn accounts_that_fail_for_some_time() {
     let (known, output) = ensure_conserved(ACCOUNTS, &["faults.transient.rate=0.2"]);
     assert_eq!(known.rows_and_rejected_values().0, ACCOUNTS);
-    let retried_ordinals = output.summary()["calls"]["accounts_asked_again"].as_u64().unwrap();
+    let retried_ordinals = output.summary()["calls"]["account_retries"].as_u64().unwrap();
     assert!((300..500).contains(&retried_ordinals), "{output}");
     each_alone(&[
         // One time fewer than the attempts there are.
@@ -157,7 +157,7 @@ fn an_outage_burns_no_attempts() {
             format!("faults.windows=[{{ kind = '{kind}', from_call = 4, until_call = 60 }}]");
         let (known, output) = ensure_conserved(ACCOUNTS, &[&window, ".retry.max_attempts=1"]);
         assert_eq!(known.rows_and_rejected_values().0, ACCOUNTS);
-        output.expect_told(&["nothing gets through", "calls get through to the service again"]);
+        output.expect_told(&["nothing gets through", "service reachable again"]);
     }
 }
 
@@ -170,7 +170,7 @@ fn a_byte_that_is_not_utf8_spoils_one_text_and_no_row() {
 #[test]
 fn an_expired_usersig_is_signed_anew_once() {
     let (_, output) = ensure_conserved(ACCOUNTS, &["faults.usersig_expired_calls=1"]);
-    output.expect_told(&["signed the UserSig anew", "70001"]);
+    output.expect_told(&["UserSig renewed", "70001"]);
     ensure_conserved(ACCOUNTS, &["faults.usersig_expired_calls=1", ".api.max_in_flight=1"]);
 }
 

@@ -11,8 +11,8 @@ use std::os::unix::process::ExitStatusExt;
 
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::{WORK_FOLDER, with_faults};
-use crate::support::{EmulatorServer, Folder, Found, Known, wait_until};
+use crate::support::stops::{WORK_DIRECTORY, with_faults};
+use crate::support::{EmulatorServer, Found, Known, TestDir, wait_until};
 use rustix::process::Signal;
 
 /// 24 parts of two chunks each, the last one short.
@@ -34,7 +34,7 @@ fn variable(name: &str, default: u64) -> u64 {
 
 /// An export against a server that outlives its runs.
 struct Scene {
-    directory: Folder,
+    directory: TestDir,
     server: EmulatorServer,
     overrides: Vec<String>,
     known: Known,
@@ -48,8 +48,8 @@ impl Scene {
         let job = JOB.replace("accounts_per_part = 600", &output)
             + &format!("\n[emulator.faults]{account_faults}");
         let directory =
-            Folder::with_job(&job, accounts(ACCOUNTS)).env(SECRET_VARIABLE, server.secret_key());
-        let known = Known::of_folder(&directory, &[]);
+            TestDir::with_job(&job, accounts(ACCOUNTS)).env(SECRET_VARIABLE, server.secret_key());
+        let known = Known::of_directory(&directory, &[]);
         Scene { overrides: server.overrides(), directory, server, known }
     }
 
@@ -61,7 +61,7 @@ impl Scene {
     fn take_published(&self, about: &str) -> Found {
         let found = self.directory.found();
         self.known.ensure_is(&self.directory.snapshot("out"), about);
-        assert!(!self.directory.path(WORK_FOLDER).exists(), "{about}");
+        assert!(!self.directory.path(WORK_DIRECTORY).exists(), "{about}");
         fs::remove_dir_all(self.directory.path("out")).unwrap();
         found
     }
@@ -96,7 +96,7 @@ fn was_killed(scene: &Scene, moment: RequestTime) -> bool {
     let calls_before = scene.server.calls();
     let parts_before = scene.directory.committed_parts();
     let mut run = scene.directory.start_export(&scene.arguments(), &[]);
-    let sidecar = scene.directory.path(WORK_FOLDER).join("snapshot/_failed_accounts.csv");
+    let sidecar = scene.directory.path(WORK_DIRECTORY).join("snapshot/_failed_accounts.csv");
     wait_until("the end of the run", || {
         let has_come = match moment {
             RequestTime::AtOnce => true,
@@ -145,7 +145,7 @@ fn kill_and_run_again(scene: &Scene, seed: u64, ensure: impl Fn(Found, &str)) {
             continue;
         }
         // It may have been killed between the exchange and the end of its clean-up.
-        if scene.directory.path(WORK_FOLDER).exists() {
+        if scene.directory.path(WORK_DIRECTORY).exists() {
             scene.directory.export(&scene.arguments()).expect_code(0);
         }
         ensure(scene.take_published(&about), &about);
@@ -210,7 +210,7 @@ fn an_export_outlives_a_service_that_is_killed_and_started_again() {
         drop(server);
         run.wait_told("nothing gets through to the service");
         server = EmulatorServer::start_on(port, with_faults(&format!("{ACCOUNT_FAULTS}{latency}")));
-        run.wait_told("calls get through to the service again");
+        run.wait_told("service reachable again");
     }
     let output = run.end().expect_code(0);
     let calls = &output.summary()["calls"];

@@ -7,15 +7,15 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::support::emulator::SECRET_VARIABLE;
-use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
 use insta::assert_snapshot;
 
 /// What `im-profiles VERB job.toml` does with these keys.
-fn run(command: &str, directory: &Folder, keys: &[&str]) -> Output {
+fn run(command: &str, directory: &TestDir, keys: &[&str]) -> Output {
     run_with_input(command, directory, keys, b"")
 }
 
-fn run_with_input(command: &str, directory: &Folder, keys: &[&str], input: &[u8]) -> Output {
+fn run_with_input(command: &str, directory: &TestDir, keys: &[&str], input: &[u8]) -> Output {
     let sets = keys.iter().flat_map(|key| ["--set", key]);
     let arguments: Vec<&str> = [command, "job.toml"].into_iter().chain(sets).collect();
     directory.run_with_input(&arguments, input)
@@ -39,15 +39,15 @@ fn accounts(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("user{number}")).collect()
 }
 
-/// A folder whose snapshot `out` has a row for each of so many accounts.
-fn published(rows: usize) -> Folder {
-    let directory = Folder::with_job(QUICK_JOB, accounts(rows));
+/// A directory whose snapshot `out` has a row for each of so many accounts.
+fn published(rows: usize) -> TestDir {
+    let directory = TestDir::with_job(QUICK_JOB, accounts(rows));
     directory.export(&[]).expect_code(0);
     assert_eq!(rows_of(&directory, "out"), rows as u64);
     directory
 }
 
-fn rows_of(directory: &Folder, snapshot: &str) -> u64 {
+fn rows_of(directory: &TestDir, snapshot: &str) -> u64 {
     let rows = directory.snapshot(snapshot).manifest()["counts"]["rows"].as_u64().unwrap();
     let in_parts = directory.snapshot(snapshot).table().rows.len() as u64;
     assert_eq!(in_parts, rows);
@@ -57,7 +57,7 @@ fn rows_of(directory: &Folder, snapshot: &str) -> u64 {
 /// The error of an export that is refused before any call, as `plan` and `check` refuse it, and leaves everything as it
 /// is; paths are below `[directory]`.
 #[track_caller]
-fn refused(directory: &Folder, keys: &[&str], code: i32) -> String {
+fn refused(directory: &TestDir, keys: &[&str], code: i32) -> String {
     let server = EmulatorServer::start(settings_of("rate.portrait_get = 0"));
     let overrides = server.overrides();
     let service = overrides.iter().map(String::as_str).filter(|word| *word != "--set");
@@ -75,7 +75,7 @@ fn refused(directory: &Folder, keys: &[&str], code: i32) -> String {
     assert!(failed.len() == 1 && failed[0].ends_with(exported.error()), "{checked}");
     assert!(contents(directory.root()) == before, "something has changed\n{planned}\n{checked}");
     let root = directory.root().canonicalize().unwrap();
-    exported.error().replace(root.to_str().unwrap(), "[folder]")
+    exported.error().replace(root.to_str().unwrap(), "[directory]")
 }
 
 /// [`refused`] of a list, both without an earlier snapshot and with one.
@@ -83,12 +83,12 @@ fn refused(directory: &Folder, keys: &[&str], code: i32) -> String {
 fn refused_list(name: &str, content: impl AsRef<[u8]>, keys: &[&str], code: i32) -> String {
     let path = format!("accounts.path={name}");
     let keys = [&[&*path], keys].concat();
-    let refuse = |directory: Folder| {
+    let refuse = |directory: TestDir| {
         let directory = directory.env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
         directory.write(name, &content);
         refused(&directory, &keys, code)
     };
-    let first = refuse(Folder::with_job(QUICK_JOB, ["a"]));
+    let first = refuse(TestDir::with_job(QUICK_JOB, ["a"]));
     assert_eq!(refuse(published(3)), first);
     first
 }
@@ -114,7 +114,7 @@ fn a_list_without_a_valid_account_is_refused() {
 #[test]
 fn an_empty_pipe_is_refused() {
     let keys = ["accounts.path=-", "accounts.format=txt"];
-    for directory in [Folder::with_job(QUICK_JOB, ["a"]), published(3)] {
+    for directory in [TestDir::with_job(QUICK_JOB, ["a"]), published(3)] {
         let before = contents(directory.root());
         for (input, told) in [
             (&b""[..], "account list standard input has no records"),
@@ -132,7 +132,7 @@ fn an_empty_pipe_is_refused() {
 #[test]
 fn an_empty_snapshot_is_published_where_the_job_allows_it() {
     for (name, content) in [("l.txt", ""), ("l.csv", ""), ("l.csv", "account\n"), ("l.txt", "\n")] {
-        for directory in [Folder::with_job(QUICK_JOB, ["a"]), published(3)] {
+        for directory in [TestDir::with_job(QUICK_JOB, ["a"]), published(3)] {
             directory.write(name, content);
             let path = format!("accounts.path={name}");
             let keys = [&*path, "limits.allow_empty=true", "limits.max_invalid=1"];
@@ -185,7 +185,7 @@ fn server(fault: &str, numbers: std::ops::Range<usize>) -> EmulatorServer {
 #[track_caller]
 fn export_at(
     server: &EmulatorServer,
-    directory: &Folder,
+    directory: &TestDir,
     keys: &[&str],
     code: i32,
 ) -> serde_json::Value {
@@ -198,7 +198,7 @@ fn export_at(
     if code != 0 {
         assert_eq!(summary["error"], output.error(), "{output}");
         let root = directory.root().canonicalize().unwrap().display().to_string();
-        summary["error"] = output.error().replace(&root, "[folder]").into();
+        summary["error"] = output.error().replace(&root, "[directory]").into();
     }
     assert_eq!(summary["exit_code"], code, "{output}");
     summary
@@ -237,7 +237,7 @@ fn a_run_without_a_row_is_not_published() {
     held_back(&server, &[], "no_rows", "limits.allow_empty=true");
 
     let directory =
-        Folder::with_job(QUICK_JOB, accounts(3)).env(SECRET_VARIABLE, server.secret_key());
+        TestDir::with_job(QUICK_JOB, accounts(3)).env(SECRET_VARIABLE, server.secret_key());
     export_at(&server, &directory, &[], 3);
     assert!(!directory.path("out").exists());
 }
@@ -277,7 +277,7 @@ fn too_many_accounts_that_are_not_found_are_not_published() {
 #[test]
 fn a_snapshot_that_shrinks_too_much_is_not_published() {
     let server = server("unknown", 0..60);
-    assert_snapshot!(held_back(&server, &[], "too_few_rows", "limits.max_shrink=off"), @r#"the snapshot would have 40 rows, 60 fewer than the 100 of the snapshot [folder]/out, more than limits.max_shrink (50%) allows; check that the account list is complete and is of this app, or set limits.max_shrink = "off" and run again to publish without another call"#);
+    assert_snapshot!(held_back(&server, &[], "too_few_rows", "limits.max_shrink=off"), @r#"the snapshot would have 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, more than limits.max_shrink (50%) allows; check that the account list is complete and is of this app, or set limits.max_shrink = "off" and run again to publish without another call"#);
     held_back(&server, &["limits.max_shrink=59"], "too_few_rows", "limits.max_shrink=60");
     held_back(&server, &["limits.max_shrink=59.9999%"], "too_few_rows", "limits.max_shrink=60%");
 }
@@ -286,7 +286,7 @@ fn a_snapshot_that_shrinks_too_much_is_not_published() {
 fn a_list_that_is_too_short_is_refused_before_the_first_call() {
     let directory = published(100).env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     directory.accounts("accounts.txt", accounts(40));
-    assert_snapshot!(refused(&directory, &[], 3), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [folder]/out, more than limits.max_shrink (50%) allows; check that the list is complete, or set limits.max_shrink = "off""#);
+    assert_snapshot!(refused(&directory, &[], 3), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, more than limits.max_shrink (50%) allows; check that the list is complete, or set limits.max_shrink = "off""#);
     refused(&directory, &["limits.max_shrink=59"], 3);
     run("export", &directory, &["limits.max_shrink=60"]).expect_code(0);
     assert_eq!(rows_of(&directory, "out"), 40);
@@ -308,7 +308,7 @@ fn repeats_do_not_hide_that_a_list_is_too_short() {
 
 #[test]
 fn a_snapshot_is_compared_with_that_of_the_date_before() {
-    let directory = Folder::with_job(QUICK_JOB, accounts(100))
+    let directory = TestDir::with_job(QUICK_JOB, accounts(100))
         .env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     let path = "output.path=out/dt={date}/users-{date}";
     let export = |day: &str, count: usize, more: &[&str]| {
@@ -325,7 +325,7 @@ fn a_snapshot_is_compared_with_that_of_the_date_before() {
     let before = contents(&directory.path("out"));
     let output = export("2026-11-22", 40, &[]).expect_code(3);
     let root = directory.root().canonicalize().unwrap();
-    assert_snapshot!(output.error().replace(root.to_str().unwrap(), "[folder]"), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [folder]/out/dt=2026-11-20/users-2026-11-20, more than limits.max_shrink (50%) allows; check that the list is complete, or set limits.max_shrink = "off""#);
+    assert_snapshot!(output.error().replace(root.to_str().unwrap(), "[directory]"), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [directory]/out/dt=2026-11-20/users-2026-11-20, more than limits.max_shrink (50%) allows; check that the list is complete, or set limits.max_shrink = "off""#);
     assert!(contents(&directory.path("out")) == before, "{output}");
     export("2026-11-22", 40, &["limits.max_shrink=off"]).expect_code(0);
     // The day that was published last is what the next one is compared with,
@@ -374,7 +374,7 @@ fn the_manifest_of_the_earlier_snapshot_is_not_trusted() {
 
 #[test]
 fn a_damaged_snapshot_of_another_date_is_passed_over_for_the_one_before() {
-    let directory = Folder::with_job(QUICK_JOB, accounts(30));
+    let directory = TestDir::with_job(QUICK_JOB, accounts(30));
     let export =
         |day: &str| directory.export(&["--date", day, "--set", "output.path=out/dt={date}"]);
     export("2026-11-20").expect_code(0);
@@ -398,7 +398,7 @@ fn an_error_at_a_snapshot_of_another_date_is_not_taken_for_no_snapshot() {
     for broken in
         ["out/dt=2026-11-21", "out/dt=2026-11-21/_SUCCESS", "out/dt=2026-11-21/_manifest.json"]
     {
-        let directory = Folder::with_job(QUICK_JOB, accounts(30));
+        let directory = TestDir::with_job(QUICK_JOB, accounts(30));
         let export =
             |day: &str| directory.export(&["--date", day, "--set", "output.path=out/dt={date}"]);
         export("2026-11-20").expect_code(0);

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::support::{EmulatorServer, Folder, QUICK_JOB, settings_of};
+use crate::support::{EmulatorServer, QUICK_JOB, TestDir, settings_of};
 use arrow::array::{ArrayRef, BinaryArray, Int32Array, Int64Array, StringArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
 use flate2::Compression;
@@ -100,14 +100,14 @@ fn write_parquet(path: &Path, column: ArrayRef) {
 
 /// Exports with these overrides; gives back the summary.
 #[track_caller]
-fn export(directory: &Folder, overrides: &[String], input: &[u8]) -> serde_json::Value {
+fn export(directory: &TestDir, overrides: &[String], input: &[u8]) -> serde_json::Value {
     let overrides: Vec<&str> = overrides.iter().flat_map(|key| ["--set", key]).collect();
     let arguments = [&["export", "job.toml", "--json"], overrides.as_slice()].concat();
     directory.run_with_input(&arguments, input).expect_code(0).summary()
 }
 
 #[track_caller]
-fn assert_exports(directory: &Folder, overrides: &[String], input: &[u8], accounts: &[String]) {
+fn assert_exports(directory: &TestDir, overrides: &[String], input: &[u8], accounts: &[String]) {
     let summary = export(directory, overrides, input);
     let table = directory.snapshot("out").table();
     assert_eq!(table.accounts(), accounts, "{overrides:?}");
@@ -118,7 +118,7 @@ fn assert_exports(directory: &Folder, overrides: &[String], input: &[u8], accoun
 fn every_text_format_packed_or_not_gives_the_same_accounts() {
     let accounts = accounts();
     assert!(accounts.len() >= 250);
-    let directory = Folder::with_job(QUICK_JOB, [""]);
+    let directory = TestDir::with_job(QUICK_JOB, [""]);
     for format in Text::ALL {
         let list = format.lines(&accounts).join("\n") + "\n";
         let list = list.as_bytes();
@@ -138,7 +138,7 @@ fn every_text_format_packed_or_not_gives_the_same_accounts() {
 #[test]
 fn line_ends_blank_lines_and_byte_order_marks_make_no_difference() {
     let accounts = accounts();
-    let directory = Folder::with_job(QUICK_JOB, [""]);
+    let directory = TestDir::with_job(QUICK_JOB, [""]);
     for format in Text::ALL {
         let lines = format.lines(&accounts);
         let with_blank_lines = format!("\n\n{}\n   \n\r\n", lines.join("\n\n"));
@@ -163,7 +163,7 @@ fn line_ends_blank_lines_and_byte_order_marks_make_no_difference() {
 
 #[test]
 fn parquet_columns_of_text_and_of_integers() {
-    let directory = Folder::with_job(QUICK_JOB, [""]);
+    let directory = TestDir::with_job(QUICK_JOB, [""]);
     // Each list takes the place of a longer one.
     let overrides = ["accounts.path=list.parquet", "accounts.column=id", "limits.max_shrink=off"]
         .map(str::to_owned);
@@ -186,7 +186,7 @@ fn parquet_columns_of_text_and_of_integers() {
 
 #[test]
 fn ndjson_numbers_keep_the_text_they_were_written_as() {
-    let directory = Folder::with_job(QUICK_JOB, [""]);
+    let directory = TestDir::with_job(QUICK_JOB, [""]);
     directory.write(
         "list.ndjson",
         "{\"id\":17}\n{\"id\":12345678901234567890123}\n{\"id\":1e3}\n{\"id\":\"\\u7528\\u6237\"}\n",
@@ -198,7 +198,7 @@ fn ndjson_numbers_keep_the_text_they_were_written_as() {
 #[test]
 fn standard_input_is_a_list_too() {
     let accounts = accounts();
-    let directory = Folder::with_job(QUICK_JOB, [""]);
+    let directory = TestDir::with_job(QUICK_JOB, [""]);
     let stdin = |format: Text| {
         let mut overrides = format.overrides("-");
         overrides.push(format!("accounts.format={}", format.extension()));
@@ -214,7 +214,7 @@ fn standard_input_is_a_list_too() {
     let overrides =
         ["accounts.path=-", "accounts.format=parquet", "accounts.column=id"].map(str::to_owned);
     assert_exports(&directory, &overrides, &parquet, &accounts);
-    assert_eq!(directory.snapshot("out").manifest()["list"]["path"], "-");
+    assert_eq!(directory.snapshot("out").manifest()["account_list"]["path"], "-");
 }
 
 /// A list and the lines that are no accounts, with what is said of them.
@@ -279,7 +279,7 @@ fn invalid_lists() -> Vec<Invalid> {
 /// That the snapshot's failed accounts are these invalid ones and that nobody asked for them.
 #[track_caller]
 fn assert_invalid(
-    directory: &Folder,
+    directory: &TestDir,
     server: &EmulatorServer,
     expected: &[(u64, &str, &str)],
     valid: u64,
@@ -297,7 +297,7 @@ fn assert_invalid(
 }
 
 fn run_against(
-    directory: &Folder,
+    directory: &TestDir,
     server: &EmulatorServer,
     overrides: &[String],
 ) -> serde_json::Value {
@@ -309,9 +309,9 @@ fn run_against(
     directory.run(&arguments).expect_code(0).summary()
 }
 
-fn server_and_folder() -> (EmulatorServer, Folder) {
+fn server_and_directory() -> (EmulatorServer, TestDir) {
     let server = EmulatorServer::start(settings_of("rate.portrait_get = 0"));
-    let directory = Folder::with_job(QUICK_JOB, [""])
+    let directory = TestDir::with_job(QUICK_JOB, [""])
         .env(crate::support::emulator::SECRET_VARIABLE, server.secret_key());
     (server, directory)
 }
@@ -319,7 +319,7 @@ fn server_and_folder() -> (EmulatorServer, Folder) {
 #[test]
 fn what_is_no_account_is_reported_with_its_line_and_never_asked_for() {
     for (format, invalid) in Text::ALL.into_iter().zip(invalid_lists()) {
-        let (server, directory) = server_and_folder();
+        let (server, directory) = server_and_directory();
         directory.write(invalid.name, &invalid.list);
         let summary = run_against(&directory, &server, &format.overrides(invalid.name));
         assert_eq!(summary["counts"]["invalid"], invalid.expected.len(), "{}", invalid.name);
@@ -332,7 +332,7 @@ fn what_is_no_account_is_reported_with_its_line_and_never_asked_for() {
 
 #[test]
 fn what_is_no_account_in_parquet_is_reported_with_its_row() {
-    let (server, directory) = server_and_folder();
+    let (server, directory) = server_and_directory();
     let rows: [Option<&[u8]>; 6] =
         [Some(b"good"), None, Some(b""), Some(b"\xff"), Some(TOO_LONG.as_bytes()), Some(b"last")];
     write_parquet(&directory.path("list.parquet"), Arc::new(BinaryArray::from(rows.to_vec())));
@@ -349,7 +349,7 @@ fn what_is_no_account_in_parquet_is_reported_with_its_row() {
 
 #[test]
 fn of_repeated_accounts_the_first_counts() {
-    let (server, directory) = server_and_folder();
+    let (server, directory) = server_and_directory();
     drop(server);
     let job = format!(
         "{QUICK_JOB}\n[emulator.faults]\npermanent = {{ accounts = ['bad'] }}\n[limits]\nmax_failed = '100%'\n"
@@ -375,7 +375,7 @@ fn of_repeated_accounts_the_first_counts() {
 fn a_list_that_must_be_converted_first_is_refused_with_the_command() {
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let gbk = b"\xd3\xc3\xbb\xa7_1\n\xd3\xc3\xbb\xa7_2\n".to_vec();
-    let directory = Folder::with_job(QUICK_JOB, ["u1"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["u1"]);
     directory.export(&[]).expect_code(0);
     let before = directory.snapshot("out").part_bytes();
     for (format, list, remedy) in [
@@ -405,7 +405,7 @@ fn a_list_that_must_be_converted_first_is_refused_with_the_command() {
 
 #[test]
 fn a_damaged_parquet_list_is_told_in_one_line() {
-    let directory = Folder::with_job(QUICK_JOB, [""]);
+    let directory = TestDir::with_job(QUICK_JOB, [""]);
     let list = directory.path("list.parquet");
     write_parquet(&list, Arc::new(StringArray::from(accounts())));
     let mut damaged = std::fs::read(&list).unwrap();
@@ -429,7 +429,7 @@ fn a_damaged_parquet_list_is_told_in_one_line() {
 /// A process whose limit on open files lets it start and no more.
 #[test]
 fn too_many_open_files_are_an_error_that_names_the_limit() {
-    let directory = Folder::with_job(QUICK_JOB, ["u1"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["u1"]);
     for command in ["export", "check", "preview"] {
         for limit in [4, 8, 12, 16, 17, 20, 24, 28] {
             let command =
@@ -460,7 +460,7 @@ fn the_failed_accounts_are_a_list_for_another_run() {
         "{QUICK_JOB}\n[emulator.faults]\npermanent = {{ accounts = ['a,b', 'say \"hi\"', '007'] }}\n\
          [emulator.open_questions.error_info]\n40006 = \"not \\\"now\\\", later\"\n[limits]\nmax_failed = '100%'\nmax_invalid = 1\n"
     );
-    let directory = Folder::with_job(&job, ["good", "a,b", TOO_LONG, "say \"hi\"", "007", "fine"]);
+    let directory = TestDir::with_job(&job, ["good", "a,b", TOO_LONG, "say \"hi\"", "007", "fine"]);
     directory.export(&["--set", "retry.max_attempts=2"]).expect_code(0);
     let first = directory.snapshot("out");
     assert_eq!(first.table().accounts(), ["good", "fine"]);

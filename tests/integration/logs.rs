@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::WORK_FOLDER;
-use crate::support::{Folder, Output};
+use crate::support::stops::WORK_DIRECTORY;
+use crate::support::{Output, TestDir};
 use serde_json::Value;
 
 const DOCS: &str = include_str!("../../docs/logs.md");
@@ -88,13 +88,13 @@ fn set<'k>(keys: &[&'k str]) -> Vec<&'k str> {
     keys.iter().flat_map(|key| ["--set", key]).collect()
 }
 
-fn small_parts() -> Folder {
+fn small_parts() -> TestDir {
     let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 200");
-    Folder::with_job(&job, accounts(1000))
+    TestDir::with_job(&job, accounts(1000))
 }
 
 /// A run that a crash has stopped after so many parts, of one call at a time.
-fn crashed_after(directory: &Folder, parts: u64, more: &[&str]) -> Output {
+fn crashed_after(directory: &TestDir, parts: u64, more: &[&str]) -> Output {
     let failpoint = format!("journal:appended#{}", parts + 1);
     let arguments = [&JSON[..], &set(&["api.max_in_flight=1"]), more].concat();
     let output = directory.export_with(&[("IM_PROFILES_FAILPOINT", &failpoint)], &arguments);
@@ -122,27 +122,27 @@ fn every_line_of_a_noisy_run_that_is_stopped_and_goes_on_is_documented_and_has_i
     assert_eq!(second.run_id(), run_id);
     assert_eq!(directory.snapshot("out").manifest()["run"]["id"], run_id);
     assert_eq!(output.summary()["run_id"], run_id);
-    assert_eq!(second.line("going on with the unfinished run")["parts"], 2);
-    let ended = second.line("the run has ended");
+    assert_eq!(second.line("resuming unfinished run")["parts"], 2);
+    let ended = second.line("run finished");
     assert_eq!(ended["summary"], output.stdout.trim_end());
     assert_eq!((&ended["status"], &ended["exit_code"]), (&"published".into(), &0.into()));
 
     let mut told = first.messages();
     told.extend(second.messages());
     for message in [
-        "the run begins",
-        "serving metrics while the run goes on",
+        "run started",
+        "serving metrics",
         "account list read",
-        "accounts are asked again",
-        "slowing down",
-        "nothing gets through to the service, calls are paused",
-        "calls get through to the service again",
-        "signed the UserSig anew",
+        "accounts scheduled for retry",
+        "throttled by the service",
+        "service unreachable, calls paused",
+        "service reachable again",
+        "UserSig renewed",
         "responses were not valid UTF-8; accounts with damaged values are retried",
         "the metrics textfile could not be written",
         "part committed",
-        "calls failed and will be made again",
-        "asking in halves",
+        "calls failed and will be retried",
+        "splitting failed chunk",
     ] {
         assert!(told.contains(message), "{message:?} was not told\n{told:?}");
     }
@@ -155,10 +155,10 @@ fn few_lines_tell_of_all_accounts_that_are_asked_again() {
         set(&["emulator.faults.transient.rate=0.2", "emulator.faults.http_error={ rate = 0.3 }"]);
     let output = directory.export(&[&JSON[1..], &faults].concat()).expect_code(0);
     let log = Log::of(&output);
-    let waves = log.lines.iter().filter(|line| line["message"] == "accounts are asked again");
+    let waves = log.lines.iter().filter(|line| line["message"] == "accounts scheduled for retry");
     let sum_of = |field| waves.clone().map(|wave| wave[field].as_u64().unwrap()).sum::<u64>();
     let calls = &output.summary()["calls"];
-    assert_eq!(sum_of("accounts"), calls["accounts_asked_again"], "{output}");
+    assert_eq!(sum_of("accounts"), calls["account_retries"], "{output}");
     assert_eq!(sum_of("calls_failed"), calls["failed"], "{output}");
     assert!(sum_of("accounts") > 200 && waves.count() <= 2, "{output}");
 }
@@ -235,7 +235,7 @@ fn a_filter_that_is_none_is_refused() {
     assert!(output.error().starts_with("RUST_LOG cannot be read"), "{output}");
     let log = Log::of(&directory.export(&["--log-format", "json"]).expect_code(2));
     assert_eq!(log.messages(), BTreeSet::from(["failed"]));
-    assert!(!directory.path(WORK_FOLDER).exists());
+    assert!(!directory.path(WORK_DIRECTORY).exists());
 }
 
 fn sources(directory: &Path) -> Vec<String> {

@@ -10,23 +10,23 @@ use std::process::Command;
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::exposition::Exposition;
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::{WORK_FOLDER, with_faults};
-use crate::support::{EmulatorServer, Folder, Output, wait_until};
+use crate::support::stops::{WORK_DIRECTORY, with_faults};
+use crate::support::{EmulatorServer, Output, TestDir, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
 const TEXTFILE: &str = "prom/im.prom";
 const TO_TEXTFILE: [&str; 2] = ["--set", "metrics.textfile=prom/im.prom"];
 
-fn folder_with_prom() -> Folder {
-    let directory = Folder::with_job(JOB, accounts(1000));
+fn directory_with_prom() -> TestDir {
+    let directory = TestDir::with_job(JOB, accounts(1000));
     fs::create_dir(directory.path("prom")).unwrap();
     directory
 }
 
 /// Exports with keys changed and a textfile; reads it.
 #[track_caller]
-fn export(directory: &Folder, keys: &[&str], code: i32) -> (Exposition, Output) {
+fn export(directory: &TestDir, keys: &[&str], code: i32) -> (Exposition, Output) {
     let keys: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
     let output =
         directory.export(&[&TO_TEXTFILE[..], &["--json"], &keys].concat()).expect_code(code);
@@ -34,7 +34,7 @@ fn export(directory: &Folder, keys: &[&str], code: i32) -> (Exposition, Output) 
 }
 
 #[track_caller]
-fn textfile(directory: &Folder) -> Exposition {
+fn textfile(directory: &TestDir) -> Exposition {
     let names = directory.names("prom");
     assert_eq!(names, BTreeSet::from(["im.prom".to_owned()]), "something else is left");
     Exposition::parse(&fs::read_to_string(directory.path(TEXTFILE)).unwrap())
@@ -71,22 +71,22 @@ fn ensure_tells_the_same(metrics: &Exposition, facts: &Value) {
     let calls_of = |outcome| metrics.value("im_profiles_calls_total", &[("outcome", outcome)]);
     for (told, fact) in [
         (value("rejected_values"), &counts["rejected_values"]),
-        (value("accounts_asked_again_total"), &calls["accounts_asked_again"]),
+        (value("account_retries_total"), &calls["account_retries"]),
         (value("calls_per_second_limit"), &calls["calls_per_second"]),
-        (value("calls_highest_second"), &calls["highest_second"]),
+        (value("calls_peak_per_second"), &calls["peak_calls_per_second"]),
         (value("call_duration_seconds_count"), &calls["made"]),
         (calls_of("answered") + calls_of("failed") + calls_of("throttled"), &calls["made"]),
         (calls_of("throttled"), &calls["throttled"]),
     ] {
         assert_eq!(told, fact.as_f64().unwrap(), "{facts:#}");
     }
-    let rate_used = calls["rate_used_percent"].as_f64().map(|percent| percent / 100.0);
-    assert_eq!(metrics.find("im_profiles_rate_used_ratio", &[]), rate_used);
+    let rate_used = calls["rate_utilization_percent"].as_f64().map(|percent| percent / 100.0);
+    assert_eq!(metrics.find("im_profiles_rate_utilization_ratio", &[]), rate_used);
 }
 
 #[test]
 fn the_textfile_tells_what_the_manifest_and_the_summary_tell() {
-    let directory = folder_with_prom();
+    let directory = directory_with_prom();
     directory.write("accounts.txt", {
         let twice = accounts(1000).chain(accounts(30)).collect::<Vec<_>>().join("\n");
         format!("{twice}\n{}\n", "x".repeat(33))
@@ -124,7 +124,7 @@ fn the_textfile_tells_what_the_manifest_and_the_summary_tell() {
     assert_eq!(output.summary()["duration_seconds"], duration);
     assert!(metrics.samples.keys().all(|(_, labels)| labels["job"] == "a \"b\" \\ 用户"));
     assert!(metrics.value("im_profiles_calls_failed_total", &[("class", "no_answer")]) > 0.0);
-    assert!(metrics.value("im_profiles_slowdowns_total", &[]) > 0.0);
+    assert!(metrics.value("im_profiles_throttle_events_total", &[]) > 0.0);
 }
 
 #[test]
@@ -136,13 +136,13 @@ fn the_documented_metrics_are_those_there_are() {
         .filter_map(|(name, rest)| Some((name, rest.split_once(" | ")?.0)))
         .map(|(name, kind)| (format!("im_profiles_{name}"), kind.to_owned()))
         .collect();
-    let (metrics, _) = export(&folder_with_prom(), &[], 0);
+    let (metrics, _) = export(&directory_with_prom(), &[], 0);
     assert_eq!(metrics.types.into_iter().collect::<BTreeSet<_>>(), documented);
 }
 
 #[test]
 fn a_failed_run_keeps_the_time_of_the_last_success() {
-    let directory = folder_with_prom();
+    let directory = directory_with_prom();
     let refused = ["emulator.faults.redirect.rate=1.0"];
     let (metrics, _) = export(&directory, &refused, 4);
     assert_eq!((metrics.value(LAST_SUCCESS, &[]), metrics.value(EXIT_CODE, &[])), (0.0, 4.0));
@@ -181,7 +181,7 @@ fn a_failed_run_keeps_the_time_of_the_last_success() {
 #[test]
 fn a_damaged_textfile_is_replaced() {
     for damage in [&b"\xff\xfe\0 half a li"[..], b"", &[b'x'; 3_000_000]] {
-        let directory = folder_with_prom();
+        let directory = directory_with_prom();
         directory.write(TEXTFILE, damage);
         // What a stopped run may have left of a file of its own.
         directory.write("prom/im.prom.staged", "half");
@@ -193,7 +193,7 @@ fn a_damaged_textfile_is_replaced() {
 #[test]
 fn a_textfile_that_cannot_be_written_is_a_warning() {
     for (keys, code) in [(vec![], 0), (vec!["--set", "emulator.faults.redirect.rate=1.0"], 4)] {
-        let directory = Folder::with_job(JOB, accounts(1000));
+        let directory = TestDir::with_job(JOB, accounts(1000));
         let output = directory.export(&[&TO_TEXTFILE[..], &keys].concat()).expect_code(code);
         output.expect_told(&["WARN", "the metrics textfile could not be written", TEXTFILE]);
         assert!(!directory.path("prom").exists());
@@ -202,7 +202,7 @@ fn a_textfile_that_cannot_be_written_is_a_warning() {
 
 #[test]
 fn everyone_may_read_the_textfile_whatever_the_umask() {
-    let directory = folder_with_prom();
+    let directory = directory_with_prom();
     let binary = env!("CARGO_BIN_EXE_im-profiles");
     let status = Command::new("sh")
         .args(["-c", "umask 077; exec \"$@\"", "sh", binary, "export", "job.toml", "-qq"])
@@ -218,7 +218,7 @@ fn everyone_may_read_the_textfile_whatever_the_umask() {
 #[test]
 fn a_run_that_goes_on_counts_the_parts_from_before_the_stop() {
     let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 200");
-    let directory = Folder::with_job(&job, accounts(1000));
+    let directory = TestDir::with_job(&job, accounts(1000));
     fs::create_dir(directory.path("prom")).unwrap();
     let crash = [("IM_PROFILES_FAILPOINT", "journal:appended#3")];
     let crashed = directory.export_with(&crash, &["--set", "api.max_in_flight=1"]);
@@ -226,7 +226,7 @@ fn a_run_that_goes_on_counts_the_parts_from_before_the_stop() {
     // So slow that it cannot end before the signal comes.
     let slowly = ["--set", "api.calls_per_second=1"];
     let mut run = directory.start_export(&[&TO_TEXTFILE[..], &slowly].concat(), &[]);
-    run.wait_told("going on with the unfinished run");
+    run.wait_told("resuming unfinished run");
     run.signal(Signal::TERM);
     run.end().expect_code(143);
     let metrics = textfile(&directory);
@@ -255,7 +255,7 @@ fn metrics_are_served_while_the_run_goes_on_and_no_longer() {
     const CALLS_AT_ONCE: u64 = 4;
     // Longer than a hanging test is let live: the run comes to a stand once as many calls hang as may be under way.
     let server = EmulatorServer::start(with_faults("hang = { rate = 0.15 }\nhang_ms = 600_000"));
-    let directory = folder_with_prom().env(SECRET_VARIABLE, server.secret_key());
+    let directory = directory_with_prom().env(SECRET_VARIABLE, server.secret_key());
     directory.accounts("accounts.txt", accounts(4000));
     let mut arguments = server.overrides();
     for key in ["api.max_in_flight=4", "api.timeout=300s", "metrics.listen=127.0.0.1:0"] {
@@ -264,7 +264,7 @@ fn metrics_are_served_while_the_run_goes_on_and_no_longer() {
     arguments.extend(TO_TEXTFILE.map(str::to_owned));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut run = directory.start_export(&arguments, &[]);
-    let line = run.wait_told("serving metrics while the run goes on");
+    let line = run.wait_told("serving metrics");
     let address =
         line.split_once("http://").unwrap().1.split_once("/metrics").unwrap().0.to_owned();
 
@@ -277,7 +277,7 @@ fn metrics_are_served_while_the_run_goes_on_and_no_longer() {
     };
     let answered =
         |metrics: &Exposition| metrics.value("im_profiles_calls_total", &[("outcome", "answered")]);
-    let settled = |metrics: &Exposition| metrics.find("im_profiles_accounts_settled", &[]);
+    let settled = |metrics: &Exposition| metrics.find("im_profiles_accounts_processed", &[]);
     let mut scraped = None;
     wait_until("a stand", || {
         let metrics = scrape();
@@ -322,7 +322,7 @@ fn an_address_in_use_is_refused_before_the_first_call() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = taken.local_addr().unwrap();
     let server = EmulatorServer::start(with_faults(""));
-    let directory = folder_with_prom().env(SECRET_VARIABLE, server.secret_key());
+    let directory = directory_with_prom().env(SECRET_VARIABLE, server.secret_key());
     let mut keys = server.overrides();
     keys.retain(|key| key != "--set");
     keys.push(format!("metrics.listen={address}"));
@@ -332,5 +332,5 @@ fn an_address_in_use_is_refused_before_the_first_call() {
     assert!(output.error().starts_with(&wanted), "{output}");
     assert_eq!(metrics.value(EXIT_CODE, &[]), 2.0);
     assert_eq!(server.calls(), 0);
-    assert!(!directory.path(WORK_FOLDER).exists());
+    assert!(!directory.path(WORK_DIRECTORY).exists());
 }

@@ -5,20 +5,20 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::WORK_FOLDER;
-use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use crate::support::stops::WORK_DIRECTORY;
+use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 /// Runs `plan job.toml` with these keys.
-fn plan(directory: &Folder, keys: &[&str]) -> Output {
+fn plan(directory: &TestDir, keys: &[&str]) -> Output {
     let keys: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
     directory.run(&[&["plan", "job.toml", "--json"], &keys[..]].concat())
 }
 
-/// The plan with these keys; nothing in the folder is touched by it.
+/// The plan with these keys; nothing in the directory is touched by it.
 #[track_caller]
-fn planned(directory: &Folder, keys: &[&str]) -> Value {
+fn planned(directory: &TestDir, keys: &[&str]) -> Value {
     let before = contents(directory.root());
     let output = plan(directory, keys);
     assert!(contents(directory.root()) == before, "plan has left something\n{output}");
@@ -28,7 +28,7 @@ fn planned(directory: &Folder, keys: &[&str]) -> Value {
     planned
 }
 
-/// Every file and folder below, with its content and the time of its last change.
+/// Every file and directory below, with its content and the time of its last change.
 fn contents(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -56,14 +56,14 @@ const LEFT_KEYS: [&str; 5] =
 #[test]
 fn the_sample_is_planned_as_the_readme_shows() {
     let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/sample.toml");
-    let directory = Folder::new();
+    let directory = TestDir::new();
     let output = format!("output.path={}/dt={{date}}", directory.root().display());
     let job = job.to_str().unwrap();
     let arguments = ["plan", job, "--date", "2026-11-22", "--set", &output];
     let output = directory.run(&arguments).expect_code(0);
     let lines = output.stdout.lines().filter(|line| !line.starts_with("  free "));
     let root = directory.root().canonicalize().unwrap();
-    let text = lines.collect::<Vec<_>>().join("\n").replace(root.to_str().unwrap(), "[folder]");
+    let text = lines.collect::<Vec<_>>().join("\n").replace(root.to_str().unwrap(), "[directory]");
     assert_snapshot!(text, @r#"
 Plan of sample, to dt=2026-11-22
   accounts    12,000 in the list
@@ -94,7 +94,7 @@ fn counts_calls_and_parts_are_those_of_the_export() {
         })
         .collect();
     for count in [0, 1, 100, 101, 600, 1_300] {
-        let directory = Folder::with_job(QUICK_JOB, &list[..count]);
+        let directory = TestDir::with_job(QUICK_JOB, &list[..count]);
         let keys =
             ["output.accounts_per_part=300", "limits.allow_empty=true", "limits.max_invalid=off"];
         let planned = planned(&directory, &keys);
@@ -118,7 +118,7 @@ fn counts_calls_and_parts_are_those_of_the_export() {
 #[test]
 fn no_call_is_made_and_no_secret_is_needed() {
     let server = EmulatorServer::start(settings_of(""));
-    let directory = Folder::with_job(QUICK_JOB, ["a", "b"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     let overrides = server.overrides();
     let keys: Vec<&str> =
         overrides.iter().map(String::as_str).filter(|word| *word != "--set").collect();
@@ -133,7 +133,7 @@ fn no_call_is_made_and_no_secret_is_needed() {
 #[test]
 fn the_first_five_invalid_accounts_are_shown_with_their_lines() {
     let list = ["a", "@TLS#x", "b", &"y".repeat(40), "@TIM#1", "@TIM#2", "@TIM#3", "@TIM#4"];
-    let directory = Folder::with_job(QUICK_JOB, list);
+    let directory = TestDir::with_job(QUICK_JOB, list);
     let planned = planned(&directory, &["limits.max_invalid=off"]);
     assert_eq!(planned["invalid"], 6);
     let first: Vec<String> = planned["first_invalid"]
@@ -156,7 +156,7 @@ fn the_first_five_invalid_accounts_are_shown_with_their_lines() {
 
 #[test]
 fn standard_input_is_read_whole_and_its_copy_is_gone_afterwards() {
-    let directory = Folder::with_job(QUICK_JOB, [""; 0]);
+    let directory = TestDir::with_job(QUICK_JOB, [""; 0]);
     fs::create_dir(directory.path("tmp")).unwrap();
     let temporary = directory.path("tmp").display().to_string();
     let directory = directory.env("TMPDIR", &temporary);
@@ -172,7 +172,7 @@ fn standard_input_is_read_whole_and_its_copy_is_gone_afterwards() {
 
 #[test]
 fn a_job_or_list_that_cannot_be_used_ends_as_an_export_does() {
-    let directory = Folder::with_job(QUICK_JOB, ["a"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["a"]);
     for key in ["accounts.path=gone.csv", "api.timeuot=5s", "output.path=/"] {
         let (planned, exported) = (plan(&directory, &[key]), directory.export(&["--set", key]));
         assert_eq!((planned.code, planned.error()), (exported.code, exported.error()), "{planned}");
@@ -182,7 +182,7 @@ fn a_job_or_list_that_cannot_be_used_ends_as_an_export_does() {
 
 #[test]
 fn a_snapshot_that_is_to_stay_or_is_none_is_refused_after_the_plan_is_told() {
-    let directory = Folder::with_job(QUICK_JOB, ["a", "b"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     directory.export(&[]).expect_code(0);
     assert_eq!(planned(&directory, &[])["snapshot_exists"], true);
     directory.write("home/thesis.txt", "years of work");
@@ -197,9 +197,9 @@ fn a_snapshot_that_is_to_stay_or_is_none_is_refused_after_the_plan_is_told() {
 }
 
 /// A run that was stopped by a crash at a failpoint. One call at a time, so that it is the first parts that are complete.
-fn stopped_at(failpoint: &str, more: &[&str]) -> Folder {
+fn stopped_at(failpoint: &str, more: &[&str]) -> TestDir {
     let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 300");
-    let directory = Folder::with_job(&job, accounts(1_000));
+    let directory = TestDir::with_job(&job, accounts(1_000));
     let keys = [&["--set", "api.max_in_flight=1"], more].concat();
     let output = directory.export_with(&[("IM_PROFILES_FAILPOINT", failpoint)], &keys);
     assert_eq!(output.code, None, "{output}");
@@ -240,12 +240,12 @@ fn an_unfinished_run_that_cannot_be_gone_on_with_is_refused_as_by_an_export() {
         assert_eq!(planned["refusal"], exported.error());
     };
     refused_alike(&["columns.0.name=other", "output.format=csv"], 2);
-    let part = directory.path(WORK_FOLDER).join("snapshot/part-00001.parquet");
+    let part = directory.path(WORK_DIRECTORY).join("snapshot/part-00001.parquet");
     let mut bytes = fs::read(&part).unwrap();
     bytes[100] ^= 1;
     fs::write(&part, bytes).unwrap();
     refused_alike(&[], 1);
-    let journal = directory.path(WORK_FOLDER).join("checkpoint.ndjson");
+    let journal = directory.path(WORK_DIRECTORY).join("checkpoint.ndjson");
     fs::write(&journal, fs::read_to_string(&journal).unwrap().replacen("300", "301", 1)).unwrap();
     refused_alike(&[], 1);
 }
@@ -280,7 +280,7 @@ fn what_is_left_after_the_last_answer_is_told_too() {
 
 #[test]
 fn failed_accounts_that_are_to_be_asked_again_are_counted() {
-    let directory = Folder::with_job(QUICK_JOB, accounts(500));
+    let directory = TestDir::with_job(QUICK_JOB, accounts(500));
     let fails = "emulator.faults={ transient = { rate = 0.4 }, transient_asks = 9 }";
     let keys =
         [fails, "retry.max_attempts=2", "limits.max_failed=1", "output.accounts_per_part=100"];
@@ -304,7 +304,7 @@ fn a_run_at_work_is_told_and_left_alone() {
     let directory = stopped_at("journal:appended#3", &[]);
     assert_eq!(planned(&directory, &[])["run_at_work"], Value::Null);
     let holder = "process 7 on host etl-3 since 2026-11-22T03:00:00Z";
-    let lock = File::open(directory.write(&format!("{WORK_FOLDER}/lock"), holder)).unwrap();
+    let lock = File::open(directory.write(&format!("{WORK_DIRECTORY}/lock"), holder)).unwrap();
     lock.lock().unwrap();
     let planned = planned(&directory, &[]);
     assert_eq!((&planned["run_at_work"], &planned["exit_code"]), (&holder.into(), &0.into()));
@@ -346,10 +346,13 @@ fn the_size_is_told_from_the_nearest_rows_there_are() {
 
 #[test]
 fn the_floor_is_calls_by_rate_and_none_without_a_limit() {
-    let directory = Folder::with_job(QUICK_JOB, accounts(950));
-    assert_eq!(planned(&directory, &[])["floor_seconds"], Value::Null);
+    let directory = TestDir::with_job(QUICK_JOB, accounts(950));
+    assert_eq!(planned(&directory, &[])["minimum_seconds"], Value::Null);
     let limited = planned(&directory, &["api.calls_per_second=4"]);
-    assert_eq!((&limited["floor_seconds"], &limited["calls_per_second"]), (&2.5.into(), &4.into()));
-    assert_eq!(limited["resume"]["floor_seconds_left"], 2.5);
+    assert_eq!(
+        (&limited["minimum_seconds"], &limited["calls_per_second"]),
+        (&2.5.into(), &4.into())
+    );
+    assert_eq!(limited["resume"]["minimum_seconds_left"], 2.5);
     assert!(limited["free_bytes"].as_u64().unwrap() > 0);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::emulator::SECRET_VARIABLE;
-use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB};
+use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
@@ -11,7 +11,7 @@ fn accounts(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("u{n:04}")).collect()
 }
 
-fn preview(directory: &Folder, more: &[&str]) -> Output {
+fn preview(directory: &TestDir, more: &[&str]) -> Output {
     directory.run(&[&["preview", "job.toml"], more].concat())
 }
 
@@ -22,7 +22,7 @@ fn preview_of_nicks(nicks: &[&str], more: &[&str], columns: &str) -> Output {
     let profiles: Vec<String> =
         names.iter().zip(nicks).map(|pair| format!("{}\n", profile(pair))).collect();
     let server = EmulatorServer::with_profiles(&profiles.concat());
-    let directory = Folder::with_job(QUICK_JOB, &names)
+    let directory = TestDir::with_job(QUICK_JOB, &names)
         .env(SECRET_VARIABLE, server.secret_key())
         .env("COLUMNS", columns);
     let overrides = server.overrides();
@@ -67,7 +67,7 @@ fn a_narrow_terminal_gets_narrow_lines_and_the_names_of_the_other_columns() {
         assert_eq!(output.stdout.contains("not shown"), width < 24, "{output}");
     }
     // Not a terminal, and no word on its width.
-    let directory = Folder::with_job(QUICK_JOB, accounts(3));
+    let directory = TestDir::with_job(QUICK_JOB, accounts(3));
     let output = preview(
         &directory,
         &[
@@ -124,7 +124,7 @@ fn the_rows_are_those_that_export_publishes() {
     let mut list = accounts(COUNT + 50);
     list.insert(3, "u0001".to_owned());
     list.insert(5, "x".repeat(33));
-    let directory = Folder::with_job(&job, &list);
+    let directory = TestDir::with_job(&job, &list);
     directory.export(&[]).expect_code(0);
     let names = directory.names(".");
     let output = preview(&directory, &["--json", "-n", &COUNT.to_string()]).expect_code(0);
@@ -171,7 +171,7 @@ fn accounts_without_a_row_are_told_with_their_category() {
         "{QUICK_JOB}\n[emulator.faults]\nunknown = {{ accounts = [\"u0001\"] }}\n\
          permanent = {{ accounts = [\"u0002\"] }}\npoison = {{ accounts = [\"u0003\"] }}\n"
     );
-    let directory = Folder::with_job(&job, accounts(6));
+    let directory = TestDir::with_job(&job, accounts(6));
     let output = preview(&directory, &["-n", "5"]).expect_code(0).expect_told(&[
         "no row for u0001 (line 2): not_found 40003: ",
         "no row for u0002 (line 3): internal_error 40006: ",
@@ -192,18 +192,18 @@ fn accounts_without_a_row_are_told_with_their_category() {
 #[test]
 fn no_row_at_all_because_of_failures_is_a_failure() {
     let failing = format!("{QUICK_JOB}\n[emulator.faults]\npermanent = {{ rate = 1.0 }}\n");
-    let output = preview(&Folder::with_job(&failing, accounts(4)), &[]).expect_code(3);
+    let output = preview(&TestDir::with_job(&failing, accounts(4)), &[]).expect_code(3);
     assert!(output.error().contains("4 of 4 accounts failed"), "{output}");
     // Accounts that do not exist are a fact, and so is an empty list.
     let unknown = format!("{QUICK_JOB}\n[emulator.faults]\nunknown = {{ rate = 1.0 }}\n");
-    preview(&Folder::with_job(&unknown, accounts(4)), &[]).expect_code(0);
-    let output = preview(&Folder::with_job(QUICK_JOB, accounts(0)), &[]).expect_code(0);
+    preview(&TestDir::with_job(&unknown, accounts(4)), &[]).expect_code(0);
+    let output = preview(&TestDir::with_job(QUICK_JOB, accounts(0)), &[]).expect_code(0);
     assert_eq!(output.stdout, "account  nick  level\n-------  ----  -----\n");
 }
 
 #[test]
 fn a_list_on_standard_input_is_previewed_too() {
-    let directory = Folder::with_job(QUICK_JOB, accounts(0));
+    let directory = TestDir::with_job(QUICK_JOB, accounts(0));
     let arguments = [
         "preview",
         "job.toml",
@@ -222,10 +222,10 @@ fn what_stops_an_export_stops_a_preview_with_the_same_code() {
     let server = EmulatorServer::start(Default::default());
     let overrides = server.overrides();
     let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();
-    let directory = |key: &str| Folder::with_job(QUICK_JOB, accounts(3)).env(SECRET_VARIABLE, key);
+    let directory = |key: &str| TestDir::with_job(QUICK_JOB, accounts(3)).env(SECRET_VARIABLE, key);
     let wrong = preview(&directory("not the key"), &overrides).expect_code(4);
     assert!(wrong.error().contains("the service refused the call"), "{wrong}");
-    let unset = preview(&Folder::with_job(QUICK_JOB, accounts(3)), &overrides).expect_code(2);
+    let unset = preview(&TestDir::with_job(QUICK_JOB, accounts(3)), &overrides).expect_code(2);
     assert!(unset.error().contains(SECRET_VARIABLE), "{unset}");
     drop(server);
     let patience = ["--set", "retry.outage_patience=50ms"];
@@ -234,6 +234,6 @@ fn what_stops_an_export_stops_a_preview_with_the_same_code() {
     assert!(gone.error().contains("nothing got through to the service for 50ms"), "{gone}");
     assert!(!gone.error().contains("resume"), "{gone}");
     let no_list =
-        preview(&Folder::with_job(QUICK_JOB, accounts(3)), &["--set", "accounts.path=none.txt"]);
+        preview(&TestDir::with_job(QUICK_JOB, accounts(3)), &["--set", "accounts.path=none.txt"]);
     assert!(no_list.expect_code(2).error().contains("none.txt"));
 }

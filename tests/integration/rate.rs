@@ -5,13 +5,13 @@
 
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::accounts;
-use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
 
 /// Exports to a server; every call the receiver saw must be told, and no other.
 #[track_caller]
 fn export_to(server: &EmulatorServer, count: usize, keys: &[&str]) -> Output {
     let directory =
-        Folder::with_job(QUICK_JOB, accounts(count)).env(SECRET_VARIABLE, server.secret_key());
+        TestDir::with_job(QUICK_JOB, accounts(count)).env(SECRET_VARIABLE, server.secret_key());
     let mut arguments = vec!["--json".to_owned()];
     arguments.extend(server.overrides());
     arguments.extend(keys.iter().flat_map(|key| ["--set".to_owned(), (*key).to_owned()]));
@@ -31,13 +31,14 @@ fn number(output: &Output, key: &str) -> u64 {
 /// Fails the test unless the sender kept the limit and told how much of it was used.
 #[track_caller]
 fn ensure_limit_kept(output: &Output, limit: u64) {
-    let (made, highest_second) = (number(output, "made"), number(output, "highest_second"));
-    assert!(highest_second <= limit, "{output}");
+    let (made, peak_calls_per_second) =
+        (number(output, "made"), number(output, "peak_calls_per_second"));
+    assert!(peak_calls_per_second <= limit, "{output}");
     // All calls lie within the run, so one of its seconds holds at least its share of them.
     let seconds = output.summary()["duration_seconds"].as_f64().unwrap().ceil();
-    assert!(highest_second as f64 >= made as f64 / seconds, "{output}");
+    assert!(peak_calls_per_second as f64 >= made as f64 / seconds, "{output}");
     assert_eq!(number(output, "calls_per_second"), limit, "{output}");
-    let percent = output.summary()["calls"]["rate_used_percent"].as_f64();
+    let percent = output.summary()["calls"]["rate_utilization_percent"].as_f64();
     assert!(percent.is_some_and(|percent| percent > 0.0 && percent <= 100.0), "{output}");
 }
 
@@ -50,7 +51,7 @@ fn no_second_holds_more_calls_than_the_limit() {
     ensure_limit_kept(&output, 200);
     let refused = server.emulator.stats().answers_with(60007);
     assert_eq!(number(&output, "throttled"), refused, "{output}");
-    assert!(server.emulator.highest_second() as u64 <= 200 + refused, "{output}");
+    assert!(server.emulator.peak_calls_per_second() as u64 <= 200 + refused, "{output}");
 }
 
 #[test]

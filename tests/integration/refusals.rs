@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 
 use crate::support::emulator::SECRET_VARIABLE;
-use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use insta::assert_snapshot;
@@ -17,18 +17,18 @@ use insta::assert_snapshot;
 /// A key like those of the console, and right for nothing.
 const SOME_KEY: &str = "5bd2850fff3ecb115bd2850fff3ecb115bd2850fff3ecb115bd2850fff3ecb11";
 
-fn directory() -> Folder {
-    Folder::with_job(QUICK_JOB, ["a", "b", "c"])
+fn directory() -> TestDir {
+    TestDir::with_job(QUICK_JOB, ["a", "b", "c"])
 }
 
 /// Exit code and message; what differs from run to run by its name in brackets.
 #[track_caller]
-fn told(directory: &Folder, output: &Output) -> String {
+fn told(directory: &TestDir, output: &Output) -> String {
     assert!(output.stdout.is_empty(), "{output}");
     assert!(!output.stderr.contains("panicked"), "{output}");
     assert!(!output.stderr.contains(SOME_KEY), "{output}");
     let code = output.code.unwrap_or_else(|| panic!("killed by a signal\n{output}"));
-    let error = output.error().replace(directory.root().to_str().unwrap(), "[folder]");
+    let error = output.error().replace(directory.root().to_str().unwrap(), "[directory]");
     match error.split_once("go on with: ") {
         Some((told, command)) => {
             assert!(
@@ -41,15 +41,15 @@ fn told(directory: &Folder, output: &Output) -> String {
     }
 }
 
-fn contents(directory: &Folder, snapshot: &str) -> BTreeMap<String, Vec<u8>> {
+fn contents(directory: &TestDir, snapshot: &str) -> BTreeMap<String, Vec<u8>> {
     let snapshot = directory.snapshot(snapshot);
     snapshot.files().into_iter().map(|file| (file.clone(), snapshot.bytes(&file))).collect()
 }
 
-/// What `im-profiles ARGUMENTS` tells, with and without an earlier snapshot. The job in the folder is to be a good one
+/// What `im-profiles ARGUMENTS` tells, with and without an earlier snapshot. The job in the directory is to be a good one
 /// without the arguments.
 #[track_caller]
-fn refused_run(directory: &Folder, arguments: &[&str]) -> String {
+fn refused_run(directory: &TestDir, arguments: &[&str]) -> String {
     let first = told(directory, &directory.run(arguments));
     assert!(!directory.path("out").exists(), "a refusal has published: {first}");
 
@@ -65,7 +65,7 @@ fn refused_run(directory: &Folder, arguments: &[&str]) -> String {
 
 /// [`refused_run`] of the job with overrides.
 #[track_caller]
-fn refused(directory: &Folder, overrides: &[&str]) -> String {
+fn refused(directory: &TestDir, overrides: &[&str]) -> String {
     let overrides = overrides.iter().flat_map(|key| ["--set", key]);
     refused_run(directory, &["export", "job.toml"].into_iter().chain(overrides).collect::<Vec<_>>())
 }
@@ -95,7 +95,7 @@ fn usage() {
 fn job_files() {
     let directory = directory();
     assert_snapshot!(refused_run(&directory, &["export", "nightly.toml"]), @"2: nightly.toml: there is no such file; check the path");
-    assert_snapshot!(refused_run(&directory, &["export", "."]), @"2: .: is a folder; give the path of a .toml file");
+    assert_snapshot!(refused_run(&directory, &["export", "."]), @"2: .: is a directory; give the path of a .toml file");
     assert_snapshot!(refused_job("[api]", "[api"), @"2: bad.toml:7: is not TOML at column 5: unclosed table, expected `]`");
     assert_snapshot!(refused_job("[api]", "[api]\ntime_out = \"5s\""), @"2: bad.toml:8: api.time_out: is not a known key; did you mean timeout?");
     assert_snapshot!(refused_job("calls_per_second = 0", "calls_per_second = \"fast\""), @r#"2: bad.toml:9: api.calls_per_second: is the text "fast"; write a whole number without quotes"#);
@@ -162,7 +162,7 @@ fn lists() {
     let packed = zstd::encode_all(many.as_bytes(), 3).unwrap();
     assert_snapshot!(refused(&directory, &["accounts.path=gone.csv"]), @"2: account list gone.csv does not exist; correct `accounts.path`");
     directory.write("d.csv/part-0.csv", "");
-    assert_snapshot!(refused(&directory, &["accounts.path=d.csv"]), @r#"2: account list d.csv is a folder; name a file in it, or join its files and pipe them in with path = "-""#);
+    assert_snapshot!(refused(&directory, &["accounts.path=d.csv"]), @r#"2: account list d.csv is a directory; name a file in it, or join its files and pipe them in with path = "-""#);
     assert_snapshot!(of_list("l.csv", b"user,name\n1,2\n", "account"), @r#"2: account list l.csv has no column "account"; it has user, name; correct `accounts.column`"#);
     assert_snapshot!(of_list("l.csv", b"user_id,name\n1,2\n", "userid"), @r#"2: account list l.csv has no column "userid"; it has user_id, name; did you mean "user_id"?"#);
     assert_snapshot!(of_list("l.csv", b"user,name\n1,2\n", ""), @"2: account list l.csv has several columns (user, name); name the one that holds the account in `accounts.column`");
@@ -186,8 +186,8 @@ fn output_paths() {
     assert_snapshot!(refused(&directory, &["output.path=home"]), @"2: home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
     assert_snapshot!(refused(&directory, &["output.path=file"]), @"2: file is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
     assert_snapshot!(refused(&directory, &["output.path=file/out"]), @"1: could not create file/.out.partial; see that the path is right and that no file is in its way: Not a directory (os error 20)");
-    assert_snapshot!(refused(&directory, &["output.path=/"]), @r#"2: --set output.path=/: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly""#);
-    assert_snapshot!(refused(&directory, &["output.path=."]), @r#"2: --set output.path=.: output.path: ends in no name of its own; write the folder to publish, such as "../exports/nightly""#);
+    assert_snapshot!(refused(&directory, &["output.path=/"]), @r#"2: --set output.path=/: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly""#);
+    assert_snapshot!(refused(&directory, &["output.path=."]), @r#"2: --set output.path=.: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly""#);
     assert_eq!(fs::read_to_string(directory.path("home/thesis.txt")).unwrap(), "years of work");
     assert_eq!(
         directory.names("."),

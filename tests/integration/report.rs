@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::browser::{Looked, Scheme, look_at};
 use crate::support::scenario::{JOB, accounts};
-use crate::support::{Folder, QUICK_JOB, Snapshot};
+use crate::support::{QUICK_JOB, Snapshot, TestDir};
 use serde_json::Value;
 
 /// All that a browser has to ask for.
@@ -24,8 +24,8 @@ fn set<'k>(keys: &[&'k str]) -> Vec<&'k str> {
     keys.iter().flat_map(|key| ["--set", *key]).collect()
 }
 
-fn sample(keys: &[&str]) -> (Folder, Snapshot) {
-    let directory = Folder::new();
+fn sample(keys: &[&str]) -> (TestDir, Snapshot) {
+    let directory = TestDir::new();
     let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/sample.toml");
     let output = format!("output.path={}", directory.path("out").display());
     let keys = [&[output.as_str()], keys].concat();
@@ -69,7 +69,7 @@ fn ensure_numbers_are_the_manifests<'t>(
         .filter(|(key, count)| *key != "rejected_values" || **count != 0)
         .map(|(key, _)| format!("/counts/{key}"))
         .collect();
-    let of_calls = ["made", "failed", "throttled", "highest_second", "accounts_asked_again"];
+    let of_calls = ["made", "failed", "throttled", "peak_calls_per_second", "account_retries"];
     expected.extend(of_calls.map(|key| format!("/calls/{key}")));
     let failures = manifest["failures"].as_array().unwrap();
     expected.extend((0..failures.len()).map(|index| format!("/failures/{index}/accounts")));
@@ -82,7 +82,7 @@ fn ensure_numbers_are_the_manifests<'t>(
 fn the_numbers_are_the_manifests_and_the_tables() {
     for format in ["parquet", "csv"] {
         let format = format!("output.format={format}");
-        let (_folder, snapshot) =
+        let (_directory, snapshot) =
             sample(&[&FAULTY[..], &[format.as_str(), "output.compression=none"]].concat());
         let (html, manifest) = (html(&snapshot), snapshot.manifest());
         ensure_numbers_are_the_manifests(told(&html, "data-manifest"), &manifest);
@@ -115,7 +115,7 @@ fn thousands(number: usize) -> String {
 
 #[test]
 fn what_a_job_is_called_cannot_do_anything() {
-    let directory = Folder::with_job(QUICK_JOB, ["a", "b"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     let name = format!("name=\"{HOSTILE}\"");
     let column = format!("columns.0.name=\"{HOSTILE}\"");
     directory.export(&set(&[&name, &column])).expect_code(0);
@@ -145,7 +145,7 @@ fn lists_of_none_and_of_one_and_the_most_columns_have_a_page() {
         [(QUICK_JOB, vec![]), (QUICK_JOB, vec!["a"]), (many_columns.as_str(), vec!["a", "b"])]
     {
         let rows = accounts.len();
-        let directory = Folder::with_job(job, accounts);
+        let directory = TestDir::with_job(job, accounts);
         directory.export(&["--set", "limits.allow_empty=true"]).expect_code(0);
         let snapshot = directory.snapshot("out");
         let (html, manifest) = (html(&snapshot), snapshot.manifest());
@@ -162,7 +162,7 @@ fn after_a_stop_it_says_whose_calls_it_tells_of_and_counts_every_row() {
         ("journal:appended#3", "resumed at "),
         ("publish:complete", "No call was made since then."),
     ] {
-        let directory = Folder::with_job(&job, accounts(1000));
+        let directory = TestDir::with_job(&job, accounts(1000));
         directory.export_with(&[("IM_PROFILES_FAILPOINT", failpoint)], &[]);
         directory.export(&[]).expect_code(0);
         let snapshot = directory.snapshot("out");
@@ -172,7 +172,7 @@ fn after_a_stop_it_says_whose_calls_it_tells_of_and_counts_every_row() {
         assert_eq!(told(&html, "data-filled")[0].0, manifest["counts"]["rows"].to_string());
         assert!(!html.contains("earlier version"), "{failpoint}");
     }
-    let directory = Folder::with_job(&job, accounts(1000));
+    let directory = TestDir::with_job(&job, accounts(1000));
     directory.export(&[]).expect_code(0);
     assert!(!html(&directory.snapshot("out")).contains("resumed"));
 }
@@ -180,8 +180,8 @@ fn after_a_stop_it_says_whose_calls_it_tells_of_and_counts_every_row() {
 #[test]
 #[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
 fn a_browser_shows_all_of_it_and_fetches_nothing() {
-    let (_folder, sample) = sample(&FAULTY);
-    let hostile = Folder::with_job(QUICK_JOB, ["a", "b"]);
+    let (_directory, sample) = sample(&FAULTY);
+    let hostile = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     let long = format!("{HOSTILE}{}", "W".repeat(25));
     let (name, column) = (format!("name=\"{long}\""), format!("columns.0.name=\"{long}\""));
     hostile.export(&set(&[&name, &column])).expect_code(0);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::scripted::{Response, ScriptedServer, item_of};
-use crate::support::{Folder, Output};
+use crate::support::{Output, TestDir};
 
 /// Enough for two chunks.
 fn accounts() -> Vec<String> {
@@ -15,7 +15,7 @@ fn accounts() -> Vec<String> {
 type Failures = BTreeMap<String, (String, Option<i64>, String)>;
 
 /// Exports against a script; gives back the accounts with rows, and those without.
-fn export(server: &ScriptedServer, directory: &Folder) -> (Vec<String>, Failures, Output) {
+fn export(server: &ScriptedServer, directory: &TestDir) -> (Vec<String>, Failures, Output) {
     let output = directory.export(&["--json"]).expect_code(0);
     let snapshot = directory.snapshot("out");
     let rows = snapshot.table().rows.into_iter().map(|row| row[0].clone().unwrap());

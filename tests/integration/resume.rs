@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::{WORK_FOLDER, with_faults};
-use crate::support::{EmulatorServer, Folder, Known};
+use crate::support::stops::{WORK_DIRECTORY, with_faults};
+use crate::support::{EmulatorServer, Known, TestDir};
 
 /// `--set` for each key.
 fn set<'k>(keys: &[&'k str]) -> Vec<&'k str> {
@@ -13,8 +13,8 @@ fn set<'k>(keys: &[&'k str]) -> Vec<&'k str> {
 }
 
 /// A run that was stopped by a crash after so many of its 5 parts of 2 chunks each were committed.
-fn stopped_after(parts: u64) -> Folder {
-    let directory = Folder::with_job(
+fn stopped_after(parts: u64) -> TestDir {
+    let directory = TestDir::with_job(
         &JOB.replace("accounts_per_part = 600", "accounts_per_part = 200"),
         accounts(1000),
     );
@@ -28,12 +28,12 @@ fn stopped_after(parts: u64) -> Folder {
 
 /// Runs again what [`stopped_after`] began, and makes sure that it goes on and publishes all.
 #[track_caller]
-fn ensure_goes_on(directory: &Folder, more: &[&str], parts_left: u64) {
-    let known = Known::of_folder(directory, &[]);
+fn ensure_goes_on(directory: &TestDir, more: &[&str], parts_left: u64) {
+    let known = Known::of_directory(directory, &[]);
     let output = directory.export(&[&["--json"], more].concat()).expect_code(0);
     assert_eq!(output.summary()["calls"]["made"], parts_left * 2, "{output}");
     known.ensure_is(&directory.snapshot("out"), &output.to_string());
-    assert!(!directory.path(WORK_FOLDER).exists(), "{output}");
+    assert!(!directory.path(WORK_DIRECTORY).exists(), "{output}");
 }
 
 #[test]
@@ -41,7 +41,8 @@ fn only_failed_accounts_are_asked_again_until_the_service_has_got_better() {
     let server = EmulatorServer::start(with_faults(
         "transient = { rate = 0.1 }\ntransient_asks = 5\nunknown = { rate = 0.05 }",
     ));
-    let directory = Folder::with_job(JOB, accounts(1000)).env(SECRET_VARIABLE, server.secret_key());
+    let directory =
+        TestDir::with_job(JOB, accounts(1000)).env(SECRET_VARIABLE, server.secret_key());
     let mut overrides = server.overrides();
     for key in ["limits.max_failed=0", "retry.max_attempts=2"] {
         overrides.extend(["--set".to_owned(), key.to_owned()]);
@@ -71,7 +72,7 @@ fn only_failed_accounts_are_asked_again_until_the_service_has_got_better() {
 
     let snapshot = directory.snapshot("out");
     let unknown = "emulator.faults.unknown.rate=0.05".to_owned();
-    Known::of_folder(&directory, &[unknown]).ensure_accounts_are(&snapshot, &output.to_string());
+    Known::of_directory(&directory, &[unknown]).ensure_accounts_are(&snapshot, &output.to_string());
     let rows: Vec<usize> =
         snapshot.parts().iter().map(|file| snapshot.part(file).rows.len()).collect();
     assert_eq!(rows[2..], [0, failing as usize], "{rows:?}");
@@ -94,8 +95,8 @@ fn what_decides_the_content_may_not_change() {
         let directory = stopped_after(2);
         let before = directory.work();
         let refused = directory.export(&set(keys)).expect_code(2).expect_told(named);
-        refused.expect_told(&["begun with another", "--restart", WORK_FOLDER]);
-        assert!(directory.work() == before, "{keys:?}: the work folder was touched");
+        refused.expect_told(&["begun with another", "--restart", WORK_DIRECTORY]);
+        assert!(directory.work() == before, "{keys:?}: the work directory was touched");
         assert!(!directory.path("out").exists());
         ensure_goes_on(&directory, &[], 3);
     }
@@ -110,7 +111,7 @@ fn another_list_is_refused_and_restart_starts_over() {
     assert!(directory.work() == before);
     let output = directory.export(&["--restart", "--json"]).expect_code(0);
     assert_eq!(output.summary()["calls"]["made"], 11, "{output}");
-    Known::of_folder(&directory, &[]).ensure_is(&directory.snapshot("out"), "another list");
+    Known::of_directory(&directory, &[]).ensure_is(&directory.snapshot("out"), "another list");
 
     let directory = stopped_after(3);
     let keys = set(&["output.format=csv"]);
@@ -137,7 +138,7 @@ fn a_restart_that_is_refused_keeps_the_finished_parts() {
             directory.write(in_the_way, "");
         }
         directory.export(&[&["--restart"], &set(keys)[..]].concat()).expect_code(code);
-        assert!(directory.work() == before, "{keys:?}: the work folder was touched");
+        assert!(directory.work() == before, "{keys:?}: the work directory was touched");
         if !in_the_way.is_empty() {
             fs::remove_dir_all(directory.path("out")).unwrap();
         }
@@ -149,15 +150,15 @@ fn a_restart_that_is_refused_keeps_the_finished_parts() {
 #[test]
 fn a_restart_starts_over_whatever_is_there() {
     let directory = stopped_after(2);
-    fs::write(directory.path(WORK_FOLDER).join("checkpoint.ndjson"), "{}\n").unwrap();
+    fs::write(directory.path(WORK_DIRECTORY).join("checkpoint.ndjson"), "{}\n").unwrap();
     directory.export(&["--restart"]).expect_code(0);
-    Known::of_folder(&directory, &[]).ensure_is(&directory.snapshot("out"), "a damaged journal");
+    Known::of_directory(&directory, &[]).ensure_is(&directory.snapshot("out"), "a damaged journal");
 
     let failpoint = [("IM_PROFILES_FAILPOINT", "publish:exchanged")];
     assert_eq!(directory.export_with(&failpoint, &[]).code, None);
     let output = directory.export(&["--restart", "--json"]).expect_code(0);
     assert_eq!(output.summary()["calls"]["made"], 10, "{output}");
-    assert!(!directory.path(WORK_FOLDER).exists());
+    assert!(!directory.path(WORK_DIRECTORY).exists());
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn a_damaged_or_missing_file_is_named() {
     for file in ["snapshot/part-00001.parquet", "failed-00000.csv", "rejected-00001.csv"] {
         for is_missing in [true, false] {
             let directory = stopped_after(2);
-            let path = directory.path(WORK_FOLDER).join(file);
+            let path = directory.path(WORK_DIRECTORY).join(file);
             if is_missing {
                 fs::remove_file(&path).unwrap();
             } else {
@@ -213,11 +214,11 @@ fn a_checkpoint_that_cannot_be_used_is_left_as_it_is() {
         (vec!["\0\0\0\0"], &["line 1", "damaged"]),
     ] {
         let directory = stopped_after(2);
-        let path = directory.path(WORK_FOLDER).join("checkpoint.ndjson");
+        let path = directory.path(WORK_DIRECTORY).join("checkpoint.ndjson");
         fs::write(&path, format!("{}\n", lines.join("\n"))).unwrap();
         let before = directory.work();
         directory.export(&[]).expect_code(1).expect_told(told).expect_told(&["checkpoint.ndjson"]);
-        assert!(directory.work() == before, "{told:?}: the work folder was touched");
+        assert!(directory.work() == before, "{told:?}: the work directory was touched");
         ensure_goes_on(&directory, &["--restart"], 5);
     }
 }
@@ -235,7 +236,7 @@ fn left_overs_are_not_published() {
         "rejected-00003.csv.staged",
         "waiting-rows",
     ] {
-        directory.write(&format!("{WORK_FOLDER}/{file}"), "left over");
+        directory.write(&format!("{WORK_DIRECTORY}/{file}"), "left over");
     }
     ensure_goes_on(&directory, &[], 3);
     assert_eq!(directory.snapshot("out").parts().len(), 5);
@@ -244,18 +245,18 @@ fn left_overs_are_not_published() {
 #[test]
 fn a_lock_of_a_dead_process_is_taken_over() {
     let directory = stopped_after(2);
-    let lock = fs::read_to_string(directory.path(WORK_FOLDER).join("lock")).unwrap();
+    let lock = fs::read_to_string(directory.path(WORK_DIRECTORY).join("lock")).unwrap();
     assert!(lock.contains("process "), "{lock}");
     ensure_goes_on(&directory, &[], 3);
-    let directory = Folder::with_job(JOB, ["a"]);
+    let directory = TestDir::with_job(JOB, ["a"]);
     directory
-        .write(&format!("{WORK_FOLDER}/lock"), "process 1 on another since long ago, and more");
+        .write(&format!("{WORK_DIRECTORY}/lock"), "process 1 on another since long ago, and more");
     directory.export(&[]).expect_code(0);
 }
 
 #[test]
 fn a_deadline_stops_the_run_resumable() {
-    let directory = Folder::with_job(JOB, accounts(1000));
+    let directory = TestDir::with_job(JOB, accounts(1000));
     // No call is answered, so that the run cannot end before its deadline does.
     let keys = ["limits.deadline=1ms", "emulator.faults.hang.rate=1.0", "api.timeout=200ms"];
     let output = directory.export(&set(&keys)).expect_code(75);
@@ -266,7 +267,7 @@ fn a_deadline_stops_the_run_resumable() {
 
 #[test]
 fn a_run_tells_of_an_older_one_that_is_unfinished() {
-    let directory = Folder::with_job(JOB, accounts(1000));
+    let directory = TestDir::with_job(JOB, accounts(1000));
     let day = |date| ["--set", "output.path=out/dt={date}", "--date", date];
     let crash = [("IM_PROFILES_FAILPOINT", "journal:appended#2")];
     let yesterday = directory.export_with(&crash, &day("2026-11-21"));
@@ -282,7 +283,7 @@ fn a_run_tells_of_an_older_one_that_is_unfinished() {
     directory
         .export(&day("2026-11-21"))
         .expect_code(0)
-        .expect_told(&["going on with the unfinished run parts=1"]);
+        .expect_told(&["resuming unfinished run parts=1"]);
     assert!(directory.path("out/dt=2026-11-21/_SUCCESS").exists());
     let quiet = directory.export(&day("2026-11-22")).expect_code(0);
     assert!(!quiet.stderr.contains("unfinished"), "{quiet}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{EmulatorServer, Folder, Known, Output, QUICK_JOB, Snapshot, settings_of};
+use crate::support::{EmulatorServer, Known, Output, QUICK_JOB, Snapshot, TestDir, settings_of};
 use im_profiles::job::Job;
 use jiff::civil::date;
 use sha2::{Digest, Sha256};
@@ -15,8 +15,8 @@ fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Runs the sample job with its snapshot in the folder.
-fn run_sample(directory: &Folder, more: &[&str]) -> Output {
+/// Runs the sample job with its snapshot in the directory.
+fn run_sample(directory: &TestDir, more: &[&str]) -> Output {
     let job = repository("jobs/sample.toml");
     let output = format!("output.path={}/dt={{date}}", directory.root().display());
     let arguments =
@@ -36,8 +36,8 @@ const QUICK: [&str; 8] = [
     "emulator.faults.latency_ms=0",
 ];
 
-fn sample(more: &[&str]) -> (Folder, Snapshot) {
-    let directory = Folder::new();
+fn sample(more: &[&str]) -> (TestDir, Snapshot) {
+    let directory = TestDir::new();
     run_sample(&directory, more).expect_code(0);
     let snapshot = directory.snapshot(SNAPSHOT);
     (directory, snapshot)
@@ -59,7 +59,7 @@ fn listed() -> Vec<(String, u64)> {
 
 #[test]
 fn every_account_is_where_the_emulator_knows_it_must_be() {
-    let (_folder, snapshot) = sample(&[]);
+    let (_directory, snapshot) = sample(&[]);
     let job = Job::load(&repository("jobs/sample.toml"), &[], date(2026, 11, 22)).unwrap();
     Known::of(&job, listed()).with_any_last_word().ensure_is(&snapshot, "sample");
     insta::assert_snapshot!(snapshot.manifest()["counts"], @r##"
@@ -69,7 +69,7 @@ fn every_account_is_where_the_emulator_knows_it_must_be() {
 
 #[test]
 fn columns_have_the_types_of_the_job_and_carry_their_tags() {
-    let (_folder, snapshot) = sample(&QUICK);
+    let (_directory, snapshot) = sample(&QUICK);
     for part in snapshot.parts() {
         let schema = snapshot.schema(&part);
         let columns: Vec<String> = schema
@@ -99,7 +99,7 @@ coins: UInt32 nullable Tag_Profile_Custom_Coins
 
 #[test]
 fn rows_are_these() {
-    let (_folder, snapshot) = sample(&QUICK);
+    let (_directory, snapshot) = sample(&QUICK);
     let table = snapshot.part("part-00000.parquet");
     let text = |rows: &[Vec<crate::support::Cell>]| {
         let cell = |cell: &crate::support::Cell| {
@@ -133,7 +133,7 @@ fn rows_are_these() {
 
 #[test]
 fn the_sidecars_tell_of_every_kind_of_failure() {
-    let (_folder, snapshot) = sample(&QUICK);
+    let (_directory, snapshot) = sample(&QUICK);
     let header = |file: &str| {
         let text = String::from_utf8(snapshot.bytes(file)).unwrap();
         text.lines().next().unwrap().to_owned()
@@ -177,14 +177,14 @@ fn the_snapshot_is_whole_and_nothing_is_left_beside_it() {
 
 #[test]
 fn the_manifest_is_true_of_the_files() {
-    let (_folder, snapshot) = sample(&QUICK);
+    let (_directory, snapshot) = sample(&QUICK);
     let manifest = snapshot.manifest();
     let keys = [
         "version",
         "generator",
         "job",
         "run",
-        "list",
+        "account_list",
         "counts",
         "columns",
         "parts",
@@ -205,9 +205,9 @@ fn the_manifest_is_true_of_the_files() {
         assert_eq!(part["rows"], snapshot.part(file).rows.len(), "{file}");
     }
     let list = fs::read(repository("sample_data/accounts.csv")).unwrap();
-    assert_eq!(manifest["list"]["sha256"], sha256(&list));
+    assert_eq!(manifest["account_list"]["sha256"], sha256(&list));
     let list_path = repository("sample_data/accounts.csv").canonicalize().unwrap();
-    assert_eq!(manifest["list"]["path"], list_path.to_str().unwrap());
+    assert_eq!(manifest["account_list"]["path"], list_path.to_str().unwrap());
     assert_eq!((&manifest["version"], &manifest["job"]["name"]), (&1.into(), &"sample".into()));
     assert_eq!(manifest["run"]["date"], "2026-11-22");
     let time = |key: &str| manifest["run"][key].as_str().unwrap().parse::<jiff::Timestamp>();
@@ -229,14 +229,14 @@ fn the_manifest_is_true_of_the_files() {
 
 #[test]
 fn csv_holds_the_same_table() {
-    let (_folder, parquet) = sample(&QUICK);
+    let (_directory, parquet) = sample(&QUICK);
     let table = parquet.table();
     assert!(table.rows.iter().flatten().any(|cell| cell.as_deref() == Some("")));
     assert!(table.rows.iter().flatten().any(Option::is_none));
     for (compression, extension) in [("none", "csv"), ("gzip", "csv.gz"), ("zstd", "csv.zst")] {
         let compression = format!("output.compression={compression}");
         let keys = ["--set", "output.format=csv", "--set", &compression];
-        let (_folder, csv) = sample(&[&QUICK[..], &keys].concat());
+        let (_directory, csv) = sample(&[&QUICK[..], &keys].concat());
         assert_eq!(csv.parts()[0], format!("part-00000.{extension}"));
         assert!(csv.table() == table, "{extension} holds another table");
         assert_eq!(csv.rejected(), parquet.rejected());
@@ -245,10 +245,10 @@ fn csv_holds_the_same_table() {
 
 #[test]
 fn parquet_of_every_compression_holds_the_same_table() {
-    let (_folder, zstd) = sample(&QUICK);
+    let (_directory, zstd) = sample(&QUICK);
     for compression in ["none", "snappy", "gzip"] {
         let key = format!("output.compression={compression}");
-        let (_folder, other) = sample(&[&QUICK[..], &["--set", &key]].concat());
+        let (_directory, other) = sample(&[&QUICK[..], &["--set", &key]].concat());
         assert!(other.table() == zstd.table(), "{compression} holds another table");
         assert!(other.part_bytes() != zstd.part_bytes(), "{compression} is zstd");
     }
@@ -262,7 +262,7 @@ fn the_same_answers_make_the_same_bytes_however_many_calls_are_under_way() {
         for max_in_flight in [1, 3, 64, 64] {
             let key = format!("api.max_in_flight={max_in_flight}");
             let keys = ["--set", &format, "--set", &key];
-            let (_folder, snapshot) = sample(&[&QUICK[..], &keys].concat());
+            let (_directory, snapshot) = sample(&[&QUICK[..], &keys].concat());
             let bytes = snapshot.part_bytes();
             let first = first.get_or_insert_with(|| bytes.clone());
             assert!(bytes == *first, "{format} differs with {max_in_flight} calls in flight");
@@ -272,7 +272,7 @@ fn the_same_answers_make_the_same_bytes_however_many_calls_are_under_way() {
 
 #[test]
 fn the_summary_is_one_line_of_json_and_agrees_with_the_manifest() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     let output = run_sample(&directory, &[&QUICK[..], &["--json"]].concat()).expect_code(0);
     let summary = output.summary();
     let snapshot = directory.snapshot(SNAPSHOT);
@@ -292,7 +292,7 @@ fn the_summary_is_one_line_of_json_and_agrees_with_the_manifest() {
 
 #[test]
 fn without_json_nothing_is_printed_on_stdout() {
-    let directory = Folder::new();
+    let directory = TestDir::new();
     let output = run_sample(&directory, &QUICK).expect_code(0).expect_told(&["Published", "rows"]);
     assert_eq!(output.stdout, "");
     let output = run_sample(&directory, &[&QUICK[..], &["-q"]].concat()).expect_code(0);
@@ -302,7 +302,7 @@ fn without_json_nothing_is_printed_on_stdout() {
 
 #[test]
 fn a_second_run_takes_the_place_of_the_first() {
-    let directory = Folder::with_job(QUICK_JOB, ["a", "b", "c"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["a", "b", "c"]);
     directory.export(&["--set", "output.format=csv"]).expect_code(0);
     directory.accounts("accounts.txt", ["d"]);
     directory.export(&["--set", "limits.max_shrink=off"]).expect_code(0);
@@ -317,7 +317,7 @@ fn a_second_run_takes_the_place_of_the_first() {
 #[test]
 fn if_exists_fail_refuses_before_the_first_call() {
     let server = EmulatorServer::start(settings_of(""));
-    let directory = Folder::with_job(QUICK_JOB, ["a"])
+    let directory = TestDir::with_job(QUICK_JOB, ["a"])
         .env(crate::support::emulator::SECRET_VARIABLE, server.secret_key());
     let overrides = server.overrides();
     let mut arguments: Vec<&str> = overrides.iter().map(String::as_str).collect();
@@ -334,7 +334,7 @@ fn if_exists_fail_refuses_before_the_first_call() {
 
 #[test]
 fn an_empty_list_that_is_allowed_is_published_as_a_table_without_rows() {
-    let directory = Folder::with_job(QUICK_JOB, [""; 0]);
+    let directory = TestDir::with_job(QUICK_JOB, [""; 0]);
     directory.export(&["--set", "limits.allow_empty=true"]).expect_code(0);
     let table = directory.snapshot("out").table();
     assert_eq!(table.columns, ["account", "nick", "level"]);

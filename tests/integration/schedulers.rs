@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{Folder, QUICK_JOB};
+use crate::support::{QUICK_JOB, TestDir};
 use clap::Parser;
 use im_profiles::internals::ExitCode;
 use im_profiles::internals::{Cli, Command as CliCommand};
@@ -137,10 +137,10 @@ fn the_page_says_what_to_do_for_every_exit_code() {
     assert_eq!(told, ExitCode::ALL.map(ExitCode::number));
 }
 
-/// A folder with the programs that the crontab line calls. Each writes down its arguments; `im-profiles` ends with one code
+/// A directory with the programs that the crontab line calls. Each writes down its arguments; `im-profiles` ends with one code
 /// after the other, and no two calls of `date` give the same day.
-fn cron_folder(codes: &[u8]) -> Folder {
-    let directory = Folder::new();
+fn cron_directory(codes: &[u8]) -> TestDir {
+    let directory = TestDir::new();
     let program = |name: &str, then: &str| {
         let text =
             format!("#!/bin/sh\necho \"$@\" >> {name}.calls\nn=$(wc -l < {name}.calls)\n{then}\n");
@@ -166,7 +166,7 @@ fn cron_runs_the_same_command_again_after_3_and_75_and_not_after_others() {
         (&[75, 75, 75, 75], "15m\n30m\n1h\n0\n"),
     ];
     for (codes, pauses) in cases {
-        let directory = cron_folder(codes);
+        let directory = cron_directory(codes);
         let path = format!("{}:/usr/bin:/bin", directory.path("bin").display());
         let status = Command::new("/bin/sh")
             .args(["-c", &cron_command()])
@@ -217,7 +217,7 @@ fn a_run_that_is_stopped_has_longer_than_a_call_may_take() {
 /// Airflow takes the last line of both streams together.
 #[test]
 fn the_summary_is_the_last_line_of_all() {
-    let directory = Folder::with_job(QUICK_JOB, ["a", "b"]);
+    let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     for more in [&[][..], &["--log-format", "json"]] {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_im-profiles"))

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::Folder;
+use crate::support::TestDir;
 use boon::{Compiler, SchemaIndex, Schemas};
 use im_profiles::job::Job;
 use jiff::civil::date;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const COMMITTED: &str = include_str!("../../jobs/job.schema.json");
 
-fn jobs_folder() -> PathBuf {
+fn jobs_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs")
 }
 
@@ -20,7 +20,7 @@ fn jobs() -> Vec<(String, String)> {
     let readme = include_str!("../../README.md");
     let block = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let mut jobs = vec![("README.md".to_owned(), block.to_owned())];
-    for entry in fs::read_dir(jobs_folder()).unwrap() {
+    for entry in fs::read_dir(jobs_directory()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             jobs.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
@@ -58,7 +58,7 @@ fn loads(job: &str, overrides: &[String]) -> Result<Job, String> {
 
 #[test]
 fn the_committed_schema_is_the_programs() {
-    let output = Folder::new().run(&["schema"]).expect_code(0);
+    let output = TestDir::new().run(&["schema"]).expect_code(0);
     assert_eq!(output.stderr, "");
     assert!(
         output.stdout == COMMITTED,
@@ -74,13 +74,13 @@ fn every_job_names_the_schema_first_and_is_what_it_says() {
         assert_eq!(job.lines().next(), Some("#:schema ./job.schema.json"), "{name}");
         assert_eq!(validator.check(&job), Ok(()), "{name}");
     }
-    assert!(jobs_folder().join("job.schema.json").is_file());
+    assert!(jobs_directory().join("job.schema.json").is_file());
 }
 
 #[test]
 fn the_schema_refuses_what_the_program_refuses() {
     let validator = Validator::new();
-    let nightly = fs::read_to_string(jobs_folder().join("nightly.toml")).unwrap();
+    let nightly = fs::read_to_string(jobs_directory().join("nightly.toml")).unwrap();
     for (right, wrong) in [
         ("name = \"nightly-profiles\"", "nam = \"nightly-profiles\""),
         ("name = \"nightly-profiles\"", ""),
@@ -122,7 +122,7 @@ fn the_schema_refuses_what_the_program_refuses() {
 
 #[test]
 fn every_word_of_a_closed_set_is_taken_by_the_program() {
-    let nightly = fs::read_to_string(jobs_folder().join("nightly.toml")).unwrap();
+    let nightly = fs::read_to_string(jobs_directory().join("nightly.toml")).unwrap();
     let schema: Value = serde_json::from_str(COMMITTED).unwrap();
     let mut words = 0;
     for (definition, property, key) in [

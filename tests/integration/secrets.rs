@@ -10,7 +10,7 @@ use std::thread;
 use crate::support::connect_proxy::ConnectProxy;
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::tls::Authority;
-use crate::support::{EmulatorServer, Folder, Output, QUICK_JOB, settings_of};
+use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
 use im_profiles::emulator::{Credentials, EMULATOR_ADMIN, EMULATOR_SDKAPPID};
 use im_profiles::internals::{SecretKey, decode_usersig as decode, sign_usersig as sign};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -43,9 +43,9 @@ fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-/// That no stream and no file of the folder, but for the ones that hold a secret by their purpose, has a secret in it.
+/// That no stream and no file of the directory, but for the ones that hold a secret by their purpose, has a secret in it.
 #[track_caller]
-fn assert_secretless(directory: &Folder, output: &Output) {
+fn assert_secretless(directory: &TestDir, output: &Output) {
     for (name, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         if let Some(secret) = secret_in(text.as_bytes()) {
             panic!("{name} holds {secret}\n{output}");
@@ -77,10 +77,10 @@ fn usersig(key: &str) -> String {
     sign(&key, EMULATOR_SDKAPPID, EMULATOR_ADMIN, now, 86_400).as_str().to_owned()
 }
 
-/// A folder with a job and its list, and the secret where `source` says.
-fn folder_with(source: Source, key: &str) -> Folder {
+/// A directory with a job and its list, and the secret where `source` says.
+fn directory_with(source: Source, key: &str) -> TestDir {
     let accounts = (0..300).map(|number| format!("user{number}"));
-    let directory = Folder::with_job(QUICK_JOB, accounts);
+    let directory = TestDir::with_job(QUICK_JOB, accounts);
     let directory = directory.env("RUST_BACKTRACE", "full");
     match source {
         Source::KeyEnv => directory.env(SECRET_VARIABLE, key),
@@ -117,7 +117,7 @@ fn run(
     let service = [&*base_url, &*sdkappid, &*secret, metrics, "retry.outage_patience=40ms"];
     let overrides = [&service, keys].concat().into_iter().flat_map(|key| ["--set", key]);
     let is_json = talkative.contains(&"json");
-    let directory = folder_with(source, key).env("RUST_LOG", if is_json { "trace" } else { "" });
+    let directory = directory_with(source, key).env("RUST_LOG", if is_json { "trace" } else { "" });
     let output = directory.export(&talkative.iter().copied().chain(overrides).collect::<Vec<_>>());
     assert_secretless(&directory, &output);
     assert!(directory.path("im.prom").is_file(), "{output}");
@@ -202,10 +202,10 @@ const PROXY_FORMS: [&str; 4] =
 #[track_caller]
 fn kept_with_proxy(value: &str, code: i32) {
     for talkative in TALKATIVE {
-        // Not in the folder that is searched: its base64 may look like a UserSig.
-        let elsewhere = Folder::new();
+        // Not in the directory that is searched: its base64 may look like a UserSig.
+        let elsewhere = TestDir::new();
         let authority = elsewhere.write("authority.pem", Authority::new().pem);
-        let directory = folder_with(Source::KeyEnv, KEY)
+        let directory = directory_with(Source::KeyEnv, KEY)
             .env("HTTPS_PROXY", value)
             .env("SSL_CERT_FILE", authority.to_str().unwrap())
             .env("RUST_LOG", if talkative.contains(&"json") { "trace" } else { "" });
@@ -343,7 +343,7 @@ fn when_a_gateway_repeats_the_url_in_its_texts() {
 fn when_a_run_is_stopped() {
     let service = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let base_url = format!("api.base_url=http://{}", service.local_addr().unwrap());
-    let directory = folder_with(Source::KeyEnv, KEY);
+    let directory = directory_with(Source::KeyEnv, KEY);
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
     let keys = [
         &*base_url,

@@ -5,8 +5,8 @@ use std::process::ExitStatus;
 
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::{WORK_FOLDER, with_faults};
-use crate::support::{EmulatorServer, Folder, Known, Output, Running, wait_until};
+use crate::support::stops::{WORK_DIRECTORY, with_faults};
+use crate::support::{EmulatorServer, Known, Output, Running, TestDir, wait_until};
 use rustix::process::Signal;
 
 fn as_strs(texts: &[String]) -> Vec<&str> {
@@ -15,7 +15,7 @@ fn as_strs(texts: &[String]) -> Vec<&str> {
 
 /// An export of 40 parts of a chunk each that has come to a stand, since as many calls as may be under way hang.
 struct Stuck {
-    directory: Folder,
+    directory: TestDir,
     overrides: Vec<String>,
     server: Option<EmulatorServer>,
     run: Option<Running>,
@@ -30,7 +30,7 @@ impl Stuck {
         let hangs = "hang = { rate = 0.15 }\nhang_ms = 600_000";
         let server = EmulatorServer::start(with_faults(hangs));
         let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 100");
-        let directory = Folder::with_job(&job, accounts(100 * STUCK_PARTS as usize))
+        let directory = TestDir::with_job(&job, accounts(100 * STUCK_PARTS as usize))
             .env(SECRET_VARIABLE, server.secret_key());
         let mut overrides = server.overrides();
         for key in [format!("api.max_in_flight={STUCK_CALLS}"), "api.timeout=300s".to_owned()] {
@@ -81,7 +81,7 @@ impl Stuck {
         assert_eq!(self.server().calls(), STUCK_PARTS - committed, "{output}");
         let directory = &self.directory;
         let snapshot = directory.snapshot("out");
-        Known::of_folder(directory, &[]).ensure_is(&snapshot, &output.to_string());
+        Known::of_directory(directory, &[]).ensure_is(&snapshot, &output.to_string());
         assert!(parts.len() as u64 >= committed);
         for (name, bytes) in parts {
             assert!(snapshot.bytes(&name) == bytes, "{name} has changed");
@@ -109,16 +109,16 @@ fn a_signal_lets_calls_end_and_makes_no_new_ones() {
 #[test]
 fn a_signal_ends_a_run_that_still_reads_its_list() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let directory = Folder::with_job(JOB, accounts(0));
+        let directory = TestDir::with_job(JOB, accounts(0));
         let mut run = directory
             .start_export(&["--set", "accounts.path=-", "--set", "accounts.format=txt"], &[]);
-        run.wait_told("the run begins");
+        run.wait_told("run started");
         run.signal(signal);
         // Whoever waits for a child closes its standard input, which would end the list.
         wait_until("the end", || run.has_ended());
         let output = run.end().expect_code(code);
         assert!(output.error().contains("go on with: "), "{output}");
-        assert!(!directory.path(WORK_FOLDER).exists(), "nothing was done that could go on");
+        assert!(!directory.path(WORK_DIRECTORY).exists(), "nothing was done that could go on");
     }
 }
 
@@ -173,14 +173,14 @@ fn a_second_run_is_told_of_the_first_and_touches_nothing() {
 #[test]
 fn a_reader_who_has_closed_the_pipes_changes_nothing() {
     for more in [&["--json", "-vv"][..], &["--log-format", "json"], &["--progress", "bar"]] {
-        let directory = Folder::with_job(JOB, accounts(1000));
+        let directory = TestDir::with_job(JOB, accounts(1000));
         // Slowed down on the way, so that there is something to tell.
         let throttled = "emulator.faults.throttle={ rate = 0.2 }";
         let mut run = directory.start_export(&[more, &["--set", throttled]].concat(), &[]);
         run.close_pipes();
         run.end().expect_code(0);
-        Known::of_folder(&directory, &[])
+        Known::of_directory(&directory, &[])
             .ensure_is(&directory.snapshot("out"), &format!("{more:?}"));
-        assert!(!directory.path(WORK_FOLDER).exists());
+        assert!(!directory.path(WORK_DIRECTORY).exists());
     }
 }

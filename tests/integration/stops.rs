@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::support::scenario::{directory, run};
-use crate::support::{Folder, Output};
+use crate::support::{Output, TestDir};
 
 const ACCOUNTS: usize = 1_000;
 
-/// Everything in the published folder, by name.
-fn content(directory: &Folder) -> BTreeMap<String, Vec<u8>> {
+/// Everything in the published directory, by name.
+fn content(directory: &TestDir) -> BTreeMap<String, Vec<u8>> {
     let names = directory.names("out");
     names
         .into_iter()
@@ -82,7 +82,7 @@ fn an_outage_without_end_stops_the_run_resumable() {
 fn an_outage_that_begins_in_mid_run_stops_it_resumable() {
     let window = "faults.windows=[{ kind = 'outage', from_call = 5, until_call = 1000000 }]";
     let output = ensure_not_published(&[window, ".retry.outage_patience=50ms"], 75);
-    output.expect_told(&["nothing gets through to the service, calls are paused"]);
+    output.expect_told(&["service unreachable, calls paused"]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_service_that_is_always_too_fast_asked_stops_the_run_resumable() {
     ] {
         let output =
             ensure_not_published(&[&keys[..], &[".retry.outage_patience=50ms"]].concat(), 75);
-        output.expect_told(&["slowing down"]);
+        output.expect_told(&["throttled by the service"]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::support::Folder;
+use crate::support::TestDir;
 use crate::support::scenario::{JOB, accounts};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -17,7 +17,7 @@ const CLEAR: &str = "\r\x1b[J";
 /// Runs `export job.toml` with stderr on a terminal of this width; gives back all that was written to it.
 #[track_caller]
 fn shown_on(columns: u16, environment: &[(&str, &str)], more: &[&str], code: i32) -> String {
-    let directory = Folder::with_job(JOB, accounts(1000));
+    let directory = TestDir::with_job(JOB, accounts(1000));
     let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&near).unwrap();
     unlockpt(&near).unwrap();
@@ -75,7 +75,7 @@ fn the_bar_never_fills_its_window_and_leaves_nothing_behind() {
 #[test]
 fn log_lines_stand_above_the_bar() {
     let seen = shown_on(80, &XTERM, &["--set", "emulator.faults.throttle.rate=0.2"], 0);
-    let (before, after) = seen.split_once(" slowing down ").unwrap();
+    let (before, after) = seen.split_once(" throttled by the service ").unwrap();
     // The bar is cleared before the line and drawn again behind its end.
     let line_start = before.rfind(CLEAR).unwrap() + CLEAR.len();
     assert!(before[line_start..].starts_with("\x1b[33m WARN\x1b[0m "), "{seen:?}");

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::{Folder, Output, QUICK_JOB};
+use crate::support::{Output, QUICK_JOB, TestDir};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use im_profiles::emulator::EMULATOR_SECRET_KEY;
@@ -12,8 +12,8 @@ use serde_json::Value;
 const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
 const SDKAPPID: u64 = 1_400_000_000;
 
-fn directory() -> Folder {
-    Folder::with_job(QUICK_JOB, ["a"]).env("KEY", KEY).env("OTHER_KEY", "some other key")
+fn directory() -> TestDir {
+    TestDir::with_job(QUICK_JOB, ["a"]).env("KEY", KEY).env("OTHER_KEY", "some other key")
 }
 
 fn key() -> SecretKey {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::support::connect_proxy::ConnectProxy;
 use crate::support::h2_server::{Action, H2Server, Script};
 use crate::support::tls::Authority;
-use crate::support::{Folder, Output, QUICK_JOB};
+use crate::support::{Output, QUICK_JOB, TestDir};
 
 const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
 
@@ -24,16 +24,16 @@ fn accounts(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("user-{number:05}"))
 }
 
-/// A folder with a job that trusts this authority.
-fn directory(count: usize, authority: &str) -> Folder {
+/// A directory with a job that trusts this authority.
+fn directory(count: usize, authority: &str) -> TestDir {
     let directory =
-        Folder::with_job(QUICK_JOB, accounts(count)).env(SECRET_VARIABLE, "any key at all");
+        TestDir::with_job(QUICK_JOB, accounts(count)).env(SECRET_VARIABLE, "any key at all");
     let path = directory.write("authority.pem", authority);
     directory.env("SSL_CERT_FILE", path.to_str().unwrap())
 }
 
 /// Runs a command of the job against a service.
-fn run(directory: &Folder, command: &[&str], base_url: &str, keys: &[&str]) -> Output {
+fn run(directory: &TestDir, command: &[&str], base_url: &str, keys: &[&str]) -> Output {
     let mut arguments: Vec<String> = command.iter().map(ToString::to_string).collect();
     let service = [
         "api.emulator=false".to_owned(),
@@ -67,7 +67,7 @@ fn export_over_h2(script: Script, limit: usize, keys: &[&str]) -> (Output, usize
         run(&directory, &["export", "job.toml", "--json"], &base_url, &keys).expect_code(0);
     assert_eq!(output.summary()["counts"]["rows"], ACCOUNTS, "{output}");
     assert_eq!(directory.snapshot("out").table().rows.len(), ACCOUNTS);
-    assert!(number(&output, "highest_second") <= limit, "{output}");
+    assert!(number(&output, "peak_calls_per_second") <= limit, "{output}");
     let (requests, busiest) = (server.requests(), server.busiest_second());
     assert!(busiest <= limit + limit / 4, "{busiest} requests came within a second\n{output}");
     (output, requests)
@@ -207,11 +207,11 @@ fn connections_that_close_when_a_request_is_sent_cost_calls_and_no_rows() {
     let requests = requests.load(Ordering::Relaxed);
     assert!(failed > 0, "{output}");
     assert!(requests <= made && made - requests <= failed, "{requests} requests\n{output}");
-    assert!(number(&output, "highest_second") <= LIMIT, "{output}");
+    assert!(number(&output, "peak_calls_per_second") <= LIMIT, "{output}");
 }
 
 /// Exports to a host that is reached through a proxy, without patience.
-fn export_through(directory: &Folder) -> Output {
+fn export_through(directory: &TestDir) -> Output {
     let keys = ["retry.outage_patience=40ms", "api.calls_per_second=100"];
     run(directory, &["export", "job.toml", "--json"], &format!("https://{SERVICE}"), &keys)
 }

@@ -22,7 +22,7 @@ use super::*;
 
 pub(super) const ANY_COLUMN: &str = "id";
 
-/// A file in a folder of its own.
+/// A file in a directory of its own.
 pub(super) struct File {
     directory: TempDir,
     name: String,
@@ -44,7 +44,7 @@ impl File {
         AccountList::open(&self.source(None, column), self.directory.path())
     }
 
-    /// The whole error chain, without the folder.
+    /// The whole error chain, without the directory.
     pub fn message(&self, error: &dyn std::error::Error) -> String {
         let mut message = error.to_string();
         let mut source = error.source();

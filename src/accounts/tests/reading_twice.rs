@@ -112,7 +112,7 @@ fn a_list_with_many_repeats_that_changes_is_an_error_too() {
 }
 
 #[test]
-fn a_folder_that_cannot_take_the_repeated_accounts_is_named() {
+fn a_directory_that_cannot_take_the_repeated_accounts_is_named() {
     let file = File::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
     let source = file.source(None, None);
     let mut list = AccountList::open(&source, Path::new("/nowhere/at/all")).unwrap();
@@ -156,7 +156,7 @@ fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
 }
 
 #[test]
-fn a_spool_folder_that_cannot_be_written_is_named() {
+fn a_spool_directory_that_cannot_be_written_is_named() {
     let error = ListFile::spool(&mut b"a\n".as_slice(), Path::new("/nowhere/at/all")).unwrap_err();
     let expected =
         "cannot spool standard input to a file in /nowhere/at/all; see that the path is right";

@@ -28,7 +28,7 @@ fn a_list_that_is_not_there_or_not_a_file() {
     assert_eq!(open("gone.csv"), "account list gone.csv does not exist; correct `accounts.path`");
     assert_eq!(
         open(""),
-        "account list  is a folder; name a file in it, or join its files and pipe them in with path = \"-\""
+        "account list  is a directory; name a file in it, or join its files and pipe them in with path = \"-\""
     );
     assert_eq!(
         open("/dev/null"),

@@ -32,7 +32,7 @@ const ENVIRONMENT: [(&str, &str); 5] = [
 ];
 
 const FILES: [(&str, &str); 4] = [
-    ("JOB", "The job file; relative paths in it begin at its folder."),
+    ("JOB", "The job file; relative paths in it begin at its directory."),
     (
         "PATH/part-00000.parquet",
         "The rows of the snapshot that output.path names; or .csv, .csv.gz, .csv.zst.",
@@ -44,7 +44,7 @@ const FILES: [(&str, &str); 4] = [
     ),
     (
         ".NAME.partial/",
-        "The hidden folder beside the snapshot in which a run works, and from which it goes on.",
+        "The hidden directory beside the snapshot in which a run works, and from which it goes on.",
     ),
 ];
 

@@ -24,7 +24,7 @@ pub(super) struct Calls {
     failed_by_class: IntCounterVec,
     latency: Histogram,
     slowdowns: IntCounter,
-    accounts_asked_again: IntCounter,
+    account_retries: IntCounter,
     /// How often accounts were asked again, as last heard of.
     retried_ordinals: AtomicU64,
 }
@@ -56,11 +56,11 @@ impl Calls {
             failed_by_class,
             latency: make.registered(Histogram::with_opts(latency)?)?,
             slowdowns: make.counter(
-                "slowdowns_total",
+                "throttle_events_total",
                 "How many times the run slowed down since the service said \"too fast\".",
             )?,
-            accounts_asked_again: make.counter(
-                "accounts_asked_again_total",
+            account_retries: make.counter(
+                "account_retries_total",
                 "How many times an account was left to be asked again.",
             )?,
             retried_ordinals: AtomicU64::new(0),
@@ -73,11 +73,11 @@ impl Calls {
                 self.latency.observe(latency.as_secs_f64());
                 self.ended(*outcome);
             }
-            Event::SlowedDown { .. } => self.slowdowns.inc(),
+            Event::Throttled { .. } => self.slowdowns.inc(),
             Event::Progress(progress) => {
                 let before =
                     self.retried_ordinals.swap(progress.retried_ordinals, Ordering::Relaxed);
-                self.accounts_asked_again.inc_by(progress.retried_ordinals.saturating_sub(before));
+                self.account_retries.inc_by(progress.retried_ordinals.saturating_sub(before));
             }
             _ => {}
         }

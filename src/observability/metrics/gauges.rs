@@ -20,7 +20,7 @@ pub(super) struct Gauges {
     calls_in_last_second: Figure,
     rate_limit: Figure,
     rate_used: Figure,
-    highest_second: Figure,
+    peak_calls_per_second: Figure,
     accounts: GaugeVec,
     bytes: Figure,
     parts: Figure,
@@ -43,12 +43,15 @@ impl Gauges {
         Ok(Gauges {
             run_info: make.figures("run_info", run_info, &["run_id", "date"])?,
             to_ask: figure("accounts_to_ask", "Accounts to ask; duplicates count until the end.")?,
-            settled: figure("accounts_settled", "Accounts that have a row or will have none.")?,
-            waiting: figure("accounts_waiting", "Accounts that wait to be asked again.")?,
-            calls_in_last_second: figure("calls_in_last_second", "Calls made in the last second.")?,
+            settled: figure("accounts_processed", "Accounts that have a row or will have none.")?,
+            waiting: figure("accounts_awaiting_retry", "Accounts that wait to be asked again.")?,
+            calls_in_last_second: figure("calls_per_second", "Calls made in the last second.")?,
             rate_limit: figure("calls_per_second_limit", "Most calls in a second; 0 is no limit.")?,
-            rate_used: figure("rate_used_ratio", "How much of the limit was used, 0 to 1.")?,
-            highest_second: figure("calls_highest_second", "Most calls in any second of the run.")?,
+            rate_used: figure("rate_utilization_ratio", "How much of the limit was used, 0 to 1.")?,
+            peak_calls_per_second: figure(
+                "calls_peak_per_second",
+                "Most calls in any second of the run.",
+            )?,
             accounts: make.figures("accounts", accounts, &["outcome"])?,
             bytes: figure("output_bytes", "Bytes of the part files.")?,
             parts: figure("output_parts", "Part files that are complete.")?,
@@ -80,8 +83,8 @@ impl Gauges {
 
     pub(super) fn calls(&self, calls: &CallStats) {
         self.rate_limit.set(f64::from(calls.calls_per_second));
-        self.highest_second.set(calls.highest_second as f64);
-        if let Some(percent) = calls.rate_used_percent {
+        self.peak_calls_per_second.set(calls.peak_calls_per_second as f64);
+        if let Some(percent) = calls.rate_utilization_percent {
             self.rate_used.set(percent / 100.0);
         }
     }

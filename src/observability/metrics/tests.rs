@@ -51,7 +51,7 @@ fn calls_count_by_outcome_and_failures_by_what_they_mean() {
 fn what_is_not_known_is_left_out() {
     let metrics = metrics();
     let text = metrics.text().unwrap();
-    for name in ["accounts{", "last_run_exit_code", "rate_used_ratio", "output_bytes"] {
+    for name in ["accounts{", "last_run_exit_code", "rate_utilization_ratio", "output_bytes"] {
         assert!(!text.contains(&format!("im_profiles_{name}")), "{name}\n{text}");
     }
 }
@@ -77,7 +77,7 @@ fn accounts_go_by_outcome_and_add_up_to_the_list() {
         ],
         parts: 2,
         bytes: 99,
-        calls: CallStats { rate_used_percent: Some(99.5), ..CallStats::default() },
+        calls: CallStats { rate_utilization_percent: Some(99.5), ..CallStats::default() },
     });
     let of = |outcome| value(&metrics, "accounts", &format!("outcome=\"{outcome}\""));
     let outcomes = [
@@ -90,7 +90,7 @@ fn accounts_go_by_outcome_and_add_up_to_the_list() {
         "no_answer",
     ];
     assert_eq!(outcomes.map(of), [10.0, 5.0, 1.0, 3.0, 0.0, 1.0, 0.0]);
-    assert_eq!(value(&metrics, "rate_used_ratio", ""), 0.995);
+    assert_eq!(value(&metrics, "rate_utilization_ratio", ""), 0.995);
 }
 
 #[test]

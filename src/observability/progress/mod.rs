@@ -33,7 +33,7 @@ pub struct Reporter {
     now: Duration,
     waves: RetryBatchLog,
     slow_downs: LogThrottle,
-    answers_not_utf8: LogThrottle,
+    invalid_utf8_responses: LogThrottle,
     pauses: LogThrottle,
     /// Whether the last word on the rate was that it is lower.
     has_logged_throttling: bool,
@@ -50,7 +50,7 @@ impl Reporter {
             now: Duration::ZERO,
             waves: RetryBatchLog::default(),
             slow_downs: LogThrottle::default(),
-            answers_not_utf8: LogThrottle::default(),
+            invalid_utf8_responses: LogThrottle::default(),
             pauses: LogThrottle::default(),
             has_logged_throttling: false,
         }
@@ -75,40 +75,40 @@ impl Reporter {
         match event {
             Event::CallEnded { .. } => {}
             Event::Progress(progress) => self.progress(&progress),
-            Event::AccountsFailed { accounts, because } => {
-                self.waves.add(accounts, 0, because, self.now);
+            Event::AccountsFailed { accounts, reason } => {
+                self.waves.add(accounts, 0, reason, self.now);
             }
-            Event::CallsFailed { calls, accounts, because } => {
-                debug!(calls, accounts, because, "calls failed and will be made again");
-                self.waves.add(accounts, calls, because, self.now);
+            Event::CallsFailed { calls, accounts, reason } => {
+                debug!(calls, accounts, reason, "calls failed and will be retried");
+                self.waves.add(accounts, calls, reason, self.now);
             }
             Event::RoundEnded(_) => {
                 if let Some(wave) = self.waves.rest() {
                     log_retry_batch(&wave);
                 }
             }
-            Event::SlowedDown { share, because } => {
-                if let Some(times) = self.slow_downs.happened(self.now) {
+            Event::Throttled { share, reason } => {
+                if let Some(occurrences) = self.slow_downs.happened(self.now) {
                     self.has_logged_throttling = true;
                     let rate_percent = (share * 100.0).round();
-                    warn!(rate_percent, times, because, "slowing down");
+                    warn!(rate_percent, occurrences, reason, "throttled by the service");
                 }
             }
-            Event::PausedByService { pause, because } => {
-                if let Some(times) = self.pauses.happened(self.now) {
+            Event::PausedByService { pause, reason } => {
+                if let Some(occurrences) = self.pauses.happened(self.now) {
                     let pause_seconds = pause.as_secs();
-                    warn!(pause_seconds, times, because, "paused as the service asked");
+                    warn!(pause_seconds, occurrences, reason, "paused as requested by the service");
                 }
             }
-            Event::BackToFullSpeed => {
+            Event::FullRateRestored => {
                 if std::mem::take(&mut self.has_logged_throttling) {
-                    info!("back at the full rate");
+                    info!("full rate restored");
                 }
             }
-            Event::AnswerNotUtf8 => {
-                if let Some(answers) = self.answers_not_utf8.happened(self.now) {
+            Event::ResponseNotUtf8 => {
+                if let Some(responses) = self.invalid_utf8_responses.happened(self.now) {
                     warn!(
-                        answers,
+                        responses,
                         "responses were not valid UTF-8; accounts with damaged values are retried"
                     );
                 }
@@ -152,8 +152,8 @@ fn log_retry_batch(wave: &RetryBatch) {
     info!(
         accounts = wave.accounts,
         calls_failed = wave.calls_failed,
-        because = wave.because,
-        "accounts are asked again"
+        reason = wave.reason,
+        "accounts scheduled for retry"
     );
 }
 
@@ -163,16 +163,19 @@ fn tell(event: Event<'_>) {
         Event::PartCommitted(part) => {
             debug!(file = part.file, rows = part.rows, bytes = part.facts.bytes, "part committed");
         }
-        Event::Bisecting { accounts, because } => debug!(accounts, because, "asking in halves"),
-        Event::OutageBegan { because } => {
-            warn!(because, "nothing gets through to the service, calls are paused");
+        Event::Bisecting { accounts, reason } => debug!(accounts, reason, "splitting failed chunk"),
+        Event::OutageStarted { reason } => {
+            warn!(reason, "service unreachable, calls paused");
         }
         Event::OutageEnded { lasted } => {
-            warn!(outage_seconds = lasted.as_secs(), "calls get through to the service again");
+            warn!(outage_seconds = lasted.as_secs(), "service reachable again");
         }
-        Event::SignedAnew { because } => warn!(because, "signed the UserSig anew"),
+        Event::UserSigRenewed { reason } => warn!(reason, "UserSig renewed"),
         Event::Stopping { in_flight } => {
-            warn!(in_flight, "stopping: calls in flight are let end; stop again to leave at once");
+            warn!(
+                in_flight,
+                "stopping: waiting for in-flight calls; press Ctrl-C again to exit immediately"
+            );
         }
         _ => {}
     }

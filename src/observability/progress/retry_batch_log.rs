@@ -18,7 +18,7 @@ pub struct RetryBatch {
     /// Calls that failed as a whole, with their accounts.
     pub calls_failed: u64,
     /// One of the reasons.
-    pub because: String,
+    pub reason: String,
 }
 
 /// Gathers waves, and says when one is to be told.
@@ -31,11 +31,11 @@ pub struct RetryBatchLog {
 
 impl RetryBatchLog {
     /// Accounts will be asked again.
-    pub fn add(&mut self, accounts: usize, calls_failed: usize, because: String, now: Duration) {
+    pub fn add(&mut self, accounts: usize, calls_failed: usize, reason: String, now: Duration) {
         self.began_at.get_or_insert(now);
         self.collected.accounts += accounts as u64;
         self.collected.calls_failed += calls_failed as u64;
-        self.collected.because = because;
+        self.collected.reason = reason;
     }
 
     /// The wave to tell now, if there is one.
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(told.len(), 120);
         assert_eq!(told[0].accounts, 11 * 100);
         assert_eq!((told[1].accounts, told[1].calls_failed), (300 * 100, 300));
-        assert_eq!(told[1].because, "failure 310");
+        assert_eq!(told[1].reason, "failure 310");
         told.extend(waves.rest());
         assert_eq!(told.iter().map(|wave| wave.accounts).sum::<u64>(), 36_000 * 100);
         assert_eq!(waves.rest(), None);

@@ -43,7 +43,7 @@ pub struct RateLimiter {
     /// Calls that were granted and have not left yet.
     not_departed: usize,
     last_second: VecDeque<Duration>,
-    highest_second: usize,
+    peak_calls_per_second: usize,
 }
 
 /// The times at which requests left, until the pace takes them in.
@@ -98,7 +98,7 @@ impl RateLimiter {
             departures: Arc::new(departures),
             not_departed: 0,
             last_second: VecDeque::new(),
-            highest_second: 0,
+            peak_calls_per_second: 0,
         };
         pace.space(1.0, false);
         pace
@@ -119,7 +119,7 @@ impl RateLimiter {
                 self.spacing = None;
                 return;
             }
-            None => u32::try_from(self.highest_second).map_or(f64::MAX, f64::from).max(1.0),
+            None => u32::try_from(self.peak_calls_per_second).map_or(f64::MAX, f64::from).max(1.0),
         };
         let calls_per_second = full * share / SECOND_WITH_MARGIN.as_secs_f64();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
@@ -168,7 +168,7 @@ impl RateLimiter {
             self.not_departed -= 1;
             self.last_second.push_back(departed_at);
             let in_second = calls_in_second(&self.last_second, departed_at);
-            self.highest_second = self.highest_second.max(in_second);
+            self.peak_calls_per_second = self.peak_calls_per_second.max(in_second);
         }
     }
 
@@ -179,9 +179,9 @@ impl RateLimiter {
     }
 
     /// Most calls that left in any second so far.
-    pub fn highest_second(&mut self) -> u64 {
+    pub fn peak_calls_per_second(&mut self) -> u64 {
         self.record_departures();
-        self.highest_second as u64
+        self.peak_calls_per_second as u64
     }
 }
 
@@ -277,7 +277,7 @@ mod tests {
             // The first call of a second and the last one of another may each fall out of the ten.
             let least = f64::from(limit) * 10.0 * 0.99 - 1.0;
             prop_assert!(calls.len() as f64 >= least, "{} calls of {least}", calls.len());
-            prop_assert!(pace.pace.highest_second() <= u64::from(limit));
+            prop_assert!(pace.pace.peak_calls_per_second() <= u64::from(limit));
         }
 
         #[test]
@@ -335,7 +335,7 @@ mod tests {
                 hand.set(now);
             }
             prop_assert!(exact_meter(&departures) <= limit as usize);
-            prop_assert_eq!(pace.highest_second(), exact_meter(&departures) as u64);
+            prop_assert_eq!(pace.peak_calls_per_second(), exact_meter(&departures) as u64);
         }
     }
 
@@ -347,11 +347,11 @@ mod tests {
         let second = pace.take(Duration::from_millis(600)).unwrap();
         let late = Duration::from_secs(10);
         assert_eq!(pace.take(late).err(), Some(WAIT_FOR_DEPARTURES));
-        assert_eq!(pace.highest_second(), 0);
+        assert_eq!(pace.peak_calls_per_second(), 0);
         hand.set(late);
         drop((first, second));
         assert_eq!(pace.take(late).err(), Some(SECOND_WITH_MARGIN));
-        assert_eq!(pace.highest_second(), 2);
+        assert_eq!(pace.peak_calls_per_second(), 2);
         assert!(pace.take(late + SECOND_WITH_MARGIN).is_ok());
     }
 
@@ -398,7 +398,7 @@ mod tests {
         for _ in 0..10_000 {
             assert_eq!(pace.take(Duration::from_millis(1)), Ok(()));
         }
-        assert_eq!(pace.pace.highest_second(), 10_000);
+        assert_eq!(pace.pace.peak_calls_per_second(), 10_000);
         pace.pace.set_share(0.5);
         let granted = (0..10_000).filter(|_| pace.take(Duration::from_millis(2)).is_ok()).count();
         assert!(granted <= 5_000, "{granted}");

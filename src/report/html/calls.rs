@@ -53,18 +53,21 @@ fn figures(calls: &CallStats) -> Vec<(&'static str, String)> {
         0 => "<small>no limit</small>".to_owned(),
         limit => format!("<small>of {} allowed</small>", count(limit.into())),
     };
-    let used = calls.rate_used_percent.map(|percent| {
+    let used = calls.rate_utilization_percent.map(|percent| {
         format!(
-            "<small><data data-manifest=\"/calls/rate_used_percent\" value=\"{percent}\">{percent}</data> % of the limit</small>"
+            "<small><data data-manifest=\"/calls/rate_utilization_percent\" value=\"{percent}\">{percent}</data> % of the limit</small>"
         )
     });
     let told_calls = |key: &str, calls: u64| told(&format!("/calls/{key}"), calls);
     vec![
         ("Calls", told_calls("made", calls.made) + &used.unwrap_or_default()),
-        ("Highest second", told_calls("highest_second", calls.highest_second) + &limit),
+        (
+            "Highest second",
+            told_calls("peak_calls_per_second", calls.peak_calls_per_second) + &limit,
+        ),
         ("Throttled", told_calls("throttled", calls.throttled)),
         ("Failed", told_calls("failed", calls.failed) + "<small>for a passing reason</small>"),
-        ("Accounts asked again", told_calls("accounts_asked_again", calls.accounts_asked_again)),
+        ("Accounts asked again", told_calls("account_retries", calls.account_retries)),
     ]
 }
 

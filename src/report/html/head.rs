@@ -11,7 +11,7 @@ use crate::snapshot::manifest::Manifest;
 
 /// The head of the page.
 pub fn head(report: &Report<'_>) -> String {
-    let Manifest { job, run, counts, parts, list, .. } = report.manifest;
+    let Manifest { job, run, counts, parts, account_list: list, .. } = report.manifest;
     let bytes = parts.iter().map(|part| part.bytes).sum();
     let number_of_parts = counted(parts.len() as u64, "part", "parts");
     let took = duration_seconds(&run.started_at, &run.finished_at);

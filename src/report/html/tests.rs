@@ -33,7 +33,7 @@ fn manifest(counts: Counts, calls: CallStats) -> Manifest {
             started_at: "2026-11-22T03:00:00Z".to_owned(),
             finished_at: "2026-11-22T05:04:30Z".to_owned(),
         },
-        list: AccountListInfo { path: "-".to_owned(), sha256: "ab".to_owned() },
+        account_list: AccountListInfo { path: "-".to_owned(), sha256: "ab".to_owned() },
         counts,
         columns: vec![
             column("account", None),
@@ -153,8 +153,10 @@ fn a_run_over_an_empty_list_has_a_page() {
 
 #[test]
 fn one_call_is_told_in_words_without_a_picture() {
-    let manifest =
-        manifest(counts(1), CallStats { made: 1, highest_second: 1, ..CallStats::default() });
+    let manifest = manifest(
+        counts(1),
+        CallStats { made: 1, peak_calls_per_second: 1, ..CallStats::default() },
+    );
     let mut timeline = Timeline::default();
     call(&mut timeline, 0.0, 20, CallOutcome::Answered);
     let report = Report { columns: totals(&[("a", None, 3)]), ..report(&manifest, &timeline) };
@@ -250,7 +252,7 @@ fn values_are_shown_where_many_accounts_share_them_and_no_others() {
 fn what_others_wrote_is_text() {
     let mut manifest = manifest(counts(1), CallStats::default());
     manifest.job.name = HOSTILE.to_owned();
-    manifest.list.path = HOSTILE.to_owned();
+    manifest.account_list.path = HOSTILE.to_owned();
     for column in &mut manifest.columns[1..] {
         column.name = HOSTILE.to_owned();
     }

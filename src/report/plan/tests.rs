@@ -6,7 +6,7 @@ fn plan() -> Plan {
         job: "sample".to_owned(),
         date: "2026-11-22".to_owned(),
         snapshot: "/here/exports/dt=2026-11-22".to_owned(),
-        list: ListCounts {
+        account_list: ListCounts {
             accounts_in_list: 12_000,
             distinct_accounts: 11_973,
             duplicates: 20,
@@ -21,7 +21,7 @@ fn plan() -> Plan {
         parts: 3,
         accounts_per_part: 5_000,
         calls_per_second: 200,
-        floor_seconds: floor_seconds(120, 200),
+        minimum_seconds: minimum_seconds(120, 200),
         size: Size {
             expected_bytes: 526_812,
             bytes_per_row: 44.0,
@@ -62,11 +62,11 @@ fn a_person_sees_what_is_to_be_done() {
 fn what_a_resume_would_do_is_told_in_each_case() {
     let resume = |state, left| Resume {
         state,
-        begun_at: Some("2026-11-22T03:00:00Z".to_owned()),
+        started_at: Some("2026-11-22T03:00:00Z".to_owned()),
         parts_committed: 2,
         bytes_committed: 300_000,
         left,
-        floor_seconds_left: Some(100.0),
+        minimum_seconds_left: Some(100.0),
     };
     let left = Work { accounts_left: 1_973, calls_left: 20, parts_left: 1 };
     let told: Vec<String> = [
@@ -101,8 +101,8 @@ fn room_is_needed_for_what_is_not_yet_on_disk_alone() {
 
 #[test]
 fn without_a_limit_of_rate_there_is_no_floor() {
-    assert_eq!(floor_seconds(120, 0), None);
-    assert_eq!(floor_seconds(1_000_000, 200), Some(5_000.0));
+    assert_eq!(minimum_seconds(120, 0), None);
+    assert_eq!(minimum_seconds(1_000_000, 200), Some(5_000.0));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn json_is_one_line_with_these_keys() {
     assert!(!json.contains('\n'));
     let read: serde_json::Value = serde_json::from_str(&json).unwrap();
     let keys: Vec<&str> = read.as_object().unwrap().keys().map(String::as_str).collect();
-    insta::assert_snapshot!(keys.join(" "), @"accounts_in_list accounts_per_part bytes_per_row calls calls_per_second date distinct_accounts duplicates exit_code expected_bytes first_invalid floor_seconds free_bytes if_exists invalid job parts refusal resume run_at_work size_basis size_basis_snapshot snapshot snapshot_exists");
+    insta::assert_snapshot!(keys.join(" "), @"accounts_in_list accounts_per_part bytes_per_row calls calls_per_second date distinct_accounts duplicates exit_code expected_bytes first_invalid free_bytes if_exists invalid job minimum_seconds parts refusal resume run_at_work size_basis size_basis_snapshot snapshot snapshot_exists");
     let keys: Vec<&str> = read["resume"].as_object().unwrap().keys().map(String::as_str).collect();
-    insta::assert_snapshot!(keys.join(" "), @"accounts_left begun_at bytes_committed calls_left floor_seconds_left parts_committed parts_left state");
+    insta::assert_snapshot!(keys.join(" "), @"accounts_left bytes_committed calls_left minimum_seconds_left parts_committed parts_left started_at state");
 }

@@ -85,15 +85,15 @@ fn lines() -> Vec<String> {
     VERSION_1.split_inclusive('\n').map(str::to_owned).collect()
 }
 
-/// A work folder with a journal.
-fn folder_with(journal: &[u8]) -> tempfile::TempDir {
+/// A work directory with a journal.
+fn directory_with(journal: &[u8]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join(CHECKPOINT_FILE), journal).unwrap();
     directory
 }
 
 fn opened(journal: &[u8]) -> Result<Option<Checkpoint>, CheckpointError> {
-    let directory = folder_with(journal);
+    let directory = directory_with(journal);
     let journal = CheckpointJournal::open(directory.path())?;
     Ok(journal.map(|journal| journal.value().clone()))
 }
@@ -101,7 +101,7 @@ fn opened(journal: &[u8]) -> Result<Option<Checkpoint>, CheckpointError> {
 /// The refusal of a journal, which is left as it was.
 #[track_caller]
 fn refusal(journal: &[u8]) -> String {
-    let directory = folder_with(journal);
+    let directory = directory_with(journal);
     let error = match CheckpointJournal::open(directory.path()) {
         Err(error) => error.to_string(),
         Ok(opened) => panic!("{opened:?} from {}", String::from_utf8_lossy(journal)),
@@ -151,7 +151,7 @@ fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read()
             distinct: BoundedValueCounts::default(),
         },
     };
-    let directory = folder_with(lines()[..2].concat().as_bytes());
+    let directory = directory_with(lines()[..2].concat().as_bytes());
     let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
     let part = CommittedPart { columns: vec![counted(3), counted(9)], ..part(0, 0..200) };
     journal.add_part(&part).unwrap();
@@ -162,7 +162,7 @@ fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read()
 }
 
 #[test]
-fn a_folder_without_a_journal_has_nothing_to_go_on_with() {
+fn a_directory_without_a_journal_has_nothing_to_go_on_with() {
     let directory = tempfile::tempdir().unwrap();
     assert!(CheckpointJournal::open(directory.path()).unwrap().is_none());
     assert_eq!(CheckpointJournal::begin_of(directory.path()).unwrap(), None);
@@ -175,7 +175,7 @@ fn what_a_crash_left_of_the_last_entry_is_cut_off_and_written_again() {
     let lines = lines();
     let whole = lines[..4].concat();
     for tail in [&lines[4].as_bytes()[..30], b"\0\0\0", b"\xff\xfe", b"{"] {
-        let directory = folder_with(&[whole.as_bytes(), tail].concat());
+        let directory = directory_with(&[whole.as_bytes(), tail].concat());
         let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
         assert_eq!(journal.value(), &checkpoint_after(4));
         journal.add_part(&part(2, 0..2)).unwrap();
@@ -187,7 +187,7 @@ fn what_a_crash_left_of_the_last_entry_is_cut_off_and_written_again() {
 #[test]
 fn a_journal_that_is_only_looked_at_stays_as_it_is() {
     let whole: usize = lines()[..2].iter().map(String::len).sum();
-    let directory = folder_with(&VERSION_1.as_bytes()[..whole + 9]);
+    let directory = directory_with(&VERSION_1.as_bytes()[..whole + 9]);
     let path = directory.path().join(CHECKPOINT_FILE);
     let value = CheckpointJournal::value_of(directory.path()).unwrap();
     assert_eq!(value, Some(checkpoint_after(2)));
@@ -288,7 +288,7 @@ fn accounts_that_would_be_twice_or_lost_are_refused() {
 
 #[test]
 fn an_entry_that_does_not_fit_is_not_written() {
-    let directory = folder_with(lines()[..3].concat().as_bytes());
+    let directory = directory_with(lines()[..3].concat().as_bytes());
     let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
     let overlap = journal.add_part(&part(2, 100..300)).unwrap_err();
     assert!(overlap.to_string().contains("part 2 overlaps an earlier one"), "{overlap}");

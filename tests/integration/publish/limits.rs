@@ -2,9 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use super::{FAILPOINT, ensure_nothing_is_left, folder_with_earlier};
-use crate::support::stops::WORK_FOLDER;
-use crate::support::{Folder, Known, Output, end_of};
+use super::{FAILPOINT, directory_with_earlier, ensure_nothing_is_left};
+use crate::support::stops::WORK_DIRECTORY;
+use crate::support::{Known, Output, TestDir, end_of};
 
 /// An error is not an answer: "no snapshot is there" would tell a scheduler never to try again.
 #[test]
@@ -15,7 +15,7 @@ fn an_error_at_the_earlier_snapshot_may_pass() {
         ("eagain", 1, "run the same command again"),
         ("eacces", 2, "permission"),
     ] {
-        let directory = folder_with_earlier();
+        let directory = directory_with_earlier();
         let earlier = directory.found();
         let failpoint = format!("output:look={errno}");
         for command in [&["export", "job.toml"][..], &["plan", "job.toml"]] {
@@ -31,7 +31,7 @@ fn an_error_at_the_earlier_snapshot_may_pass() {
 
 #[test]
 fn a_file_system_without_locks_is_named() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     for errno in ["enosys", "enotsup"] {
         let failpoint = format!("lock:opened={errno}");
         let output = run_with_failpoint(&directory, &["export", "job.toml"], &failpoint);
@@ -46,13 +46,13 @@ fn a_file_system_without_locks_is_named() {
 }
 
 #[track_caller]
-fn run_with_failpoint(directory: &Folder, arguments: &[&str], failpoint: &str) -> Output {
+fn run_with_failpoint(directory: &TestDir, arguments: &[&str], failpoint: &str) -> Output {
     let words = [&[env!("CARGO_BIN_EXE_im-profiles")], arguments].concat();
     shell(directory, "exec \"$@\"", &words, &[(FAILPOINT, failpoint)])
 }
 
-/// Runs a line of a shell in the folder; `words` are its arguments.
-fn shell(directory: &Folder, line: &str, words: &[&str], environment: &[(&str, &str)]) -> Output {
+/// Runs a line of a shell in the directory; `words` are its arguments.
+fn shell(directory: &TestDir, line: &str, words: &[&str], environment: &[(&str, &str)]) -> Output {
     let child = Command::new("/bin/sh")
         .args(["-c", line, "sh"])
         .args(words)
@@ -73,26 +73,26 @@ fn a_limit_of_the_file_size_is_reported_and_the_run_resumes() {
     let keys = ["--set", "output.format=csv", "--set", "output.compression=none"];
     let export = [&[env!("CARGO_BIN_EXE_im-profiles"), "export", "job.toml"], &keys[..]].concat();
     for blocks in [0, 1, 2, 16] {
-        let directory = folder_with_earlier();
+        let directory = directory_with_earlier();
         let earlier = directory.found();
         let line = format!("ulimit -f {blocks}; exec \"$@\"");
         let output = shell(&directory, &line, &export, &[]).expect_code(1);
         let error = output.error();
         assert!(error.starts_with("could not "), "{blocks}: {output}");
-        assert!(error.contains(WORK_FOLDER), "{blocks}: {output}");
+        assert!(error.contains(WORK_DIRECTORY), "{blocks}: {output}");
         assert!(error.contains("File too large"), "{blocks}: {output}");
         assert!(error.contains("raise the limit with `ulimit -f`"), "{blocks}: {output}");
         assert!(!error.contains("room"), "{blocks}: {output}");
         directory.found().ensure_is(&earlier, "file size limit");
         directory.export(&keys).expect_code(0);
-        Known::of_folder(&directory, &[]).ensure_is(&directory.snapshot("out"), "resumed");
+        Known::of_directory(&directory, &[]).ensure_is(&directory.snapshot("out"), "resumed");
         ensure_nothing_is_left(&directory, "resumed");
     }
 }
 
 #[test]
 fn a_limit_of_the_file_size_of_standard_output_is_reported() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     let plan = [env!("CARGO_BIN_EXE_im-profiles"), "plan", "job.toml"];
     let output = shell(&directory, "ulimit -f 0; exec \"$@\" >plan.txt", &plan, &[]).expect_code(1);
     assert!(output.error().contains("could not write standard output"), "{output}");

@@ -7,15 +7,15 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::{Pause, WORK_FOLDER};
-use crate::support::{Folder, Found, Known, Output};
+use crate::support::stops::{Pause, WORK_DIRECTORY};
+use crate::support::{Found, Known, Output, TestDir};
 
 const FAILPOINT: &str = "IM_PROFILES_FAILPOINT";
 const ACCOUNTS: usize = 520;
 
-/// A job of three parts in a folder that holds an earlier snapshot, of another list.
-fn folder_with_earlier() -> Folder {
-    let directory = Folder::with_job(
+/// A job of three parts in a directory that holds an earlier snapshot, of another list.
+fn directory_with_earlier() -> TestDir {
+    let directory = TestDir::with_job(
         &JOB.replace("accounts_per_part = 600", "accounts_per_part = 200"),
         (0..50).map(|n| format!("earlier-{n}")),
     );
@@ -26,21 +26,21 @@ fn folder_with_earlier() -> Folder {
 
 /// Makes sure that the snapshot of the whole list is published, and nothing else is left.
 #[track_caller]
-fn ensure_published(directory: &Folder, about: &str) {
-    Known::of_folder(directory, &[]).ensure_is(&directory.snapshot("out"), about);
+fn ensure_published(directory: &TestDir, about: &str) {
+    Known::of_directory(directory, &[]).ensure_is(&directory.snapshot("out"), about);
     directory.found();
     ensure_nothing_is_left(directory, about);
 }
 
 #[track_caller]
-fn ensure_nothing_is_left(directory: &Folder, about: &str) {
+fn ensure_nothing_is_left(directory: &TestDir, about: &str) {
     let names = directory.names(".");
     assert!(names.iter().eq(["accounts.txt", "job.toml", "out/"]), "{about}: {names:?}");
 }
 
 /// An export where directories cannot be exchanged, with more failpoints.
 fn export_without_exchange(
-    directory: &Folder,
+    directory: &TestDir,
     errno: &str,
     more: &str,
     arguments: &[&str],
@@ -49,26 +49,26 @@ fn export_without_exchange(
     directory.export_with(&[(FAILPOINT, &failpoints)], arguments)
 }
 
-/// A folder in which a run ended after it had moved the earlier snapshot aside, and that snapshot.
-fn moved_aside() -> (Folder, Found) {
-    let directory = folder_with_earlier();
+/// A directory in which a run ended after it had moved the earlier snapshot aside, and that snapshot.
+fn moved_aside() -> (TestDir, Found) {
+    let directory = directory_with_earlier();
     let earlier = directory.found();
     let output = export_without_exchange(&directory, "enosys", "replace:moved_aside", &[]);
     assert_eq!(output.code, None, "{output}");
     directory.found().ensure_is(&Found::Nothing, "moved aside");
-    assert!(directory.path(WORK_FOLDER).join("replaced/_SUCCESS").is_file());
+    assert!(directory.path(WORK_DIRECTORY).join("replaced/_SUCCESS").is_file());
     (directory, earlier)
 }
 
 #[test]
 fn a_snapshot_is_replaced_where_directories_cannot_be_exchanged() {
     for errno in ["enosys", "einval", "enotsup"] {
-        let directory = folder_with_earlier();
+        let directory = directory_with_earlier();
         export_without_exchange(&directory, errno, "", &[]).expect_code(0);
         ensure_published(&directory, errno);
     }
     // Any other error is an error.
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     let earlier = directory.found();
     export_without_exchange(&directory, "eio", "", &[])
         .expect_code(1)
@@ -79,7 +79,7 @@ fn a_snapshot_is_replaced_where_directories_cannot_be_exchanged() {
 #[test]
 fn a_crash_while_a_snapshot_is_moved_aside_loses_neither() {
     for point in ["replace:move_aside", "replace:moved_aside", "replace:rename"] {
-        let directory = folder_with_earlier();
+        let directory = directory_with_earlier();
         let earlier = directory.found();
         assert_eq!(export_without_exchange(&directory, "enosys", point, &[]).code, None, "{point}");
         // The next run crashes as well, just before or after it puts the earlier one back.
@@ -95,7 +95,7 @@ fn a_crash_while_a_snapshot_is_moved_aside_loses_neither() {
 #[test]
 fn the_earlier_snapshot_is_renamed_back_when_the_new_one_cannot_be_renamed() {
     for failing in ["replace:moved_aside=enospc", "replace:rename=eio", "replace:rename=emfile"] {
-        let directory = folder_with_earlier();
+        let directory = directory_with_earlier();
         let earlier = directory.found();
         let output = export_without_exchange(&directory, "enosys", failing, &[]).expect_code(1);
         assert!(output.error().contains("could not publish out; "), "{output}");
@@ -108,7 +108,7 @@ fn the_earlier_snapshot_is_renamed_back_when_the_new_one_cannot_be_renamed() {
 
 #[test]
 fn a_snapshot_that_could_not_be_renamed_back_is_named_and_put_back_by_the_next_run() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     let earlier = directory.found();
     let failing = "replace:rename=eio,replace:put_back=eio";
     let output = export_without_exchange(&directory, "enosys", failing, &[]).expect_code(1);
@@ -142,7 +142,7 @@ fn the_next_run_puts_the_earlier_snapshot_back_first() {
         let output = directory.export(arguments).expect_code(code);
         directory.found().ensure_is(&earlier, &output.to_string());
         // A refusal that comes before the start of the run stands alone.
-        if output.stderr.contains("the run begins") {
+        if output.stderr.contains("run started") {
             let output = output.clone();
             output.expect_told(&["had moved the earlier snapshot aside; it was put back"]);
         }
@@ -167,7 +167,7 @@ fn the_only_snapshot_stays_when_something_else_is_at_the_output_path() {
     for arguments in [&[][..], &["--restart"]] {
         directory.export(arguments).expect_code(2).expect_told(&["out is not a snapshot"]);
         assert_eq!(fs::read(directory.path("out/thesis.txt")).unwrap(), b"years of work");
-        let replaced = directory.path(WORK_FOLDER).join("replaced");
+        let replaced = directory.path(WORK_DIRECTORY).join("replaced");
         Found::at(&replaced).ensure_is(&earlier, "something else is there");
     }
     fs::remove_dir_all(directory.path("out")).unwrap();
@@ -178,7 +178,7 @@ fn the_only_snapshot_stays_when_something_else_is_at_the_output_path() {
 #[test]
 fn what_is_not_a_whole_snapshot_is_named_and_not_put_back() {
     let (directory, _) = moved_aside();
-    let replaced = directory.path(WORK_FOLDER).join("replaced");
+    let replaced = directory.path(WORK_DIRECTORY).join("replaced");
     fs::remove_file(replaced.join("_SUCCESS")).unwrap();
     let output = directory.export(&["--set", "accounts.path=none.txt"]).expect_code(2);
     let told = [".out.partial/replaced", "is not a whole snapshot", "not put back"];
@@ -191,7 +191,7 @@ fn what_is_not_a_whole_snapshot_is_named_and_not_put_back() {
 #[test]
 fn plan_and_check_tell_of_a_snapshot_that_was_moved_aside_and_change_nothing() {
     let (directory, _) = moved_aside();
-    let before = (directory.names("."), directory.names(WORK_FOLDER), directory.work());
+    let before = (directory.names("."), directory.names(WORK_DIRECTORY), directory.work());
     let plan = directory.run(&["plan", "job.toml", "--json"]).expect_code(0);
     plan.clone().expect_told(&["moved the earlier snapshot aside", ".out.partial/replaced"]);
     assert_eq!(plan.summary()["snapshot_exists"], true, "{plan}");
@@ -204,13 +204,13 @@ fn plan_and_check_tell_of_a_snapshot_that_was_moved_aside_and_change_nothing() {
     let fail = ["--set", "output.if_exists=fail"];
     directory.run(&[&["plan", "job.toml"], &fail[..]].concat()).expect_code(2);
     directory.run(&[&["check", "job.toml"], &fail[..]].concat()).expect_code(2);
-    assert!((directory.names("."), directory.names(WORK_FOLDER), directory.work()) == before);
+    assert!((directory.names("."), directory.names(WORK_DIRECTORY), directory.work()) == before);
 }
 
 /// A run opens the lock of a run that publishes and removes the work directory before it is locked.
 #[test]
 fn a_lock_that_was_removed_before_it_was_locked_is_taken_again() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     let crash = [(FAILPOINT, "journal:appended#2")];
     assert_eq!(directory.export_with(&crash, &[]).code, None);
     let pause = Pause::at(&directory, "lock:opened");
@@ -234,7 +234,7 @@ fn a_lock_that_was_removed_before_it_was_locked_is_taken_again() {
     // The same, with nobody at work: it starts over in a directory of its own.
     let pause = Pause::at(&directory, "lock:opened");
     let mut late = directory.start_export(&["--json"], &[(FAILPOINT, &pause.failpoint)]);
-    pause.meanwhile(&mut late, || fs::remove_dir_all(directory.path(WORK_FOLDER)).unwrap());
+    pause.meanwhile(&mut late, || fs::remove_dir_all(directory.path(WORK_DIRECTORY)).unwrap());
     let late = late.end().expect_code(0);
     assert_eq!(late.summary()["counts"]["rows"], ACCOUNTS, "{late}");
     ensure_published(&directory, "the late run");
@@ -243,7 +243,7 @@ fn a_lock_that_was_removed_before_it_was_locked_is_taken_again() {
 /// The run that has published removes its own lock, and not the directory that another run has made its own since.
 #[test]
 fn a_run_that_starts_while_another_removes_the_work_directory_keeps_it() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     let unlocked = Pause::at(&directory, "publish:unlocked");
     let publishing = Pause::at(&directory, "publish:begin");
     let mut first = directory.start_export(&[], &[(FAILPOINT, &unlocked.failpoint)]);
@@ -264,7 +264,7 @@ fn a_run_that_starts_while_another_removes_the_work_directory_keeps_it() {
 
 /// Pauses an export that is about to publish, does something, and gives back how it ended.
 #[track_caller]
-fn export_with_a_pause(directory: &Folder, act: impl FnOnce()) -> Output {
+fn export_with_a_pause(directory: &TestDir, act: impl FnOnce()) -> Output {
     let pause = Pause::at(directory, "publish:begin");
     let mut run = directory.start_export(&[], &[(FAILPOINT, &pause.failpoint)]);
     pause.meanwhile(&mut run, act);
@@ -273,9 +273,9 @@ fn export_with_a_pause(directory: &Folder, act: impl FnOnce()) -> Output {
 
 #[test]
 fn a_run_whose_lock_was_removed_does_not_publish() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     let earlier = directory.found();
-    let lock = directory.path(WORK_FOLDER).join("lock");
+    let lock = directory.path(WORK_DIRECTORY).join("lock");
     let output = export_with_a_pause(&directory, || fs::remove_file(&lock).unwrap()).expect_code(1);
     assert!(output.error().contains("the lock in .out.partial was removed"), "{output}");
     directory.found().ensure_is(&earlier, "lock removed");
@@ -288,9 +288,9 @@ fn a_run_whose_lock_was_removed_does_not_publish() {
 fn what_was_damaged_after_it_was_written_is_not_published() {
     for file in ["snapshot/part-00001.parquet", "failed-00002.csv", "rejected-00000.csv"] {
         for damage in ["flip", "cut", "grow", "remove", "link"] {
-            let directory = folder_with_earlier();
+            let directory = directory_with_earlier();
             let earlier = directory.found();
-            let path = directory.path(WORK_FOLDER).join(file);
+            let path = directory.path(WORK_DIRECTORY).join(file);
             let mut is_damaged = true;
             let output = export_with_a_pause(&directory, || {
                 let mut bytes = fs::read(&path).unwrap();
@@ -325,8 +325,8 @@ fn what_was_damaged_after_it_was_written_is_not_published() {
 }
 
 /// A job whose list has two records that are not accounts.
-fn folder_with_invalid_accounts() -> Folder {
-    let directory = folder_with_earlier();
+fn directory_with_invalid_accounts() -> TestDir {
+    let directory = directory_with_earlier();
     let invalid = ["x".repeat(40), "y".repeat(40)];
     directory.accounts("accounts.txt", accounts(ACCOUNTS).chain(invalid));
     directory
@@ -335,9 +335,9 @@ fn folder_with_invalid_accounts() -> Folder {
 #[test]
 fn lines_of_invalid_accounts_that_were_changed_are_not_published() {
     for damage in ["cut", "remove", "link"] {
-        let directory = folder_with_invalid_accounts();
+        let directory = directory_with_invalid_accounts();
         let earlier = directory.found();
-        let lines = directory.path(WORK_FOLDER).join("invalid.csv");
+        let lines = directory.path(WORK_DIRECTORY).join("invalid.csv");
         let output = export_with_a_pause(&directory, || {
             let content = fs::read(&lines).unwrap();
             fs::remove_file(&lines).unwrap();
@@ -363,10 +363,10 @@ fn lines_of_invalid_accounts_that_were_changed_are_not_published() {
 #[test]
 fn lines_of_invalid_accounts_are_not_written_through_a_link() {
     for name in ["invalid.csv", "invalid.csv.staged"] {
-        let directory = folder_with_invalid_accounts();
+        let directory = directory_with_invalid_accounts();
         let thesis = directory.write("thesis.txt", "years of work");
-        fs::create_dir(directory.path(WORK_FOLDER)).unwrap();
-        symlink(&thesis, directory.path(WORK_FOLDER).join(name)).unwrap();
+        fs::create_dir(directory.path(WORK_DIRECTORY)).unwrap();
+        symlink(&thesis, directory.path(WORK_DIRECTORY).join(name)).unwrap();
         directory.export(&[]).expect_code(0);
         assert_eq!(fs::read(&thesis).unwrap(), b"years of work", "{name}");
     }
@@ -374,7 +374,7 @@ fn lines_of_invalid_accounts_are_not_written_through_a_link() {
 
 #[test]
 fn lines_of_invalid_accounts_that_cannot_be_written_are_named() {
-    let directory = folder_with_invalid_accounts();
+    let directory = directory_with_invalid_accounts();
     let earlier = directory.found();
     for point in ["file:create", "file:sync"] {
         let failpoint = format!("{point}=enospc");
@@ -388,9 +388,9 @@ fn lines_of_invalid_accounts_that_cannot_be_written_are_named() {
 
 #[test]
 fn a_foreign_file_is_named_and_not_published() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     directory.write("elsewhere/thesis.txt", "years of work");
-    let staged = directory.path(WORK_FOLDER).join("snapshot");
+    let staged = directory.path(WORK_DIRECTORY).join("snapshot");
     let output = export_with_a_pause(&directory, || {
         fs::write(staged.join("notes.txt"), "foreign").unwrap();
         fs::write(staged.join("part-00003.parquet"), "foreign").unwrap();
@@ -410,9 +410,9 @@ fn a_foreign_file_is_named_and_not_published() {
 
 #[test]
 fn a_foreign_directory_is_refused_and_kept() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     let earlier = directory.found();
-    let foreign = directory.path(WORK_FOLDER).join("snapshot/notes");
+    let foreign = directory.path(WORK_DIRECTORY).join("snapshot/notes");
     let output = export_with_a_pause(&directory, || {
         fs::create_dir(&foreign).unwrap();
         fs::write(foreign.join("thesis.txt"), "years of work").unwrap();
@@ -432,7 +432,7 @@ fn a_foreign_directory_is_refused_and_kept() {
 
 #[test]
 fn something_that_appears_at_the_output_path_is_not_replaced() {
-    let directory = folder_with_earlier();
+    let directory = directory_with_earlier();
     fs::remove_dir_all(directory.path("out")).unwrap();
     let output = export_with_a_pause(&directory, || {
         directory.write("out/thesis.txt", "years of work");

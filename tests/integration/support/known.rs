@@ -14,7 +14,7 @@ use im_profiles::internals::{Column, ColumnType};
 use im_profiles::job::Job;
 use jiff::civil::{Date, date};
 
-use super::Folder;
+use super::TestDir;
 use super::snapshot::{Cell, RejectedValue, Snapshot};
 
 /// Category and code of an account without a row.
@@ -36,9 +36,9 @@ pub struct Known {
     may_be_spoilt: bool,
 }
 
-/// The job in a folder as the binary sees it.
+/// The job in a directory as the binary sees it.
 #[track_caller]
-pub fn load_job(directory: &Folder, overrides: &[String]) -> Job {
+pub fn load_job(directory: &TestDir, overrides: &[String]) -> Job {
     Job::load(&directory.path("job.toml"), overrides, date(2026, 11, 22))
         .unwrap_or_else(|error| panic!("{error}"))
 }
@@ -46,7 +46,7 @@ pub fn load_job(directory: &Folder, overrides: &[String]) -> Job {
 impl Known {
     /// What a job with the emulator in the process must end with; the list is `accounts.txt`.
     #[track_caller]
-    pub fn of_folder(directory: &Folder, overrides: &[String]) -> Known {
+    pub fn of_directory(directory: &TestDir, overrides: &[String]) -> Known {
         let list = fs::read_to_string(directory.path("accounts.txt")).unwrap();
         let listed = list.lines().map(str::to_owned).zip(1..).collect();
         Known::of(&load_job(directory, overrides), listed)

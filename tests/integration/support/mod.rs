@@ -1,4 +1,4 @@
-//! What every test of the program needs: a folder of its own, the built binary in it, and readers of what it leaves.
+//! What every test of the program needs: a directory of its own, the built binary in it, and readers of what it leaves.
 //!
 //! Nothing of the machine's environment reaches the binary, and one that hangs is killed, so that a test fails with
 //! what was said up to then.
@@ -69,45 +69,45 @@ outage_patience = "30s"
 portrait_get = 0
 "#;
 
-/// A temporary folder in which the binary is run.
+/// A temporary directory in which the binary is run.
 #[derive(Debug)]
-pub struct Folder {
+pub struct TestDir {
     temp: TempDir,
     environment: Vec<(String, String)>,
 }
 
-impl Folder {
-    /// An empty folder.
-    pub fn new() -> Folder {
+impl TestDir {
+    /// An empty directory.
+    pub fn new() -> TestDir {
         let temp = tempfile::Builder::new().prefix("im-profiles-test-").tempdir().unwrap();
-        Folder { temp, environment: Vec::new() }
+        TestDir { temp, environment: Vec::new() }
     }
 
-    /// A folder with a job, `job.toml`, and its list, `accounts.txt`.
-    pub fn with_job<A: AsRef<str>>(job: &str, accounts: impl IntoIterator<Item = A>) -> Folder {
-        let directory = Folder::new();
+    /// A directory with a job, `job.toml`, and its list, `accounts.txt`.
+    pub fn with_job<A: AsRef<str>>(job: &str, accounts: impl IntoIterator<Item = A>) -> TestDir {
+        let directory = TestDir::new();
         directory.write("job.toml", job);
         directory.accounts("accounts.txt", accounts);
         directory
     }
 
     /// Sets an environment variable for every run from now on; otherwise there are none.
-    pub fn env(mut self, name: &str, value: &str) -> Folder {
+    pub fn env(mut self, name: &str, value: &str) -> TestDir {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The folder.
+    /// The directory.
     pub fn root(&self) -> &Path {
         self.temp.path()
     }
 
-    /// A path below the folder.
+    /// A path below the directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root().join(name)
     }
 
-    /// Writes a file, and the folders it needs.
+    /// Writes a file, and the directories it needs.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -126,7 +126,7 @@ impl Folder {
         self.write(name, lines.concat())
     }
 
-    /// The names in the folder or in one below it, hidden ones too; folders end in `/`.
+    /// The names in the directory or in one below it, hidden ones too; directories end in `/`.
     pub fn names(&self, below: &str) -> BTreeSet<String> {
         let names = fs::read_dir(self.path(below)).unwrap().map(|entry| {
             let entry = entry.unwrap();
@@ -136,22 +136,22 @@ impl Folder {
         names.collect()
     }
 
-    /// The snapshot that was published below the folder.
+    /// The snapshot that was published below the directory.
     pub fn snapshot(&self, name: &str) -> Snapshot {
         Snapshot::at(self.path(name))
     }
 
-    /// Runs the binary in the folder and waits for its end.
+    /// Runs the binary in the directory and waits for its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.run_with_input(arguments, b"")
     }
 
-    /// [`Folder::run`] of `export job.toml` with more arguments.
+    /// [`TestDir::run`] of `export job.toml` with more arguments.
     pub fn export(&self, more: &[&str]) -> Output {
         self.run(&[&["export", "job.toml"], more].concat())
     }
 
-    /// [`Folder::run`] with something on standard input.
+    /// [`TestDir::run`] with something on standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
         let mut child = self.spawn(arguments);
         let mut stdin = child.stdin.take().unwrap();
@@ -163,7 +163,7 @@ impl Folder {
         output
     }
 
-    /// Starts the binary in the folder, all three streams piped.
+    /// Starts the binary in the directory, all three streams piped.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_im-profiles"))
             .args(arguments)

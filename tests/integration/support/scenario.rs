@@ -1,6 +1,6 @@
 //! An export under faults, and the reckoning of every account afterwards.
 
-use super::{Folder, Known, Output};
+use super::{Known, Output, TestDir};
 
 /// A job whose columns have every type, with parts of a few chunks each.
 pub const JOB: &str = r#"
@@ -50,9 +50,9 @@ pub fn accounts(count: usize) -> impl Iterator<Item = String> {
     })
 }
 
-/// A folder with [`JOB`] and a list.
-pub fn directory(count: usize) -> Folder {
-    Folder::with_job(JOB, accounts(count))
+/// A directory with [`JOB`] and a list.
+pub fn directory(count: usize) -> TestDir {
+    TestDir::with_job(JOB, accounts(count))
 }
 
 /// `--set` for each key below `emulator`, and for others that are written from the root with a leading dot.
@@ -65,7 +65,7 @@ pub fn overrides(keys: &[&str]) -> Vec<String> {
 }
 
 /// Runs the job with keys changed as [`overrides`] says.
-pub fn run(directory: &Folder, keys: &[&str]) -> Output {
+pub fn run(directory: &TestDir, keys: &[&str]) -> Output {
     let overrides = overrides(keys);
     let mut arguments = vec!["--json", "-v"];
     arguments.extend(overrides.iter().flat_map(|key| ["--set", key.as_str()]));
@@ -86,7 +86,7 @@ pub fn ensure_conserved_as(
     adapt: impl FnOnce(Known) -> Known,
 ) -> (Known, Output) {
     let directory = directory(count);
-    let known = adapt(Known::of_folder(&directory, &overrides(keys)));
+    let known = adapt(Known::of_directory(&directory, &overrides(keys)));
     let output = run(&directory, keys).expect_code(0);
     known.ensure_is(&directory.snapshot("out"), &format!("{keys:?}"));
     let (rows, rejected_values) = known.rows_and_rejected_values();

@@ -9,7 +9,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::Folder;
+use super::TestDir;
 
 /// The response to one request.
 #[derive(Debug, Clone)]
@@ -85,8 +85,8 @@ impl ScriptedServer {
         self.requests().iter().filter(|accounts| accounts.iter().any(|a| a == account)).count()
     }
 
-    /// A folder with a job for this server and a list; three attempts and short pauses.
-    pub fn directory<A: AsRef<str>>(&self, accounts: impl IntoIterator<Item = A>) -> Folder {
+    /// A directory with a job for this server and a list; three attempts and short pauses.
+    pub fn directory<A: AsRef<str>>(&self, accounts: impl IntoIterator<Item = A>) -> TestDir {
         let job = format!(
             r#"
 name = "scripted"
@@ -111,7 +111,7 @@ outage_patience = "200ms"
             self.base_url
         );
         let key = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
-        Folder::with_job(&job, accounts).env("IM_SECRET_KEY", key)
+        TestDir::with_job(&job, accounts).env("IM_SECRET_KEY", key)
     }
 }
 

@@ -74,7 +74,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The snapshot in a folder; fails the test unless it is complete.
+    /// The snapshot in a directory; fails the test unless it is complete.
     #[track_caller]
     pub fn at(directory: PathBuf) -> Snapshot {
         assert!(directory.join("_SUCCESS").is_file(), "no snapshot at {}", directory.display());

@@ -13,10 +13,10 @@ use im_profiles::emulator::Settings;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Folder, HANGS_AFTER, Output, Snapshot, settings_of};
+use super::{HANGS_AFTER, Output, Snapshot, TestDir, settings_of};
 
-/// Where the work folder of `out` is.
-pub const WORK_FOLDER: &str = ".out.partial";
+/// Where the work directory of `out` is.
+pub const WORK_DIRECTORY: &str = ".out.partial";
 
 /// An emulator without limits that has these lines of `[faults]`.
 #[track_caller]
@@ -43,9 +43,9 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// A pause at a point, through a named pipe in the folder.
-    pub fn at(directory: &Folder, point: &str) -> Pause {
-        // Beside the folder, and another one for each point.
+    /// A pause at a point, through a named pipe in the directory.
+    pub fn at(directory: &TestDir, point: &str) -> Pause {
+        // Beside the directory, and another one for each point.
         let pipe = directory.root().with_extension(point.replace(':', "-"));
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         Pause { failpoint: format!("{point}=pipe:{}", pipe.display()), pipe }
@@ -56,7 +56,7 @@ impl Pause {
     pub fn meanwhile(self, run: &mut Running, act: impl FnOnce()) {
         let mut writer = None;
         wait_until("the pause", || {
-            assert!(!run.has_ended(), "the run has ended before its pause");
+            assert!(!run.has_ended(), "run finished before its pause");
             // Nobody can open it for writing before the run has opened it for reading.
             let flags = OFlags::NONBLOCK.bits() as i32;
             writer = OpenOptions::new().write(true).custom_flags(flags).open(&self.pipe).ok();
@@ -82,7 +82,7 @@ pub struct Running {
     told: String,
 }
 
-impl Folder {
+impl TestDir {
     /// Starts `export job.toml` with more arguments and environment variables.
     pub fn start_export(&self, more: &[&str], environment: &[(&str, &str)]) -> Running {
         let arguments = [&["export", "job.toml"], more].concat();
@@ -118,7 +118,7 @@ impl Folder {
 
     /// The entries of the checkpoint at hand, each a line.
     pub fn checkpoint(&self) -> Vec<String> {
-        let path = self.path(WORK_FOLDER).join("checkpoint.ndjson");
+        let path = self.path(WORK_DIRECTORY).join("checkpoint.ndjson");
         let text = fs::read_to_string(path).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
@@ -129,17 +129,17 @@ impl Folder {
         self.checkpoint().iter().filter(is_part).count() as u64
     }
 
-    /// All files of the work folder and of the snapshot in it, but for those that every run writes.
+    /// All files of the work directory and of the snapshot in it, but for those that every run writes.
     pub fn work(&self) -> [BTreeMap<String, Vec<u8>>; 2] {
-        let root = self.path(WORK_FOLDER);
+        let root = self.path(WORK_DIRECTORY);
         let mut files = files_of(&root);
         files.retain(|name, _| name != "lock" && name != "invalid.csv");
         [files, files_of(&root.join("snapshot"))]
     }
 
-    /// The part files in the work folder that have their final names.
+    /// The part files in the work directory that have their final names.
     pub fn unpublished_parts(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut files = files_of(&self.path(WORK_FOLDER).join("snapshot"));
+        let mut files = files_of(&self.path(WORK_DIRECTORY).join("snapshot"));
         files.retain(|name, _| name.starts_with("part-") && !name.ends_with(".staged"));
         files
     }
@@ -289,7 +289,7 @@ impl Found {
     }
 }
 
-/// The files of a folder by name, folders below it left out; none where there is no folder.
+/// The files of a directory by name, directories below it left out; none where there is no directory.
 pub fn files_of(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let Ok(entries) = fs::read_dir(directory) else { return BTreeMap::new() };
     let files = entries.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());

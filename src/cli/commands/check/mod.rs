@@ -188,7 +188,7 @@ fn check_output(
     })
 }
 
-/// The path without detours, as a person in the current folder writes it.
+/// The path without detours, as a person in the current directory writes it.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path = absolute(path);

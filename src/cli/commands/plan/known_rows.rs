@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::export::results::absolute;
 use crate::job::Job;
 use crate::report::size::{KnownRows, SizeBasis, assumed_row};
-use crate::snapshot::durable::folder_of;
+use crate::snapshot::durable::directory_of;
 use crate::snapshot::snapshot_writer::CommittedPart;
 use crate::snapshot::work_directory::SUCCESS_MARKER;
 use crate::table::rows::ACCOUNT_COLUMN;
@@ -59,7 +59,7 @@ fn of_parts(parts: &[CommittedPart]) -> Option<KnownRows> {
 
 /// What is at the output path, then what is beside it, the last name first: names with a date sort by it.
 fn snapshots(output_path: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder_of(output_path)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(directory_of(output_path)).into_iter().flatten().flatten();
     let mut siblings: Vec<PathBuf> = entries
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
         .map(|entry| entry.path())

@@ -20,7 +20,7 @@ use crate::export::resume::warn_about_other_unfinished_runs;
 use crate::job::Job;
 use crate::observability::progress::Reporter;
 use crate::report::plan::{
-    InvalidEntry, ListCounts, Plan, ResumeState, SHOWN_INVALID, floor_seconds,
+    InvalidEntry, ListCounts, Plan, ResumeState, SHOWN_INVALID, minimum_seconds,
 };
 use crate::report::size::Size;
 use crate::snapshot::IfExists;
@@ -69,7 +69,7 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
         parts: all.parts_left,
         accounts_per_part: job.output.accounts_per_part,
         calls_per_second: job.api.calls_per_second,
-        floor_seconds: floor_seconds(all.calls_left, job.api.calls_per_second),
+        minimum_seconds: minimum_seconds(all.calls_left, job.api.calls_per_second),
         size: Size::of(list.distinct_accounts, known_rows(&job, &parts)),
         free_bytes: free_bytes(&job.output.path),
         snapshot_exists: occupant != Occupant::Nothing,
@@ -77,7 +77,7 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
             IfExists::Replace => "replace",
             IfExists::Fail => "fail",
         },
-        list,
+        account_list: list,
         resume,
         run_at_work,
         refusal: refusal.as_ref().map(|failure| chain(&*failure.error)),
@@ -93,7 +93,7 @@ fn occupant_of(work: &WorkPaths) -> Result<Occupant, Failure> {
     let unreadable = |error| work_directory_failure(WorkDirectoryError::Unreadable(error));
     if let Some(replaced) = moved_aside(work).map_err(unreadable)? {
         let replaced = replaced.display();
-        warn!(%replaced, "a stopped run moved the earlier snapshot aside; the next export puts it back");
+        warn!(%replaced, "an interrupted run moved the previous snapshot aside; the next export restores it");
     }
     work.occupant().map_err(unreadable)
 }
@@ -126,7 +126,7 @@ fn count(job: &Job, reporter: &mut Reporter) -> Result<(ListCounts, Scan), Failu
     Ok((counts, scan))
 }
 
-/// Standard input is spooled where temporary files go, since the work folder may not be there yet.
+/// Standard input is spooled where temporary files go, since the work directory may not be there yet.
 fn open_list(job: &Job) -> Result<AccountList, Failure> {
     let spool_directory = std::env::temp_dir();
     AccountList::open(&job.accounts, Path::new(&spool_directory)).map_err(list_failure)

@@ -10,7 +10,7 @@ use crate::export::resume::{
     ResumeError, can_resume, content_of, ensure_parts_are_whole, published_run,
 };
 use crate::job::Job;
-use crate::report::plan::{Resume, ResumeState, Work, floor_seconds};
+use crate::report::plan::{Resume, ResumeState, Work, minimum_seconds};
 use crate::snapshot::journal::{Checkpoint, CheckpointJournal, Round};
 use crate::snapshot::manifest::CallStats;
 use crate::snapshot::snapshot_writer::CommittedPart;
@@ -38,7 +38,7 @@ pub struct Findings<'f> {
     pub earlier: Option<&'f EarlierSnapshot>,
 }
 
-/// Looks at the work folder as an export does. Parts are read to see that they are whole, but not beside a run that is
+/// Looks at the work directory as an export does. Parts are read to see that they are whole, but not beside a run that is
 /// at work and may publish them any moment.
 pub fn look_for_unfinished_run(
     job: &Job,
@@ -52,9 +52,9 @@ pub fn look_for_unfinished_run(
     let (resume, parts, refusal) = match read(job, work, findings.scan, date, run_at_work.is_some())
     {
         Ok(Found::Nothing) => (new_run, Vec::new(), None),
-        Ok(Found::Published(begun_at)) => {
-            let (state, begun_at) = (ResumeState::HasPublished, Some(begun_at));
-            let resume = Resume { state, begun_at, ..Resume::of_new_run(Work::default()) };
+        Ok(Found::Published(started_at)) => {
+            let (state, started_at) = (ResumeState::HasPublished, Some(started_at));
+            let resume = Resume { state, started_at, ..Resume::of_new_run(Work::default()) };
             (resume, Vec::new(), None)
         }
         Ok(Found::Unfinished(checkpoint)) => {
@@ -62,11 +62,11 @@ pub fn look_for_unfinished_run(
             let parts = checkpoint.parts();
             let resume = Resume {
                 state,
-                begun_at: Some(checkpoint.begin.started_at),
+                started_at: Some(checkpoint.begin.started_at),
                 parts_committed: parts.len() as u64,
                 bytes_committed: parts.iter().map(|part| part.facts.bytes).sum(),
                 left,
-                floor_seconds_left: None,
+                minimum_seconds_left: None,
             };
             (resume, parts, refusal)
         }
@@ -76,9 +76,9 @@ pub fn look_for_unfinished_run(
             (resume, Vec::new(), Some(refusal))
         }
     };
-    let floor_seconds_left =
-        resume.left.and_then(|left| floor_seconds(left.calls_left, job.api.calls_per_second));
-    ResumeInspection { resume: Resume { floor_seconds_left, ..resume }, parts, refusal }
+    let minimum_seconds_left =
+        resume.left.and_then(|left| minimum_seconds(left.calls_left, job.api.calls_per_second));
+    ResumeInspection { resume: Resume { minimum_seconds_left, ..resume }, parts, refusal }
 }
 
 enum Found {

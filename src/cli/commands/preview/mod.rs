@@ -48,7 +48,7 @@ pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Re
     let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
     let (accounts, invalid) = first_accounts(&job, args.accounts as usize)?;
     if accounts.is_empty() {
-        warn!("the account list holds no valid account");
+        warn!("the account list contains no valid account");
     }
     let emulator = start_emulator(&job)?;
     let client = client_of(&job, sig_source, emulator.as_ref())?;
