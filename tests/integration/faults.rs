@@ -157,7 +157,7 @@ fn an_outage_burns_no_attempts() {
             format!("faults.windows=[{{ kind = '{kind}', from_call = 4, until_call = 60 }}]");
         let (known, output) = ensure_conserved(ACCOUNTS, &[&window, ".retry.max_attempts=1"]);
         assert_eq!(known.rows_and_rejected_values().0, ACCOUNTS);
-        output.expect_told(&["nothing gets through", "service reachable again"]);
+        output.expect_told(&["service unreachable", "service reachable again"]);
     }
 }
 

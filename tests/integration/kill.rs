@@ -208,7 +208,7 @@ fn an_export_outlives_a_service_that_is_killed_and_started_again() {
         assert!(!run.has_ended());
         let port = server.port();
         drop(server);
-        run.wait_told("nothing gets through to the service");
+        run.wait_told("service unreachable");
         server = EmulatorServer::start_on(port, with_faults(&format!("{ACCOUNT_FAULTS}{latency}")));
         run.wait_told("service reachable again");
     }
