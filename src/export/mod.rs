@@ -9,7 +9,6 @@ mod reading;
 mod report;
 pub mod results;
 pub mod resume;
-pub mod runtime;
 pub mod secret;
 mod stale_work;
 mod stop;
@@ -33,7 +32,6 @@ use self::limits::{
 use self::reading::{ReadList, count_distinct, read_list};
 use self::report::CallsOfProcess;
 use self::results::{absolute, manifest_of, results_of};
-use self::runtime::start_runtime;
 use self::stale_work::{clean_up_after_publication, remove_if_unused};
 use self::stop::{stop_signals, with_resume_command};
 use self::telemetry::{RunTelemetry, new_run_id};
@@ -61,6 +59,7 @@ use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory};
 use crate::table::schema;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::{Failure, chain};
+use crate::util::runtime::runtime;
 
 /// Runs a job; prints its summary.
 pub fn export(
@@ -131,7 +130,7 @@ fn run_job(
     let had_earlier_run = work.had_earlier_run();
     let work = if restart { Some(work) } else { clean_up_after_publication(work, date, watch)? };
     let Some(work) = work else { return Ok(()) };
-    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     let mut stop = {
         let _inside = runtime.enter();
         let time_left =

@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::export::runtime::start_runtime;
 use crate::observability::metrics::{CONTENT_TYPE, RunMetrics};
+use crate::util::runtime::runtime;
 
 /// How long one connection may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ impl BoundListener {
 
     /// Serves on a thread of its own, so that whoever asks takes no time of the run's.
     pub fn serve(self, metrics: Arc<RunMetrics>) -> io::Result<MetricsServer> {
-        let runtime = start_runtime().map_err(io::Error::other)?;
+        let runtime = runtime().map_err(io::Error::other)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let work = move || {
             // A sender that is gone asks for the stop as well.

@@ -1,7 +1,9 @@
-//! What several modules need and none owns.
+//! Shared helpers without a domain of their own.
 
+pub mod background_server;
 pub mod disk_error;
 pub mod exit_code;
 pub mod failpoint;
 pub mod failure;
+pub mod runtime;
 pub mod swar;

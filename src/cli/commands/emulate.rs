@@ -10,11 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::api::usersig::SecretKey;
 use crate::cli::EmulateArgs;
 use crate::emulator::{self, Credentials, Emulator, Profiles, Settings};
-use crate::export::runtime::start_runtime;
 use crate::export::secret;
 use crate::job;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
+use crate::util::runtime::runtime;
 
 /// A file of `emulate` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub fn emulate(args: &EmulateArgs) -> Result<(), Failure> {
     let bad_usage = Failure::with(ExitCode::BadUsage);
     let emulator = set_up(args).map_err(bad_usage)?;
     let internal = |error: io::Error| Failure::with(ExitCode::InternalOrDisk)(error);
-    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     runtime.block_on(async {
         let address = args.listen.to_string();
         let listener = TcpListener::bind(args.listen)

@@ -10,12 +10,12 @@ use crate::api::error_codes::Class;
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigSource;
 use crate::export::connect::{client_of, start_emulator};
-use crate::export::runtime::start_runtime;
 use crate::job::{Job, Target};
 use crate::pipeline::remediation;
 use crate::report::summary::duration_text;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
+use crate::util::runtime::runtime;
 
 /// Clocks this close are taken to agree: the service tells whole seconds, and its servers are not of one clock.
 const CLOCK_TOLERANCE_SECONDS: u64 = 5;
@@ -28,7 +28,7 @@ pub fn check_service(
 ) -> Result<[Finding; 3], Failure> {
     let emulator = start_emulator(job)?;
     let client = client_of(job, sig_source, emulator.as_ref())?;
-    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     let calls = runtime.block_on(make_calls(job, &client, account, Timestamp::now));
     let service = match &job.api.target {
         Target::Endpoint(endpoint) => endpoint.base_url.as_str(),

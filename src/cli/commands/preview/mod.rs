@@ -23,7 +23,6 @@ use crate::api::request::tag_list;
 use crate::cli::{Flags, LogFormat, PreviewArgs};
 use crate::export::connect::load_job;
 use crate::export::connect::{client_of, start_emulator};
-use crate::export::runtime::start_runtime;
 use crate::export::secret;
 use crate::job::{Job, RetrySettings};
 use crate::observability::progress::Reporter;
@@ -35,6 +34,7 @@ use crate::snapshot::failed::FailedAccount;
 use crate::table::schema;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
+use crate::util::runtime::runtime;
 
 /// Nobody waits at a screen for as long as a nightly run does.
 const OUTAGE_PATIENCE: Duration = Duration::from_secs(30);
@@ -101,7 +101,7 @@ fn ask(
         has_rows: false,
         settled_before: 0,
     };
-    let runtime = start_runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
     // A signal ends the process: there is nothing to complete.
     let (_never, mut stop) = mpsc::channel(1);
     let run_context = RunContext {
