@@ -5,7 +5,7 @@
 pub use crate::accounts::{
     AccountList, AccountName, ListFormat, ListPath, ListSource, MAX_ACCOUNT_BYTES,
 };
-pub use crate::api::error_codes::{Class, ErrorCodeRule, RULES, rule_of};
+pub use crate::api::error_codes::{Class, ErrorCodeRule, RULES};
 pub use crate::api::reconcile::reconcile;
 pub use crate::api::request::{request_body, tag_list};
 pub use crate::api::response::{PORTRAIT_GET_PATH, RequestedTags, decode as decode_response};

@@ -42,8 +42,8 @@ fuzz_target!(|body: &[u8]| {
             let mut ordinals = settled.ordinals.clone();
             assert_eq!(settled.rows.num_rows(), ordinals.len());
             ordinals.extend(settled.failed.iter().map(|failed| failed.ordinal));
-            ordinals.extend(settled.again.iter().map(|(account, _)| account.ordinal));
-            ordinals.extend(settled.bisect.iter().map(|account| account.ordinal));
+            ordinals.extend(settled.to_retry.iter().map(|(account, _)| account.ordinal));
+            ordinals.extend(settled.to_split.iter().map(|account| account.ordinal));
             ordinals.sort_unstable();
             assert_eq!(ordinals, [0, 1, 2]);
             check_evidence(body, &rows, &not_found);

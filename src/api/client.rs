@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Body, ClientBuilder, Url, retry};
 use tokio::time::{Instant, timeout_at};
@@ -95,15 +95,17 @@ impl fmt::Debug for CallUrl {
     }
 }
 
-/// What came back of a call.
+/// The result of one call.
 #[derive(Debug)]
-pub struct Reply {
+pub struct CallResult {
     /// The body, or how the call failed on its way.
     pub body: Result<ResponseBody, CallFailure>,
     /// The UserSig it was made with.
     pub sig_generation: SigGeneration,
     /// `Retry-After` of the response, whatever its status.
     pub retry_after: Option<Duration>,
+    /// `Date` of the response: the service's clock in whole seconds.
+    pub server_time: Option<Timestamp>,
 }
 
 /// Why a client could not be set up.
@@ -162,49 +164,37 @@ impl Client {
 
     /// Makes one call of `portrait_get`. `random` identifies the request to the service and is fresh for each;
     /// `departure` is dropped when the request has been written to its connection.
-    pub async fn portrait_get(
+    pub async fn fetch(
         &self,
         request: String,
         random: u32,
         departure: impl Send + 'static,
-    ) -> Reply {
-        let body = OutgoingBody::new(request, departure);
-        self.call(Body::wrap(body), random, |_| ()).await
-    }
-
-    /// [`Client::portrait_get`], with the service's clock at the time of its answer where it tells it.
-    pub async fn portrait_get_dated(
-        &self,
-        request: String,
-        random: u32,
-    ) -> (Reply, Option<Timestamp>) {
-        let mut date = None;
-        let reply =
-            self.call(request.into(), random, |headers| date = headers::date(headers)).await;
-        (reply, date)
-    }
-
-    async fn call(&self, request: Body, random: u32, look_at: impl FnOnce(&HeaderMap)) -> Reply {
+    ) -> CallResult {
         let (sig, sig_generation) = self.signer.sig();
+        let failed = |failure: TransportFailure| CallResult {
+            body: Err(failure.into()),
+            sig_generation,
+            retry_after: None,
+            server_time: None,
+        };
         let CallUrl { mut url, uses_backup, .. } = match self.call_url(&sig, sig_generation) {
             Ok(call_url) => call_url,
-            Err(failure) => {
-                return Reply { body: Err(failure.into()), sig_generation, retry_after: None };
-            }
+            Err(failure) => return failed(failure),
         };
         url.query_pairs_mut().append_pair("random", &random.to_string());
+        let request = Body::wrap(OutgoingBody::new(request, departure));
         let deadline = Instant::now() + self.timeout;
-        let mut retry_after = None;
-        let body = match timeout_at(deadline, self.post(url, request)).await {
-            Ok(Ok(response)) => {
-                look_at(response.headers());
-                retry_after = headers::retry_after(response.headers(), Timestamp::now());
-                self.read(response, deadline).await
-            }
-            Ok(Err(error)) => Err(self.send_failure(error, uses_backup).into()),
-            Err(_) => Err(TransportFailure::Timeout(self.timeout).into()),
+        let response = match timeout_at(deadline, self.post(url, request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return failed(self.send_failure(error, uses_backup)),
+            Err(_) => return failed(TransportFailure::Timeout(self.timeout)),
         };
-        Reply { body, sig_generation, retry_after }
+        CallResult {
+            sig_generation,
+            retry_after: headers::retry_after(response.headers(), Timestamp::now()),
+            server_time: headers::date(response.headers()),
+            body: self.read(response, deadline).await,
+        }
     }
 
     fn base_url(&self, backup: bool) -> &str {

@@ -41,6 +41,17 @@ pub struct ErrorCodeRule {
 }
 
 impl ErrorCodeRule {
+    /// The rule for a code. An unlisted code may pass; in the profile family, one that an account gets three times in a row
+    /// is about that account.
+    pub fn for_code(code: i64) -> ErrorCodeRule {
+        if let Ok(index) = RULES.binary_search_by_key(&code, |rule| rule.code) {
+            return RULES[index];
+        }
+        let unlisted = rule(code, Class::Retry, "a code that is in no list", REPORT);
+        let is_of_profiles = (40000..41000).contains(&code);
+        if is_of_profiles { for_tries(unlisted, 3, Class::BadBatch) } else { unlisted }
+    }
+
     /// What the code means to a chunk that has had it `tries_so_far` times in a row.
     pub fn class_after(&self, tries_so_far: u32) -> Class {
         match self.tries {
@@ -235,17 +246,6 @@ pub const RULES: &[ErrorCodeRule] = {
     ]
 };
 
-/// The rule of a code. Unlisted ones may pass. In the profile family (40001–40999) one that comes three times in a row is
-/// the account's own.
-pub fn rule_of(code: i64) -> ErrorCodeRule {
-    if let Ok(index) = RULES.binary_search_by_key(&code, |rule| rule.code) {
-        return RULES[index];
-    }
-    let unlisted = rule(code, Class::Retry, "a code that is in no list", REPORT);
-    let is_of_profiles = (40000..41000).contains(&code);
-    if is_of_profiles { for_tries(unlisted, 3, Class::BadBatch) } else { unlisted }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Class::{BadBatch, Fatal, Permanent, Retry, Throttle};
@@ -273,7 +273,7 @@ mod tests {
         let mut walked = 0;
         for (class, codes) in REFERENCE {
             for &code in *codes {
-                assert_eq!(rule_of(code).class, *class, "{code}");
+                assert_eq!(ErrorCodeRule::for_code(code).class, *class, "{code}");
                 walked += 1;
             }
         }
@@ -301,21 +301,21 @@ mod tests {
     #[test]
     fn limited_tries_end_in_the_class_of_the_reference() {
         for (code, tries, then) in [(60008, 5, BadBatch), (70050, 1, Fatal)] {
-            let rule = rule_of(code);
+            let rule = ErrorCodeRule::for_code(code);
             assert_eq!(rule.class_after(tries - 1), rule.class, "{code}");
             assert_eq!(rule.class_after(tries), then, "{code}");
         }
         for code in [40006, 60004, 60005, 60013] {
-            assert_eq!(rule_of(code).class_after(1000), Retry, "{code}");
+            assert_eq!(ErrorCodeRule::for_code(code).class_after(1000), Retry, "{code}");
         }
     }
 
     #[test]
     fn unlisted_codes_may_pass_whatever_their_number() {
         for code in [60099, 79999, -10113, 1] {
-            assert_eq!(rule_of(code).class_after(1000), Retry, "{code}");
+            assert_eq!(ErrorCodeRule::for_code(code).class_after(1000), Retry, "{code}");
         }
-        assert_eq!(rule_of(40999).class_after(2), Retry);
-        assert_eq!(rule_of(40999).class_after(3), BadBatch);
+        assert_eq!(ErrorCodeRule::for_code(40999).class_after(2), Retry);
+        assert_eq!(ErrorCodeRule::for_code(40999).class_after(3), BadBatch);
     }
 }

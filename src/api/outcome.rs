@@ -1,6 +1,6 @@
 //! What an answer means for the call as a whole. Source: `reference/im-rest-api.md` sections 1, 5 and 9.
 
-use super::error_codes::{Class, ErrorCodeRule, rule_of};
+use super::error_codes::{Class, ErrorCodeRule};
 use super::response::{Code, Response};
 use super::transport::TransportFailure;
 
@@ -12,7 +12,7 @@ pub enum CallFailure {
     /// An answer came, and says neither that the call succeeded nor why it failed.
     Unusable {
         /// What is wrong with it.
-        problem: Problem,
+        problem: ResponseProblem,
         /// `ErrorInfo`, cut to a length that fits a log line.
         info: String,
     },
@@ -27,7 +27,7 @@ pub enum CallFailure {
 
 /// Why an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum ResponseProblem {
     /// `ActionStatus` is `FAIL`, or anything else but `OK`, and no code says why.
     #[error("ActionStatus of the response is not OK, and no error code says why")]
     FailWithoutCode,
@@ -65,11 +65,21 @@ impl CallFailure {
         }
     }
 
+    /// How to fix it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            CallFailure::Refused { rule, .. } => rule.remedy,
+            CallFailure::Transport(_) | CallFailure::Unusable { .. } => {
+                "check api.region or api.base_url, and proxies or gateways on the way"
+            }
+        }
+    }
+
     /// Whether the service itself said that the call failed.
-    pub fn is_said_by_service(&self) -> bool {
+    pub fn is_from_service(&self) -> bool {
         match self {
             CallFailure::Transport(_) => false,
-            CallFailure::Unusable { problem, .. } => *problem != Problem::NotAResponse,
+            CallFailure::Unusable { problem, .. } => *problem != ResponseProblem::NotAResponse,
             CallFailure::Refused { .. } => true,
         }
     }
@@ -85,7 +95,7 @@ impl CallFailure {
     }
 
     /// Whether signing anew may mend it.
-    pub fn wants_resign(&self) -> bool {
+    pub fn needs_renewed_signature(&self) -> bool {
         matches!(self, CallFailure::Refused { rule, .. } if rule.resign)
     }
 }
@@ -117,15 +127,17 @@ impl From<TransportFailure> for CallFailure {
 /// service is known to send `OK` with a code; a `FAIL` without one says nothing that could be acted on.
 pub fn call_failure(answer: &Response<'_>) -> Option<CallFailure> {
     let problem = match answer.error_code {
-        Code::Number(0) | Code::Absent if answer.status_is_fail => Problem::FailWithoutCode,
-        Code::Number(0) if answer.items_are_unreadable => Problem::NotAResponse,
-        Code::Absent if answer.items.is_empty() => Problem::NotAResponse,
+        Code::Number(0) | Code::Absent if answer.status_is_fail => ResponseProblem::FailWithoutCode,
+        Code::Number(0) if answer.items_are_unreadable => ResponseProblem::NotAResponse,
+        Code::Absent if answer.items.is_empty() => ResponseProblem::NotAResponse,
         Code::Number(0) | Code::Absent => return None,
         Code::Number(code) => {
             let info = sanitize_and_truncate(&answer.error_info);
-            return Some(CallFailure::Refused { rule: rule_of(code), info });
+            return Some(CallFailure::Refused { rule: ErrorCodeRule::for_code(code), info });
         }
-        Code::Unreadable(written) => Problem::UnreadableCode(sanitize_and_truncate(written)),
+        Code::Unreadable(written) => {
+            ResponseProblem::UnreadableCode(sanitize_and_truncate(written))
+        }
     };
     Some(CallFailure::Unusable { problem, info: sanitize_and_truncate(&answer.error_info) })
 }
@@ -133,7 +145,9 @@ pub fn call_failure(answer: &Response<'_>) -> Option<CallFailure> {
 /// What is wrong with a body that [`decode`](super::response::decode) does not take for an answer.
 pub fn undecodable(body: &str) -> CallFailure {
     match serde_json::from_str::<serde::de::IgnoredAny>(body) {
-        Ok(_) => CallFailure::Unusable { problem: Problem::NotAResponse, info: String::new() },
+        Ok(_) => {
+            CallFailure::Unusable { problem: ResponseProblem::NotAResponse, info: String::new() }
+        }
         Err(_) => TransportFailure::NotJson.into(),
     }
 }
@@ -230,7 +244,7 @@ mod tests {
             assert!(
                 matches!(
                     undecodable(body),
-                    CallFailure::Unusable { problem: Problem::NotAResponse, .. }
+                    CallFailure::Unusable { problem: ResponseProblem::NotAResponse, .. }
                 ),
                 "{body}"
             );

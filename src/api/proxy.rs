@@ -26,12 +26,12 @@ const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 )]
 pub struct ProxyError {
     variable: &'static str,
-    problem: Problem,
+    problem: ProxyProblem,
 }
 
 /// What is wrong with a value, without the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Problem {
+enum ProxyProblem {
     NotUtf8,
     WhiteSpace(&'static str),
     UnknownScheme(Option<String>),
@@ -43,24 +43,24 @@ enum Problem {
     Unreadable,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ProxyProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Problem::NotUtf8 => "it is not valid UTF-8",
-            Problem::WhiteSpace(place) => return write!(f, "it has white space {place}"),
-            Problem::UnknownScheme(Some(scheme)) => {
+            ProxyProblem::NotUtf8 => "it is not valid UTF-8",
+            ProxyProblem::WhiteSpace(place) => return write!(f, "it has white space {place}"),
+            ProxyProblem::UnknownScheme(Some(scheme)) => {
                 return write!(f, "its scheme \"{scheme}\" is neither http nor https");
             }
-            Problem::UnknownScheme(None) => "its scheme is neither http nor https",
-            Problem::Socks => "SOCKS proxies are not supported, only http and https ones",
-            Problem::SlashesMissing => "\"//\" is missing after its scheme",
-            Problem::NoHost => "it has no host",
-            Problem::Port => "its port is not a number from 1 to 65535",
-            Problem::Unescaped => {
+            ProxyProblem::UnknownScheme(None) => "its scheme is neither http nor https",
+            ProxyProblem::Socks => "SOCKS proxies are not supported, only http and https ones",
+            ProxyProblem::SlashesMissing => "\"//\" is missing after its scheme",
+            ProxyProblem::NoHost => "it has no host",
+            ProxyProblem::Port => "its port is not a number from 1 to 65535",
+            ProxyProblem::Unescaped => {
                 "its user name or password has a character that must be percent-encoded (@ as %40, / as %2F, # as %23, \
                  ? as %3F, : in a user name as %3A)"
             }
-            Problem::Unreadable => "it cannot be parsed",
+            ProxyProblem::Unreadable => "it cannot be parsed",
         })
     }
 }
@@ -111,7 +111,7 @@ impl Proxies {
         let intercept = base_url.parse().ok().and_then(|uri| self.matcher.intercept(&uri));
         match intercept.as_ref().and_then(|intercept| intercept.uri().scheme_str()) {
             Some("http" | "https") | None => Ok(()),
-            Some(_) => Err(ProxyError { variable: self.variable, problem: Problem::Socks }),
+            Some(_) => Err(ProxyError { variable: self.variable, problem: ProxyProblem::Socks }),
         }
     }
 }
@@ -132,8 +132,8 @@ fn validate(value_of: impl Fn(&str) -> Option<OsString>) -> Result<&'static str,
 }
 
 /// What is wrong with the value of a variable; an empty one is as good as none.
-fn problem_of(value: &OsStr) -> Option<Problem> {
-    let Some(value) = value.to_str() else { return Some(Problem::NotUtf8) };
+fn problem_of(value: &OsStr) -> Option<ProxyProblem> {
+    let Some(value) = value.to_str() else { return Some(ProxyProblem::NotUtf8) };
     if value.is_empty() {
         return None;
     }
@@ -142,17 +142,17 @@ fn problem_of(value: &OsStr) -> Option<Problem> {
     }
     let (scheme, rest) = match value.split_once("://") {
         Some((scheme, rest)) => (scheme, rest),
-        None if starts_with_scheme(value) => return Some(Problem::SlashesMissing),
+        None if starts_with_scheme(value) => return Some(ProxyProblem::SlashesMissing),
         None => ("http", value),
     };
     match scheme.to_ascii_lowercase().as_str() {
         "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => {}
-        unknown => return Some(Problem::UnknownScheme(presentable(unknown))),
+        unknown => return Some(ProxyProblem::UnknownScheme(presentable(unknown))),
     }
-    problem_of_authority(rest).or_else(|| (!is_parsed(value)).then_some(Problem::Unreadable))
+    problem_of_authority(rest).or_else(|| (!is_parsed(value)).then_some(ProxyProblem::Unreadable))
 }
 
-fn white_space_in(value: &str) -> Option<Problem> {
+fn white_space_in(value: &str) -> Option<ProxyProblem> {
     let is_blank = |character: char| character.is_whitespace() || character.is_control();
     let place = if value.ends_with(is_blank) {
         "at its end"
@@ -163,7 +163,7 @@ fn white_space_in(value: &str) -> Option<Problem> {
     } else {
         return None;
     };
-    Some(Problem::WhiteSpace(place))
+    Some(ProxyProblem::WhiteSpace(place))
 }
 
 /// Whether a value without `://` has a scheme and too few slashes, and not a host named `http`.
@@ -181,11 +181,11 @@ fn presentable(scheme: &str) -> Option<String> {
 }
 
 /// What is wrong behind the scheme: `[user[:password]@]host[:port][/]`.
-fn problem_of_authority(rest: &str) -> Option<Problem> {
+fn problem_of_authority(rest: &str) -> Option<ProxyProblem> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, behind) = rest.split_at(end);
     if behind.contains('@') || authority.matches('@').count() > 1 {
-        return Some(Problem::Unescaped);
+        return Some(ProxyProblem::Unescaped);
     }
     let host_and_port = authority.split_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = match host_and_port.rsplit_once(':') {
@@ -194,13 +194,13 @@ fn problem_of_authority(rest: &str) -> Option<Problem> {
         _ => (host_and_port, None),
     };
     if host.is_empty() {
-        return Some(Problem::NoHost);
+        return Some(ProxyProblem::NoHost);
     }
     let is_port = |port: &str| {
         port.bytes().all(|byte| byte.is_ascii_digit())
             && port.parse::<u16>().is_ok_and(|port| port > 0)
     };
-    port.is_some_and(|port| !is_port(port)).then_some(Problem::Port)
+    port.is_some_and(|port| !is_port(port)).then_some(ProxyProblem::Port)
 }
 
 /// Whether the library that makes the calls can use it.
@@ -275,7 +275,7 @@ mod tests {
             assert!(problem.contains("percent-encoded"), "{value:?}: {problem}");
         }
         let not_utf8 = OsString::from_vec(b"http://proxy\xFF:3128".to_vec());
-        assert_eq!(problem_of(&not_utf8), Some(Problem::NotUtf8));
+        assert_eq!(problem_of(&not_utf8), Some(ProxyProblem::NotUtf8));
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
         let socks = proxies("socks5h://127.0.0.1:1080");
         assert_eq!(
             socks.ensure_supported("https://a.example").unwrap_err().problem,
-            Problem::Socks
+            ProxyProblem::Socks
         );
         assert_eq!(socks.ensure_supported("https://im.internal.example"), Ok(()));
     }

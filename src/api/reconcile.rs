@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::error_codes::rule_of;
+use super::error_codes::ErrorCodeRule;
 use super::response::{Code, Item, NOT_FOUND_MARKER, ProfileItem, Response};
 
 /// Names under which the service returns an account that it does not know or cannot read. The account's own name is lost.
@@ -104,7 +104,9 @@ fn outcome_of(item_index: usize, item: &Item<'_>) -> AccountOutcome {
         return AccountOutcome::Doubtful(Doubt::Damaged);
     }
     match (item.result_code, item.profile) {
-        (Code::Number(code), _) if rule_of(code).is_not_found() && !item.values.is_empty() => {
+        (Code::Number(code), _)
+            if ErrorCodeRule::for_code(code).is_not_found() && !item.values.is_empty() =>
+        {
             AccountOutcome::Doubtful(Doubt::Contradiction)
         }
         (Code::Number(0), _) | (Code::Absent, ProfileItem::Array) => {
@@ -160,7 +162,7 @@ fn attribute_markers(
     let is_one_code = markers.iter().all(|index| answer.items[*index].result_code == code);
     let outcome = match code {
         _ if !is_certain || !is_one_code => None,
-        Code::Number(number) if rule_of(number).is_not_found() => {
+        Code::Number(number) if ErrorCodeRule::for_code(number).is_not_found() => {
             Some(AccountOutcome::Code(markers[0]))
         }
         _ if meant.len() > 1 => None,

@@ -83,7 +83,7 @@ impl Signer {
     }
 
     /// Signs anew; `false` for a UserSig that was made elsewhere.
-    pub fn resign(&self) -> bool {
+    pub fn renew(&self) -> bool {
         let SigSource::Key(key) = &self.source else { return false };
         let mut current = self.lock();
         self.replace(&mut current, key, (self.clock)());
@@ -136,7 +136,7 @@ mod tests {
         let signer = Signer::new(ready, 1, "administrator".to_owned(), || 0);
         let (sig, generation) = signer.sig();
         assert_eq!(sig.as_str(), "abc");
-        assert!(!signer.resign());
+        assert!(!signer.renew());
         assert_eq!(signer.generation(), generation);
     }
 

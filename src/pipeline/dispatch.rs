@@ -32,7 +32,7 @@ use super::retry_queue::RetryQueue;
 use super::source::SourceError;
 use super::writer_channel::{WriterSender, kib, writer_channel};
 use super::{RunError, RunSettings, Service, ToWriter};
-use crate::api::client::Reply;
+use crate::api::client::CallResult;
 use crate::snapshot::journal::RoundEnd;
 use crate::snapshot::manifest::CallStats;
 use crate::snapshot::snapshot_writer::CommittedPart;
@@ -106,7 +106,7 @@ pub(super) struct Dispatcher<'o, S> {
 /// A call that has ended.
 pub(super) struct EndedCall {
     pub(super) chunk: Chunk,
-    pub(super) reply: Reply,
+    pub(super) reply: CallResult,
     pub(super) called_at: Duration,
     pub(super) is_probe: bool,
 }

@@ -41,7 +41,7 @@ use self::response_processor::ResponseProcessor;
 use self::source::{AccountSource, SourceError};
 use self::writer_channel::{Handed, writer_channel};
 use crate::accounts::ListError;
-use crate::api::client::{Client, Reply};
+use crate::api::client::{CallResult, Client};
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
 use crate::job::RetrySettings;
@@ -61,7 +61,7 @@ pub trait Service: Send + Sync + 'static {
         request: String,
         random: u32,
         departure: Departure,
-    ) -> impl Future<Output = Reply> + Send;
+    ) -> impl Future<Output = CallResult> + Send;
     /// Which UserSig calls are made with.
     fn sig_generation(&self) -> SigGeneration;
     /// Signs anew; `false` where that cannot be done.
@@ -69,8 +69,8 @@ pub trait Service: Send + Sync + 'static {
 }
 
 impl Service for Client {
-    async fn call(&self, request: String, random: u32, departure: Departure) -> Reply {
-        self.portrait_get(request, random, departure).await
+    async fn call(&self, request: String, random: u32, departure: Departure) -> CallResult {
+        self.fetch(request, random, departure).await
     }
 
     fn sig_generation(&self) -> SigGeneration {
@@ -78,7 +78,7 @@ impl Service for Client {
     }
 
     fn resign(&self) -> bool {
-        self.signer().resign()
+        self.signer().renew()
     }
 }
 
@@ -141,10 +141,10 @@ pub enum RunError {
     #[error(transparent)]
     Part(#[from] PartError),
     /// The service refused what no retry can mend.
-    #[error("the service refused the call: {0}; {remedy}", remedy = remediation(.0))]
+    #[error("the service refused the call: {0}; {remedy}", remedy = .0.remedy())]
     Refused(CallFailure),
     /// No account is accepted.
-    #[error("the service rejects every account it is asked for: {0}; {remedy}", remedy = remediation(.0))]
+    #[error("the service rejects every account it is asked for: {0}; {remedy}", remedy = .0.remedy())]
     RejectsEverything(CallFailure),
     /// Nothing got through for as long as the job has patience.
     #[error(
@@ -184,16 +184,6 @@ pub fn list_error_exit_code(error: &ListError) -> ExitCode {
         | ListError::Thread { .. }
         | ListError::Report { .. } => ExitCode::InternalOrDisk,
         _ => error.input_error().map_or(ExitCode::BadUsage, ExitCode::of_input_error),
-    }
-}
-
-/// What a person does about a call that nothing but a person can mend.
-pub fn remediation(failure: &CallFailure) -> &'static str {
-    match failure {
-        CallFailure::Refused { rule, .. } => rule.remedy,
-        CallFailure::Transport(_) | CallFailure::Unusable { .. } => {
-            "check api.region or api.base_url, and proxies or gateways on the way"
-        }
     }
 }
 

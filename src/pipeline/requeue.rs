@@ -29,7 +29,7 @@ impl<S: Service> Dispatcher<'_, S> {
         (self.observer)(Event::CallsFailed { calls: calls.len(), accounts, reason });
         for FailedCall { chunk, failure, .. } in calls {
             self.skip_reserved_slot(&chunk)?;
-            let category = match failure.is_said_by_service() {
+            let category = match failure.is_from_service() {
                 true => Category::InternalError,
                 false => Category::NoAnswer,
             };

@@ -6,9 +6,9 @@ use super::chunk::Account;
 use super::dispatch::{Dispatcher, EndedCall};
 use super::events::{CallOutcome, Event};
 use super::rate::outage::ProbeVerdict;
-use super::response_processor::{ChunkError, FailedCall, Reason, Settled};
+use super::response_processor::{ChunkError, FailedCall, ProcessedResponse, Reason};
 use super::{RunError, Service, ToWriter};
-use crate::api::client::Reply;
+use crate::api::client::CallResult;
 use crate::api::error_codes::Class;
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
@@ -34,7 +34,7 @@ impl<S: Service> Dispatcher<'_, S> {
         let first_ordinals = chunk.is_first.then(|| chunk.ordinals());
         let first_account = chunk.accounts.first().cloned();
         let accounts = chunk.accounts.len();
-        let Reply { body, sig_generation, retry_after } = reply;
+        let CallResult { body, sig_generation, retry_after, .. } = reply;
         let context =
             CallContext { called_at, ended_at: now, sig_generation, retry_after, is_probe };
         let settled = match body {
@@ -82,10 +82,18 @@ impl<S: Service> Dispatcher<'_, S> {
         &mut self,
         first_ordinals: Option<std::ops::Range<u64>>,
         accounts: usize,
-        settled: Settled,
+        settled: ProcessedResponse,
         now: Duration,
     ) -> Result<(), RunError> {
-        let Settled { rows, ordinals, rejected, failed, again, bisect, was_not_utf8 } = settled;
+        let ProcessedResponse {
+            rows,
+            ordinals,
+            rejected,
+            failed,
+            to_retry,
+            to_split,
+            was_not_utf8,
+        } = settled;
         if was_not_utf8 {
             (self.observer)(Event::ResponseNotUtf8);
         }
@@ -98,9 +106,9 @@ impl<S: Service> Dispatcher<'_, S> {
             Some(ordinals) => ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }),
             None => ToWriter::Late(LateAnswer { ordinals, rows, rejected, failed }),
         });
-        self.log_accounts_to_retry(&again);
+        self.log_accounts_to_retry(&to_retry);
         let mut undecided = Vec::new();
-        for (account, reason) in again {
+        for (account, reason) in to_retry {
             // One account may be to blame for what the response does not say of others: none is given up for it before it has
             // been requested alone. A code of its own, in turn, is its own.
             if accounts > 1 && reason.code.is_none() && self.is_last_try(&account) {
@@ -113,8 +121,8 @@ impl<S: Service> Dispatcher<'_, S> {
         if !undecided.is_empty() {
             self.push_halves(undecided, "the response does not decide these accounts");
         }
-        if !bisect.is_empty() {
-            self.push_halves(bisect, "markers and unanswered accounts do not match in number");
+        if !to_split.is_empty() {
+            self.push_halves(to_split, "markers and unanswered accounts do not match in number");
         }
         Ok(())
     }
@@ -134,7 +142,7 @@ impl<S: Service> Dispatcher<'_, S> {
 
     fn probe_ended(
         &mut self,
-        settled: Result<Settled, ChunkError>,
+        settled: Result<ProcessedResponse, ChunkError>,
         context: CallContext,
     ) -> Result<(), RunError> {
         let now = context.ended_at;
@@ -197,7 +205,7 @@ impl<S: Service> Dispatcher<'_, S> {
     ) -> Result<(), RunError> {
         let FailedCall { chunk, failure, needs_confirmation } = call;
         let now = context.ended_at;
-        if failure.wants_resign() && self.renew(context.sig_generation, &failure) {
+        if failure.needs_renewed_signature() && self.renew(context.sig_generation, &failure) {
             if !context.is_probe {
                 self.requeued.push_front(chunk);
             }
@@ -313,7 +321,7 @@ fn may_be_retried(call: &FailedCall) -> bool {
 }
 
 /// How a call counts.
-fn outcome_of(settled: &Result<Settled, ChunkError>) -> CallOutcome {
+fn outcome_of(settled: &Result<ProcessedResponse, ChunkError>) -> CallOutcome {
     match settled {
         Err(ChunkError::Failed(call)) if call.failure.class_after(0) == Class::Throttle => {
             CallOutcome::Throttled

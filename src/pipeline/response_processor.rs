@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use jiff::Timestamp;
 
 use super::chunk::{Account, Chunk};
-use crate::api::error_codes::{Class, rule_of};
+use crate::api::error_codes::{Class, ErrorCodeRule};
 use crate::api::outcome::{CallFailure, call_failure, sanitize_and_truncate, undecodable};
 use crate::api::reconcile::{AccountOutcome, Doubt, reconcile};
 use crate::api::response::{Code, ProfileItem, RequestedTags, Response, TagValue, decode};
@@ -29,7 +29,7 @@ pub struct Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(code) = self.code else { return formatter.write_str(&self.info) };
-        write!(formatter, "code {code}, {}", rule_of(code).meaning)?;
+        write!(formatter, "code {code}, {}", ErrorCodeRule::for_code(code).meaning)?;
         match self.info.as_str() {
             "" => Ok(()),
             info => write!(formatter, " (the service says: {info})"),
@@ -39,7 +39,7 @@ impl fmt::Display for Reason {
 
 /// What an answer has settled.
 #[derive(Debug)]
-pub struct Settled {
+pub struct ProcessedResponse {
     /// Rows, in ordinal order.
     pub rows: RecordBatch,
     /// The ordinal of each row.
@@ -48,10 +48,10 @@ pub struct Settled {
     pub rejected: Vec<RejectedValue>,
     /// Accounts that will have no row.
     pub failed: Vec<FailedAccount>,
-    /// Accounts to ask again after a backoff.
-    pub again: Vec<(Account, Reason)>,
-    /// Accounts to ask again in smaller chunks.
-    pub bisect: Vec<Account>,
+    /// Accounts to retry after a backoff.
+    pub to_retry: Vec<(Account, Reason)>,
+    /// Accounts to request in smaller chunks.
+    pub to_split: Vec<Account>,
     /// Whether the body was not UTF-8 and was read with replacement characters.
     pub was_not_utf8: bool,
 }
@@ -116,7 +116,7 @@ impl ResponseProcessor {
         chunk: Chunk,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<Settled, ChunkError> {
+    ) -> Result<ProcessedResponse, ChunkError> {
         let text = match simdutf8::basic::from_utf8(body) {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => String::from_utf8_lossy(body),
@@ -147,15 +147,15 @@ impl ResponseProcessor {
                 AccountOutcome::Code(index) => settled.code(account, &answer, index, now),
                 AccountOutcome::Doubtful(doubt) => {
                     let reason = reason_of_doubt(doubt, &account, &answer);
-                    settled.again.push((account, reason));
+                    settled.to_retry.push((account, reason));
                 }
-                AccountOutcome::Ambiguous => settled.bisect.push(account),
-                AccountOutcome::Unanswered => settled.again.push((account, no_answer())),
+                AccountOutcome::Ambiguous => settled.to_split.push(account),
+                AccountOutcome::Unanswered => settled.to_retry.push((account, no_answer())),
             }
         }
-        let Outcomes { ordinals, rejected, failed, again, bisect } = settled;
+        let Outcomes { ordinals, rejected, failed, to_retry, to_split } = settled;
         let rows = self.rows.finish().map_err(ChunkError::Bug)?;
-        Ok(Settled { rows, ordinals, rejected, failed, again, bisect, was_not_utf8 })
+        Ok(ProcessedResponse { rows, ordinals, rejected, failed, to_retry, to_split, was_not_utf8 })
     }
 
     /// Adds the row of an account, or lets the account be requested again while its values are in doubt and it has
@@ -184,7 +184,7 @@ impl ResponseProcessor {
         let is_last_attempt = account.attempts + 1 >= self.max_attempts;
         if !is_last_attempt && let Some(info) = values_in_doubt(&conflicts, &damaged) {
             let reason = Reason { category: Category::InternalError, code: None, info };
-            settled.again.push((account, reason));
+            settled.to_retry.push((account, reason));
             return;
         }
         let reject = |tag: &str, expected_type: &'static str, value: &str| RejectedValue {
@@ -229,8 +229,8 @@ struct Outcomes {
     ordinals: Vec<u64>,
     rejected: Vec<RejectedValue>,
     failed: Vec<FailedAccount>,
-    again: Vec<(Account, Reason)>,
-    bisect: Vec<Account>,
+    to_retry: Vec<(Account, Reason)>,
+    to_split: Vec<Account>,
 }
 
 impl Outcomes {
@@ -238,11 +238,11 @@ impl Outcomes {
     fn code(&mut self, account: Account, answer: &Response<'_>, item_index: usize, now: Timestamp) {
         let item = &answer.items[item_index];
         let Code::Number(code) = item.result_code else { return };
-        let rule = rule_of(code);
+        let rule = ErrorCodeRule::for_code(code);
         let info = sanitize_and_truncate(&item.result_info);
         let mut reason = Reason { category: Category::InternalError, code: Some(code), info };
         match rule.class_after(account.times_in_a_row(code) + 1) {
-            Class::Retry | Class::Throttle => self.again.push((account, reason)),
+            Class::Retry | Class::Throttle => self.to_retry.push((account, reason)),
             Class::BadBatch | Class::Permanent | Class::Fatal => {
                 // After tries of its own a passing code is still the service's failure.
                 if rule.class != Class::Retry {
@@ -262,7 +262,7 @@ pub fn refusal_category(is_not_found: bool) -> Category {
 /// An account without a row; the call that has just ended is counted.
 pub fn failed_account(account: Account, reason: Reason, now: Timestamp) -> FailedAccount {
     let error_info = match reason.code {
-        Some(code) if reason.info.is_empty() => rule_of(code).meaning.to_owned(),
+        Some(code) if reason.info.is_empty() => ErrorCodeRule::for_code(code).meaning.to_owned(),
         _ => reason.info,
     };
     FailedAccount {
@@ -303,7 +303,7 @@ fn fatal_item(answer: &Response<'_>, outcomes: &[AccountOutcome]) -> Option<Call
         let AccountOutcome::Code(index) = outcome else { return None };
         let item = &answer.items[*index];
         let Code::Number(code) = item.result_code else { return None };
-        let rule = rule_of(code);
+        let rule = ErrorCodeRule::for_code(code);
         (rule.class == Class::Fatal)
             .then(|| CallFailure::Refused { rule, info: sanitize_and_truncate(&item.result_info) })
     })

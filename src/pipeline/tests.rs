@@ -60,7 +60,7 @@ struct Scripted {
 }
 
 impl Service for Scripted {
-    async fn call(&self, request: String, _random: u32, departure: Departure) -> Reply {
+    async fn call(&self, request: String, _random: u32, departure: Departure) -> CallResult {
         drop(departure);
         let sig_generation = self.sig_generation();
         let at = self.started.elapsed();
@@ -93,7 +93,12 @@ impl Service for Scripted {
             }
         };
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Reply { body: body.map(ResponseBody::from), sig_generation, retry_after }
+        CallResult {
+            body: body.map(ResponseBody::from),
+            sig_generation,
+            retry_after,
+            server_time: None,
+        }
     }
 
     fn sig_generation(&self) -> SigGeneration {

@@ -56,9 +56,9 @@ fn client(base_url: String, backup_base_url: Option<String>) -> Client {
     Client::new(endpoint, signer, settings("ad min/张")).unwrap()
 }
 
-fn reply(client: &Client) -> Reply {
+fn reply(client: &Client) -> CallResult {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(client.portrait_get("{}".to_owned(), 99, ()))
+    runtime.block_on(client.fetch("{}".to_owned(), 99, ()))
 }
 
 fn call(client: &Client) -> Result<Bytes, CallFailure> {
@@ -126,7 +126,7 @@ fn the_departure_is_dropped_when_the_request_leaves_and_not_before() {
     let (base_url, server) = serve(vec![answer("200 OK\r\n", b"{}")]);
     let client = client(base_url, None);
     let departure = Arc::new(());
-    let call = client.portrait_get("{}".to_owned(), 99, Arc::clone(&departure));
+    let call = client.fetch("{}".to_owned(), 99, Arc::clone(&departure));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert_eq!(Arc::strong_count(&departure), 2);
     runtime.block_on(call).body.unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Result};
 
 use super::factory::MetricFactory;
-use crate::api::error_codes::{Class, rule_of};
+use crate::api::error_codes::{Class, ErrorCodeRule};
 use crate::pipeline::events::{CallOutcome, Event};
 
 /// From an answer of a server next door to one that took as long as most jobs wait.
@@ -97,7 +97,7 @@ impl Calls {
 
 /// What a failure with this code means to the run, in a word.
 fn class_of(code: Option<i64>) -> &'static str {
-    match code.map(|code| rule_of(code).class) {
+    match code.map(|code| ErrorCodeRule::for_code(code).class) {
         None => "no_answer",
         // One that throttles is counted as that, and never comes here.
         Some(Class::Retry | Class::Throttle) => "retry",

@@ -27,7 +27,7 @@ fn chunk(names: &[&str]) -> Chunk {
     Chunk { accounts: names.iter().enumerate().map(account).collect(), is_first: true }
 }
 
-fn process(names: &[&str], body: &str) -> Settled {
+fn process(names: &[&str], body: &str) -> ProcessedResponse {
     processor().process(chunk(names), body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap()
 }
 
@@ -46,8 +46,8 @@ fn each_kind_of_outcome_goes_its_way() {
     assert_eq!(settled.ordinals, [0, 1]);
     assert_eq!(settled.rows.num_rows(), 2);
     assert_eq!(settled.rejected[0].value, "x");
-    assert_eq!(&settled.again[0].0.name, "passing");
-    assert_eq!(settled.again[0].1.code, Some(40006));
+    assert_eq!(&settled.to_retry[0].0.name, "passing");
+    assert_eq!(settled.to_retry[0].1.code, Some(40006));
     let failed: Vec<(&str, Category)> =
         settled.failed.iter().map(|failed| (failed.account.as_str(), failed.category)).collect();
     assert_eq!(
@@ -67,13 +67,13 @@ fn unanswered_accounts_are_retried_and_ambiguous_ones_bisected() {
         &["a", "b"],
         r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":0}]}"#,
     );
-    assert_eq!(silent.again[0].1.category, Category::NoAnswer);
+    assert_eq!(silent.to_retry[0].1.category, Category::NoAnswer);
     let ambiguous = process(
         &["a", "b"],
         r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"","ResultCode":40003}]}"#,
     );
-    assert_eq!(ambiguous.bisect.len(), 2);
-    assert!(ambiguous.again.is_empty());
+    assert_eq!(ambiguous.to_split.len(), 2);
+    assert!(ambiguous.to_retry.is_empty());
 }
 
 #[test]
@@ -86,7 +86,8 @@ fn an_account_in_doubt_is_retried_with_what_the_service_said() {
             {"To_Account":"c"}]}"#,
     );
     assert!(settled.ordinals.is_empty() && settled.failed.is_empty());
-    let reasons: Vec<&str> = settled.again.iter().map(|(_, reason)| reason.info.as_str()).collect();
+    let reasons: Vec<&str> =
+        settled.to_retry.iter().map(|(_, reason)| reason.info.as_str()).collect();
     assert_eq!(
         reasons,
         [
@@ -95,7 +96,7 @@ fn an_account_in_doubt_is_retried_with_what_the_service_said() {
             "the response gives neither a ResultCode nor a ProfileItem for the account",
         ]
     );
-    assert!(settled.again.iter().all(|(_, reason)| {
+    assert!(settled.to_retry.iter().all(|(_, reason)| {
         reason.category == Category::InternalError && reason.code.is_none()
     }));
 }
@@ -124,7 +125,7 @@ fn several_values_of_a_tag_are_retried_and_then_reported() {
         r#"[{"Tag":"Tag_Profile_IM_Level","Value":7},{"Tag":"Tag_Profile_IM_Level","Value":8}]"#,
     );
     let first = process(&["a"], &body);
-    assert_eq!(first.again[0].1.info, "the response gives several values of one tag");
+    assert_eq!(first.to_retry[0].1.info, "the response gives several values of one tag");
     let mut last = chunk(&["a"]);
     last.accounts[0].attempts = MAX_ATTEMPTS - 1;
     let settled = processor().process(last, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
@@ -178,7 +179,7 @@ fn an_unlisted_code_of_an_account_is_passing_for_three_tries() {
     let settled = processor().process(asked_twice, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!(settled.failed[0].category, Category::InternalError);
     assert_eq!(settled.failed[0].attempts, 3);
-    assert_eq!(process(&["a"], body).again.len(), 1);
+    assert_eq!(process(&["a"], body).to_retry.len(), 1);
     let mut asked_for_other_reasons = chunk(&["a"]);
     for code in [Some(40999), None, Some(40006), Some(40999)] {
         asked_for_other_reasons.accounts[0].count_attempt(code);
@@ -186,7 +187,7 @@ fn an_unlisted_code_of_an_account_is_passing_for_three_tries() {
     let settled = processor()
         .process(asked_for_other_reasons, body.as_bytes(), Timestamp::UNIX_EPOCH)
         .unwrap();
-    assert_eq!(settled.again.len(), 1);
+    assert_eq!(settled.to_retry.len(), 1);
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn a_value_that_is_not_utf8_is_retried_and_at_last_published_with_a_report() {
     let mut processor = ResponseProcessor::new(&columns, MAX_ATTEMPTS, false);
     let first = processor.process(chunk(&["a", "b"]), &body, Timestamp::UNIX_EPOCH).unwrap();
     assert!(first.was_not_utf8);
-    assert_eq!((first.ordinals.as_slice(), &*first.again[0].0.name), ([1].as_slice(), "a"));
+    assert_eq!((first.ordinals.as_slice(), &*first.to_retry[0].0.name), ([1].as_slice(), "a"));
     let mut last = chunk(&["a"]);
     last.accounts[0].attempts = MAX_ATTEMPTS - 1;
     let settled = processor.process(last, &body, Timestamp::UNIX_EPOCH).unwrap();
@@ -235,8 +236,8 @@ proptest! {
                 let mut ordinals = settled.ordinals.clone();
                 prop_assert_eq!(settled.rows.num_rows(), ordinals.len());
                 ordinals.extend(settled.failed.iter().map(|failed| failed.ordinal));
-                ordinals.extend(settled.again.iter().map(|(account, _)| account.ordinal));
-                ordinals.extend(settled.bisect.iter().map(|account| account.ordinal));
+                ordinals.extend(settled.to_retry.iter().map(|(account, _)| account.ordinal));
+                ordinals.extend(settled.to_split.iter().map(|account| account.ordinal));
                 ordinals.sort_unstable();
                 prop_assert_eq!(ordinals, vec![0, 1, 2, 3]);
             }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::escape::escape;
 use super::text::{bar, count, percent, reasons, told};
-use crate::api::error_codes::rule_of;
+use crate::api::error_codes::ErrorCodeRule;
 use crate::snapshot::failed::Category;
 use crate::snapshot::manifest::Manifest;
 
@@ -68,7 +68,7 @@ fn meaning(category: Category, code: Option<i64>) -> String {
         Category::NoAnswer => "not answered until the attempts were used up",
         Category::InvalidAccount => "no account id: empty, too long, not UTF-8 or a system marker",
     };
-    match code.map(rule_of) {
+    match code.map(ErrorCodeRule::for_code) {
         Some(rule) => format!("{words}: {}", escape(rule.meaning)),
         None => words.to_owned(),
     }

@@ -8,7 +8,7 @@ use super::head::stamp_text;
 use super::scale::{latency_text, rounded, time_text};
 use super::text::{count, counted, facts, reasons, told};
 use super::{Report, Resumed};
-use crate::api::error_codes::rule_of;
+use crate::api::error_codes::ErrorCodeRule;
 use crate::report::latency::Latencies;
 use crate::report::timeline::{Span, Timeline};
 use crate::snapshot::manifest::CallStats;
@@ -158,7 +158,7 @@ fn failed_calls(timeline: &Timeline) -> String {
         timeline.failed_by_code().iter().map(|(code, calls)| (*code, *calls)).collect();
     codes.sort_by_key(|(code, calls)| (std::cmp::Reverse(*calls), *code));
     let rows = codes.into_iter().map(|(code, calls)| {
-        let (name, meaning) = match code.map(rule_of) {
+        let (name, meaning) = match code.map(ErrorCodeRule::for_code) {
             Some(rule) => (rule.code.to_string(), format!("{}; {}", rule.meaning, rule.remedy)),
             None => (
                 "no code".to_owned(),

@@ -9,7 +9,7 @@ use im_profiles::emulator::settings::{
     BytesEncoding, CustomKind, FailAccount, Settings, Unknown, UnsetTag,
 };
 use im_profiles::emulator::{ExpectedOutcome, Population, Profiles, Value};
-use im_profiles::internals::{Class, rule_of};
+use im_profiles::internals::{Class, ErrorCodeRule};
 use im_profiles::internals::{Column, ColumnType};
 use im_profiles::job::Job;
 use jiff::civil::{Date, date};
@@ -253,7 +253,7 @@ fn failure_of(fate: ExpectedOutcome, settings: &Settings) -> Option<Failure> {
         ExpectedOutcome::NeverAnswered => Some(("no_answer", None)),
         ExpectedOutcome::Contradicted => Some(("internal_error", None)),
         ExpectedOutcome::FailsAlways { code } | ExpectedOutcome::Poison { code } => {
-            let category = match (code, rule_of(code).class) {
+            let category = match (code, ErrorCodeRule::for_code(code).class) {
                 (40003 | 70107, _) => "not_found",
                 (_, Class::Retry) => "internal_error",
                 (_, Class::Permanent | Class::BadBatch) => "rejected",

@@ -11,7 +11,6 @@ use crate::api::outcome::CallFailure;
 use crate::api::signer::SigSource;
 use crate::export::connect::{client_of, start_emulator};
 use crate::job::{Job, Target};
-use crate::pipeline::remediation;
 use crate::report::summary::duration_text;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
@@ -65,7 +64,7 @@ fn of_failed_call(failure: &CallFailure, service: &str, account: &str) -> Findin
             (ExitCode::TryAgainLater, rule.remedy)
         }
         (Class::Fatal | Class::BadBatch | Class::Permanent, _) => {
-            (ExitCode::RefusedByService, remediation(failure))
+            (ExitCode::RefusedByService, failure.remedy())
         }
     };
     let whom = match class {
@@ -129,7 +128,7 @@ fn of_tags(calls: &Calls) -> Finding {
         Err(_) if blames_tags(calls) => {
             let texts: Vec<String> = refused
                 .iter()
-                .map(|(tag, failure)| format!("{tag}: {failure}; {}", remediation(failure)))
+                .map(|(tag, failure)| format!("{tag}: {failure}; {}", failure.remedy()))
                 .collect();
             Finding::failed(ExitCode::RefusedByService, texts.join(". "))
         }
@@ -165,12 +164,12 @@ fn of_clock(calls: &Calls) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::error_codes::rule_of;
+    use crate::api::error_codes::ErrorCodeRule;
     use crate::api::transport::TransportFailure;
     use crate::report::check::Status;
 
     fn code(code: i64) -> CallFailure {
-        CallFailure::Refused { rule: rule_of(code), info: "words".to_owned() }
+        CallFailure::Refused { rule: ErrorCodeRule::for_code(code), info: "words".to_owned() }
     }
 
     fn failed(failure: CallFailure) -> Calls {

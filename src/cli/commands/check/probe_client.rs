@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::client::Client;
-use crate::api::error_codes::{Class, rule_of};
+use crate::api::error_codes::{Class, ErrorCodeRule};
 use crate::api::outcome::{CallFailure, call_failure, sanitize_and_truncate, undecodable};
 use crate::api::reconcile::{AccountOutcome, reconcile};
 use crate::api::request::{request_body, tag_list};
@@ -155,7 +155,8 @@ impl ProbeClient<'_> {
                 Ok(answered) => return Ok(answered),
                 Err(failure) => failure,
             };
-            if failure.wants_resign() && !was_signed_anew && self.client.signer().resign() {
+            if failure.needs_renewed_signature() && !was_signed_anew && self.client.signer().renew()
+            {
                 was_signed_anew = true;
                 continue;
             }
@@ -187,12 +188,13 @@ impl ProbeClient<'_> {
         };
         let request = request_body(std::iter::once(self.account), &tag_list(tags.iter().copied()));
         let sent = (self.clock)();
-        let (reply, date) = self.client.portrait_get_dated(request, fastrand::u32(..)).await;
-        self.retry_after = reply.retry_after.unwrap_or_default();
-        if let Some(date) = date {
-            self.clock_ahead_seconds = Some(clock_ahead_seconds(sent, (self.clock)(), date));
+        let result = self.client.fetch(request, fastrand::u32(..), ()).await;
+        self.retry_after = result.retry_after.unwrap_or_default();
+        if let Some(server_time) = result.server_time {
+            let ahead = clock_ahead_seconds(sent, (self.clock)(), server_time);
+            self.clock_ahead_seconds = Some(ahead);
         }
-        read(&reply.body?, self.account, tags)
+        read(&result.body?, self.account, tags)
     }
 }
 
@@ -225,7 +227,7 @@ fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailu
             let Code::Number(code) = item.result_code else {
                 return Ok(Answered::Refused("the response gives no code for it".to_owned()));
             };
-            let rule = rule_of(code);
+            let rule = ErrorCodeRule::for_code(code);
             let failure =
                 CallFailure::Refused { rule, info: sanitize_and_truncate(&item.result_info) };
             match rule.class {
@@ -294,7 +296,10 @@ mod tests {
     #[test]
     fn codes_that_blame_the_request_are_told_from_those_that_blame_the_caller() {
         let is_about = |code| {
-            is_about_the_request(&CallFailure::Refused { rule: rule_of(code), info: String::new() })
+            is_about_the_request(&CallFailure::Refused {
+                rule: ErrorCodeRule::for_code(code),
+                info: String::new(),
+            })
         };
         for code in [40001, 40007, 40009, 40610, 60003] {
             assert!(is_about(code), "{code}");
