@@ -1,6 +1,6 @@
 //! Where the service is: the host of each region and its backup host, or a base URL of the user's own.
 //!
-//! Source: REST overview 1047/34620 and `reference/im-rest-api.md` section 1. The app lives in one data
+//! Source: REST overview 1047/34620 and `docs/im-rest-api.md` section 1. The app lives in one data
 //! centre, and only that centre's host knows it.
 
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! The error codes of the service as data: what each means to the run, to a person, and what mends it.
 //!
-//! Source: `reference/im-rest-api.md` section 5, from the error lists 269/1671 and 1047/34348.
+//! Source: `docs/im-rest-api.md` section 5, from the error lists 269/1671 and 1047/34348.
 
 use std::time::Duration;
 
@@ -251,7 +251,7 @@ mod tests {
     use super::Class::{BadBatch, Fatal, Permanent, Retry, Throttle};
     use super::*;
 
-    /// Section 5 of the reference, class by class. `A` (re-sign once) is the flag, with what follows it.
+    /// Section 5 of `docs/im-rest-api.md`, class by class.
     const REFERENCE: &[(Class, &[i64])] = &[
         (Retry, &[40006, 60004, 60005, 60008, 60013, 60014, 70169, 70202, 70500, 90992, 91000]),
         (Throttle, &[60007, 60011, 60018, 60019, 70050, 70114, 72010]),

@@ -1,4 +1,4 @@
-//! What an answer means for the call as a whole. Source: `reference/im-rest-api.md` sections 1, 5 and 9.
+//! What an answer means for the call as a whole. Source: `docs/im-rest-api.md` sections 1, 5 and 9.
 
 use super::error_codes::{Class, ErrorCodeRule};
 use super::response::{Code, Response};

@@ -2,7 +2,7 @@
 //!
 //! Answers are matched to accounts **by name**. An account's outcome is decided from all that the answer says of it: its
 //! item, the items under a marker, and `Fail_Account`. A row needs positive evidence: an item of that name with code 0, or
-//! with a profile and no code, that nothing else in the answer contradicts. Source: `reference/im-rest-api.md` sections 3,
+//! with a profile and no code, that nothing else in the answer contradicts. Source: `docs/im-rest-api.md` sections 3,
 //! 5 and 9.
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 //!
 //! Answers are read tolerantly: keys in any order, unknown ones skipped, codes as numbers or as text, a byte order mark
 //! passed over (RFC 8259 section 8.1). What is absent, null or misshapen is kept apart from what is there, since only
-//! positive evidence makes a row. Source: the API page and `reference/im-rest-api.md` section 3.
+//! positive evidence makes a row. Source: the API page and `docs/im-rest-api.md` section 3.
 
 mod decode;
 

@@ -2,7 +2,7 @@
 //!
 //! A UserSig is a few JSON claims with an HMAC-SHA256 over them, packed with zlib and a base64 whose three
 //! special characters survive a URL. Times are Unix seconds. Source: 1047/34385, the official signers, and
-//! `reference/im-rest-api.md` section 2. Promise: neither key nor UserSig is ever shown by `Debug`.
+//! `docs/im-rest-api.md` section 2. Promise: neither key nor UserSig is ever shown by `Debug`.
 
 use std::fmt;
 use std::io::{Read, Write};

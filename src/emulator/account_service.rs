@@ -1,5 +1,5 @@
 //! The account service: `account_import`, `multiaccount_import`, `account_check` and `account_delete`
-//! (`reference/im-rest-api.md` section 7). None of them is fast or meets call faults; they are here so that a population
+//! (`docs/im-rest-api.md` section 7). None of them is fast or meets call faults; they are here so that a population
 //! can be set up as in the real app.
 
 use serde::Deserialize;

@@ -141,7 +141,7 @@ pub(super) fn words_of<'w>(
     given.unwrap_or_else(|| built_in_words(code))
 }
 
-/// Sources: `reference/im-rest-api.md` sections 3 and 5; words marked there as unknown are our own.
+/// Sources: `docs/im-rest-api.md` sections 3 and 5; words marked there as unknown are our own.
 fn built_in_words(code: i64) -> &'static str {
     match code {
         0 => "",

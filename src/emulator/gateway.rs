@@ -1,4 +1,4 @@
-//! The checks that come before any command, in the order of `reference/im-rest-api.md` section 5:
+//! The checks that come before any command, in the order of `docs/im-rest-api.md` section 5:
 //! method and URL with `random`, command, SDKAppID, content type, identifier, UserSig, administrator, rate. The body
 //! comes after them.
 
@@ -144,7 +144,7 @@ impl Gateway {
         }
     }
 
-    /// The order of the official Go verifier, with the codes of section 2 of the reference.
+    /// The order of the official Go verifier, with the codes of `docs/im-rest-api.md` section 2.
     fn check_usersig(
         &self,
         sig: &str,

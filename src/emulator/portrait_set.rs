@@ -1,4 +1,4 @@
-//! `v4/profile/portrait_set`: sets values of one account (`reference/im-rest-api.md` section 7).
+//! `v4/profile/portrait_set`: sets values of one account (`docs/im-rest-api.md` section 7).
 
 use serde::Deserialize;
 

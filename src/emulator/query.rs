@@ -1,4 +1,4 @@
-//! The query of a URL: its five parameters (`reference/im-rest-api.md` section 1), percent-decoded.
+//! The query of a URL: its five parameters (`docs/im-rest-api.md` section 1), percent-decoded.
 
 use std::borrow::Cow;
 

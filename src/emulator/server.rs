@@ -22,7 +22,7 @@ use super::gateway::{RequestLine, RequestTime};
 use super::page;
 use super::reply::{Reply, Wire};
 
-/// Largest body of a request that is read (`reference/im-rest-api.md` section 1).
+/// Largest body of a request that is read (`docs/im-rest-api.md` section 1).
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
 /// About how long the head of an answer is; half a body more is never the whole answer.

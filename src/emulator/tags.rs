@@ -1,4 +1,4 @@
-//! The tags of the app: which there are and what each holds (`reference/im-rest-api.md` section 4).
+//! The tags of the app: which there are and what each holds (`docs/im-rest-api.md` section 4).
 
 use super::faults::salt_of;
 use super::settings::{CustomKind, PopulationSettings};

@@ -12,7 +12,7 @@ use crate::api::endpoint::{Endpoint, EndpointError};
 
 /// What the emulator in the process takes when the job names no app.
 const EMULATOR_SDKAPPID: u64 = 1_400_000_000;
-/// The administrator that every app has (`reference/im-rest-api.md` section 6).
+/// The administrator that every app has (`docs/im-rest-api.md` section 6).
 pub const DEFAULT_IDENTIFIER: &str = "administrator";
 /// Longest account in bytes, and so the longest identifier.
 pub(super) const MAX_IDENTIFIER_BYTES: usize = 32;

@@ -1,6 +1,6 @@
 //! Tags of the service: which are standard, what type each has, and which types a job may ask for instead.
 //!
-//! Source: profile fields, 1047/33520, and `reference/im-rest-api.md` section 4.
+//! Source: profile fields, 1047/33520, and `docs/im-rest-api.md` section 4.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -86,7 +86,7 @@ pub fn types_of(tag: &str) -> Option<&'static [ColumnType]> {
     STANDARD_TAGS.iter().find(|(name, _)| *name == tag).map(|(_, types)| *types)
 }
 
-/// Names of the standard tags, in the order of the reference.
+/// Names of the standard tags, in the order of `docs/im-rest-api.md`.
 pub fn standard_tags() -> impl Iterator<Item = &'static str> {
     STANDARD_TAGS.iter().map(|(name, _)| *name)
 }

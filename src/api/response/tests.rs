@@ -10,7 +10,7 @@ fn tags() -> RequestedTags {
     RequestedTags::new(TAGS)
 }
 
-/// The documented partial failure, appendix of the reference.
+/// The documented partial failure, `docs/im-rest-api.md` section 3.
 const DOCUMENTED: &str = r#"{"UserProfileItem":[
   {"To_Account":"id1","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"N1"}],"ResultCode":0,"ResultInfo":""},
   {"To_Account":"id4","ResultCode":40006,"ResultInfo":"Err_Profile_PortraitGet_Read_Custom_Data_Fail"}],

@@ -1,5 +1,5 @@
 //! What the documents of the service leave open, each as a switch. Defaults are those of
-//! `reference/im-rest-api.md` section 3 and 10.
+//! `docs/im-rest-api.md` sections 3 and 10.
 
 use std::collections::BTreeMap;
 
