@@ -49,7 +49,7 @@ fn shown(names: &[String]) -> String {
 
 /// The name that was most likely meant: the same but for case, blanks and punctuation, or up to two typing errors away.
 fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
-    let plain = |name: &str| -> Vec<char> {
+    let plain = |name: &str| -> String {
         name.chars()
             .filter(|c| c.is_alphanumeric())
             .flat_map(char::to_lowercase)
@@ -57,28 +57,13 @@ fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
             .collect()
     };
     let wanted = plain(wanted);
-    let allowed_edits = (wanted.len() / 3).min(2);
+    let allowed_edits = (wanted.chars().count() / 3).min(2);
     let by_distance =
-        names.iter().map(|name| (edit_distance(&wanted, &plain(name)), name.as_str()));
+        names.iter().map(|name| (strsim::levenshtein(&wanted, &plain(name)), name.as_str()));
     by_distance
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= allowed_edits)
         .map(|(_, name)| name)
-}
-
-/// Levenshtein's distance.
-fn edit_distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 mod arguments;
 mod commands;
-mod synonyms;
+mod suggestions;
 
 pub use self::arguments::*;
 
 /// Runs the command of this process's command line.
 pub fn run() -> std::process::ExitCode {
-    commands::run(&synonyms::parse_command_line()).into()
+    commands::run(&suggestions::parse_command_line()).into()
 }

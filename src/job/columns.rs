@@ -2,9 +2,9 @@
 
 use super::error::{Refusal, shown};
 use super::file::ColumnFile;
-use super::nearest::nearest;
 use super::values::{non_empty, required_text};
 use crate::table::tags::{CUSTOM_TAG_PREFIX, Column, ColumnType, standard_tags, types_of};
+use crate::util::nearest::nearest;
 
 /// The 12 standard tags and the 20 custom ones an app may have.
 pub(super) const MAX_COLUMNS: usize = 32;

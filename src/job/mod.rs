@@ -20,7 +20,6 @@ mod limit;
 mod limits;
 mod locate;
 mod metrics;
-pub mod nearest;
 mod output;
 mod overrides;
 mod retry;

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::check::Context;
 use super::error::{KeyPath, Refusal, shown};
-use super::nearest::nearest;
+use crate::util::nearest::nearest;
 
 /// The text of a key that must be there and not be empty. `example` completes "write ...".
 pub(super) fn required_text<'a>(

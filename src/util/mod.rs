@@ -5,5 +5,6 @@ pub mod disk_error;
 pub mod exit_code;
 pub mod failpoint;
 pub mod failure;
+pub mod nearest;
 pub mod runtime;
 pub mod swar;
