@@ -9,6 +9,7 @@ use parquet::errors::ParquetError;
 
 use super::encoding::Encoding;
 use crate::util::disk_error::advice;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// Why an account list cannot be read. `list` is its path, or `standard input`.
 #[derive(Debug, thiserror::Error)]
@@ -105,12 +106,25 @@ pub enum ListError {
 
 impl ListError {
     /// The error of the operating system while reading the input itself, rather than a temporary file.
-    pub fn input_error(&self) -> Option<&io::Error> {
+    fn input_error(&self) -> Option<&io::Error> {
         match self {
             Self::Open { source, .. } | Self::Read { source, .. } | Self::Stdin { source } => {
                 Some(source)
             }
             _ => None,
+        }
+    }
+}
+
+impl HasExitCode for ListError {
+    /// The user can fix a list that cannot be used, but not a disk that does not take the program's own files.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            ListError::Spool { .. }
+            | ListError::Spill { .. }
+            | ListError::Thread { .. }
+            | ListError::Report { .. } => ExitCode::InternalOrDisk,
+            _ => self.input_error().map_or(ExitCode::BadUsage, ExitCode::of_input_error),
         }
     }
 }

@@ -32,6 +32,7 @@ use super::response_body::{BodyBudget, BodyShare, ResponseBody};
 use super::signer::{SigGeneration, Signer};
 use super::transport::TransportFailure;
 use super::usersig::UserSig;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// Largest body that is read. The worst legitimate one, 100 accounts × 32 fields × 500 bytes with every byte
 /// escaped, stays below 10 MiB.
@@ -119,6 +120,15 @@ pub enum ClientSetupError {
         "the HTTPS client could not be set up; check the system's certificates, or SSL_CERT_FILE"
     )]
     Https(#[source] reqwest::Error),
+}
+
+impl HasExitCode for ClientSetupError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            ClientSetupError::Proxy(error) => error.exit_code(),
+            ClientSetupError::Https(_) => ExitCode::InternalOrDisk,
+        }
+    }
 }
 
 impl Client {

@@ -9,6 +9,7 @@ use std::fmt;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::endpoint::Endpoint;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The variables that name the proxy of an https URL; the first one that is set counts, and an empty one leaves the choice
 /// to [`ALL`].
@@ -27,6 +28,12 @@ const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 pub struct ProxyError {
     variable: &'static str,
     problem: ProxyProblem,
+}
+
+impl HasExitCode for ProxyError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::BadUsage
+    }
 }
 
 /// What is wrong with a value, without the value.

@@ -2,8 +2,8 @@
 //!
 //! A clap alias would run the command at once; a word of another tool is only answered with the command to type.
 
-use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use crate::cli::Cli;
 use crate::util::nearest::nearest;

@@ -8,14 +8,11 @@ use jiff::civil::Date;
 
 use super::in_process_emulator::InProcessEmulator;
 use super::open_files;
-use crate::accounts::ListError;
-use crate::api::client::{Client, ClientSettings, ClientSetupError};
+use crate::api::client::{Client, ClientSettings};
 use crate::api::proxy::Proxies;
 use crate::api::signer::{SigSource, Signer};
 use crate::cli::Flags;
 use crate::job::{Job, Target};
-use crate::pipeline::list_error_exit_code;
-use crate::snapshot::work_directory::WorkDirectoryError;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 
@@ -23,11 +20,10 @@ use crate::util::failure::Failure;
 pub fn load_job(path: &Path, flags: &Flags) -> Result<(Job, Date), Failure> {
     let today = || Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let date = flags.date.unwrap_or_else(today);
-    let job = Job::load(path, &flags.overrides, date)
-        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
+    let job = Job::load(path, &flags.overrides, date)?;
     if let Target::Endpoint(endpoint) = &job.api.target {
         // Long before the first call, and by a plan too.
-        Proxies::from_environment(endpoint).map_err(Failure::with(ExitCode::BadUsage))?;
+        Proxies::from_environment(endpoint)?;
     }
     Ok((job, date))
 }
@@ -35,9 +31,7 @@ pub fn load_job(path: &Path, flags: &Flags) -> Result<(Job, Date), Failure> {
 /// Starts the emulator, if the job is for it.
 pub fn start_emulator(job: &Job) -> Result<Option<InProcessEmulator>, Failure> {
     match job.api.target {
-        Target::Emulator => InProcessEmulator::start(job.emulator.clone())
-            .map(Some)
-            .map_err(Failure::with(ExitCode::InternalOrDisk)),
+        Target::Emulator => Ok(Some(InProcessEmulator::start(job.emulator.clone())?)),
         Target::Endpoint(_) => Ok(None),
     }
 }
@@ -53,8 +47,7 @@ pub fn client_of(
         (Target::Endpoint(endpoint), _) => endpoint.clone(),
         (Target::Emulator, Some(emulator)) => emulator.endpoint(),
         (Target::Emulator, None) => {
-            let error = "the emulator did not start".into();
-            return Err(Failure { code: ExitCode::InternalOrDisk, error });
+            return Err(Failure::new(ExitCode::InternalOrDisk, "the emulator did not start"));
         }
     };
     let signer = Signer::new(sig_source, api.sdkappid, api.identifier.clone(), unix_seconds);
@@ -65,23 +58,7 @@ pub fn client_of(
         timeout: api.timeout,
         max_in_flight: api.max_in_flight,
     };
-    Client::new(endpoint, signer, settings).map_err(|error| {
-        let code = match error {
-            ClientSetupError::Proxy(_) => ExitCode::BadUsage,
-            ClientSetupError::Https(_) => ExitCode::InternalOrDisk,
-        };
-        Failure { code, error: error.into() }
-    })
-}
-
-/// The account list cannot be used.
-pub fn list_failure(error: ListError) -> Failure {
-    Failure { code: list_error_exit_code(&error), error: error.into() }
-}
-
-/// The output path cannot be used.
-pub fn work_directory_failure(error: WorkDirectoryError) -> Failure {
-    Failure { code: error.exit_code(), error: error.into() }
+    Ok(Client::new(endpoint, signer, settings)?)
 }
 
 /// This machine's clock; one before 1970 counts as 1970.

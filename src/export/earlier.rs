@@ -12,8 +12,7 @@ use super::results::absolute;
 use crate::job::{Job, Limit};
 use crate::snapshot::earlier_snapshot::is_snapshot;
 use crate::util::disk_error::{DiskError, is_absent};
-use crate::util::exit_code::ExitCode;
-use crate::util::failure::Failure;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The rows of an earlier snapshot are not known.
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +35,14 @@ pub enum EarlierError {
     Disk(#[from] DiskError),
 }
 
-impl From<EarlierError> for Failure {
-    fn from(error: EarlierError) -> Failure {
-        let code = match &error {
+impl HasExitCode for EarlierError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
             EarlierError::Disk(error) if error.io().kind() != ErrorKind::PermissionDenied => {
                 ExitCode::InternalOrDisk
             }
             EarlierError::Disk(_) | EarlierError::Damaged { .. } => ExitCode::BadUsage,
-        };
-        Failure { code, error: error.into() }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::job::{Job, Limit, Limits};
 use crate::report::plan::InvalidEntry;
 use crate::report::summary::{ResultSummary, status_of};
 use crate::snapshot::manifest::{Counts, FailureSummary};
-use crate::util::exit_code::ExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
 
 /// The snapshot that the new one is compared with.
@@ -166,9 +166,9 @@ impl From<Reason> for NotPublished {
     }
 }
 
-impl From<NotPublished> for Failure {
-    fn from(error: NotPublished) -> Failure {
-        Failure { code: error.reason.exit_code(), error: error.into() }
+impl HasExitCode for NotPublished {
+    fn exit_code(&self) -> ExitCode {
+        self.reason.exit_code()
     }
 }
 

@@ -24,7 +24,7 @@ use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use self::connect::{client_of, list_failure, load_job, start_emulator, work_directory_failure};
+use self::connect::{client_of, load_job, start_emulator};
 use self::earlier::earlier_snapshot;
 use self::limits::{
     ListTotals, ensure_list_is_exportable, ensure_publishable, may_be_too_short, status,
@@ -58,7 +58,7 @@ use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory};
 use crate::table::schema;
 use crate::util::exit_code::ExitCode;
-use crate::util::failure::{Failure, chain};
+use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
 
 /// Runs a job; prints its summary.
@@ -86,7 +86,7 @@ pub fn export(
         snapshot: absolute(&job.output.path).display().to_string(),
         duration_seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         result,
-        error: ended.as_ref().err().map(|failure| chain(&*failure.error)),
+        error: ended.as_ref().err().map(|failure| failure.text()),
     };
     watch.end(&summary);
     tell(&summary, args, flags);
@@ -121,21 +121,20 @@ fn run_job(
     watch: &mut RunTelemetry<'_>,
     result: &mut Option<ResultSummary>,
 ) -> Result<(), Failure> {
-    let is_put_back = WorkDirectory::put_earlier_snapshot_back(&job.output.path, &lock_holder())
-        .map_err(work_directory_failure)?;
-    let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
+    let is_put_back = WorkDirectory::put_earlier_snapshot_back(&job.output.path, &lock_holder())?;
+    let sig_source = secret::read(&job.api.secret)?;
     let listener = watch.bind()?;
     let work = open_work_directory(job)?;
     let locked_at = Instant::now();
     let had_earlier_run = work.had_earlier_run();
     let work = if restart { Some(work) } else { clean_up_after_publication(work, date, watch)? };
     let Some(work) = work else { return Ok(()) };
-    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = runtime()?;
     let mut stop = {
         let _inside = runtime.enter();
         let time_left =
             job.limits.deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
-        stop_signals(time_left).map_err(Failure::with(ExitCode::InternalOrDisk))?
+        stop_signals(time_left)?
     };
     watch.begin(listener)?;
     if is_put_back {
@@ -143,7 +142,7 @@ fn run_job(
     }
     resume::warn_about_other_unfinished_runs(work.paths(), date);
     let may_be_published =
-        work.paths().ensure_may_be_published(job.output.if_exists).map_err(work_directory_failure);
+        work.paths().ensure_may_be_published(job.output.if_exists).map_err(Failure::from);
     let earlier = may_be_published.and_then(|()| Ok(earlier_snapshot(job)?));
     let read = earlier.and_then(|earlier| {
         let reading = read_list(&job.accounts, work.root(), watch, &mut stop);
@@ -168,13 +167,11 @@ fn run_job(
     }
     if restart {
         // Only now, when nothing refuses the new run: the work of the earlier one cannot be had back.
-        work.reset(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])
-            .map_err(Failure::with(ExitCode::InternalOrDisk))?;
+        work.reset(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
     }
     // What cannot be read is refused when the journal is opened.
     let begun_before = CheckpointJournal::begin_of(work.root()).ok().flatten();
-    let mut journal = resume::open_journal(&work, job, &scan, date, watch.run_id())
-        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })?;
+    let mut journal = resume::open_journal(&work, job, &scan, date, watch.run_id())?;
     watch.metrics().parts_are_there(&journal.value().parts());
     warn_if_the_disk_is_clearly_too_small(job, &work, scan.valid);
     let emulator = start_emulator(job)?;
@@ -195,8 +192,7 @@ fn run_job(
                     let (parts, retried_ordinals) =
                         (checkpoint.parts(), retried_ordinals(checkpoint));
                     let written = Written { parts, retried_ordinals, invalid_lines };
-                    return publish(work, &manifest, &written, &report)
-                        .map_err(Failure::with(ExitCode::InternalOrDisk));
+                    return Ok(publish(work, &manifest, &written, &report)?);
                 }
                 Err(error) if error.retry_may_help && !has_run_a_round => {}
                 Err(error) => return Err(error.into()),
@@ -271,7 +267,7 @@ async fn run_round(
     };
     let (accounts, accounts_to_ask) = match earlier.last() {
         None => {
-            let distinct = list.distinct(scan).map_err(list_failure)?;
+            let distinct = list.distinct(scan)?;
             (AccountSource::List(Box::new(distinct)), scan.valid)
         }
         Some(before) => failed_accounts_of(before, work),
@@ -310,9 +306,8 @@ async fn run_round(
         stop,
     };
     let client = Arc::clone(client);
-    pipeline::run(client, settings, &job.columns, accounts, writer, journal, run_context)
-        .await
-        .map_err(|error| Failure { code: error.exit_code(), error: error.into() })
+    Ok(pipeline::run(client, settings, &job.columns, accounts, writer, journal, run_context)
+        .await?)
 }
 
 fn failed_accounts_of(round: &Round, work: &WorkDirectory) -> (AccountSource, u64) {
@@ -329,7 +324,7 @@ fn failed_accounts_of(round: &Round, work: &WorkDirectory) -> (AccountSource, u6
 }
 
 fn open_work_directory(job: &Job) -> Result<WorkDirectory, Failure> {
-    WorkDirectory::open(&job.output.path, &lock_holder()).map_err(work_directory_failure)
+    Ok(WorkDirectory::open(&job.output.path, &lock_holder())?)
 }
 
 /// What the lock says about this process.

@@ -13,7 +13,6 @@ use tokio::time::interval;
 
 use super::telemetry::RunTelemetry;
 use crate::accounts::{AccountList, ListError, ListSource, Scan};
-use crate::export::connect::list_failure;
 use crate::pipeline::RunError;
 use crate::snapshot::durable::{DiskError, FileInfo, StagedFile};
 use crate::snapshot::failed::write_invalid;
@@ -59,8 +58,8 @@ pub async fn count_distinct(
     read: &ReadList,
     stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<u64, Failure> {
-    let distinct = read.list.distinct(&read.scan).map_err(list_failure)?;
-    on_thread(move || distinct.count().map_err(list_failure), || {}, stop).await
+    let distinct = read.list.distinct(&read.scan)?;
+    on_thread(move || Ok(distinct.count()?), || {}, stop).await
 }
 
 /// Does something on a thread of its own. When `stop` comes first, the thread ends with the process.
@@ -69,18 +68,17 @@ async fn on_thread<T: Send + 'static>(
     mut on_tick: impl FnMut(),
     stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<T, Failure> {
-    let run_failure = |error: RunError| Failure { code: error.exit_code(), error: error.into() };
     let (sender, mut receiver) = oneshot::channel();
     thread::Builder::new()
         .name("list-scan".to_owned())
         // Nobody waits for the result of a run that has been stopped.
         .spawn(move || drop(sender.send(work())))
-        .map_err(|error| run_failure(RunError::Thread(error)))?;
+        .map_err(RunError::Thread)?;
     let mut progress = interval(PROGRESS_EVERY);
     loop {
         tokio::select! {
-            done = &mut receiver => return done.map_err(|_| run_failure(RunError::Panicked))?,
-            Some(code) = stop.recv() => return Err(run_failure(RunError::Stopped(code))),
+            done = &mut receiver => return done.map_err(|_| RunError::Panicked)?,
+            Some(code) = stop.recv() => return Err(RunError::Stopped(code).into()),
             _ = progress.tick() => on_tick(),
         }
     }
@@ -91,13 +89,11 @@ fn read(
     work_directory: &Path,
     entries: &AtomicU64,
 ) -> Result<ReadList, Failure> {
-    let list = AccountList::open(source, work_directory).map_err(list_failure)?;
+    let list = AccountList::open(source, work_directory)?;
     let path = work_directory.join(INVALID_ACCOUNTS_FILE);
-    let disk_failure =
-        |error: DiskError| Failure { code: ExitCode::InternalOrDisk, error: error.into() };
-    let write_failure = |error: io::Error| disk_failure(DiskError::on("write", &path)(error));
+    let write_failure = |error: io::Error| DiskError::on("write", &path)(error);
     // Under its final name only when it is whole, and never through a link that somebody put there.
-    let file = StagedFile::create(path.clone()).map_err(disk_failure)?;
+    let file = StagedFile::create(path.clone())?;
     let mut csv = csv::Writer::from_writer(file);
     let scan = list
         .scan(
@@ -108,10 +104,10 @@ fn read(
             &mut |count| entries.store(count, Ordering::Relaxed),
         )
         .map_err(|error| match error {
-            ListError::Report { source } => write_failure(source),
-            error => list_failure(error),
+            ListError::Report { source } => Failure::from(write_failure(source)),
+            error => error.into(),
         })?;
     let file = csv.into_inner().map_err(|error| write_failure(error.into_error()))?;
-    let invalid_lines = file.commit().map_err(disk_failure)?;
+    let invalid_lines = file.commit()?;
     Ok(ReadList { list, scan, invalid_lines })
 }

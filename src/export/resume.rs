@@ -24,7 +24,7 @@ use crate::snapshot::part_files::{PartFilesError, entries, files_of, remove_othe
 use crate::snapshot::publish::INVALID_ACCOUNTS_FILE;
 use crate::snapshot::snapshot_writer::CommittedPart;
 use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory, WorkPaths};
-use crate::util::exit_code::ExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// Why an unfinished run cannot be gone on with. Each text ends with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +51,8 @@ pub enum ResumeError {
     PartFiles(#[from] PartFilesError),
 }
 
-impl ResumeError {
-    /// How the process ends for it.
-    pub fn exit_code(&self) -> ExitCode {
+impl HasExitCode for ResumeError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             ResumeError::Changed { .. } => ExitCode::BadUsage,
             ResumeError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,

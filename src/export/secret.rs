@@ -9,6 +9,7 @@ use crate::api::signer::SigSource;
 use crate::api::usersig::{SecretKey, UserSig};
 use crate::emulator::EMULATOR_SECRET_KEY;
 use crate::job::{SecretSource, looks_like_a_secret};
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// Why there is no secret. Each text ends with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,12 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl HasExitCode for SecretError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::BadUsage
+    }
 }
 
 const KEY: &str = "app's secret key";

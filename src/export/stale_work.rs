@@ -8,7 +8,6 @@ use super::telemetry::RunTelemetry;
 use crate::snapshot::journal::CheckpointJournal;
 use crate::snapshot::publish::clean_up;
 use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory};
-use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 
 /// Ends what a run left that was stopped after it had published. Gives the directory back when there is more to do: that
@@ -20,12 +19,11 @@ pub fn clean_up_after_publication(
     date: Date,
     watch: &mut RunTelemetry<'_>,
 ) -> Result<Option<WorkDirectory>, Failure> {
-    let failure = |error: ResumeError| Failure { code: error.exit_code(), error: error.into() };
-    let published = published_run(work.paths()).map_err(failure)?;
+    let published = published_run(work.paths())?;
     match published {
         None => {
             let unfinished = CheckpointJournal::begin_of(work.root());
-            if let Some(begin) = unfinished.map_err(|error| failure(error.into()))? {
+            if let Some(begin) = unfinished.map_err(ResumeError::from)? {
                 watch.run_is(begin.run_id);
             }
             Ok(Some(work))
@@ -33,11 +31,11 @@ pub fn clean_up_after_publication(
         Some(begin) if begin.date == date.to_string() => {
             watch.run_is(begin.run_id);
             info!("this run was already published; removing its work directory");
-            clean_up(work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            clean_up(work)?;
             Ok(None)
         }
         Some(_) => {
-            work.reset(&[LOCK_NAME]).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+            work.reset(&[LOCK_NAME])?;
             Ok(Some(work))
         }
     }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::util::disk_error::SystemError;
 use crate::util::exit_code::ExitCode;
-use crate::util::failure::{Failure, chain};
+use crate::util::failure::Failure;
 
 /// SIGINT, SIGTERM and the end of the time there is, as the exit codes to stop with.
 pub fn stop_signals(time_left: Option<Duration>) -> Result<mpsc::Receiver<ExitCode>, SystemError> {
@@ -53,8 +53,8 @@ pub fn with_resume_command(failure: Failure, date: Date) -> Failure {
     // Secrets are never among the arguments.
     let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let command = command_to_go_on(arguments.collect(), date);
-    let error = format!("{}; go on with: {command}", chain(&*failure.error));
-    Failure { code: failure.code, error: error.into() }
+    let error = format!("{}; go on with: {command}", failure.text());
+    Failure::new(failure.code, error)
 }
 
 /// The command that goes on with the run of another, as a shell takes it.

@@ -16,7 +16,7 @@ use crate::observability::progress::Reporter;
 use crate::pipeline::events::Event;
 use crate::report::summary::Summary;
 use crate::snapshot::durable::{DiskError, StagedFile};
-use crate::util::exit_code::ExitCode;
+use crate::util::disk_error::SystemError;
 use crate::util::failure::{Failure, chain};
 
 /// The most that is read of the textfile of an earlier run; ours are a few KiB.
@@ -48,8 +48,7 @@ impl<'w> RunTelemetry<'w> {
         reporter: &'w mut Reporter,
         run_id_of_log: &'w RunIdOfLog,
     ) -> Result<RunTelemetry<'w>, Failure> {
-        let metrics =
-            RunMetrics::new(&job.name).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+        let metrics = RunMetrics::new(&job.name)?;
         let mut watch = RunTelemetry {
             reporter,
             metrics: Arc::new(metrics),
@@ -84,7 +83,7 @@ impl<'w> RunTelemetry<'w> {
     /// Takes the address of the listener, where the job wants one.
     pub fn bind(&self) -> Result<Option<BoundListener>, Failure> {
         let bound = self.settings.listen.map(BoundListener::bind).transpose();
-        bound.map_err(Failure::with(ExitCode::BadUsage))
+        Ok(bound?)
     }
 
     /// Tells that run started, and serves its metrics from now on.
@@ -93,7 +92,7 @@ impl<'w> RunTelemetry<'w> {
         let Some(listener) = listener else { return Ok(()) };
         let url = format!("http://{}/metrics", listener.address());
         let server = listener.serve(Arc::clone(&self.metrics));
-        self.server = Some(server.map_err(Failure::with(ExitCode::InternalOrDisk))?);
+        self.server = Some(server.map_err(SystemError::on("serve the metrics"))?);
         info!(url, "serving metrics");
         Ok(())
     }

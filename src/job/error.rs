@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::util::exit_code::ExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// Why a job cannot be used: `jobs/nightly.toml:14: api.calls_per_second: is 0, which ...; write ...`.
 ///
@@ -32,13 +32,15 @@ impl JobError {
         JobError { code: ExitCode::of_input_error(error), ..JobError::of_place(place, message) }
     }
 
-    /// How the process ends for it: an error of the disk may pass, anything else needs another job.
-    pub fn exit_code(&self) -> ExitCode {
-        self.code
-    }
-
     pub(super) fn at(place: Place, refusal: Refusal) -> JobError {
         JobError::of_place(place, format_args!("{}: {}", refusal.key, refusal.message))
+    }
+}
+
+impl HasExitCode for JobError {
+    /// An error of the disk may pass, anything else needs another job.
+    fn exit_code(&self) -> ExitCode {
+        self.code
     }
 }
 

@@ -12,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::cli::Flags;
 use crate::observability::log_line::LineFormat;
 use crate::observability::progress::LogWriter;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The id of the run that log lines are about, to be shared with whoever learns it; none at first.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,12 @@ impl RunIdOfLog {
 )]
 pub struct FilterError {
     problem: String,
+}
+
+impl HasExitCode for FilterError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::BadUsage
+    }
 }
 
 /// Turns log lines on. `RUST_LOG` wins over `-q` and `-v`.

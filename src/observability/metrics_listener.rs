@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::observability::metrics::{CONTENT_TYPE, RunMetrics};
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::runtime::runtime;
 
 /// How long one connection may take.
@@ -33,6 +34,12 @@ pub struct ListenError {
     address: SocketAddr,
     #[source]
     source: io::Error,
+}
+
+impl HasExitCode for ListenError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::BadUsage
+    }
 }
 
 /// The address is taken; nobody is served yet.

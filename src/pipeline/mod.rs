@@ -40,7 +40,6 @@ use self::rate::limiter::Departure;
 use self::response_processor::ResponseProcessor;
 use self::source::{AccountSource, SourceError};
 use self::writer_channel::{Handed, writer_channel};
-use crate::accounts::ListError;
 use crate::api::client::{CallResult, Client};
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
@@ -51,7 +50,7 @@ use crate::snapshot::manifest::CallStats;
 use crate::snapshot::part_writer::PartError;
 use crate::snapshot::snapshot_writer::{CommittedPart, FirstAnswer, LateAnswer, SnapshotWriter};
 use crate::table::Column;
-use crate::util::exit_code::ExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// What a run needs of the service.
 pub trait Service: Send + Sync + 'static {
@@ -176,22 +175,10 @@ pub enum RunError {
     Panicked,
 }
 
-/// A list that cannot be used is the user's to mend; a disk that cannot take our own files is not.
-pub fn list_error_exit_code(error: &ListError) -> ExitCode {
-    match error {
-        ListError::Spool { .. }
-        | ListError::Spill { .. }
-        | ListError::Thread { .. }
-        | ListError::Report { .. } => ExitCode::InternalOrDisk,
-        _ => error.input_error().map_or(ExitCode::BadUsage, ExitCode::of_input_error),
-    }
-}
-
-impl RunError {
-    /// How the process ends for it.
-    pub fn exit_code(&self) -> ExitCode {
+impl HasExitCode for RunError {
+    fn exit_code(&self) -> ExitCode {
         match self {
-            RunError::Source(SourceError::List(error)) => list_error_exit_code(error),
+            RunError::Source(SourceError::List(error)) => error.exit_code(),
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
             RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
             RunError::Stopped(code) => *code,

@@ -19,6 +19,7 @@ use super::part_files::{PartFilesError, ensure_parts_are_whole, is_as_written, r
 use super::snapshot_writer::CommittedPart;
 use super::work_directory::{SUCCESS_MARKER, WorkDirectory};
 use crate::snapshot::journal::CHECKPOINT_FILE;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failpoint;
 
 /// Where the lines of the list's invalid accounts wait for the snapshot to be put together.
@@ -64,6 +65,12 @@ pub enum PublishError {
     /// Another run may be at work in the same place.
     #[error("the lock in {} was removed while this run worked, so another run may work there and nothing was published; see that nothing removes it, then run the same command again", .0.display())]
     LockLost(PathBuf),
+}
+
+impl HasExitCode for PublishError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::InternalOrDisk
+    }
 }
 
 /// What a run wrote into the work directory for the snapshot.

@@ -19,7 +19,7 @@ use super::earlier_snapshot::{self, Occupant, REPLACED_NAME};
 use super::lock::WorkLock;
 use super::settings::IfExists;
 use crate::snapshot::journal::CHECKPOINT_FILE;
-use crate::util::exit_code::ExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failpoint;
 
 /// Name of the marker that is written last.
@@ -53,9 +53,8 @@ pub enum WorkDirectoryError {
     Disk(#[from] DiskError),
 }
 
-impl WorkDirectoryError {
-    /// How the process ends for it.
-    pub fn exit_code(&self) -> ExitCode {
+impl HasExitCode for WorkDirectoryError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             WorkDirectoryError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,
             WorkDirectoryError::Unreadable(_) | WorkDirectoryError::Disk(_) => {

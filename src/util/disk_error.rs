@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use super::exit_code::{ExitCode, HasExitCode};
+
 /// The action of locking a file, for which some errors have a fix of their own.
 pub const LOCK: &str = "lock";
 
@@ -51,6 +53,12 @@ impl DiskError {
     }
 }
 
+impl HasExitCode for DiskError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::InternalOrDisk
+    }
+}
+
 /// The operating system refused something other than a file, such as a socket.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action}; {}", advice(.source))]
@@ -64,6 +72,12 @@ impl SystemError {
     /// For `map_err`: an error of `action`.
     pub fn on(action: &'static str) -> impl FnOnce(io::Error) -> SystemError {
         move |source| SystemError { action, source }
+    }
+}
+
+impl HasExitCode for SystemError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::InternalOrDisk
     }
 }
 

@@ -92,6 +92,13 @@ impl ExitCode {
     }
 }
 
+/// An error that decides how the process ends. It is implemented beside each error type, and nowhere else is an error
+/// turned into an exit code.
+pub trait HasExitCode {
+    /// The exit code of a process that ends with this error.
+    fn exit_code(&self) -> ExitCode;
+}
+
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         std::process::ExitCode::from(code.number())

@@ -1,24 +1,31 @@
-//! Why a command failed, and with which exit code.
+//! The failure of a command: an error with its exit code.
 
 use std::error::Error;
 
-use super::exit_code::ExitCode;
+use super::exit_code::{ExitCode, HasExitCode};
 
-/// Why a verb did not do what it says: the exit code, and the error to print with all its causes.
+/// Why a command failed; the error is printed with all its causes.
 #[derive(Debug)]
 pub struct Failure {
-    /// How the process ends.
     pub code: ExitCode,
-    /// What to tell.
     pub error: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
-    /// For `map_err`.
-    pub fn with<E: Into<Box<dyn Error + Send + Sync>>>(
-        code: ExitCode,
-    ) -> impl FnOnce(E) -> Failure {
-        move |error| Failure { code, error: error.into() }
+    /// A failure that is decided by the command itself.
+    pub fn new(code: ExitCode, error: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+        Failure { code, error: error.into() }
+    }
+
+    /// The error and its causes in one line.
+    pub fn text(&self) -> String {
+        chain(&*self.error)
+    }
+}
+
+impl<E: HasExitCode + Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure { code: error.exit_code(), error: error.into() }
     }
 }
 

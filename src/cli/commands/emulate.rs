@@ -12,7 +12,8 @@ use crate::cli::EmulateArgs;
 use crate::emulator::{self, Credentials, Emulator, Profiles, Settings};
 use crate::export::secret;
 use crate::job;
-use crate::util::exit_code::ExitCode;
+use crate::util::disk_error::SystemError;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
 
@@ -39,18 +40,22 @@ enum EmulateError {
     },
 }
 
+impl HasExitCode for EmulateError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::BadUsage
+    }
+}
+
 /// Serves until SIGINT or SIGTERM.
 pub fn emulate(args: &EmulateArgs) -> Result<(), Failure> {
-    let bad_usage = Failure::with(ExitCode::BadUsage);
-    let emulator = set_up(args).map_err(bad_usage)?;
-    let internal = |error: io::Error| Failure::with(ExitCode::InternalOrDisk)(error);
-    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let emulator = set_up(args)?;
+    let internal = |error: io::Error| SystemError::on("serve the emulator")(error);
+    let runtime = runtime()?;
     runtime.block_on(async {
         let address = args.listen.to_string();
         let listener = TcpListener::bind(args.listen)
             .await
-            .map_err(|source| EmulateError::Listen { address, source })
-            .map_err(Failure::with(ExitCode::BadUsage))?;
+            .map_err(|source| EmulateError::Listen { address, source })?;
         let address = listener.local_addr().map_err(internal)?;
         let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
         let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
@@ -62,11 +67,11 @@ pub fn emulate(args: &EmulateArgs) -> Result<(), Failure> {
                 _ = terminated.recv() => {}
             }
         };
-        emulator::run(listener, emulator, stopped).await.map_err(internal)
+        Ok(emulator::run(listener, emulator, stopped).await.map_err(internal)?)
     })
 }
 
-fn set_up(args: &EmulateArgs) -> Result<Emulator, Box<dyn std::error::Error + Send + Sync>> {
+fn set_up(args: &EmulateArgs) -> Result<Emulator, Failure> {
     let settings = match &args.faults {
         Some(path) => job::load_emulator_settings(path)?,
         None => Settings::default(),

@@ -40,7 +40,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         run_id: run_id.clone(),
     };
     let ended = logging::start(flags, reporter.log_writer(), line_format)
-        .map_err(Failure::with(ExitCode::BadUsage))
+        .map_err(Failure::from)
         .and_then(|()| match &cli.command {
             Command::Export(args) => export::export(args, flags, &mut reporter, &run_id),
             Command::Plan(args) => plan::plan(args, flags, &mut reporter),

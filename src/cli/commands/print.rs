@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind, Write};
 
 use crate::util::disk_error::SystemError;
-use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 
 /// Writes to standard output.
@@ -14,8 +13,7 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            let error = SystemError::on("write standard output")(error).into();
-            Err(Failure { code: ExitCode::InternalOrDisk, error })
+            Err(SystemError::on("write standard output")(error).into())
         }
         _ => Ok(()),
     }

@@ -15,12 +15,19 @@ use self::gauges::Gauges;
 use crate::pipeline::events::Event;
 use crate::report::summary::ResultSummary;
 use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// `Content-Type` of [`RunMetrics::text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Without the prefix.
 const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
+
+impl HasExitCode for prometheus::Error {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::InternalOrDisk
+    }
+}
 
 /// The metrics of one run.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ pub fn check_service(
 ) -> Result<[Finding; 3], Failure> {
     let emulator = start_emulator(job)?;
     let client = client_of(job, sig_source, emulator.as_ref())?;
-    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = runtime()?;
     let calls = runtime.block_on(make_calls(job, &client, account, Timestamp::now));
     let service = match &job.api.target {
         Target::Endpoint(endpoint) => endpoint.base_url.as_str(),

@@ -11,7 +11,7 @@ use std::path::Path;
 use self::finding::Finding;
 use crate::accounts::{AccountList, DistinctAccounts, ListPath};
 use crate::cli::{CheckArgs, Flags};
-use crate::export::connect::{list_failure, load_job, work_directory_failure};
+use crate::export::connect::load_job;
 use crate::export::earlier::{EarlierError, earlier_snapshot};
 use crate::export::limits::{
     EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short,
@@ -24,7 +24,7 @@ use crate::snapshot::lock_holder::holder_of;
 use crate::snapshot::probe::ensure_writable;
 use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
 use crate::util::exit_code::ExitCode;
-use crate::util::failure::{Failure, chain};
+use crate::util::failure::Failure;
 
 /// Makes all checks of a job. Fails as an export would with the first that failed.
 pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
@@ -118,8 +118,8 @@ impl Said {
         }
         let Some(code) = code else { return Ok(()) };
         let names: Vec<&str> = failed.iter().map(|(subject, _)| subject.name()).collect();
-        let error = format!("not ready to export, failed: {}", names.join(", ")).into();
-        Err(Failure { code, error })
+        let error = format!("not ready to export, failed: {}", names.join(", "));
+        Err(Failure::new(code, error))
     }
 }
 
@@ -136,14 +136,13 @@ fn check_list(
         return Ok((Finding::skipped(text), administrator));
     };
     // A file is not spooled.
-    let list = AccountList::open(&job.accounts, path).map_err(list_failure)?;
-    let scan = list.scan(&mut |_| Ok(()), &mut |_| {}).map_err(list_failure)?;
-    let first = list.first_account().map_err(list_failure)?;
+    let list = AccountList::open(&job.accounts, path)?;
+    let scan = list.scan(&mut |_| Ok(()), &mut |_| {})?;
+    let first = list.first_account()?;
     let path = shown(path);
     let mut totals = ListTotals::new(job, &scan);
     if may_be_too_short(&job.limits, &scan, earlier) {
-        totals.rows_at_most =
-            list.distinct(&scan).and_then(DistinctAccounts::count).map_err(list_failure)?;
+        totals.rows_at_most = list.distinct(&scan).and_then(DistinctAccounts::count)?;
     }
     if let Err(refusal) = ensure_list_is_exportable(&job.limits, &totals, earlier) {
         let account = first.map(|account| account.name.to_string()).or(administrator);
@@ -169,17 +168,16 @@ fn check_output(
     earlier: Result<Option<EarlierSnapshot>, EarlierError>,
 ) -> Result<Finding, Failure> {
     let path = &job.output.path;
-    let work = WorkPaths::of(path).map_err(work_directory_failure)?;
-    ensure_writable(&work).map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let work = WorkPaths::of(path)?;
+    ensure_writable(&work)?;
     if let Some(holder) = holder_of(&work) {
         let path = path.clone();
-        return Err(work_directory_failure(WorkDirectoryError::Locked { path, holder }));
+        return Err(WorkDirectoryError::Locked { path, holder }.into());
     }
-    work.ensure_may_be_published(job.output.if_exists).map_err(work_directory_failure)?;
+    work.ensure_may_be_published(job.output.if_exists)?;
     earlier?;
     let text = format!("{} can be written and published", shown(path));
-    let unreadable = |error| work_directory_failure(WorkDirectoryError::Unreadable(error));
-    Ok(match moved_aside(&work).map_err(unreadable)? {
+    Ok(match moved_aside(&work).map_err(WorkDirectoryError::Unreadable)? {
         None => Finding::passed(text),
         Some(replaced) => Finding::note(format!(
             "{text}; a stopped run moved the earlier snapshot to {}, the next export puts it back",
@@ -197,6 +195,6 @@ fn shown(path: &Path) -> String {
 
 impl From<Failure> for Finding {
     fn from(failure: Failure) -> Finding {
-        Finding::failed(failure.code, chain(&*failure.error))
+        Finding::failed(failure.code, failure.text())
     }
 }

@@ -12,7 +12,7 @@ use self::unfinished::{Findings, ResumeInspection, look_for_unfinished_run, work
 use super::print::print;
 use crate::accounts::{AccountList, InvalidAccount, Scan};
 use crate::cli::{Flags, PlanArgs};
-use crate::export::connect::{list_failure, load_job, work_directory_failure};
+use crate::export::connect::load_job;
 use crate::export::earlier::earlier_snapshot;
 use crate::export::limits::{ListTotals, ensure_list_is_exportable};
 use crate::export::results::absolute;
@@ -29,12 +29,12 @@ use crate::snapshot::earlier_snapshot::{Occupant, moved_aside};
 use crate::snapshot::lock_holder::holder_of;
 use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
 use crate::util::exit_code::ExitCode;
-use crate::util::failure::{Failure, chain};
+use crate::util::failure::Failure;
 
 /// Prints the plan of a job. Fails with what an export would refuse to begin with.
 pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
     let (job, date) = load_job(&args.job, flags)?;
-    let work = WorkPaths::of(&job.output.path).map_err(work_directory_failure)?;
+    let work = WorkPaths::of(&job.output.path)?;
     let counted = count(&job, reporter);
     reporter.finish();
     let (list, scan) = counted?;
@@ -43,7 +43,7 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
     let run_at_work = holder_of(&work);
     let earlier = work
         .ensure_may_be_published(job.output.if_exists)
-        .map_err(work_directory_failure)
+        .map_err(Failure::from)
         .and_then(|()| Ok(earlier_snapshot(&job)?));
     let findings = Findings {
         scan: &scan,
@@ -80,7 +80,7 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
         account_list: list,
         resume,
         run_at_work,
-        refusal: refusal.as_ref().map(|failure| chain(&*failure.error)),
+        refusal: refusal.as_ref().map(|failure| failure.text()),
         exit_code: refusal.as_ref().map_or(ExitCode::Published, |failure| failure.code).number(),
     };
     let here = std::env::current_dir().unwrap_or_default();
@@ -90,12 +90,11 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
 
 /// What an export would find at the output path; warns where it would put an earlier snapshot back first.
 fn occupant_of(work: &WorkPaths) -> Result<Occupant, Failure> {
-    let unreadable = |error| work_directory_failure(WorkDirectoryError::Unreadable(error));
-    if let Some(replaced) = moved_aside(work).map_err(unreadable)? {
+    if let Some(replaced) = moved_aside(work).map_err(WorkDirectoryError::Unreadable)? {
         let replaced = replaced.display();
         warn!(%replaced, "an interrupted run moved the previous snapshot aside; the next export restores it");
     }
-    work.occupant().map_err(unreadable)
+    Ok(work.occupant().map_err(WorkDirectoryError::Unreadable)?)
 }
 
 /// Reads the list twice, as an export does.
@@ -108,12 +107,10 @@ fn count(job: &Job, reporter: &mut Reporter) -> Result<(ListCounts, Scan), Failu
         }
         Ok(())
     };
-    let scan = list
-        .scan(&mut keep_the_first, &mut |entries| reporter.scanning(entries))
-        .map_err(list_failure)?;
-    let mut distinct = list.distinct(&scan).map_err(list_failure)?;
+    let scan = list.scan(&mut keep_the_first, &mut |entries| reporter.scanning(entries))?;
+    let mut distinct = list.distinct(&scan)?;
     let mut distinct_accounts = 0;
-    while distinct.next_account().map_err(list_failure)?.is_some() {
+    while distinct.next_account()?.is_some() {
         distinct_accounts += 1;
     }
     let counts = ListCounts {
@@ -129,5 +126,5 @@ fn count(job: &Job, reporter: &mut Reporter) -> Result<(ListCounts, Scan), Failu
 /// Standard input is spooled where temporary files go, since the work directory may not be there yet.
 fn open_list(job: &Job) -> Result<AccountList, Failure> {
     let spool_directory = std::env::temp_dir();
-    AccountList::open(&job.accounts, Path::new(&spool_directory)).map_err(list_failure)
+    Ok(AccountList::open(&job.accounts, Path::new(&spool_directory))?)
 }

@@ -72,8 +72,7 @@ pub fn look_for_unfinished_run(
         }
         Err(error) => {
             let resume = Resume { state: ResumeState::Refused, left: None, ..new_run };
-            let refusal = Failure { code: error.exit_code(), error: error.into() };
-            (resume, Vec::new(), Some(refusal))
+            (resume, Vec::new(), Some(error.into()))
         }
     };
     let minimum_seconds_left =

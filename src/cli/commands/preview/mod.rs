@@ -27,12 +27,12 @@ use crate::export::secret;
 use crate::job::{Job, RetrySettings};
 use crate::observability::progress::Reporter;
 use crate::pipeline::collect_in_memory::{CollectedRows, collect_in_memory};
-use crate::pipeline::{RunContext, RunError, RunSettings, list_error_exit_code};
+use crate::pipeline::{RunContext, RunError, RunSettings};
 use crate::report::cells::{are_numbers, ndjson, texts};
 use crate::report::table::{TableColumn, table};
 use crate::snapshot::failed::FailedAccount;
 use crate::table::schema;
-use crate::util::exit_code::ExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
 
@@ -45,7 +45,7 @@ const WIDTH_ELSEWHERE: usize = 80;
 /// Shows the first rows.
 pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
     let (job, _) = load_job(&args.job, flags)?;
-    let sig_source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
+    let sig_source = secret::read(&job.api.secret)?;
     let (accounts, invalid) = first_accounts(&job, args.accounts as usize)?;
     if accounts.is_empty() {
         warn!("the account list contains no valid account");
@@ -55,8 +55,7 @@ pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Re
     let collected = ask(&job, client, accounts.clone(), reporter);
     reporter.finish();
     let mut collected = collected?;
-    let rows = in_list_order(&job, &collected, &accounts)
-        .map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let rows = in_list_order(&job, &collected, &accounts).map_err(RunError::Rows)?;
     print(if args.json { ndjson(&rows) } else { table_of(&rows) })?;
     collected.failed.sort_by_key(|failed| failed.ordinal);
     collected.rejected.sort_by_key(|rejected| rejected.ordinal);
@@ -77,8 +76,7 @@ fn first_accounts(job: &Job, count: usize) -> Result<(Vec<Account>, Invalid), Fa
     let list = AccountList::open(&job.accounts, &env::temp_dir());
     let mut invalid = Invalid::default();
     let accounts = list.and_then(|list| list.first(count, &mut |one| invalid.add(one)));
-    let accounts = accounts
-        .map_err(|error| Failure { code: list_error_exit_code(&error), error: error.into() })?;
+    let accounts = accounts?;
     Ok((accounts, invalid))
 }
 
@@ -101,7 +99,7 @@ fn ask(
         has_rows: false,
         settled_before: 0,
     };
-    let runtime = runtime().map_err(Failure::with(ExitCode::InternalOrDisk))?;
+    let runtime = runtime()?;
     // A signal ends the process: there is nothing to complete.
     let (_never, mut stop) = mpsc::channel(1);
     let run_context = RunContext {
@@ -184,7 +182,7 @@ fn ensure_any_rows(rows: &RecordBatch, failed: &[FailedAccount]) -> Result<(), F
         "there is no row to show: {count} of {} accounts failed; run it again later, or look at what is told of each above",
         failed.len()
     );
-    Err(Failure { code: ExitCode::TooManyFailed, error: error.into() })
+    Err(Failure::new(ExitCode::TooManyFailed, error))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::cli::{Flags, UsersigArgs};
 use crate::export::connect::load_job;
 use crate::export::secret;
 use crate::job::{self, DEFAULT_IDENTIFIER};
-use crate::util::exit_code::ExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
 
 /// Most of standard input that is read: more than the longest UserSig, so that a longer one is refused as such.
@@ -58,20 +58,28 @@ enum UsersigError {
     NotReadable(SigError),
 }
 
+impl HasExitCode for UsersigError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            UsersigError::NotReadable(_) => ExitCode::RefusedByService,
+            _ => ExitCode::BadUsage,
+        }
+    }
+}
+
 /// Signs or explains.
 pub fn usersig(args: &UsersigArgs, flags: &Flags) -> Result<(), Failure> {
-    let bad_usage = |error: UsersigError| Failure { code: ExitCode::BadUsage, error: error.into() };
     let expected = expected_of(args, flags)?;
     let now = Timestamp::now();
     if args.inspect {
         return inspect(args, &expected, now);
     }
-    let flag = |name| bad_usage(UsersigError::NothingToSignWith(name));
+    let flag = UsersigError::NothingToSignWith;
     let sdkappid = expected.sdkappid.ok_or_else(|| flag("--sdkappid"))?;
     let key = match &expected.key {
         Some(key) => key,
-        None if args.job.is_some() => return Err(bad_usage(UsersigError::JobHasNoKey)),
-        None => return Err(flag("--secret-key-env")),
+        None if args.job.is_some() => return Err(UsersigError::JobHasNoKey.into()),
+        None => return Err(flag("--secret-key-env").into()),
     };
     let identifier = expected.identifier.as_deref().unwrap_or(DEFAULT_IDENTIFIER);
     let unix_seconds = u64::try_from(now.as_second()).unwrap_or_default();
@@ -81,29 +89,28 @@ pub fn usersig(args: &UsersigArgs, flags: &Flags) -> Result<(), Failure> {
 
 /// What the job or the flags say of app, account and key.
 fn expected_of(args: &UsersigArgs, flags: &Flags) -> Result<Expected, Failure> {
-    let bad_usage = |error: UsersigError| Failure { code: ExitCode::BadUsage, error: error.into() };
     let Some(path) = &args.job else {
         let key = match &args.secret_key_env {
             None => None,
             Some(name) => {
                 let text = secret::from_env(name, "--secret-key-env", "app's secret key");
-                Some(SecretKey::new(text.map_err(Failure::with(ExitCode::BadUsage))?))
+                Some(SecretKey::new(text?))
             }
         };
         let bytes = args.identifier.as_ref().map_or(1, String::len);
         if !(1..=MAX_ACCOUNT_BYTES).contains(&bytes) {
-            return Err(bad_usage(UsersigError::Identifier { bytes }));
+            return Err(UsersigError::Identifier { bytes }.into());
         }
         if args.sdkappid == Some(0) {
-            return Err(bad_usage(UsersigError::Sdkappid));
+            return Err(UsersigError::Sdkappid.into());
         }
         return Ok(Expected { sdkappid: args.sdkappid, identifier: args.identifier.clone(), key });
     };
     if job::looks_like_a_secret(&path.to_string_lossy()) {
-        return Err(bad_usage(UsersigError::SecretAsArgument));
+        return Err(UsersigError::SecretAsArgument.into());
     }
     let (job, _) = load_job(path, flags)?;
-    let source = secret::read(&job.api.secret).map_err(Failure::with(ExitCode::BadUsage))?;
+    let source = secret::read(&job.api.secret)?;
     let key = match source {
         SigSource::Key(key) => Some(key),
         SigSource::Ready(_) => None,
@@ -113,25 +120,21 @@ fn expected_of(args: &UsersigArgs, flags: &Flags) -> Result<Expected, Failure> {
 }
 
 fn inspect(args: &UsersigArgs, expected: &Expected, now: Timestamp) -> Result<(), Failure> {
-    let bad_usage = |error: UsersigError| Failure { code: ExitCode::BadUsage, error: error.into() };
     let mut bytes = Vec::new();
     io::stdin()
         .lock()
         .take(MAX_INPUT_BYTES)
         .read_to_end(&mut bytes)
-        .map_err(|error| bad_usage(UsersigError::Unreadable(error)))?;
+        .map_err(UsersigError::Unreadable)?;
     let text = String::from_utf8_lossy(&bytes);
     if text.trim().is_empty() {
-        return Err(bad_usage(UsersigError::Empty));
+        return Err(UsersigError::Empty.into());
     }
-    let claims = decode(text.trim()).map_err(|error| Failure {
-        code: ExitCode::RefusedByService,
-        error: UsersigError::NotReadable(error).into(),
-    })?;
+    let claims = decode(text.trim()).map_err(UsersigError::NotReadable)?;
     let explanation = explain(&claims, expected, now);
     print(if args.json { explanation.to_json() } else { explanation.to_text() })?;
     match explanation.refusal() {
         None => Ok(()),
-        Some(refusal) => Err(Failure { code: ExitCode::RefusedByService, error: refusal.into() }),
+        Some(refusal) => Err(Failure::new(ExitCode::RefusedByService, refusal)),
     }
 }
