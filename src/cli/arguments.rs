@@ -10,6 +10,8 @@ use jiff::SpanRelativeTo;
 use jiff::civil::Date;
 use jiff::fmt::friendly::SpanParser;
 
+use crate::observability::{LogFormat, ProgressChoice};
+
 /// Turns a list of accounts into one table of Tencent Cloud IM profiles.
 #[derive(Debug, Parser)]
 #[command(
@@ -264,28 +266,6 @@ pub enum ShellChoice {
     Fish,
     /// PowerShell
     Powershell,
-}
-
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProgressChoice {
-    /// A bar on a terminal, plain lines elsewhere
-    Auto,
-    /// A bar
-    Bar,
-    /// A line every few seconds
-    Plain,
-    /// Nothing
-    None,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 #[cfg(test)]

@@ -39,9 +39,10 @@ use crate::accounts::{AccountList, Scan};
 use crate::api::client::Client;
 use crate::api::request::tag_list;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
-use crate::cli::{ExportArgs, Flags, LogFormat};
+use crate::cli::{ExportArgs, Flags};
 use crate::job::Job;
-use crate::observability::logging::RunIdOfLog;
+use crate::observability::LogFormat;
+use crate::observability::logging::LogRunId;
 use crate::observability::progress::Reporter;
 use crate::pipeline::rate::limiter::SECOND_WITH_MARGIN;
 use crate::pipeline::source::AccountSource;
@@ -66,7 +67,7 @@ pub fn export(
     args: &ExportArgs,
     flags: &Flags,
     reporter: &mut Reporter,
-    run_id_of_log: &RunIdOfLog,
+    run_id_of_log: &LogRunId,
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let run_id = new_run_id();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::job::{Job, MetricsSettings};
-use crate::observability::logging::RunIdOfLog;
+use crate::observability::logging::LogRunId;
 use crate::observability::metrics::{End, RunMetrics, last_success_in};
 use crate::observability::metrics_listener::{BoundListener, MetricsServer};
 use crate::observability::progress::Reporter;
@@ -35,7 +35,7 @@ pub struct RunTelemetry<'w> {
     job: String,
     date: String,
     run_id: String,
-    run_id_of_log: &'w RunIdOfLog,
+    run_id_of_log: &'w LogRunId,
     server: Option<MetricsServer>,
 }
 
@@ -46,7 +46,7 @@ impl<'w> RunTelemetry<'w> {
         date: String,
         run_id: String,
         reporter: &'w mut Reporter,
-        run_id_of_log: &'w RunIdOfLog,
+        run_id_of_log: &'w LogRunId,
     ) -> Result<RunTelemetry<'w>, Failure> {
         let metrics = RunMetrics::new(&job.name)?;
         let mut watch = RunTelemetry {

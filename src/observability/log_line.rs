@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::Serializer;
 use serde::ser::SerializeMap;
@@ -12,8 +13,16 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::cli::LogFormat;
-use crate::observability::logging::RunIdOfLog;
+use super::logging::LogRunId;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
 
 /// How lines are written.
 #[derive(Debug)]
@@ -25,7 +34,7 @@ pub struct LineFormat {
     /// Whether a line for people has colours.
     pub has_colour: bool,
     /// The run that lines are about.
-    pub run_id: RunIdOfLog,
+    pub run_id: LogRunId,
 }
 
 impl<S, N> FormatEvent<S, N> for LineFormat

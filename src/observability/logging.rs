@@ -9,16 +9,15 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::Flags;
-use crate::observability::log_line::LineFormat;
-use crate::observability::progress::LogWriter;
+use super::log_line::LineFormat;
+use super::progress::LogWriter;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The id of the run that log lines are about, to be shared with whoever learns it; none at first.
 #[derive(Debug, Clone, Default)]
-pub struct RunIdOfLog(Arc<Mutex<Option<Arc<str>>>>);
+pub struct LogRunId(Arc<Mutex<Option<Arc<str>>>>);
 
-impl RunIdOfLog {
+impl LogRunId {
     /// Every line from now on is about this run.
     pub fn set(&self, run_id: &str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run_id.into());
@@ -45,21 +44,14 @@ impl HasExitCode for FilterError {
     }
 }
 
-/// Turns log lines on. `RUST_LOG` wins over `-q` and `-v`.
+/// Starts logging at this level; `RUST_LOG` takes precedence.
 ///
-/// Only this program's own lines are ever written, whatever `RUST_LOG` says: those of the libraries below may show
-/// the URL of a call, and the URL carries the UserSig.
+/// Only this program's own lines are written, whatever `RUST_LOG` says: those of the libraries below may contain the URL
+/// of a call, and the URL carries the UserSig.
 ///
 /// # Errors
-/// When `RUST_LOG` is no filter; lines are on all the same, as `-q` and `-v` say.
-pub fn start(flags: &Flags, writer: LogWriter, format: LineFormat) -> Result<(), FilterError> {
-    let level = match (flags.quiet, flags.verbose) {
-        (0, 0) => LevelFilter::INFO,
-        (0, 1) => LevelFilter::DEBUG,
-        (0, _) => LevelFilter::TRACE,
-        (1, _) => LevelFilter::WARN,
-        (_, _) => LevelFilter::ERROR,
-    };
+/// If `RUST_LOG` is not a valid filter; logging is on all the same, at `level`.
+pub fn start(level: LevelFilter, writer: LogWriter, format: LineFormat) -> Result<(), FilterError> {
     let wanted = env::var("RUST_LOG").unwrap_or_default();
     let builder = || EnvFilter::builder().with_default_directive(level.into());
     let (by_level, problem) = match builder().parse(&wanted) {

@@ -1,28 +1,24 @@
-//! How large a snapshot will be, told from rows that were written before or from the types of its columns.
+//! The estimated size of a snapshot, from rows that were written before or from the types of its columns.
 
 use std::path::Path;
 
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::plan::seen_from;
 use crate::snapshot::{Compression, Format, OutputSettings};
 use crate::table::{Column, ColumnType};
 
-/// What the part files would take.
+/// Estimated size of the part files.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Size {
-    /// All of them.
+pub struct SizeEstimate {
     pub expected_bytes: u64,
-    /// For each row.
     pub bytes_per_row: f64,
-    /// What that is told from.
     pub size_basis: SizeBasis,
-    /// The snapshot it is told from; an absolute path.
+    /// Absolute path of the snapshot that the estimate is based on.
     pub size_basis_snapshot: Option<String>,
 }
 
-/// What the bytes of a row are told from.
+/// What the estimate is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SizeBasis {
@@ -30,29 +26,26 @@ pub enum SizeBasis {
     UnfinishedRun,
     /// An earlier snapshot of the job, with the same columns.
     Snapshot,
-    /// The types of the columns.
     ColumnTypes,
 }
 
-/// Rows of which the size is known.
+/// Rows of a known size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownRows {
-    /// How many; at least 1.
+    /// At least 1.
     pub rows: u64,
-    /// What they take.
     pub bytes: u64,
-    /// Where they are.
     pub basis: SizeBasis,
-    /// The snapshot they are in.
+    /// The snapshot that holds the rows.
     pub snapshot: Option<String>,
 }
 
-impl Size {
-    /// The size of `rows` more of the same kind.
-    pub fn of(rows: u64, known: KnownRows) -> Size {
+impl SizeEstimate {
+    /// The size of `rows` rows like the known ones.
+    pub fn new(rows: u64, known: KnownRows) -> SizeEstimate {
         let bytes = u128::from(rows) * u128::from(known.bytes) / u128::from(known.rows.max(1));
         let bytes_per_row = known.bytes as f64 / known.rows.max(1) as f64;
-        Size {
+        SizeEstimate {
             expected_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
             bytes_per_row: (bytes_per_row * 10.0).round() / 10.0,
             size_basis: known.basis,
@@ -60,46 +53,53 @@ impl Size {
         }
     }
 
-    /// For a person who is in the directory `here`.
-    pub(super) fn to_text(&self, here: &Path) -> String {
+    /// One line of text, with paths relative to the directory `here`.
+    pub fn to_text(&self, here: &Path) -> String {
         let basis = match (self.size_basis, &self.size_basis_snapshot) {
-            (SizeBasis::Snapshot, Some(snapshot)) => format!("as in {}", seen_from(here, snapshot)),
-            (SizeBasis::UnfinishedRun, _) => "as in the parts that are done".to_owned(),
-            _ => "assumed from the types of the columns".to_owned(),
+            (SizeBasis::Snapshot, Some(snapshot)) => {
+                format!("as in {}", relative_to(here, snapshot))
+            }
+            (SizeBasis::UnfinishedRun, _) => "as in the committed parts".to_owned(),
+            _ => "estimated from the types of the columns".to_owned(),
         };
         let expected = HumanBytes(self.expected_bytes);
-        format!("about {expected}, {} bytes a row, {basis}", self.bytes_per_row)
+        format!("about {expected}, {} bytes per row, {basis}", self.bytes_per_row)
     }
 }
 
-/// Bytes of a value: as it is, and with zstd or gzip.
-struct Width {
+/// The path relative to the directory `here` if it is inside it.
+pub fn relative_to(here: &Path, path: &str) -> String {
+    Path::new(path).strip_prefix(here).unwrap_or(Path::new(path)).display().to_string()
+}
+
+/// Bytes of a value, uncompressed and with zstd or gzip.
+struct ValueSize {
     plain: u64,
-    packed: u64,
+    compressed: u64,
 }
 
-/// Ids of 6 to 32 bytes; those of chance pack to half.
-const ACCOUNT: Width = Width { plain: 20, packed: 10 };
+/// Ids of 6 to 32 bytes; random ones compress to half.
+const ACCOUNT: ValueSize = ValueSize { plain: 20, compressed: 10 };
 
-/// Rounded up from what profiles of the emulator take in parts of 60,000 rows. Text lies between a word of a few that
-/// costs next to nothing and an address of 50 bytes.
-const fn width_of(column_type: ColumnType) -> Width {
+/// Rounded up from profiles of the emulator in parts of 60,000 rows. A text lies between a word out of a few, which takes
+/// next to nothing, and an address of 50 bytes.
+const fn value_size(column_type: ColumnType) -> ValueSize {
     match column_type {
-        ColumnType::String | ColumnType::Bytes => Width { plain: 25, packed: 6 },
-        ColumnType::Uint32 | ColumnType::Date => Width { plain: 4, packed: 3 },
-        ColumnType::Uint64 => Width { plain: 7, packed: 4 },
+        ColumnType::String | ColumnType::Bytes => ValueSize { plain: 25, compressed: 6 },
+        ColumnType::Uint32 | ColumnType::Date => ValueSize { plain: 4, compressed: 3 },
+        ColumnType::Uint64 => ValueSize { plain: 7, compressed: 4 },
     }
 }
 
-/// A row of these columns, by nothing but their types.
+/// A row of these columns, assumed from their types alone.
 pub fn assumed_row(columns: &[Column], output: &OutputSettings) -> KnownRows {
-    let columns = columns.iter().map(|column| width_of(column.column_type));
-    let (plain, packed) = columns
-        .fold((ACCOUNT.plain, ACCOUNT.packed), |(plain, packed), width| {
-            (plain + width.plain, packed + width.packed)
+    let columns = columns.iter().map(|column| value_size(column.column_type));
+    let (plain, compressed) = columns
+        .fold((ACCOUNT.plain, ACCOUNT.compressed), |(plain, compressed), size| {
+            (plain + size.plain, compressed + size.compressed)
         });
     let bytes = match (output.compression, output.format) {
-        (Compression::Zstd | Compression::Gzip, _) => packed,
+        (Compression::Zstd | Compression::Gzip, _) => compressed,
         (Compression::Snappy, _) => plain / 2,
         (Compression::None, Format::Parquet) => plain,
         // Commas, and numbers as digits.
@@ -116,24 +116,24 @@ mod tests {
     use crate::snapshot::IfExists;
 
     #[test]
-    fn rows_to_come_are_as_large_as_those_that_are_known() {
+    fn an_estimate_scales_the_known_rows() {
         let known = |rows, bytes| KnownRows {
             rows,
             bytes,
             basis: SizeBasis::Snapshot,
             snapshot: Some("/here/out".to_owned()),
         };
-        let size = Size::of(1_000, known(3, 100));
+        let size = SizeEstimate::new(1_000, known(3, 100));
         assert_eq!((size.expected_bytes, size.bytes_per_row), (33_333, 33.3));
-        assert_eq!(Size::of(u64::MAX, known(1, u64::MAX)).expected_bytes, u64::MAX);
+        assert_eq!(SizeEstimate::new(u64::MAX, known(1, u64::MAX)).expected_bytes, u64::MAX);
         assert_eq!(
             size.to_text(Path::new("/here")),
-            "about 32.55 KiB, 33.3 bytes a row, as in out"
+            "about 32.55 KiB, 33.3 bytes per row, as in out"
         );
     }
 
     #[test]
-    fn what_is_assumed_grows_with_the_columns_and_shrinks_with_compression() {
+    fn the_assumed_size_grows_with_columns_and_shrinks_with_compression() {
         let column = |column_type| Column {
             tag: "Tag_Profile_Custom_A".to_owned(),
             name: "a".to_owned(),

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
@@ -10,6 +9,7 @@ use serde::Serialize;
 use crate::snapshot::failed::Category;
 use crate::snapshot::manifest::{CallStats, Counts, FailureSummary};
 use crate::util::exit_code::ExitCode;
+use crate::util::human::duration_text;
 
 /// How a run ended. Keys of the JSON are only ever added.
 #[derive(Debug, Clone, Serialize)]
@@ -109,7 +109,7 @@ fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> std:
         )?;
     }
     writeln!(text, "  calls       {}", calls_line(&result.calls))?;
-    writeln!(text, "  took        {}", duration_text(Duration::from_secs_f64(seconds)))
+    writeln!(text, "  took        {}", duration_text(seconds))
 }
 
 fn calls_line(calls: &CallStats) -> String {
@@ -117,26 +117,16 @@ fn calls_line(calls: &CallStats) -> String {
     if let Some(percent) = calls.rate_utilization_percent {
         line.push_str(&format!(", {percent} % of {}/s", calls.calls_per_second));
     }
-    line.push_str(&format!(", highest second {}", HumanCount(calls.peak_calls_per_second)));
+    line.push_str(&format!(", peak {}/s", HumanCount(calls.peak_calls_per_second)));
     for (count, what) in [(calls.failed, "failed"), (calls.throttled, "throttled")] {
         if count > 0 {
             line.push_str(&format!(", {} {what}", HumanCount(count)));
         }
     }
     if calls.account_retries > 0 {
-        line.push_str(&format!(", {} accounts asked again", HumanCount(calls.account_retries)));
+        line.push_str(&format!(", {} account retries", HumanCount(calls.account_retries)));
     }
     line
-}
-
-/// A duration as a person reads it.
-pub fn duration_text(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..60 => format!("{:.1} s", duration.as_secs_f64()),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 /// The word for how a run ended.
@@ -217,7 +207,7 @@ mod tests {
           duplicates  20
           invalid     1
           rejected    3 values, see _rejected_values.csv
-          calls       130, 99.4 % of 200/s, highest second 130, 1 failed, 240 accounts asked again
+          calls       130, 99.4 % of 200/s, peak 130/s, 1 failed, 240 account retries
           took        1 min 15 s
         ");
     }

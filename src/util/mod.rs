@@ -5,6 +5,8 @@ pub mod disk_error;
 pub mod exit_code;
 pub mod failpoint;
 pub mod failure;
+pub mod human;
 pub mod nearest;
 pub mod runtime;
 pub mod swar;
+pub mod text_width;

@@ -266,7 +266,7 @@ note     clock     this machine's clock is 2 h 1 min ahead of the service's; set
 4
 failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig that api.usersig_env names has to be made anew
 skipped  tags      the call failed
-failed   clock     this machine's clock is 48 h 1 min behind the service's; set it, as with NTP
+failed   clock     this machine's clock is 2 d behind the service's; set it, as with NTP
 ");
     let strict = "open_questions.clock_skew_seconds = 30";
     assert_snapshot!(told_by(&off(-(2 * 3600 + 90), strict), &[], None), @"
@@ -317,14 +317,14 @@ skipped  clock     the secret failed
     let expired = usersig(app, admin, 3_600 + 100, 60);
     assert_snapshot!(told_with_usersig(&expired, ""), @"
 4
-note     secret    IM_USERSIG holds a UserSig that expired 1 h 0 min ago by this machine's clock; make it anew
+note     secret    IM_USERSIG holds a UserSig that expired 1 h ago by this machine's clock; make it anew
 failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig that api.usersig_env names has to be made anew
 skipped  tags      the call failed
 ");
     // The UserSig is good, and this machine's clock is not.
     assert_snapshot!(told_with_usersig(&expired, "oddities.clock_ahead_seconds = -3690"), @"
 0
-note     secret    IM_USERSIG holds a UserSig that expired 1 h 0 min ago by this machine's clock; make it anew
+note     secret    IM_USERSIG holds a UserSig that expired 1 h ago by this machine's clock; make it anew
 note     clock     this machine's clock is 1 h 1 min ahead of the service's; set it, as with NTP
 ");
     assert_snapshot!(told_with_usersig("eJnotone", ""), @"

@@ -66,17 +66,17 @@ fn the_sample_is_planned_as_the_readme_shows() {
     let text = lines.collect::<Vec<_>>().join("\n").replace(root.to_str().unwrap(), "[directory]");
     assert_snapshot!(text, @r#"
 Plan of sample, to dt=2026-11-22
-  accounts    12,000 in the list
-  distinct    11,979
-  duplicates  20
-  invalid     1
-              on line 7347, "legacy-import-2019-carla.rodriguez@shop.example" has 47 bytes, the service allows 32
-  calls       120
-  parts       3 of up to 5,000 accounts
-  floor time  0.6 s at 200 calls a second
-  size        about 479.63 KiB, 41 bytes a row, assumed from the types of the columns
-  snapshot    none is there yet
-  resume      nothing to go on with, a new run begins
+  accounts      12,000 in the list
+  distinct      11,979
+  duplicates    20
+  invalid       1
+                on line 7347, "legacy-import-2019-carla.rodriguez@shop.example" has 47 bytes, the service allows 32
+  calls         120
+  parts         3 of up to 5,000 accounts
+  minimum time  600 ms at 200 calls per second
+  size          about 479.63 KiB, 41 bytes per row, estimated from the types of the columns
+  snapshot      does not exist yet
+  resume        no unfinished run; a new run starts
 "#);
     let in_readme = |line: &&str| include_str!("../../README.md").contains(line);
     let not_in_readme: Vec<&str> = text.lines().skip(1).filter(|line| !in_readme(line)).collect();
@@ -211,7 +211,7 @@ fn a_resume_does_what_was_planned() {
     let directory = stopped_at("journal:appended#3", &[]);
     let planned = planned(&directory, &[]);
     let expected = json!({
-        "state": "goes_on",
+        "state": "resumes",
         "parts_committed": 2,
         "accounts_left": 400,
         "calls_left": 4,
@@ -254,7 +254,7 @@ fn an_unfinished_run_that_cannot_be_gone_on_with_is_refused_as_by_an_export() {
 fn a_run_without_any_part_is_begun_anew_with_another_content() {
     let directory = stopped_at("journal:appended#1", &[]);
     assert_eq!(planned(&directory, &["columns.0.name=other"])["resume"]["state"], "new_run");
-    assert_eq!(planned(&directory, &[])["resume"]["state"], "goes_on");
+    assert_eq!(planned(&directory, &[])["resume"]["state"], "resumes");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn failed_accounts_that_are_to_be_asked_again_are_counted() {
     assert!((101..400).contains(&failed), "{failed}");
     let left = planned(&directory, &keys)["resume"].clone();
     let expected = json!({
-        "state": "asks_failed_again",
+        "state": "retries_failed",
         "parts_committed": 5,
         "accounts_left": failed,
         "calls_left": failed.div_ceil(100),

@@ -13,11 +13,13 @@ mod usersig;
 use std::io::{self, IsTerminal, Write};
 
 use tracing::error;
+use tracing::level_filters::LevelFilter;
 
-use crate::cli::{Cli, Command, LogFormat};
+use crate::cli::{Cli, Command, Flags};
 use crate::export;
+use crate::observability::LogFormat;
 use crate::observability::log_line::LineFormat;
-use crate::observability::logging::{self, RunIdOfLog};
+use crate::observability::logging::{self, LogRunId};
 use crate::observability::progress::{OutputStyle, Reporter, TerminalInfo, resolve};
 use crate::snapshot::file_size_limit;
 use crate::util::exit_code::ExitCode;
@@ -31,7 +33,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     let flags = &cli.flags;
     let look = resolve(flags.progress, flags.quiet > 0, flags.log_format, terminal);
     let mut reporter = Reporter::new(look.style);
-    let run_id = RunIdOfLog::default();
+    let run_id = LogRunId::default();
     let line_format = LineFormat {
         format: flags.log_format,
         // On a terminal the reader knows what time it is.
@@ -39,7 +41,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         has_colour: look.has_colour,
         run_id: run_id.clone(),
     };
-    let ended = logging::start(flags, reporter.log_writer(), line_format)
+    let ended = logging::start(log_level(flags), reporter.log_writer(), line_format)
         .map_err(Failure::from)
         .and_then(|()| match &cli.command {
             Command::Export(args) => export::export(args, flags, &mut reporter, &run_id),
@@ -58,6 +60,16 @@ pub fn run(cli: &Cli) -> ExitCode {
             report_failure(&failure, flags.log_format, look);
             failure.code
         }
+    }
+}
+
+fn log_level(flags: &Flags) -> LevelFilter {
+    match (flags.quiet, flags.verbose) {
+        (0, 0) => LevelFilter::INFO,
+        (0, 1) => LevelFilter::DEBUG,
+        (0, _) => LevelFilter::TRACE,
+        (1, _) => LevelFilter::WARN,
+        (_, _) => LevelFilter::ERROR,
     }
 }
 

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use indicatif::{HumanCount, HumanDuration};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use indicatif::HumanCount;
+use unicode_width::UnicodeWidthStr;
 
 use crate::pipeline::events::Progress;
+use crate::util::human::duration_text;
+use crate::util::text_width::truncate;
 
 /// Columns of the bar itself, brackets included.
 const WIDEST_BAR_COLUMNS: usize = 22;
@@ -28,15 +30,15 @@ pub fn progress_line(progress: &Progress, columns: usize) -> String {
         pieces.push((2, format!("{} failed", HumanCount(progress.failed))));
     }
     if progress.waiting > 0 {
-        pieces.push((5, format!("{} to ask again", HumanCount(progress.waiting))));
+        pieces.push((5, format!("{} awaiting retry", HumanCount(progress.waiting))));
     }
     if let Some(left) = time_left(progress) {
-        pieces.push((1, format!("{:#} left", HumanDuration(left))));
+        pieces.push((1, format!("{} left", duration_text(left.as_secs_f64()))));
     }
     let for_bar = if columns >= BAR_FROM_COLUMNS { NARROWEST_BAR_COLUMNS + 1 } else { 0 };
     let text = as_many_as_fit(pieces, columns - for_bar);
     let bar = bar(percent, columns.saturating_sub(text.width() + 1));
-    cut(&if bar.is_empty() { text } else { format!("{bar} {text}") }, columns).to_owned()
+    truncate(&if bar.is_empty() { text } else { format!("{bar} {text}") }, columns, "")
 }
 
 /// How far the list has been read, in at most so many columns.
@@ -44,19 +46,7 @@ pub fn scanning_line(entries: u64, columns: usize) -> String {
     let entries = HumanCount(entries);
     let all = format!("reading the account list: {entries} entries");
     let line = if all.width() <= columns { all } else { format!("reading: {entries}") };
-    cut(&line, columns).to_owned()
-}
-
-/// The beginning of a text that takes at most so many columns.
-pub fn cut(text: &str, columns: usize) -> &str {
-    let mut width = 0;
-    for (index, character) in text.char_indices() {
-        width += character.width().unwrap_or(0);
-        if width > columns {
-            return &text[..index];
-        }
-    }
-    text
+    truncate(&line, columns, "")
 }
 
 /// How long the rest will take at the average speed so far.
@@ -125,13 +115,13 @@ mod tests {
             .map(|columns| progress_line(&PROGRESS, columns))
             .into();
         insta::assert_snapshot!(lines.join("\n"), @r"
-        [#####---------------] 25%, 10,000/40,000 accounts, 199 calls/s, 12 failed, 3 to ask again, 30s left
-        [####--------------] 25%, 10,000/40,000 accounts, 199 calls/s, 12 failed, 3 to ask again, 30s left
-        [####------------] 25%, 10,000/40,000 accounts, 199 calls/s, 12 failed, 30s left
-        [#####---------------] 25%, 199 calls/s, 12 failed, 30s left
-        25%, 199 calls/s, 12 failed, 30s left
-        25%, 12 failed, 30s left
-        25%, 30s left
+        [#####---------------] 25%, 10,000/40,000 accounts, 199 calls/s, 12 failed, 3 awaiting retry, 30 s left
+        [###------------] 25%, 10,000/40,000 accounts, 199 calls/s, 12 failed, 3 awaiting retry, 30 s left
+        [###------------] 25%, 10,000/40,000 accounts, 199 calls/s, 12 failed, 30 s left
+        [####---------------] 25%, 199 calls/s, 12 failed, 30 s left
+        25%, 199 calls/s, 12 failed, 30 s left
+        25%, 12 failed, 30 s left
+        25%, 30 s left
         25%
         25
         ");
@@ -161,12 +151,5 @@ mod tests {
         assert!(progress_line(&Progress::default(), 80).contains("] 100%, 0/0 accounts"));
         let more = Progress { settled: 50_000, ..PROGRESS };
         assert!(progress_line(&more, 80).contains("100%"));
-    }
-
-    #[test]
-    fn wide_characters_count_as_two_columns() {
-        assert_eq!(cut("用户ab", 3), "用");
-        assert_eq!(cut("用户ab", 5), "用户a");
-        assert_eq!(cut("ab", 5), "ab");
     }
 }

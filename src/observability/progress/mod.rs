@@ -13,7 +13,7 @@ use self::bar::{progress_line, scanning_line, time_left};
 use self::retry_batch_log::{LogThrottle, RetryBatch, RetryBatchLog};
 pub use self::status_line::LogWriter;
 use self::status_line::StatusLine;
-pub use self::terminal::{OutputStyle, Style, TerminalInfo, resolve};
+pub use self::terminal::{OutputStyle, ProgressChoice, Style, TerminalInfo, resolve};
 use crate::pipeline::events::{Event, Progress};
 
 /// How often a plain line is written.

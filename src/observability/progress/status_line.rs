@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::bar::cut;
 use super::terminal::columns_of_stderr;
+use crate::util::text_width::truncate;
 
 /// To the beginning of the line, and clear from there to the end of the screen.
 const CLEAR: &str = "\r\x1b[J";
@@ -59,7 +59,7 @@ impl StatusLine {
 /// The text that draws a line in place of what stands there. The last column stays free: many terminals begin a new
 /// line once it is filled.
 fn drawn(line: &str, columns: usize) -> String {
-    format!("{CLEAR}{}\r", cut(line, columns))
+    format!("{CLEAR}{}\r", truncate(line, columns, ""))
 }
 
 fn columns() -> usize {

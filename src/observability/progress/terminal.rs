@@ -3,10 +3,25 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
-use crate::cli::{LogFormat, ProgressChoice};
+use clap::ValueEnum;
+
+use crate::observability::LogFormat;
 
 /// Below this a bar would have no room for more than its own brackets.
 const NARROWEST_BAR_COLUMNS: usize = 10;
+
+/// How progress is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressChoice {
+    /// A bar on a terminal, plain lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// A line every few seconds
+    Plain,
+    /// Nothing
+    None,
+}
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use super::charts::{latency_chart, rate_chart};
 use super::escape::escape;
 use super::head::stamp_text;
-use super::scale::{latency_text, rounded, time_text};
 use super::text::{count, counted, facts, reasons, told};
 use super::{Report, Resumed};
 use crate::api::error_codes::ErrorCodeRule;
 use crate::report::latency::Latencies;
 use crate::report::timeline::{Span, Timeline};
 use crate::snapshot::manifest::CallStats;
+use crate::util::human::{duration_text, two_digits};
 
 /// Rows in the table of what the pictures show.
 const TABLE_ROWS: usize = 12;
@@ -112,7 +112,7 @@ fn latency_legend(timeline: &Timeline) -> String {
 }
 
 fn percentile_text(latencies: &Latencies, share: f64) -> String {
-    latencies.percentile(share).map_or("–".to_owned(), latency_text)
+    latencies.percentile(share).map_or("–".to_owned(), duration_text)
 }
 
 fn legend(keys: &[(&str, String)]) -> String {
@@ -141,12 +141,12 @@ fn row(span: &Span) -> String {
     let calls = &span.slot.calls;
     let seconds = (span.to_seconds - span.from_seconds).max(1.0);
     let cells =
-        [rounded(calls.total() as f64 / seconds), count(calls.throttled), count(calls.failed)];
+        [two_digits(calls.total() as f64 / seconds), count(calls.throttled), count(calls.failed)];
     let cells = cells
         .into_iter()
         .chain([0.5, 0.9, 0.99].map(|share| percentile_text(&span.slot.latencies, share)));
     let cells: String = cells.map(|cell| format!("<td>{cell}</td>")).collect();
-    format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", time_text(span.from_seconds))
+    format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", duration_text(span.from_seconds))
 }
 
 /// Failed calls by code, with what they mean.

@@ -12,9 +12,10 @@ use plotters::prelude::{
 };
 
 use super::escape::escape;
-use super::scale::{count_marks, latency_marks, latency_text, time_marks, time_text};
+use super::scale::{count_marks, latency_marks, time_marks};
 use super::text::count;
 use crate::report::timeline::{Calls, Span, Timeline};
+use crate::util::human::duration_text;
 
 const TEXT: RGBColor = RGBColor(0, 0, 1);
 const GRID: RGBColor = RGBColor(0, 0, 2);
@@ -114,7 +115,7 @@ pub fn rate_chart(timeline: &Timeline, calls_per_second: u32) -> String {
     if calls_per_second > 0 {
         series.push(Series::Line(LIMIT, vec![(0.0, limit), (timeline.seconds(), limit)]));
     }
-    let highest = format!("Calls per second over {}", time_text(timeline.seconds()));
+    let highest = format!("Calls per second over {}", duration_text(timeline.seconds()));
     pictures(&highest, &axes, &series)
 }
 
@@ -134,12 +135,12 @@ pub fn latency_chart(timeline: &Timeline) -> String {
         seconds: timeline.seconds(),
         y: (first, last.max(most.log10())),
         y_marks,
-        y_text: |mark| latency_text(10_f64.powf(mark)),
+        y_text: |mark| duration_text(10_f64.powf(mark)),
     };
     let series = lines.into_iter().flat_map(|(color, segments)| {
         segments.into_iter().map(move |points| Series::Line(color, points))
     });
-    let title = format!("Latency of calls over {}", time_text(timeline.seconds()));
+    let title = format!("Latency of calls over {}", duration_text(timeline.seconds()));
     pictures(&title, &axes, &series.collect::<Vec<_>>())
 }
 
@@ -186,7 +187,7 @@ fn picture(
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .x_label_formatter(&|seconds| time_text(*seconds))
+        .x_label_formatter(&|seconds| duration_text(*seconds))
         .y_label_formatter(&|mark| (axes.y_text)(*mark))
         .label_style(font.color(&TEXT))
         .axis_style(GRID.stroke_width(2))

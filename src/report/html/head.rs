@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::Report;
 use super::escape::{escape, isolated};
-use super::scale::time_text;
 use super::text::{counted, facts, percent, told};
 use crate::snapshot::manifest::Manifest;
+use crate::util::human::duration_text;
 
 /// The head of the page.
 pub fn head(report: &Report<'_>) -> String {
@@ -98,7 +98,7 @@ fn duration_seconds(from: &str, to: &str) -> Option<u64> {
 fn took_text(seconds: u64) -> String {
     match seconds {
         0 => "less than 1 s".to_owned(),
-        seconds => time_text(seconds as f64),
+        seconds => duration_text(seconds as f64),
     }
 }
 

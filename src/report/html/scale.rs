@@ -49,51 +49,10 @@ pub fn latency_marks(least: f64, most: f64, at_most: usize) -> Vec<f64> {
     marks.into_iter().map(f64::log10).collect()
 }
 
-/// A time of a run as people say it: 45 s, 12 min, 1 h 30 min.
-pub fn time_text(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        _ if seconds < 10.0 => format!("{} s", rounded(seconds)),
-        0..60 => format!("{whole} s"),
-        60..3600 => two_units(whole / 60, "min", whole % 60, "s"),
-        _ => two_units(whole / 3600, "h", whole % 3600 / 60, "min"),
-    }
-}
-
-fn two_units(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
-    match small {
-        0 => format!("{large} {large_unit}"),
-        _ => format!("{large} {large_unit} {small} {small_unit}"),
-    }
-}
-
-/// A latency with two digits that count: 0.45 ms, 12 ms, 1.5 s.
-pub fn latency_text(seconds: f64) -> String {
-    match seconds * 1000.0 {
-        millis if millis < 999.5 => format!("{} ms", rounded(millis)),
-        _ => format!("{} s", rounded(seconds)),
-    }
-}
-
-/// A number with as many decimals as it takes for two digits that count.
-pub fn rounded(number: f64) -> String {
-    let decimals = match number {
-        0.0 => 0,
-        number if number < 0.095 => 3,
-        number if number < 0.95 => 2,
-        number if number < 9.95 => 1,
-        _ => 0,
-    };
-    let text = format!("{number:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::util::human::duration_text;
 
     #[test]
     fn marks_are_numbers_that_people_count_by() {
@@ -104,7 +63,7 @@ mod tests {
         assert_eq!(count_marks(213.0, 5).1, 250.0);
         assert_eq!(count_marks(1.0, 5), (vec![0.0, 1.0], 1.0));
         let texts = |marks: Vec<f64>| {
-            marks.iter().map(|mark| latency_text(10_f64.powf(*mark))).collect::<Vec<_>>()
+            marks.iter().map(|mark| duration_text(10_f64.powf(*mark))).collect::<Vec<_>>()
         };
         assert_eq!(
             texts(latency_marks(0.021, 0.3, 6)),
@@ -116,16 +75,5 @@ mod tests {
         );
         assert_eq!(texts(latency_marks(0.02, 0.02, 6)), ["20 ms", "50 ms"]);
         assert_eq!(texts(latency_marks(0.012, 10.4, 6)), ["10 ms", "100 ms", "1 s", "10 s"]);
-    }
-
-    #[test]
-    fn times_and_latencies_are_short() {
-        let times = [0.0, 0.25, 1.0, 9.96, 45.4, 60.0, 725.0, 3600.0, 5400.0].map(time_text);
-        assert_eq!(
-            times,
-            ["0 s", "0.25 s", "1 s", "10 s", "45 s", "1 min", "12 min 5 s", "1 h", "1 h 30 min"]
-        );
-        let latencies = [0.000_451, 0.0234, 0.2, 1.53, 131.0].map(latency_text);
-        assert_eq!(latencies, ["0.45 ms", "23 ms", "200 ms", "1.5 s", "131 s"]);
     }
 }

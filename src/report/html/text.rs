@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use indicatif::HumanCount;
 
+use super::escape::escape;
+use crate::util::human::percent_text;
+
 /// A count with its thousands apart.
 pub fn count(number: u64) -> String {
     HumanCount(number).to_string()
@@ -19,20 +22,9 @@ pub fn counted(number: u64, one: &str, more: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { more })
 }
 
-/// A share in percent that is 0 % only for none and 100 % only for all.
+/// [`percent_text`] as HTML.
 pub fn percent(part: u64, whole: u64) -> String {
-    if part == 0 || whole == 0 {
-        return "0 %".to_owned();
-    }
-    if part == whole {
-        return "100 %".to_owned();
-    }
-    let percent = part as f64 / whole as f64 * 100.0;
-    match percent {
-        percent if percent < 0.1 => "&lt; 0.1 %".to_owned(),
-        percent if percent > 99.9 => "&gt; 99.9 %".to_owned(),
-        percent => format!("{percent:.1} %"),
-    }
+    escape(&percent_text(part, whole))
 }
 
 /// A bar of segments, each a class of style.css and a count, against the whole. The label is for those who cannot see it,
@@ -92,13 +84,6 @@ pub fn reasons(unit: &str, rows: impl Iterator<Item = (String, String, String)>)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_is_none_or_all_only_if_it_is() {
-        let texts = [(0, 5), (1, 10_000), (1, 3), (9_999, 10_000), (5, 5), (0, 0)]
-            .map(|(p, w)| percent(p, w));
-        assert_eq!(texts, ["0 %", "&lt; 0.1 %", "33.3 %", "&gt; 99.9 %", "100 %", "0 %"]);
-    }
 
     #[test]
     fn a_bar_shows_every_segment_and_stays_in_its_frame() {

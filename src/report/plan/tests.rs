@@ -22,7 +22,7 @@ fn plan() -> Plan {
         accounts_per_part: 5_000,
         calls_per_second: 200,
         minimum_seconds: minimum_seconds(120, 200),
-        size: Size {
+        size: SizeEstimate {
             expected_bytes: 526_812,
             bytes_per_row: 44.0,
             size_basis: SizeBasis::ColumnTypes,
@@ -31,7 +31,11 @@ fn plan() -> Plan {
         free_bytes: Some(500_000),
         snapshot_exists: false,
         if_exists: "replace",
-        resume: Resume::of_new_run(Work { accounts_left: 11_973, calls_left: 120, parts_left: 3 }),
+        resume: Resume::new_run(RemainingWork {
+            accounts_left: 11_973,
+            calls_left: 120,
+            parts_left: 3,
+        }),
         run_at_work: None,
         refusal: None,
         exit_code: 0,
@@ -39,27 +43,27 @@ fn plan() -> Plan {
 }
 
 #[test]
-fn a_person_sees_what_is_to_be_done() {
+fn the_text_lists_counts_size_and_resume_state() {
     insta::assert_snapshot!(plan().to_text(Path::new("/here")), @r#"
     Plan of sample, to exports/dt=2026-11-22
-      accounts    12,000 in the list
-      distinct    11,973
-      duplicates  20
-      invalid     7
-                  on line 7347, "\u{1b}[31mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"… has 95 bytes, the service allows 32
-                  and more
-      calls       120
-      parts       3 of up to 5,000 accounts
-      floor time  0.6 s at 200 calls a second
-      size        about 514.46 KiB, 44 bytes a row, assumed from the types of the columns
-      free        488.28 KiB, which is too little
-      snapshot    none is there yet
-      resume      nothing to go on with, a new run begins
+      accounts      12,000 in the list
+      distinct      11,973
+      duplicates    20
+      invalid       7
+                    on line 7347, "\u{1b}[31mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"… has 95 bytes, the service allows 32
+                    and more
+      calls         120
+      parts         3 of up to 5,000 accounts
+      minimum time  600 ms at 200 calls per second
+      size          about 514.46 KiB, 44 bytes per row, estimated from the types of the columns
+      free          488.28 KiB, which is too little
+      snapshot      does not exist yet
+      resume        no unfinished run; a new run starts
     "#);
 }
 
 #[test]
-fn what_a_resume_would_do_is_told_in_each_case() {
+fn every_resume_state_has_its_text() {
     let resume = |state, left| Resume {
         state,
         started_at: Some("2026-11-22T03:00:00Z".to_owned()),
@@ -68,39 +72,39 @@ fn what_a_resume_would_do_is_told_in_each_case() {
         left,
         minimum_seconds_left: Some(100.0),
     };
-    let left = Work { accounts_left: 1_973, calls_left: 20, parts_left: 1 };
-    let told: Vec<String> = [
-        (ResumeState::GoesOn, Some(left)),
-        (ResumeState::AsksFailedAgain, Some(left)),
-        (ResumeState::Publishes, Some(Work::default())),
-        (ResumeState::HeldBack, Some(Work::default())),
-        (ResumeState::HasPublished, Some(Work::default())),
+    let left = RemainingWork { accounts_left: 1_973, calls_left: 20, parts_left: 1 };
+    let texts: Vec<String> = [
+        (ResumeState::Resumes, Some(left)),
+        (ResumeState::RetriesFailed, Some(left)),
+        (ResumeState::Publishes, Some(RemainingWork::default())),
+        (ResumeState::HeldBack, Some(RemainingWork::default())),
+        (ResumeState::HasPublished, Some(RemainingWork::default())),
         (ResumeState::Refused, None),
     ]
     .into_iter()
     .map(|(state, left)| resume(state, left).to_text())
     .collect();
-    insta::assert_snapshot!(told.join("\n"), @"
-    goes on with the run of 2026-11-22T03:00:00Z: 2 parts done, 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
-    asks the failed accounts of the run of 2026-11-22T03:00:00Z again: 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
-    the run of 2026-11-22T03:00:00Z has all answers and only publishes
-    the run of 2026-11-22T03:00:00Z has all responses, but a limit keeps it from publishing
-    the run of 2026-11-22T03:00:00Z has published, only its directory is removed
-    the unfinished run cannot be gone on with
+    insta::assert_snapshot!(texts.join("\n"), @"
+    resumes the run of 2026-11-22T03:00:00Z: 2 parts done, 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
+    retries the failed accounts of the run of 2026-11-22T03:00:00Z: 1,973 accounts in 20 calls and 1 part left, at least 1 min 40 s
+    the run of 2026-11-22T03:00:00Z has all responses and only publishes
+    the run of 2026-11-22T03:00:00Z has all responses, but a limit prevents publishing
+    the run of 2026-11-22T03:00:00Z has published; only its work directory is removed
+    the unfinished run cannot be resumed
     ");
 }
 
 #[test]
-fn room_is_needed_for_what_is_not_yet_on_disk_alone() {
+fn committed_parts_need_no_more_free_space() {
     let mut plan = plan();
     plan.resume.bytes_committed = 300_000;
-    assert_eq!(plan.free_line(), "488.28 KiB");
+    assert_eq!(plan.free_text(), "488.28 KiB");
     plan.free_bytes = None;
-    assert_eq!(plan.free_line(), "unknown");
+    assert_eq!(plan.free_text(), "unknown");
 }
 
 #[test]
-fn without_a_limit_of_rate_there_is_no_floor() {
+fn without_a_rate_limit_there_is_no_minimum_time() {
     assert_eq!(minimum_seconds(120, 0), None);
     assert_eq!(minimum_seconds(1_000_000, 200), Some(5_000.0));
 }

@@ -1,7 +1,5 @@
 //! What the calls of a check mean: of the call, of the tags and of the clock.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::finding::Finding;
@@ -11,9 +9,9 @@ use crate::api::outcome::CallFailure;
 use crate::api::signer::SigSource;
 use crate::export::connect::{client_of, start_emulator};
 use crate::job::{Job, Target};
-use crate::report::summary::duration_text;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
+use crate::util::human::duration_text;
 use crate::util::runtime::runtime;
 
 /// Clocks this close are taken to agree: the service tells whole seconds, and its servers are not of one clock.
@@ -149,7 +147,7 @@ fn of_clock(calls: &Calls) -> Finding {
     if ahead.unsigned_abs() <= CLOCK_TOLERANCE_SECONDS {
         return Finding::passed("agrees with the service's to a few seconds");
     }
-    let difference = duration_text(Duration::from_secs(ahead.unsigned_abs()));
+    let difference = duration_text(ahead.unsigned_abs() as f64);
     let way = if ahead > 0 { "ahead of" } else { "behind" };
     let text =
         format!("this machine's clock is {difference} {way} the service's; set it, as with NTP");
@@ -199,7 +197,7 @@ mod tests {
             told(code(60007)),
             told(code(40001)),
             told(TransportFailure::Connection("no route".to_owned()).into()),
-            told(TransportFailure::Timeout(Duration::from_secs(10)).into()),
+            told(TransportFailure::Timeout(std::time::Duration::from_secs(10)).into()),
             told(TransportFailure::Status(302).into()),
             told(TransportFailure::Status(429).into()),
         ];
@@ -295,10 +293,10 @@ skipped  no profile came back to see them in
         insta::assert_snapshot!(texts.join("\n"), @"
 skipped  no answer told the service's time
 passed  agrees with the service's to a few seconds
-note  this machine's clock is 6.0 s behind the service's; set it, as with NTP
+note  this machine's clock is 6 s behind the service's; set it, as with NTP
 note  this machine's clock is 2 h 1 min ahead of the service's; set it, as with NTP
 note  this machine's clock is 2 h 1 min ahead of the service's; set it, as with NTP
-failed 4 this machine's clock is 50 h 0 min behind the service's; set it, as with NTP
+failed 4 this machine's clock is 2 d 2 h behind the service's; set it, as with NTP
 ");
     }
 }

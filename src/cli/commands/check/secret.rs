@@ -1,7 +1,5 @@
 //! Whether there is a secret, and whether a UserSig that was made elsewhere is the job's.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::finding::Finding;
@@ -10,9 +8,9 @@ use crate::api::usersig::{Claims, UserSig, decode};
 use crate::export::connect::unix_seconds;
 use crate::export::secret;
 use crate::job::{Job, SecretSource};
-use crate::report::summary::duration_text;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::chain;
+use crate::util::human::duration_text;
 
 /// Reads the secret of a job. Gives it back where a call with it can tell more.
 pub fn check_secret(job: &Job) -> (Finding, Option<SigSource>) {
@@ -78,23 +76,19 @@ fn validate_usersig(
             "{what} of {of:?}, but api.identifier is {identifier:?}; correct api.identifier, or make the UserSig anew"
         ))
     } else if claims.expires_at() < now {
-        let since = time_text(now - claims.expires_at());
+        let since = duration_text((now - claims.expires_at()) as f64);
         // The service's clock has the last word.
         Finding::note(format!(
             "{what} that expired {since} ago by this machine's clock; make it anew"
         ))
     } else {
-        let left = time_text(claims.expires_at() - now);
+        let left = duration_text((claims.expires_at() - now) as f64);
         Finding::passed(format!(
             "{what} of {identifier} for SDKAppID {sdkappid}, which expires {} (in {left})",
             date_text(claims.expires_at())
         ))
     };
     Judged { finding, claims: Some(claims) }
-}
-
-fn time_text(seconds: u64) -> String {
-    duration_text(Duration::from_secs(seconds))
 }
 
 fn date_text(unix_seconds: u64) -> String {
@@ -125,7 +119,7 @@ mod tests {
     fn a_usersig_of_the_job_tells_when_it_expires() {
         let (status, text) = told(&made(14, "administrator", NOW - 60, 3_660));
         assert_eq!(status, Status::Passed);
-        insta::assert_snapshot!(text, @"IM_USERSIG holds a UserSig of administrator for SDKAppID 14, which expires 2023-11-14T23:13:20Z (in 1 h 0 min)");
+        insta::assert_snapshot!(text, @"IM_USERSIG holds a UserSig of administrator for SDKAppID 14, which expires 2023-11-14T23:13:20Z (in 1 h)");
         let (status, text) = told(&made(14, "administrator", 0, u64::MAX));
         assert_eq!(status, Status::Passed, "{text}");
     }

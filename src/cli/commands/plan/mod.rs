@@ -22,7 +22,7 @@ use crate::observability::progress::Reporter;
 use crate::report::plan::{
     InvalidEntry, ListCounts, Plan, ResumeState, SHOWN_INVALID, minimum_seconds,
 };
-use crate::report::size::Size;
+use crate::report::size::SizeEstimate;
 use crate::snapshot::IfExists;
 use crate::snapshot::disk_space::free_bytes;
 use crate::snapshot::earlier_snapshot::{Occupant, moved_aside};
@@ -70,7 +70,7 @@ pub fn plan(args: &PlanArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(
         accounts_per_part: job.output.accounts_per_part,
         calls_per_second: job.api.calls_per_second,
         minimum_seconds: minimum_seconds(all.calls_left, job.api.calls_per_second),
-        size: Size::of(list.distinct_accounts, known_rows(&job, &parts)),
+        size: SizeEstimate::new(list.distinct_accounts, known_rows(&job, &parts)),
         free_bytes: free_bytes(&job.output.path),
         snapshot_exists: occupant != Occupant::Nothing,
         if_exists: match job.output.if_exists {

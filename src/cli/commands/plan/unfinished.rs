@@ -10,7 +10,7 @@ use crate::export::resume::{
     ResumeError, can_resume, content_of, ensure_parts_are_whole, published_run,
 };
 use crate::job::Job;
-use crate::report::plan::{Resume, ResumeState, Work, minimum_seconds};
+use crate::report::plan::{RemainingWork, Resume, ResumeState, minimum_seconds};
 use crate::snapshot::journal::{Checkpoint, CheckpointJournal, Round};
 use crate::snapshot::manifest::CallStats;
 use crate::snapshot::snapshot_writer::CommittedPart;
@@ -48,13 +48,13 @@ pub fn look_for_unfinished_run(
     run_at_work: Option<&str>,
 ) -> ResumeInspection {
     let all = work_of(findings.distinct_accounts, &[], job.output.accounts_per_part);
-    let new_run = Resume::of_new_run(all);
+    let new_run = Resume::new_run(all);
     let (resume, parts, refusal) = match read(job, work, findings.scan, date, run_at_work.is_some())
     {
         Ok(Found::Nothing) => (new_run, Vec::new(), None),
         Ok(Found::Published(started_at)) => {
             let (state, started_at) = (ResumeState::HasPublished, Some(started_at));
-            let resume = Resume { state, started_at, ..Resume::of_new_run(Work::default()) };
+            let resume = Resume { state, started_at, ..Resume::new_run(RemainingWork::default()) };
             (resume, Vec::new(), None)
         }
         Ok(Found::Unfinished(checkpoint)) => {
@@ -119,20 +119,22 @@ fn next_step(
     job: &Job,
     checkpoint: &Checkpoint,
     findings: Findings<'_>,
-) -> (ResumeState, Option<Work>, Option<Failure>) {
+) -> (ResumeState, Option<RemainingWork>, Option<Failure>) {
     let accounts_per_part = job.output.accounts_per_part;
     let (round, earlier) = match checkpoint.rounds.split_last() {
         Some((last, earlier)) if last.end.is_none() => (last, earlier),
         _ => {
             let results = results_of(checkpoint, findings.scan, CallStats::default());
             return match ensure_publishable(&job.limits, &results, findings.earlier) {
-                Ok(()) => (ResumeState::Publishes, Some(Work::default()), None),
+                Ok(()) => (ResumeState::Publishes, Some(RemainingWork::default()), None),
                 Err(error) if error.retry_may_help => {
                     let failed = checkpoint.last_round().map_or(0, failed_accounts);
                     let left = work_of(failed, &[], accounts_per_part);
-                    (ResumeState::AsksFailedAgain, Some(left), None)
+                    (ResumeState::RetriesFailed, Some(left), None)
                 }
-                Err(error) => (ResumeState::HeldBack, Some(Work::default()), Some(error.into())),
+                Err(error) => {
+                    (ResumeState::HeldBack, Some(RemainingWork::default()), Some(error.into()))
+                }
             };
         }
     };
@@ -140,7 +142,7 @@ fn next_step(
     let committed: Vec<u64> =
         round.parts.values().map(|part| part.ordinals.end - part.ordinals.start).collect();
     let left = work_of(accounts, &committed, accounts_per_part);
-    (ResumeState::GoesOn, Some(left), None)
+    (ResumeState::Resumes, Some(left), None)
 }
 
 /// The accounts of a round that the next one asks again.
@@ -154,11 +156,11 @@ fn failed_accounts(round: &Round) -> u64 {
 
 /// What is left of a round of `accounts` when parts of so many accounts are `committed`. All parts but the last are
 /// full, and hold whole calls; a round without accounts makes a part without rows.
-pub fn work_of(accounts: u64, committed: &[u64], accounts_per_part: u64) -> Work {
+pub fn work_of(accounts: u64, committed: &[u64], accounts_per_part: u64) -> RemainingWork {
     let calls_for = |accounts: u64| accounts.div_ceil(MAX_ACCOUNTS_PER_CALL as u64);
     let parts = accounts.div_ceil(accounts_per_part).max(1);
     let calls_made: u64 = committed.iter().copied().map(calls_for).sum();
-    Work {
+    RemainingWork {
         accounts_left: accounts.saturating_sub(committed.iter().sum()),
         calls_left: calls_for(accounts).saturating_sub(calls_made),
         parts_left: parts.saturating_sub(committed.len() as u64),
@@ -170,7 +172,8 @@ mod tests {
     use super::*;
 
     fn left(accounts: u64, committed: &[u64]) -> [u64; 3] {
-        let Work { accounts_left, calls_left, parts_left } = work_of(accounts, committed, 1_000);
+        let RemainingWork { accounts_left, calls_left, parts_left } =
+            work_of(accounts, committed, 1_000);
         [accounts_left, calls_left, parts_left]
     }
 

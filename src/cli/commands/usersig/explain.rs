@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::accounts::MAX_ACCOUNT_BYTES;
 use crate::api::usersig::{Claims, SecretKey};
 use crate::snapshot::failed::rfc3339_seconds;
+use crate::util::human::duration_text;
 
 /// What a UserSig is compared with; what is not there is not compared.
 #[derive(Debug)]
@@ -88,13 +89,15 @@ impl Explanation {
         let beyond = || "beyond the year 9999".to_owned();
         let signed_at = self.signed_at.clone().unwrap_or_else(beyond);
         let signed = match self.signed_ago_seconds {
-            ago @ 0.. => format!("{signed_at}, {} ago", in_words(ago)),
-            to_come => format!("{signed_at}, in {}: a clock is off", in_words(-to_come)),
+            ago @ 0.. => format!("{signed_at}, {} ago", duration_text(ago as f64)),
+            to_come => {
+                format!("{signed_at}, in {}: a clock is off", duration_text((-to_come) as f64))
+            }
         };
         let expires_at = self.expires_at.clone().unwrap_or_else(beyond);
         let expires = match self.expires_in_seconds {
-            left @ 0.. => format!("{expires_at}, in {}", in_words(left)),
-            since => format!("{expires_at}, {} ago", in_words(-since)),
+            left @ 0.. => format!("{expires_at}, in {}", duration_text(left as f64)),
+            since => format!("{expires_at}, {} ago", duration_text((-since) as f64)),
         };
         // Escaped, since whoever made it could have put anything there.
         let identifier: String = self.identifier.escape_debug().collect();
@@ -142,23 +145,6 @@ impl Explanation {
 
 fn not_expected(matches: Option<bool>) -> &'static str {
     if matches == Some(false) { ", which is not the one expected" } else { "" }
-}
-
-/// A length of time in its two largest units.
-fn in_words(seconds: i128) -> String {
-    const UNITS: [(&str, i128); 4] = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
-    let Some(first) = UNITS.iter().position(|(_, length)| seconds >= *length) else {
-        return "0 s".to_owned();
-    };
-    let mut rest = seconds;
-    let mut words = Vec::new();
-    for (unit, length) in &UNITS[first..UNITS.len().min(first + 2)] {
-        if rest / length > 0 {
-            words.push(format!("{} {unit}", rest / length));
-        }
-        rest %= length;
-    }
-    words.join(" ")
 }
 
 #[cfg(test)]
@@ -237,11 +223,5 @@ mod tests {
         assert_eq!(explanation.signed_at, None);
         let json = format!("\"expires_at\":null,\"lifetime_seconds\":{}", u64::MAX);
         assert!(explanation.to_json().contains(&json));
-    }
-
-    #[test]
-    fn a_length_of_time_has_its_two_largest_units() {
-        let words = [0, 59, 60, 3_601, 90_000, 86_400 * 400].map(in_words);
-        assert_eq!(words, ["0 s", "59 s", "1 min", "1 h", "1 d 1 h", "400 d"]);
     }
 }

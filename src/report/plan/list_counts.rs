@@ -1,0 +1,57 @@
+//! The counts of an account list, with its first invalid entries.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::accounts::InvalidAccount;
+
+/// Invalid entries that a plan lists one by one.
+pub const SHOWN_INVALID: usize = 5;
+
+/// Longest start of an invalid entry that is printed, in characters.
+const SHOWN_CHARACTERS: usize = 60;
+
+/// Counts of an account list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ListCounts {
+    pub accounts_in_list: u64,
+    /// Valid accounts, each counted once.
+    pub distinct_accounts: u64,
+    pub duplicates: u64,
+    /// Entries that are not valid account ids.
+    pub invalid: u64,
+    /// The first [`SHOWN_INVALID`] of them.
+    pub first_invalid: Vec<InvalidEntry>,
+}
+
+/// An entry that is not a valid account id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InvalidEntry {
+    /// Its line, or its row in Parquet; from 1.
+    pub line: u64,
+    /// The entry, cut to some 200 bytes.
+    pub account: String,
+    /// What is wrong with it; continues a sentence that starts with "the account on line 7".
+    pub reason: String,
+}
+
+impl From<&InvalidAccount> for InvalidEntry {
+    fn from(invalid: &InvalidAccount) -> InvalidEntry {
+        InvalidEntry {
+            line: invalid.line,
+            account: invalid.text.clone(),
+            reason: invalid.reason.to_string(),
+        }
+    }
+}
+
+/// One line, with control characters escaped.
+impl fmt::Display for InvalidEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InvalidEntry { line, account, reason } = self;
+        let shown: String = account.chars().take(SHOWN_CHARACTERS).collect();
+        let ellipsis = if shown.len() < account.len() { "…" } else { "" };
+        write!(f, "on line {line}, {shown:?}{ellipsis} {reason}")
+    }
+}

@@ -1,0 +1,136 @@
+//! The plan of an export: lines of text, or one line of JSON.
+
+mod list_counts;
+mod resume;
+
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+pub use self::list_counts::{InvalidEntry, ListCounts, SHOWN_INVALID};
+pub use self::resume::{RemainingWork, Resume, ResumeState};
+use super::size::{SizeEstimate, relative_to};
+use crate::util::human::duration_text;
+
+/// What an export would do. Keys of the JSON are only ever added.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    pub job: String,
+    /// The run's logical date.
+    pub date: String,
+    /// Absolute path at which the snapshot would be published.
+    pub snapshot: String,
+    #[serde(flatten)]
+    pub account_list: ListCounts,
+    /// Calls of a new run, without retries.
+    pub calls: u64,
+    /// Part files of a new run.
+    pub parts: u64,
+    /// Largest number of accounts in a part.
+    pub accounts_per_part: u64,
+    /// The job's rate limit; 0 is none.
+    pub calls_per_second: u32,
+    /// Minimum time of a new run's calls at the rate limit; `None` without one.
+    pub minimum_seconds: Option<f64>,
+    #[serde(flatten)]
+    pub size: SizeEstimate,
+    /// Free space at the output path; `None` where the system does not report it.
+    pub free_bytes: Option<u64>,
+    /// Whether something exists at the output path.
+    pub snapshot_exists: bool,
+    /// `replace` or `fail`.
+    pub if_exists: &'static str,
+    pub resume: Resume,
+    /// The lock's description of the run that holds it.
+    pub run_at_work: Option<String>,
+    /// Why an export would refuse to start or to publish.
+    pub refusal: Option<String>,
+    /// The exit code of that refusal; 0 if the export would start.
+    pub exit_code: u8,
+}
+
+/// The minimum time of calls at a rate limit, to the millisecond; `None` without a limit.
+pub fn minimum_seconds(calls: u64, calls_per_second: u32) -> Option<f64> {
+    let seconds = calls as f64 / f64::from(calls_per_second);
+    (calls_per_second > 0).then(|| (seconds * 1000.0).round() / 1000.0)
+}
+
+impl Plan {
+    /// One line of JSON.
+    pub fn to_json(&self) -> String {
+        // Plain structs with string keys: serializing them cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Lines of text, with paths relative to the directory `here`.
+    pub fn to_text(&self, here: &Path) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut text, here);
+        text
+    }
+
+    fn write(&self, text: &mut String, here: &Path) -> fmt::Result {
+        writeln!(text, "Plan of {}, to {}", self.job, relative_to(here, &self.snapshot))?;
+        let list = &self.account_list;
+        let mut line =
+            |label: &str, value: &dyn fmt::Display| writeln!(text, "  {label:<12}  {value}");
+        line("accounts", &format_args!("{} in the list", HumanCount(list.accounts_in_list)))?;
+        line("distinct", &HumanCount(list.distinct_accounts))?;
+        line("duplicates", &HumanCount(list.duplicates))?;
+        line("invalid", &HumanCount(list.invalid))?;
+        for invalid in &list.first_invalid {
+            line("", invalid)?;
+        }
+        if list.invalid > list.first_invalid.len() as u64 {
+            line("", &"and more")?;
+        }
+        let (parts, per_part) = (HumanCount(self.parts), HumanCount(self.accounts_per_part));
+        line("calls", &HumanCount(self.calls))?;
+        line("parts", &format_args!("{parts} of up to {per_part} accounts"))?;
+        line("minimum time", &self.minimum_time_text())?;
+        line("size", &self.size.to_text(here))?;
+        line("free", &self.free_text())?;
+        line("snapshot", &self.snapshot_text())?;
+        line("resume", &self.resume.to_text())?;
+        if let Some(holder) = &self.run_at_work {
+            line("running", &holder.escape_debug())?;
+        }
+        if let Some(refusal) = &self.refusal {
+            line("refused", refusal)?;
+        }
+        Ok(())
+    }
+
+    fn minimum_time_text(&self) -> String {
+        match self.minimum_seconds {
+            Some(seconds) => {
+                let limit = HumanCount(self.calls_per_second.into());
+                format!("{} at {limit} calls per second", duration_text(seconds))
+            }
+            None => "none, because the job sets no rate limit".to_owned(),
+        }
+    }
+
+    fn free_text(&self) -> String {
+        let needed = self.size.expected_bytes.saturating_sub(self.resume.bytes_committed);
+        match self.free_bytes {
+            None => "unknown".to_owned(),
+            Some(free) if free < needed => format!("{}, which is too little", HumanBytes(free)),
+            Some(free) => HumanBytes(free).to_string(),
+        }
+    }
+
+    fn snapshot_text(&self) -> &'static str {
+        match (self.snapshot_exists, self.if_exists) {
+            (false, _) => "does not exist yet",
+            (true, "fail") => "exists, and output.if_exists = \"fail\" keeps it",
+            (true, _) => "exists; replaced when the new one is complete",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
