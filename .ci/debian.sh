@@ -1,7 +1,7 @@
-# Debian packages for the scripts of this directory, which source this file. They start from a machine that may have none
-# of them, nor package lists.
+# Installs Debian packages for the scripts in this directory, which source this file. The machine may have none of the packages
+# and no package lists.
 
-# Runs a command and prints what it printed only if it fails.
+# Runs a command and prints its output only if it fails.
 quietly() {
     local output
     if ! output=$("$@" 2>&1); then
@@ -10,19 +10,19 @@ quietly() {
     fi
 }
 
-# Runs apt-get, which waits for another package manager to finish and retries a download that fails.
+# Runs apt-get; waits for other package managers and retries failed downloads.
 apt_get() {
     DEBIAN_FRONTEND=noninteractive quietly \
         apt-get --quiet --yes -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"
 }
 
-# Without this, packages that the mirror has replaced since the last update are not found.
+# Updates once per script. Without it, packages that the mirror has replaced since the last update are not found.
 update_package_lists() {
-    test -n "${package_lists_are_new-}" || apt_get update
-    package_lists_are_new=yes
+    test -n "${package_lists_updated-}" || apt_get update
+    package_lists_updated=yes
 }
 
-# Installs packages without those that they only recommend.
+# Installs packages without recommended ones.
 install_packages() {
     update_package_lists
     apt_get install --no-install-recommends "$@"

@@ -1,7 +1,7 @@
-# Steps of a script that sources this file: what each takes, and a summary when the script ends, however it ends.
+# Measures the steps of the script that sources this file, and prints a summary when the script exits, for whatever reason.
 #
-# `step NAME` ends the step before and starts the next. The commands between are the script's own, not arguments of a
-# function that is tested for success, where `set -e` would not hold.
+# `step NAME` ends the current step and starts the next. The commands of a step are statements of the script, not arguments of a
+# function, because `set -e` has no effect inside a function whose result is tested.
 
 step_lines=()
 step_name=
@@ -27,12 +27,12 @@ print_summary() {
     if ((status == 0)); then end_step ok; else end_step FAILED; fi
     printf '\nci: summary\n'
     printf '  %s\n' "${step_lines[@]}"
-    printf '  %5d s  in all\n' "$SECONDS"
+    printf '  %5d s  total\n' "$SECONDS"
     ((status == 0)) || printf 'ci: FAILED in step "%s" with exit code %d\n' "$step_name" "$status"
 }
 
 trap print_summary EXIT
-# A signal alone would reach the summary as a success.
+# Without these, the summary would report a signal as success.
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM

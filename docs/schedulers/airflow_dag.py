@@ -1,8 +1,8 @@
-"""Nightly export by Airflow 3, and a task that reads what it tells.
+"""Nightly export with Airflow 3, and a task that reads the summary of the run.
 
---json prints the run's summary as the last line of all, and BashOperator hands that line on as the XCom of the task. The date
-is that of the DAG run, so that a retry after midnight goes on with the same run. Airflow reads exit code 99 as "skip"; the
-program never ends with it. The worker that retries must see the same output volume.
+--json prints the summary as the last line of output, and BashOperator pushes that line as the XCom of the task. The date is that
+of the DAG run, so that a retry after midnight resumes the same run. Airflow treats exit code 99 as "skip"; the program never
+exits with it. The worker that retries must see the same output volume.
 """
 
 import json
@@ -12,25 +12,25 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-# A bad job, or a refusal by the service: running again cannot mend it.
-NOT_TO_BE_RETRIED = [2, 4]
+# A bad job, or a refusal by the service: a retry cannot fix it.
+NON_RETRYABLE = [2, 4]
 
 
 class ExportOperator(BashOperator):
-    """A BashOperator that fails at once where others would skip."""
+    """A BashOperator that fails immediately where the original would skip."""
 
     def execute(self, context):
         try:
             return super().execute(context)
-        except AirflowSkipException as stopped:
-            raise AirflowFailException(str(stopped)) from stopped
+        except AirflowSkipException as skipped:
+            raise AirflowFailException(str(skipped)) from skipped
 
 
 @dag(
     schedule="0 1 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
-    max_active_runs=1,  # Two at once would share the app's calls a second.
+    max_active_runs=1,  # Concurrent runs would share the rate limit of the app.
 )
 def im_profiles_nightly():
     export = ExportOperator(
@@ -41,8 +41,8 @@ def im_profiles_nightly():
             " --date {{ ds }} --json"
         ),
         output_processor=json.loads,
-        skip_on_exit_code=NOT_TO_BE_RETRIED,
-        # 75 and 3, above all: the retry resumes.
+        skip_on_exit_code=NON_RETRYABLE,
+        # Mainly for 75 and 3: a retry resumes the run.
         retries=4,
         retry_delay=timedelta(minutes=15),
         retry_exponential_backoff=True,
@@ -51,9 +51,9 @@ def im_profiles_nightly():
 
     @task
     def load(summary: dict):
-        """Hands the snapshot to the warehouse; here it only tells of it."""
+        """Loads the snapshot into the warehouse; this example only prints it."""
         counts = summary["counts"]
-        print(f"{counts['rows']} rows of {counts['accounts_in_list']} accounts are in {summary['snapshot']}")
+        print(f"{counts['rows']} rows for {counts['accounts_in_list']} accounts in {summary['snapshot']}")
 
     load(export.output)
 

@@ -1,6 +1,6 @@
-"""Runs the command given as arguments, im-profiles with --json, and reports its summary by Dagster Pipes.
+"""Runs the command given as arguments, im-profiles with --json, and reports its summary through Dagster Pipes.
 
-It ends with 0 whatever the command ends with, and reports the exit code instead: the asset decides what to do.
+It always exits with 0 and reports the exit code of the command instead: the asset decides what to do.
 """
 
 import json
@@ -17,9 +17,9 @@ def main():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda received, _: child.send_signal(received))
         output, _ = child.communicate()
-        # A job that cannot be read has no summary; what is wrong is in the log.
+        # A job that cannot be read has no summary; the error is in the log.
         summary = json.loads(output) if output else {}
-        error = summary.get("error", f"im-profiles ended with {child.returncode}, see its log")
+        error = summary.get("error", f"im-profiles exited with {child.returncode}, see its log")
         pipes.report_custom_message({"exit_code": child.returncode, "error": error})
         if child.returncode == 0:
             pipes.report_asset_materialization(

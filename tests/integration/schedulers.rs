@@ -115,8 +115,8 @@ fn what_is_not_retried_is_what_running_again_cannot_mend() {
     let told = [
         value(SERVICE, "RestartPreventExitStatus"),
         value(KUBERNETES, "values"),
-        value(AIRFLOW, "NOT_TO_BE_RETRIED ").trim_start_matches('='),
-        value(DAGSTER, "NOT_TO_BE_RETRIED ").trim_start_matches('='),
+        value(AIRFLOW, "NON_RETRYABLE ").trim_start_matches('='),
+        value(DAGSTER, "NON_RETRYABLE ").trim_start_matches('='),
     ];
     for text in told {
         assert_eq!(numbers(text), not_to_be_retried, "{text}");
