@@ -266,7 +266,7 @@ async fn run_round(
         Some((last, earlier)) if last.end.is_none() => (last, earlier),
         _ => (&EMPTY_ROUND, rounds.as_slice()),
     };
-    let (accounts, accounts_to_ask) = match earlier.last() {
+    let (accounts, accounts_to_request) = match earlier.last() {
         None => {
             let distinct = list.distinct(scan)?;
             (AccountSource::List(Box::new(distinct)), scan.valid)
@@ -280,10 +280,10 @@ async fn run_round(
         max_in_flight: job.api.max_in_flight,
         retry: job.retry.clone(),
         accounts_per_part: job.output.accounts_per_part,
-        accounts_to_ask,
+        accounts_to_request,
         committed: round.parts.keys().copied().collect(),
         has_rows: journal.value().parts().iter().any(|part| part.rows > 0),
-        settled_before: round
+        processed_before: round
             .parts
             .values()
             .map(|part| part.ordinals.end - part.ordinals.start)

@@ -1,42 +1,43 @@
-//! Accounts on their way: cut from the list into chunks, each within one part.
+//! The accounts of the list, cut into chunks. A chunk never crosses a part boundary.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use tokio::sync::mpsc;
 
+use super::capacities::CHUNKS_PER_BLOCK;
 use super::source::{AccountSource, SourceError};
 use crate::accounts::AccountName;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::snapshot::journal::RoundEnd;
 
-/// One account on its way.
+/// An account to request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The account id.
     pub name: AccountName,
-    /// Its place among the distinct valid accounts.
+    /// Its position among the distinct valid accounts, from 0.
     pub ordinal: u64,
-    /// Where it stands in the list.
+    /// Its line in the list.
     pub line: u64,
-    /// How often it has been asked in vain.
+    /// Failed attempts so far.
     pub attempts: u32,
-    /// The code it failed with last, and how often in a row; for codes that mean something else after some tries.
+    /// The code it failed with last, and how often in a row: the class of some codes depends on it.
     pub last_code: Option<(i64, u32)>,
 }
 
 impl Account {
-    /// An account that has not been asked yet.
+    /// An account that has not been requested yet.
     pub fn new(name: AccountName, ordinal: u64, line: u64) -> Account {
         Account { name, ordinal, line, attempts: 0, last_code: None }
     }
 
-    /// How often in a row it has failed with a code.
+    /// How often in a row it has failed with `code`.
     pub fn times_in_a_row(&self, code: i64) -> u32 {
         self.last_code.filter(|(last, _)| *last == code).map_or(0, |(_, times)| times)
     }
 
-    /// Counts an attempt in vain, with the code it failed with if there was one.
+    /// Counts a failed attempt and the code it failed with, if any.
     pub fn count_attempt(&mut self, code: Option<i64>) {
         self.attempts += 1;
         self.last_code = code.map(|code| (code, self.times_in_a_row(code) + 1));
@@ -49,24 +50,24 @@ impl AsRef<str> for Account {
     }
 }
 
-/// Accounts that are asked together.
+/// Accounts that are requested together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     /// At most [`MAX_ACCOUNTS_PER_CALL`], in ordinal order.
     pub accounts: Vec<Account>,
-    /// Whether these are fresh from the list: their rows have a place of their own. Rows of others come late in
-    /// their part.
+    /// Whether these are requested for the first time. Their rows have a reserved place in the part; those of retried
+    /// accounts are appended to it.
     pub is_first: bool,
 }
 
 impl Chunk {
-    /// A chunk of accounts that are asked again.
-    pub fn again(mut accounts: Vec<Account>) -> Chunk {
+    /// A chunk of accounts that are requested again.
+    pub fn retry(mut accounts: Vec<Account>) -> Chunk {
         accounts.sort_unstable_by_key(|account| account.ordinal);
         Chunk { accounts, is_first: false }
     }
 
-    /// The ordinals of a first chunk.
+    /// The ordinals of a first chunk, which are contiguous.
     pub fn ordinals(&self) -> std::ops::Range<u64> {
         match (self.accounts.first(), self.accounts.last()) {
             (Some(first), Some(last)) => first.ordinal..last.ordinal + 1,
@@ -74,17 +75,14 @@ impl Chunk {
         }
     }
 
-    /// The fewest times any of its accounts has failed with a code in a row.
-    pub fn fewest_in_a_row(&self, code: i64) -> u32 {
+    /// How often in a row each of its accounts has failed with `code`, at least.
+    pub fn min_times_in_a_row(&self, code: i64) -> u32 {
         self.accounts.iter().map(|account| account.times_in_a_row(code)).min().unwrap_or(0)
     }
 }
 
-/// Chunks that are handed over together: each hand-over may wake a thread, which costs as much as a chunk's own way.
-const CHUNKS_IN_BLOCK: usize = 16;
-
-/// Cuts accounts into chunks and sends them, a block at a time, until they end, or until nobody listens any more.
-/// Accounts of parts that are `committed` (by first ordinal) are counted and not sent.
+/// Cuts accounts into chunks and sends them in blocks until the list ends or the receiver is dropped. Accounts of parts
+/// that are `committed` (by first ordinal) are counted but not sent.
 pub fn send_chunks(
     mut accounts: AccountSource,
     accounts_per_part: u64,
@@ -93,20 +91,20 @@ pub fn send_chunks(
 ) -> Result<RoundEnd, SourceError> {
     let mut ordinal = 0;
     let mut collected = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
-    let mut block = Vec::with_capacity(CHUNKS_IN_BLOCK);
+    let mut block = Vec::with_capacity(CHUNKS_PER_BLOCK);
     let mut add = |collected: &mut Vec<Account>, is_last: bool| {
         let next = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
         let accounts = std::mem::replace(collected, next);
         if !accounts.is_empty() {
             block.push(Chunk { accounts, is_first: true });
         }
-        if block.is_empty() || !(is_last || block.len() == CHUNKS_IN_BLOCK) {
+        if block.is_empty() || !(is_last || block.len() == CHUNKS_PER_BLOCK) {
             return ControlFlow::Continue(());
         }
-        let next = Vec::with_capacity(CHUNKS_IN_BLOCK);
+        let next = Vec::with_capacity(CHUNKS_PER_BLOCK);
         match blocks.blocking_send(std::mem::replace(&mut block, next)) {
             Ok(()) => ControlFlow::Continue(()),
-            // The run has stopped, and has its own reason for it.
+            // The run has stopped and reports why.
             Err(_) => ControlFlow::Break(()),
         }
     };

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use tokio::sync::mpsc;
 
+use super::capacities::QueueCapacities;
 use super::chunk::{Account, Chunk};
-use super::dispatch::{ANSWERS_TO_WRITE, Dispatcher, WorkerChannels};
+use super::dispatch::{Dispatcher, WorkerChannels};
 use super::response_processor::ResponseProcessor;
-use super::writer_channel::{Handed, writer_channel};
+use super::writer_channel::{QueuedMessage, writer_channel};
 use super::{RunContext, RunError, RunSettings, Service, ToWriter, spawn_named};
 use crate::accounts;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
@@ -48,7 +49,7 @@ pub async fn collect_in_memory<S: Service>(
         let _ = block_sender.blocking_send(chunks);
         Ok(end)
     })?;
-    let (writer, answers) = writer_channel(ANSWERS_TO_WRITE);
+    let (writer, answers) = writer_channel(QueueCapacities::default().writer_messages);
     // Open to the end, though no part is ever committed.
     let (_committed_sender, committed) = mpsc::channel(1);
     let connections = WorkerChannels { blocks, reader, writer, committed };
@@ -74,7 +75,7 @@ fn chunks_of(accounts: &[accounts::Account]) -> Vec<Chunk> {
     numbered.chunks(MAX_ACCOUNTS_PER_CALL).map(chunk).collect()
 }
 
-async fn collect_responses(mut answers: mpsc::Receiver<Handed>) -> CollectedRows {
+async fn collect_responses(mut answers: mpsc::Receiver<QueuedMessage>) -> CollectedRows {
     let mut collected = CollectedRows::default();
     while let Some(handed) = answers.recv().await {
         let (rows, failed, rejected) = match handed.message {

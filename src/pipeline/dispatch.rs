@@ -1,16 +1,4 @@
 //! The loop of a run: picks what to ask next, keeps to the pace, and hands ended calls to `response_handler`.
-//!
-//! Queues and their capacities:
-//!
-//! | queue                       | holds up to                                                    |
-//! |-----------------------------|----------------------------------------------------------------|
-//! | blocks of chunks read prefetched | [`BLOCKS_READ_AHEAD`], and one that is being used up           |
-//! | calls in flight             | `max_in_flight`                                                |
-//! | chunks to ask once more     | calls in flight, and the halves of one bisection of each       |
-//! | accounts backing off        | [`ACCOUNTS_BACKING_OFF`], and the calls in flight              |
-//! | answers to hand over        | [`ANSWERS_IN_BLOCK`], and the calls in flight                  |
-//! | answers on their way to disk| [`ANSWERS_TO_WRITE`]                                           |
-//! | committed parts             | [`OPEN_PARTS`]                                                 |
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::capacities::{MESSAGES_PER_FLUSH, ROWS_PER_FLUSH_KIB};
 use super::chunk::{Account, Chunk};
 use super::events::{Event, Observer, Progress};
 use super::rate::limiter::RateLimiter;
@@ -38,89 +27,71 @@ use crate::snapshot::manifest::CallStats;
 use crate::snapshot::snapshot_writer::CommittedPart;
 use crate::util::exit_code::ExitCode;
 
-/// Blocks of chunks that the list's reader may be prefetched.
-pub const BLOCKS_READ_AHEAD: usize = 2;
-
-/// Answers that go to the writer together where more are to come: to wake its thread costs as much as to read an answer.
-const ANSWERS_IN_BLOCK: usize = 16;
-
-/// Answers go earlier when their rows hold so much, in KiB.
-const BLOCK_KIB: u32 = 2 * 1024;
-
-/// Answers that may wait for the writer, if their rows are not wide.
-pub const ANSWERS_TO_WRITE: usize = 256;
-
-/// Accounts that may back off before no fresh ones are asked.
-pub(super) const ACCOUNTS_BACKING_OFF: usize = 50_000;
-
-/// Parts that may be begun and incomplete: each holds open files and a few rows.
-pub const OPEN_PARTS: usize = 64;
-
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// The state of a run.
-pub(super) struct Dispatcher<'o, S> {
-    pub(super) service: Arc<S>,
-    pub(super) settings: RunSettings,
-    pub(super) observer: &'o mut Observer<'o>,
-    pub(super) started: Instant,
-    pub(super) random: fastrand::Rng,
-    pub(super) wall_clock: fn() -> Timestamp,
+pub struct Dispatcher<'o, S> {
+    pub service: Arc<S>,
+    pub settings: RunSettings,
+    pub observer: &'o mut Observer<'o>,
+    pub started: Instant,
+    pub random: fastrand::Rng,
+    pub wall_clock: fn() -> Timestamp,
 
-    pub(super) blocks: mpsc::Receiver<Vec<Chunk>>,
+    pub blocks: mpsc::Receiver<Vec<Chunk>>,
     reader: Option<JoinHandle<Result<RoundEnd, SourceError>>>,
     /// First chunks, the next one at the front.
-    pub(super) prefetched: VecDeque<Chunk>,
-    pub(super) round_end: Option<RoundEnd>,
+    pub prefetched: VecDeque<Chunk>,
+    pub round_end: Option<RoundEnd>,
 
     writer: WriterSender,
     committed: mpsc::Receiver<CommittedPart>,
-    pub(super) to_write: Vec<ToWriter>,
-    pub(super) parts: Vec<CommittedPart>,
-    pub(super) parts_begun: usize,
+    pub to_write: Vec<ToWriter>,
+    pub parts: Vec<CommittedPart>,
+    pub parts_begun: usize,
 
-    pub(super) stopping: Option<ExitCode>,
-    pub(super) calls: JoinSet<EndedCall>,
-    pub(super) requeued: VecDeque<Chunk>,
-    pub(super) retry: RetryQueue,
-    pub(super) pace: RateLimiter,
-    pub(super) throttle: Throttle,
-    pub(super) outage: Outage,
-    pub(super) processor: ResponseProcessor,
+    pub stopping: Option<ExitCode>,
+    pub calls: JoinSet<EndedCall>,
+    pub requeued: VecDeque<Chunk>,
+    pub retry: RetryQueue,
+    pub limiter: RateLimiter,
+    pub throttle: Throttle,
+    pub outage: Outage,
+    pub processor: ResponseProcessor,
 
-    pub(super) facts: CallStats,
-    pub(super) settled: u64,
-    pub(super) failed: u64,
-    pub(super) first_call_at: Option<Duration>,
-    pub(super) last_call_at: Duration,
+    pub facts: CallStats,
+    pub settled: u64,
+    pub failed: u64,
+    pub first_call_at: Option<Duration>,
+    pub last_call_at: Duration,
     /// When a call got through last.
-    pub(super) got_through_at: Option<Duration>,
+    pub got_through_at: Option<Duration>,
     /// An account that has been answered: a probe that asks it can fail only by the service.
-    pub(super) answered_account: Option<Account>,
-    pub(super) renewal_failed: bool,
-    pub(super) paused_by_code: bool,
-    pub(super) rejected_in_a_row: u32,
+    pub answered_account: Option<Account>,
+    pub renewal_failed: bool,
+    pub paused_by_code: bool,
+    pub rejected_in_a_row: u32,
 }
 
 /// A call that has ended.
-pub(super) struct EndedCall {
-    pub(super) chunk: Chunk,
-    pub(super) reply: CallResult,
-    pub(super) called_at: Duration,
-    pub(super) is_probe: bool,
+pub struct EndedCall {
+    pub chunk: Chunk,
+    pub reply: CallResult,
+    pub called_at: Duration,
+    pub is_probe: bool,
 }
 
 /// The ends of the channels and threads a run is connected to.
-pub(super) struct WorkerChannels {
-    pub(super) blocks: mpsc::Receiver<Vec<Chunk>>,
-    pub(super) reader: JoinHandle<Result<RoundEnd, SourceError>>,
-    pub(super) writer: WriterSender,
-    pub(super) committed: mpsc::Receiver<CommittedPart>,
+pub struct WorkerChannels {
+    pub blocks: mpsc::Receiver<Vec<Chunk>>,
+    pub reader: JoinHandle<Result<RoundEnd, SourceError>>,
+    pub writer: WriterSender,
+    pub committed: mpsc::Receiver<CommittedPart>,
 }
 
 impl<'o, S: Service> Dispatcher<'o, S> {
-    pub(super) fn new(
+    pub fn new(
         service: Arc<S>,
         settings: RunSettings,
         processor: ResponseProcessor,
@@ -149,7 +120,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
             calls: JoinSet::new(),
             requeued: VecDeque::new(),
             retry: RetryQueue::default(),
-            pace: RateLimiter::new(settings.calls_per_second, move || started.elapsed()),
+            limiter: RateLimiter::new(settings.calls_per_second, move || started.elapsed()),
             throttle: Throttle::starting_at(settings.first_call_delay),
             outage: Outage::new(&settings.retry),
             processor,
@@ -174,17 +145,14 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     ///
     /// The first reason to stop lets the calls in flight end and what is complete be committed; the second one ends the
     /// run at once.
-    pub(super) async fn run(
-        &mut self,
-        stop: &mut mpsc::Receiver<ExitCode>,
-    ) -> Result<(), RunError> {
+    pub async fn run(&mut self, stop: &mut mpsc::Receiver<ExitCode>) -> Result<(), RunError> {
         let mut progress = interval(PROGRESS_EVERY);
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut have_waited = false;
         loop {
             let wake_at = self.start_calls()?;
-            let is_block = self.to_write.len() >= ANSWERS_IN_BLOCK
-                || self.to_write.iter().map(kib).sum::<u32>() >= BLOCK_KIB;
+            let is_block = self.to_write.len() >= MESSAGES_PER_FLUSH
+                || self.to_write.iter().map(kib).sum::<u32>() >= ROWS_PER_FLUSH_KIB;
             if is_block || self.calls.is_empty() || std::mem::take(&mut have_waited) {
                 for message in std::mem::take(&mut self.to_write) {
                     if !self.writer.send(message).await {
@@ -225,9 +193,9 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     }
 
     /// What the run has done.
-    pub(super) fn call_facts(&mut self) -> CallStats {
+    pub fn call_facts(&mut self) -> CallStats {
         let mut facts =
-            CallStats { peak_calls_per_second: self.pace.peak_calls_per_second(), ..self.facts };
+            CallStats { peak_calls_per_second: self.limiter.peak_calls_per_second(), ..self.facts };
         if facts.calls_per_second > 0 && facts.made > 1 {
             // From the first call to the last there are as many spaces as calls but one.
             let first_call_at = self.first_call_at.unwrap_or_default();
@@ -240,12 +208,12 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     }
 
     /// Lets the writer end: nothing more comes.
-    pub(super) fn close_writer(&mut self) {
+    pub fn close_writer(&mut self) {
         (self.writer, _) = writer_channel(1);
     }
 
     /// Tells how far the run has come, and that it ends there. The writer has ended.
-    pub(super) fn emit_final_events(&mut self) {
+    pub fn emit_final_events(&mut self) {
         while let Ok(part) = self.committed.try_recv() {
             self.part_committed(part);
         }
@@ -254,29 +222,29 @@ impl<'o, S: Service> Dispatcher<'o, S> {
         (self.observer)(Event::RoundEnded(calls));
     }
 
-    pub(super) fn progress(&mut self) -> Progress {
+    pub fn progress(&mut self) -> Progress {
         let now = self.now();
         Progress {
-            accounts_to_ask: self
+            accounts_to_request: self
                 .round_end
-                .map_or(self.settings.accounts_to_ask, |end| end.accounts),
-            settled: self.settings.settled_before + self.settled,
+                .map_or(self.settings.accounts_to_request, |end| end.accounts),
+            processed: self.settings.processed_before + self.settled,
             failed: self.failed,
             calls: self.facts.made,
-            calls_in_last_second: self.pace.calls_in_last_second(now),
-            waiting: self.retry.len() as u64,
-            retried_ordinals: self.facts.account_retries,
+            calls_in_last_second: self.limiter.calls_in_last_second(now),
+            awaiting_retry: self.retry.len() as u64,
+            account_retries: self.facts.account_retries,
             elapsed: now,
         }
     }
 
     /// Goes on at a share of the limit.
-    pub(super) fn set_share(&mut self, share: f64) {
-        self.pace.set_share(share);
+    pub fn set_share(&mut self, share: f64) {
+        self.limiter.set_share(share);
     }
 
     /// Time since the run began.
-    pub(super) fn now(&self) -> Duration {
+    pub fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
@@ -289,7 +257,7 @@ impl<'o, S: Service> Dispatcher<'o, S> {
     }
 
     /// Whether no call is in flight and no chunk is at hand.
-    pub(super) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.requeued.is_empty() && self.prefetched.is_empty()
     }
 

@@ -1,66 +1,66 @@
-//! What a run tells its observer while it goes on. The run itself prints nothing.
+//! The events of a run, for progress, logs, metrics and the report. The run itself prints nothing.
 
 use std::time::Duration;
 
 use crate::snapshot::manifest::CallStats;
 use crate::snapshot::snapshot_writer::CommittedPart;
 
-/// How far the run has come.
+/// The progress of a round.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
-    /// Accounts in the list that are to be asked, duplicates not yet told apart.
-    pub accounts_to_ask: u64,
-    /// Accounts that have a row or will have none.
-    pub settled: u64,
-    /// Accounts that will have no row.
+    /// Accounts of the round; until the list has been read, duplicates are included.
+    pub accounts_to_request: u64,
+    /// Accounts that have a row or have failed for good.
+    pub processed: u64,
+    /// Accounts that have failed for good.
     pub failed: u64,
     /// Calls made.
     pub calls: u64,
     /// Calls made in the last second.
     pub calls_in_last_second: u64,
-    /// Accounts that wait to be asked again.
-    pub waiting: u64,
-    /// How many times an account was left to be asked again.
-    pub retried_ordinals: u64,
-    /// Time since the first call.
+    /// Accounts that wait for their next attempt.
+    pub awaiting_retry: u64,
+    /// How many times an account was scheduled for a retry.
+    pub account_retries: u64,
+    /// Time since the start of the round.
     pub elapsed: Duration,
 }
 
-/// How a call ended, as those see it who count calls.
+/// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CallOutcome {
-    /// With an answer for its accounts.
-    Answered,
-    /// With "too fast".
+    /// With a response for its accounts.
+    Success,
+    /// Throttled by the service.
     Throttled,
-    /// In any other way; with the service's code, if it gave one.
+    /// In any other way; with the code of the service, if there is one.
     Failed(Option<i64>),
 }
 
-/// Something worth telling.
+/// An event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A call has ended, retries and probes included.
     CallEnded {
-        /// When it was made, from the begin of the run.
+        /// When it was made, since the start of the round.
         called_at: Duration,
-        /// From then until its answer was at hand, or it was given up.
+        /// From then until its response was read or it failed.
         latency: Duration,
         /// How it ended.
         outcome: CallOutcome,
     },
-    /// Comes several times a second.
+    /// Emitted several times a second.
     Progress(Progress),
     /// A part is complete and durable.
     PartCommitted(&'a CommittedPart),
-    /// The service said "too fast": the run goes at this share of its limit.
+    /// The service throttles: the run continues at this share of its limit.
     Throttled {
-        /// 0 excluded, 1 the whole limit.
+        /// In 0..=1, 0 excluded.
         share: f64,
-        /// What the service said.
+        /// The response of the service.
         reason: String,
     },
-    /// The service asked for a pause with `Retry-After`.
+    /// The service requested a pause with `Retry-After`.
     PausedByService {
         /// How long no call is made.
         pause: Duration,
@@ -69,54 +69,54 @@ pub enum Event<'a> {
     },
     /// The run is at its full limit again.
     FullRateRestored,
-    /// A chunk failed and is bisected to find the account that is to blame.
+    /// A chunk failed and is bisected to find the account that causes it.
     Bisecting {
         /// Accounts in the chunk.
         accounts: usize,
         /// How it failed.
         reason: String,
     },
-    /// Accounts will be asked again after an answer said that they failed, or did not mention them.
+    /// Accounts were scheduled for a retry because a response reported their failure or did not mention them.
     AccountsFailed {
         /// How many accounts.
         accounts: usize,
-        /// Why one of them has to be asked again.
+        /// Why one of them is retried.
         reason: String,
     },
-    /// Accounts will be asked again after whole calls for them failed.
+    /// Accounts were scheduled for a retry because whole calls failed.
     CallsFailed {
         /// How many calls.
         calls: usize,
-        /// How many accounts those asked for.
+        /// How many accounts they requested.
         accounts: usize,
         /// How the last one failed.
         reason: String,
     },
-    /// Nothing gets through; calls are paused.
+    /// No call succeeds; calls are paused.
     OutageStarted {
         /// How the last call failed.
         reason: String,
     },
-    /// Calls get through again.
+    /// Calls succeed again.
     OutageEnded {
-        /// How long nothing did.
-        lasted: Duration,
+        /// How long none did.
+        duration: Duration,
     },
-    /// The UserSig was refused and has been signed anew.
+    /// The UserSig was refused and has been renewed.
     UserSigRenewed {
-        /// What the service said.
+        /// The response of the service.
         reason: String,
     },
-    /// The run was asked to stop and lets its calls in flight end.
+    /// The run was requested to stop and waits for its calls in flight.
     Stopping {
         /// How many those are.
         in_flight: usize,
     },
-    /// An answer was not UTF-8: accounts with damaged values are retried while they have attempts left.
+    /// A response was not UTF-8: accounts with damaged values are retried while they have attempts left.
     ResponseNotUtf8,
-    /// The round has ended or was stopped, with these calls; nothing comes after it.
+    /// The last event: the round has ended or was stopped, with these calls.
     RoundEnded(CallStats),
 }
 
-/// Gets the events of a run.
+/// Receives the events of a run.
 pub type Observer<'o> = dyn FnMut(Event<'_>) + 'o;

@@ -9,9 +9,11 @@
 //!
 //! The dispatcher owns all that decides: pace, retries, throttling, outage. The writer owns all that touches the disk.
 
+mod capacities;
 pub mod chunk;
 pub mod collect_in_memory;
 mod dispatch;
+mod error;
 pub mod events;
 pub mod rate;
 mod requeue;
@@ -28,29 +30,28 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use arrow::error::ArrowError;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+pub use self::capacities::OPEN_PARTS;
+use self::capacities::QueueCapacities;
 use self::chunk::{Chunk, send_chunks};
-pub use self::dispatch::OPEN_PARTS;
-use self::dispatch::{ANSWERS_TO_WRITE, BLOCKS_READ_AHEAD, Dispatcher, WorkerChannels};
+use self::dispatch::{Dispatcher, WorkerChannels};
+pub use self::error::RunError;
 use self::events::Observer;
 use self::rate::limiter::Departure;
 use self::response_processor::ResponseProcessor;
-use self::source::{AccountSource, SourceError};
-use self::writer_channel::{Handed, writer_channel};
+use self::source::AccountSource;
+use self::writer_channel::{QueuedMessage, writer_channel};
 use crate::api::client::{CallResult, Client};
-use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
 use crate::job::RetrySettings;
 use crate::snapshot::failed::FailedAccount;
-use crate::snapshot::journal::{CheckpointError, CheckpointJournal};
+use crate::snapshot::journal::CheckpointJournal;
 use crate::snapshot::manifest::CallStats;
-use crate::snapshot::part_writer::PartError;
 use crate::snapshot::snapshot_writer::{CommittedPart, FirstAnswer, LateAnswer, SnapshotWriter};
 use crate::table::Column;
-use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::exit_code::ExitCode;
 
 /// What a run needs of the service.
 pub trait Service: Send + Sync + 'static {
@@ -97,13 +98,13 @@ pub struct RunSettings {
     /// Ordinals in a part.
     pub accounts_per_part: u64,
     /// Valid entries of the list, duplicates included; for the progress only.
-    pub accounts_to_ask: u64,
+    pub accounts_to_request: u64,
     /// First ordinals of the parts that an earlier run has committed.
     pub committed: BTreeSet<u64>,
     /// Whether an earlier process or round had a row for any account.
     pub has_rows: bool,
     /// Accounts in those parts; for the progress only.
-    pub settled_before: u64,
+    pub processed_before: u64,
 }
 
 /// What comes from outside the run's own logic: chance, the calendar, and the wish to stop.
@@ -127,84 +128,12 @@ pub struct RunResult {
     pub calls: CallStats,
 }
 
-/// Why a run did not complete.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The accounts could not be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The checkpoint could not be written.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// A part could not be written.
-    #[error(transparent)]
-    Part(#[from] PartError),
-    /// The service refused what no retry can mend.
-    #[error("the service refused the call: {0}; {remedy}", remedy = .0.remedy())]
-    Refused(CallFailure),
-    /// No account is accepted.
-    #[error("the service rejects every account it is asked for: {0}; {remedy}", remedy = .0.remedy())]
-    RejectsEverything(CallFailure),
-    /// Nothing got through for as long as the job has patience.
-    #[error(
-        "nothing got through to the service for retry.outage_patience ({last_failure}); see that it can be reached from here, then run again to resume"
-    )]
-    Outage {
-        /// How the last call failed.
-        last_failure: String,
-    },
-    /// The service cannot be reached at all, and waiting does not fix that.
-    #[error("the service cannot be reached: {0}; then run again to resume")]
-    Unreachable(CallFailure),
-    /// A signal.
-    #[error("{}", .0.meaning())]
-    Stopped(ExitCode),
-    /// Rows could not be put together.
-    #[error("rows could not be put together, which is a bug")]
-    Rows(#[source] ArrowError),
-    /// The operating system refused a thread.
-    #[error(
-        "could not start a thread; raise the limit on processes (ulimit -u, pids of the container)"
-    )]
-    Thread(#[source] std::io::Error),
-    /// The writer's thread ended; its own error takes the place of this one.
-    #[error("the writer stopped early, which is a bug")]
-    WriterStopped,
-    /// A thread or task panicked.
-    #[error("a part of the program panicked, which is a bug")]
-    Panicked,
-}
-
-impl HasExitCode for RunError {
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            RunError::Source(SourceError::List(error)) => error.exit_code(),
-            RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
-            RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
-            RunError::Stopped(code) => *code,
-            RunError::Source(SourceError::Failed(_) | SourceError::TooLong { .. })
-            | RunError::Checkpoint(_)
-            | RunError::Part(_)
-            | RunError::Rows(_)
-            | RunError::Thread(_)
-            | RunError::WriterStopped
-            | RunError::Panicked => ExitCode::InternalOrDisk,
-        }
-    }
-}
-
 /// What goes to the writer's thread.
 enum ToWriter {
     First(FirstAnswer),
     Late(LateAnswer),
     LateFailure(FailedAccount),
     EndOfRound(u64),
-}
-
-/// Capacities of the queues between the threads of a run.
-struct QueueCapacities {
-    blocks_read_ahead: usize,
-    answers_to_write: usize,
 }
 
 /// The threads of a run, at work, and the ends of the channels to them.
@@ -219,10 +148,10 @@ impl Threads {
         settings: &RunSettings,
         writer: SnapshotWriter,
         journal: CheckpointJournal,
-        room: QueueCapacities,
+        capacities: QueueCapacities,
     ) -> Result<Threads, RunError> {
-        let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(room.blocks_read_ahead);
-        let (answer_sender, answers) = writer_channel(room.answers_to_write);
+        let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(capacities.prefetched_blocks);
+        let (answer_sender, answers) = writer_channel(capacities.writer_messages);
         // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
         let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
         let accounts_per_part = settings.accounts_per_part;
@@ -261,11 +190,8 @@ pub async fn run<S: Service>(
     journal: CheckpointJournal,
     run_context: RunContext<'_>,
 ) -> Result<RunResult, RunError> {
-    let room = QueueCapacities {
-        blocks_read_ahead: BLOCKS_READ_AHEAD,
-        answers_to_write: ANSWERS_TO_WRITE,
-    };
-    let threads = Threads::start(accounts, &settings, writer, journal, room)?;
+    let capacities = QueueCapacities::default();
+    let threads = Threads::start(accounts, &settings, writer, journal, capacities)?;
     run_with(threads, service, settings, columns, run_context).await
 }
 
@@ -301,7 +227,7 @@ async fn run_with<S: Service>(
 fn write_parts(
     mut writer: SnapshotWriter,
     mut journal: CheckpointJournal,
-    mut answers: mpsc::Receiver<Handed>,
+    mut answers: mpsc::Receiver<QueuedMessage>,
     committed: &mpsc::Sender<CommittedPart>,
 ) -> Result<CheckpointJournal, RunError> {
     while let Some(handed) = answers.blocking_recv() {

@@ -18,7 +18,7 @@ const REJECTED_IN_A_ROW: u32 = 20;
 
 impl<S: Service> Dispatcher<'_, S> {
     /// Counts an attempt of every account of the calls, and lets them wait to be asked again.
-    pub(super) fn record_attempts(
+    pub fn record_attempts(
         &mut self,
         calls: Vec<FailedCall>,
         now: Duration,
@@ -55,7 +55,7 @@ impl<S: Service> Dispatcher<'_, S> {
     }
 
     /// Counts an attempt; lets the account wait to be asked again, or gives it up when its attempts are used up.
-    pub(super) fn schedule_retry(
+    pub fn schedule_retry(
         &mut self,
         mut account: Account,
         reason: Reason,
@@ -74,7 +74,7 @@ impl<S: Service> Dispatcher<'_, S> {
     }
 
     /// Splits a chunk the service would not take, until the account that is to blame stands alone.
-    pub(super) fn bisect(&mut self, chunk: Chunk, failure: &CallFailure) -> Result<(), RunError> {
+    pub fn bisect(&mut self, chunk: Chunk, failure: &CallFailure) -> Result<(), RunError> {
         self.skip_reserved_slot(&chunk)?;
         if chunk.accounts.len() > 1 {
             self.push_halves(chunk.accounts, &failure.to_string());
@@ -96,13 +96,13 @@ impl<S: Service> Dispatcher<'_, S> {
         Ok(())
     }
 
-    pub(super) fn push_halves(&mut self, mut accounts: Vec<Account>, reason: &str) {
+    pub fn push_halves(&mut self, mut accounts: Vec<Account>, reason: &str) {
         let count = accounts.len();
         (self.observer)(Event::Bisecting { accounts: count, reason: reason.to_owned() });
         let second_half = accounts.split_off(count.div_ceil(2));
         for half in [second_half, accounts] {
             if !half.is_empty() {
-                self.requeued.push_front(Chunk::again(half));
+                self.requeued.push_front(Chunk::retry(half));
             }
         }
     }

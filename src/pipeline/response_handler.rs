@@ -28,7 +28,7 @@ struct CallContext {
 
 impl<S: Service> Dispatcher<'_, S> {
     /// Takes in a call that has ended.
-    pub(super) fn call_ended(&mut self, ended: EndedCall) -> Result<(), RunError> {
+    pub fn call_ended(&mut self, ended: EndedCall) -> Result<(), RunError> {
         let now = self.now();
         let EndedCall { chunk, reply, called_at, is_probe } = ended;
         let first_ordinals = chunk.is_first.then(|| chunk.ordinals());
@@ -73,7 +73,7 @@ impl<S: Service> Dispatcher<'_, S> {
         self.renewal_failed = false;
         self.paused_by_code = false;
         self.got_through_at = Some(now);
-        let calls = self.outage.call_got_through();
+        let calls = self.outage.call_succeeded();
         self.record_attempts(calls, now)
     }
 
@@ -136,7 +136,7 @@ impl<S: Service> Dispatcher<'_, S> {
     }
 
     /// Whether the attempt that has just failed was the account's last.
-    pub(super) fn is_last_try(&self, account: &Account) -> bool {
+    pub fn is_last_try(&self, account: &Account) -> bool {
         account.attempts + 1 >= self.settings.retry.max_attempts
     }
 
@@ -161,7 +161,7 @@ impl<S: Service> Dispatcher<'_, S> {
                 }
                 // The service is there, and says something else that counts for the whole run.
                 Class::Fatal | Class::Throttle => {
-                    let calls = self.outage.call_got_through();
+                    let calls = self.outage.call_succeeded();
                     self.record_attempts(calls, now)?;
                     self.end_outage(now)?;
                     return self.handle_call_failure(*call, context);
@@ -172,14 +172,14 @@ impl<S: Service> Dispatcher<'_, S> {
         };
         let Some(failure) = failure else { return self.end_outage(now) };
         match self.outage.probe_ended(false, now) {
-            ProbeVerdict::OutageBegan(calls) => {
+            ProbeVerdict::OutageStarted(calls) => {
                 (self.observer)(Event::OutageStarted { reason: failure.to_string() });
                 self.requeued.extend(calls.into_iter().map(|call| call.chunk));
             }
             ProbeVerdict::PatienceEnded => {
                 return Err(RunError::Outage { last_failure: failure.to_string() });
             }
-            ProbeVerdict::OutageGoesOn
+            ProbeVerdict::OutageContinues
             | ProbeVerdict::OutageEnded(_)
             | ProbeVerdict::NoOutage(_) => {}
         }
@@ -189,8 +189,8 @@ impl<S: Service> Dispatcher<'_, S> {
     fn end_outage(&mut self, now: Duration) -> Result<(), RunError> {
         match self.outage.probe_ended(true, now) {
             ProbeVerdict::NoOutage(calls) => self.record_attempts(calls, now)?,
-            ProbeVerdict::OutageEnded(lasted) => {
-                (self.observer)(Event::OutageEnded { lasted });
+            ProbeVerdict::OutageEnded(duration) => {
+                (self.observer)(Event::OutageEnded { duration });
             }
             _ => {}
         }
@@ -211,7 +211,7 @@ impl<S: Service> Dispatcher<'_, S> {
             }
             return Ok(());
         }
-        let tries = failure.code().map_or(0, |code| chunk.fewest_in_a_row(code)) + 1;
+        let tries = failure.code().map_or(0, |code| chunk.min_times_in_a_row(code)) + 1;
         let class = match class_of(&failure, tries) {
             // Where others are answered, too large an answer for one account is no fault of the account's.
             Class::BadBatch
@@ -248,7 +248,7 @@ impl<S: Service> Dispatcher<'_, S> {
                 self.outage.call_failed(call, now);
             }
             Class::BadBatch | Class::Permanent => {
-                let calls = self.outage.call_got_through();
+                let calls = self.outage.call_succeeded();
                 self.record_attempts(calls, now)?;
                 self.bisect(chunk, &failure)?;
             }
@@ -328,7 +328,7 @@ fn outcome_of(settled: &Result<ProcessedResponse, ChunkError>) -> CallOutcome {
         }
         Err(ChunkError::Failed(call)) => CallOutcome::Failed(call.failure.code()),
         // Rows that cannot be put together are no fault of the call's.
-        Ok(_) | Err(ChunkError::Bug(_)) => CallOutcome::Answered,
+        Ok(_) | Err(ChunkError::Bug(_)) => CallOutcome::Success,
     }
 }
 

@@ -1,6 +1,6 @@
-//! Accounts that are asked again: how long each waits, and how they are packed into full chunks (pure).
+//! Accounts to retry: how long each backs off, and how they are packed into full chunks (pure).
 //!
-//! Time is handed in as the duration since the run began.
+//! Times are durations since the start of the run and are passed in.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -13,14 +13,14 @@ use crate::job::RetrySettings;
 /// How long accounts that are ready wait for others to fill their chunk.
 const FILL_WAIT: Duration = Duration::from_secs(1);
 
-/// How long to wait after `attempts` in vain: exponential with full jitter. `jitter` is a random number in 0..1.
+/// The backoff after `attempts` failed attempts: exponential with full jitter. `jitter` is a random number in 0..1.
 pub fn backoff(settings: &RetrySettings, attempts: u32, jitter: f64) -> Duration {
     let doublings = attempts.saturating_sub(1).min(31);
     let longest = settings.initial_backoff.saturating_mul(1 << doublings).min(settings.max_backoff);
     longest.mul_f64(jitter.clamp(0.0, 1.0))
 }
 
-/// Accounts that wait to be asked again.
+/// Accounts that wait for their next attempt.
 #[derive(Debug, Default)]
 pub struct RetryQueue {
     backing_off: BinaryHeap<Waiting>,
@@ -34,7 +34,7 @@ struct Waiting {
     account: Account,
 }
 
-/// Earliest first in a heap that gives out the greatest.
+/// Reversed, because `BinaryHeap` pops the greatest.
 impl Ord for Waiting {
     fn cmp(&self, other: &Self) -> Ordering {
         let key = |waiting: &Waiting| (waiting.ready_at, waiting.account.ordinal);
@@ -57,36 +57,34 @@ impl PartialEq for Waiting {
 impl Eq for Waiting {}
 
 impl RetryQueue {
-    /// Lets an account wait until `ready_at`.
+    /// Adds an account that backs off until `ready_at`.
     pub fn push(&mut self, account: Account, ready_at: Duration) {
         self.backing_off.push(Waiting { ready_at, account });
     }
 
-    /// Accounts in the queue.
     pub fn len(&self) -> usize {
         self.backing_off.len() + self.ready.len()
     }
 
-    /// Whether no account waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Takes the accounts to ask next: a full chunk when there is one; fewer when they have waited long enough for
-    /// others, or when there is nobody left to wait for.
+    /// Takes the accounts to request next: a full chunk if there is one; fewer if they have waited long enough, or if
+    /// the queue `is_draining` and no others back off.
     pub fn take(&mut self, now: Duration, is_draining: bool) -> Option<Vec<Account>> {
         while self.backing_off.peek().is_some_and(|first| first.ready_at <= now) {
             self.ready.extend(self.backing_off.pop());
         }
         let oldest = self.ready.front()?;
-        let may_go = self.ready.len() >= MAX_ACCOUNTS_PER_CALL
+        let is_due = self.ready.len() >= MAX_ACCOUNTS_PER_CALL
             || now >= oldest.ready_at + FILL_WAIT
             || (is_draining && self.backing_off.is_empty());
         let count = self.ready.len().min(MAX_ACCOUNTS_PER_CALL);
-        may_go.then(|| self.ready.drain(..count).map(|waiting| waiting.account).collect())
+        is_due.then(|| self.ready.drain(..count).map(|waiting| waiting.account).collect())
     }
 
-    /// When it is worth asking [`RetryQueue::take`] again, if nothing else happens before.
+    /// The next time at which [`RetryQueue::take`] may return accounts.
     pub fn next_at(&self) -> Option<Duration> {
         let filled_at = self.ready.front().map(|oldest| oldest.ready_at + FILL_WAIT);
         let ready_at = self.backing_off.peek().map(|first| first.ready_at);
@@ -123,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn full_chunks_go_at_once_and_the_rest_waits_to_be_filled() {
+    fn full_chunks_are_taken_at_once_and_partial_ones_after_the_fill_wait() {
         let mut queue = RetryQueue::default();
         for ordinal in 0..130 {
             queue.push(account(ordinal), Duration::from_millis(100));
@@ -138,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_ones_go_together_when_all_are_ready() {
+    fn while_draining_a_partial_chunk_is_taken_once_all_accounts_are_ready() {
         let mut queue = RetryQueue::default();
         queue.push(account(0), Duration::from_millis(100));
         queue.push(account(1), Duration::from_millis(300));
@@ -149,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_account_comes_out_once_and_not_before_its_time(
+        fn every_account_is_taken_once_and_not_before_it_is_ready(
             ready_at in proptest::collection::vec(0u64..5000, 0..400),
         ) {
             let mut queue = RetryQueue::default();

@@ -1,4 +1,4 @@
-//! Where the accounts of a round come from: the account list, or the failed accounts of the round before.
+//! The accounts of a round: the account list, or the failed accounts of the round before.
 
 use std::path::PathBuf;
 
@@ -9,11 +9,11 @@ use crate::snapshot::failed::{FailedLine, FailedLinesError, failed_records};
 pub enum AccountSource {
     /// The account list, without duplicates.
     List(Box<DistinctAccounts>),
-    /// Failed accounts of an earlier round; those that will never have a row are passed over.
+    /// The accounts of an earlier round that may still get a row.
     Failed(Box<dyn Iterator<Item = Result<FailedLine, FailedLinesError>> + Send>),
 }
 
-/// Why accounts cannot be read.
+/// The accounts cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The list.
@@ -24,16 +24,13 @@ pub enum SourceError {
     Failed(#[from] FailedLinesError),
     /// An entry that no run can have written.
     #[error(
-        "the failed accounts of an earlier run name one of {bytes} bytes, longer than an account can be; start over with --restart"
+        "the failed accounts of an earlier run contain one of {bytes} bytes, longer than an account can be; start over with --restart"
     )]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
+    TooLong { bytes: usize },
 }
 
 impl AccountSource {
-    /// The failed accounts in these files that may have a row if they are asked again.
+    /// The failed accounts in these files that may get a row in another round.
     pub fn failed(files: Vec<PathBuf>) -> AccountSource {
         let lines = files.into_iter().flat_map(|file| {
             let (records, error) = match failed_records(&file) {
@@ -49,7 +46,7 @@ impl AccountSource {
         AccountSource::Failed(Box::new(lines.filter(counts)))
     }
 
-    /// Calls `visit` with each account and its line in the list, until it says to stop.
+    /// Calls `visit` with each account and its line in the list until it returns `Break`.
     pub fn for_each(
         &mut self,
         mut visit: impl FnMut(AccountName, u64) -> std::ops::ControlFlow<()>,
@@ -76,7 +73,7 @@ impl AccountSource {
         Ok(())
     }
 
-    /// Entries of the list so far that repeat an earlier one.
+    /// Duplicate entries of the list so far.
     pub fn duplicates(&self) -> u64 {
         match self {
             AccountSource::List(list) => list.duplicates(),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::capacities::{ACCOUNTS_BACKING_OFF, OPEN_PARTS};
 use super::chunk::Chunk;
-use super::dispatch::{ACCOUNTS_BACKING_OFF, Dispatcher, EndedCall, OPEN_PARTS};
+use super::dispatch::{Dispatcher, EndedCall};
 use super::events::Event;
 use super::rate::limiter::Departure;
 use super::{RunError, Service};
@@ -12,11 +13,11 @@ use crate::api::request::request_body;
 
 impl<S: Service> Dispatcher<'_, S> {
     /// Starts every call that may be made now; gives back when to look again, if time alone decides that.
-    pub(super) fn start_calls(&mut self) -> Result<Option<Duration>, RunError> {
+    pub fn start_calls(&mut self) -> Result<Option<Duration>, RunError> {
         loop {
             let now = self.now();
             if self.throttle.recover(now) {
-                self.pace.set_share(self.throttle.share());
+                self.limiter.set_share(self.throttle.share());
                 if self.throttle.share() >= 1.0 {
                     (self.observer)(Event::FullRateRestored);
                 }
@@ -34,7 +35,7 @@ impl<S: Service> Dispatcher<'_, S> {
                 if now < due_at {
                     return Ok(Some(due_at));
                 }
-                let departure = match self.pace.take(now) {
+                let departure = match self.limiter.take(now) {
                     Ok(departure) => departure,
                     Err(wait) => return Ok(Some(now + wait)),
                 };
@@ -52,7 +53,7 @@ impl<S: Service> Dispatcher<'_, S> {
                 }
                 return Ok(self.retry.next_at());
             }
-            let departure = match self.pace.take(now) {
+            let departure = match self.limiter.take(now) {
                 Ok(departure) => departure,
                 Err(wait) => return Ok(Some(now + wait)),
             };
@@ -69,7 +70,7 @@ impl<S: Service> Dispatcher<'_, S> {
         }
         let is_draining = self.round_end.is_some() && self.is_idle() && !self.outage.holds_back();
         if let Some(accounts) = self.retry.take(now, is_draining) {
-            self.requeued.push_back(Chunk::again(accounts));
+            self.requeued.push_back(Chunk::retry(accounts));
             return true;
         }
         let has_room = self.retry.len() < ACCOUNTS_BACKING_OFF;
@@ -117,6 +118,6 @@ impl<S: Service> Dispatcher<'_, S> {
     fn probe(&self) -> Chunk {
         let held_back = || self.outage.first_held_back().or(self.requeued.front());
         let account = self.answered_account.as_ref().or_else(|| held_back()?.accounts.first());
-        Chunk::again(account.cloned().into_iter().collect())
+        Chunk::retry(account.cloned().into_iter().collect())
     }
 }

@@ -17,11 +17,12 @@ use crate::snapshot::journal::RunHeader;
 use crate::snapshot::manifest::FailureSummary;
 use crate::snapshot::settings::{Compression, Format, IfExists, OutputSettings};
 use crate::table::{ColumnType, schema};
+use crate::util::exit_code::HasExitCode;
 
 const ACCOUNTS_PER_PART: u64 = 1000;
 
 /// More than any of these runs puts into a queue. Virtual time runs on while a run waits for a thread, so here it never does.
-const ROOM_FOR_ALL: usize = 10_000;
+const UNBOUNDED: usize = 10_000;
 
 /// What the scripted service does with a call: its number from 0, its time, and the accounts asked.
 type Script = dyn Fn(u64, Duration, &[String]) -> Answered + Send + Sync;
@@ -187,10 +188,10 @@ fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
             outage_patience: Duration::from_secs(600),
         },
         accounts_per_part,
-        accounts_to_ask: accounts,
+        accounts_to_request: accounts,
         committed: BTreeSet::new(),
         has_rows: false,
-        settled_before: 0,
+        processed_before: 0,
     }
 }
 
@@ -236,7 +237,7 @@ fn run_scripted_with(
     let chunk_accounts = MAX_ACCOUNTS_PER_CALL as u64;
     let writer = SnapshotWriter::new(output, schema(&columns()), chunk_accounts, 0, &parts, &work);
     let list = list_of(accounts, directory.path());
-    let room = QueueCapacities { blocks_read_ahead: ROOM_FOR_ALL, answers_to_write: ROOM_FOR_ALL };
+    let capacities = QueueCapacities { prefetched_blocks: UNBOUNDED, writer_messages: UNBOUNDED };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -270,7 +271,7 @@ fn run_scripted_with(
         };
         let journal = CheckpointJournal::create(&work, begin()).unwrap();
         let accounts = AccountSource::List(Box::new(list));
-        let threads = Threads::start(accounts, &settings, writer, journal, room).unwrap();
+        let threads = Threads::start(accounts, &settings, writer, journal, capacities).unwrap();
         while !threads.has_read_all() {
             std::thread::yield_now();
         }

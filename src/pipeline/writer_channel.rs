@@ -1,49 +1,47 @@
-//! The channel from the dispatcher to the writer, bounded by the messages in it and by the bytes that their rows hold: rows may
-//! be a hundred bytes wide or a hundred thousand.
+//! The channel from the dispatcher to the writer, bounded by its messages and by the bytes of their rows: a row may be a
+//! hundred bytes wide or a hundred thousand.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::ToWriter;
+use super::capacities::WRITER_ROWS_KIB;
 use crate::table::rows::value_bytes;
 
-/// Rows that may wait for the writer, in KiB.
-const ROWS_KIB: u32 = 8 * 1024;
-
-/// A message, and its share of the memory for all of them, which comes back when the writer is done with it.
-pub(super) struct Handed {
-    pub(super) message: ToWriter,
+/// A message with its share of the memory for all messages; dropping it returns the share.
+pub struct QueuedMessage {
+    pub message: ToWriter,
     _memory: OwnedSemaphorePermit,
 }
 
 /// The dispatcher's end.
-pub(super) struct WriterSender {
-    messages: mpsc::Sender<Handed>,
+pub struct WriterSender {
+    messages: mpsc::Sender<QueuedMessage>,
     memory: Arc<Semaphore>,
 }
 
 /// A channel for up to `capacity` messages.
-pub(super) fn writer_channel(capacity: usize) -> (WriterSender, mpsc::Receiver<Handed>) {
+pub fn writer_channel(capacity: usize) -> (WriterSender, mpsc::Receiver<QueuedMessage>) {
     let (messages, receiver) = mpsc::channel(capacity);
-    let memory = Arc::new(Semaphore::new(ROWS_KIB as usize));
+    let memory = Arc::new(Semaphore::new(WRITER_ROWS_KIB as usize));
     (WriterSender { messages, memory }, receiver)
 }
 
 impl WriterSender {
-    /// Hands a message over; waits while the writer is behind. `false` when it is gone.
-    pub(super) async fn send(&self, message: ToWriter) -> bool {
-        // A batch that is larger than all of the memory goes alone.
-        let share = kib(&message).min(ROWS_KIB);
+    /// Sends a message; waits while the writer is behind. `false` if the writer has stopped.
+    pub async fn send(&self, message: ToWriter) -> bool {
+        // A batch larger than the whole budget is sent alone.
+        let share = kib(&message).min(WRITER_ROWS_KIB);
         let Ok(_memory) = Arc::clone(&self.memory).acquire_many_owned(share).await else {
             return false;
         };
-        self.messages.send(Handed { message, _memory }).await.is_ok()
+        self.messages.send(QueuedMessage { message, _memory }).await.is_ok()
     }
 }
 
-/// What the rows of a message hold, in KiB.
-pub(super) fn kib(message: &ToWriter) -> u32 {
+/// The size of the rows of a message, in KiB.
+pub fn kib(message: &ToWriter) -> u32 {
     let rows = match message {
         ToWriter::First(answer) => &answer.rows,
         ToWriter::Late(answer) => &answer.rows,

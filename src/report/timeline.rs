@@ -102,7 +102,7 @@ impl Timeline {
         let slot = &mut self.slots[index];
         slot.latencies.add(latency);
         match outcome {
-            CallOutcome::Answered => slot.calls.answered += 1,
+            CallOutcome::Success => slot.calls.answered += 1,
             CallOutcome::Throttled => slot.calls.throttled += 1,
             CallOutcome::Failed(code) => {
                 slot.calls.failed += 1;
@@ -221,7 +221,7 @@ mod tests {
         let mut timeline = Timeline::default();
         for call in 0..calls_per_second * seconds {
             let called_at = Duration::from_nanos(call * 1_000_000_000 / calls_per_second);
-            timeline.add(called_at, LATENCY, CallOutcome::Answered);
+            timeline.add(called_at, LATENCY, CallOutcome::Success);
         }
         timeline
     }
@@ -251,7 +251,7 @@ mod tests {
         for second in 0..5 {
             for _ in 0..200 {
                 let called_at = Duration::from_millis(second * 1000 + 300);
-                timeline.add(called_at, LATENCY, CallOutcome::Answered);
+                timeline.add(called_at, LATENCY, CallOutcome::Success);
             }
         }
         let most = timeline.rates().into_iter().map(|(_, rate)| rate.answered).fold(0.0, f64::max);

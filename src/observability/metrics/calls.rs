@@ -76,8 +76,8 @@ impl Calls {
             Event::Throttled { .. } => self.slowdowns.inc(),
             Event::Progress(progress) => {
                 let before =
-                    self.retried_ordinals.swap(progress.retried_ordinals, Ordering::Relaxed);
-                self.account_retries.inc_by(progress.retried_ordinals.saturating_sub(before));
+                    self.retried_ordinals.swap(progress.account_retries, Ordering::Relaxed);
+                self.account_retries.inc_by(progress.account_retries.saturating_sub(before));
             }
             _ => {}
         }
@@ -85,7 +85,7 @@ impl Calls {
 
     fn ended(&self, outcome: CallOutcome) {
         match outcome {
-            CallOutcome::Answered => self.answered.inc(),
+            CallOutcome::Success => self.answered.inc(),
             CallOutcome::Throttled => self.throttled.inc(),
             CallOutcome::Failed(code) => {
                 self.failed.inc();

@@ -69,9 +69,9 @@ impl Gauges {
     }
 
     pub(super) fn progress(&self, progress: &Progress) {
-        self.to_ask.set(progress.accounts_to_ask as f64);
-        self.settled.set(progress.settled as f64);
-        self.waiting.set(progress.waiting as f64);
+        self.to_ask.set(progress.accounts_to_request as f64);
+        self.settled.set(progress.processed as f64);
+        self.waiting.set(progress.awaiting_retry as f64);
         self.calls_in_last_second.set(progress.calls_in_last_second as f64);
     }
 

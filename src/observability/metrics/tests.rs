@@ -34,7 +34,7 @@ fn calls_count_by_outcome_and_failures_by_what_they_mean() {
     let metrics = metrics();
     let codes = [None, Some(60008), Some(60002), Some(123_456)];
     let failed = codes.map(CallOutcome::Failed);
-    for outcome in [CallOutcome::Answered, CallOutcome::Throttled].into_iter().chain(failed) {
+    for outcome in [CallOutcome::Success, CallOutcome::Throttled].into_iter().chain(failed) {
         let latency = Duration::from_millis(20);
         metrics.on(&Event::CallEnded { called_at: Duration::ZERO, latency, outcome });
     }

@@ -23,14 +23,14 @@ pub fn progress_line(progress: &Progress, columns: usize) -> String {
     let percent = percent(progress);
     // In the order in which they are shown, each with how much it matters: 0 most.
     let mut pieces = vec![(0, format!("{percent}%"))];
-    let (settled, all) = (HumanCount(progress.settled), HumanCount(progress.accounts_to_ask));
+    let (settled, all) = (HumanCount(progress.processed), HumanCount(progress.accounts_to_request));
     pieces.push((4, format!("{settled}/{all} accounts")));
     pieces.push((3, format!("{} calls/s", progress.calls_in_last_second)));
     if progress.failed > 0 {
         pieces.push((2, format!("{} failed", HumanCount(progress.failed))));
     }
-    if progress.waiting > 0 {
-        pieces.push((5, format!("{} awaiting retry", HumanCount(progress.waiting))));
+    if progress.awaiting_retry > 0 {
+        pieces.push((5, format!("{} awaiting retry", HumanCount(progress.awaiting_retry))));
     }
     if let Some(left) = time_left(progress) {
         pieces.push((1, format!("{} left", duration_text(left.as_secs_f64()))));
@@ -51,17 +51,17 @@ pub fn scanning_line(entries: u64, columns: usize) -> String {
 
 /// How long the rest will take at the average speed so far.
 pub fn time_left(progress: &Progress) -> Option<Duration> {
-    if progress.settled == 0 {
+    if progress.processed == 0 {
         return None;
     }
-    let left = progress.accounts_to_ask.saturating_sub(progress.settled) as f64;
-    let seconds = progress.elapsed.as_secs_f64() * left / progress.settled as f64;
+    let left = progress.accounts_to_request.saturating_sub(progress.processed) as f64;
+    let seconds = progress.elapsed.as_secs_f64() * left / progress.processed as f64;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
 fn percent(progress: &Progress) -> u64 {
-    let settled = progress.settled.min(progress.accounts_to_ask);
-    settled.saturating_mul(100).checked_div(progress.accounts_to_ask).unwrap_or(100)
+    let settled = progress.processed.min(progress.accounts_to_request);
+    settled.saturating_mul(100).checked_div(progress.accounts_to_request).unwrap_or(100)
 }
 
 /// Takes pieces, those that matter most first, until the next one does not fit.
@@ -99,13 +99,13 @@ mod tests {
     use super::*;
 
     const PROGRESS: Progress = Progress {
-        accounts_to_ask: 40_000,
-        settled: 10_000,
+        accounts_to_request: 40_000,
+        processed: 10_000,
         failed: 12,
         calls: 101,
         calls_in_last_second: 199,
-        waiting: 3,
-        retried_ordinals: 5,
+        awaiting_retry: 3,
+        account_retries: 5,
         elapsed: Duration::from_secs(10),
     };
 
@@ -130,10 +130,10 @@ mod tests {
     #[test]
     fn no_line_is_ever_wider_than_it_may_be() {
         let many = Progress {
-            accounts_to_ask: u64::MAX,
-            settled: u64::MAX / 3,
+            accounts_to_request: u64::MAX,
+            processed: u64::MAX / 3,
             failed: u64::MAX,
-            waiting: u64::MAX,
+            awaiting_retry: u64::MAX,
             ..PROGRESS
         };
         let none = Progress::default();
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn an_empty_list_is_done_and_more_than_all_is_all() {
         assert!(progress_line(&Progress::default(), 80).contains("] 100%, 0/0 accounts"));
-        let more = Progress { settled: 50_000, ..PROGRESS };
+        let more = Progress { processed: 50_000, ..PROGRESS };
         assert!(progress_line(&more, 80).contains("100%"));
     }
 }

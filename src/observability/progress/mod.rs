@@ -133,11 +133,11 @@ impl Reporter {
                 if progress.elapsed >= self.last_line_at + PLAIN_LINE_EVERY {
                     self.last_line_at = progress.elapsed;
                     info!(
-                        accounts = progress.settled,
-                        accounts_to_ask = progress.accounts_to_ask,
+                        accounts = progress.processed,
+                        accounts_to_ask = progress.accounts_to_request,
                         calls_per_second = progress.calls_in_last_second,
                         failed = progress.failed,
-                        waiting = progress.waiting,
+                        waiting = progress.awaiting_retry,
                         eta_seconds = time_left(progress).map(|left| left.as_secs()),
                         "progress"
                     );
@@ -167,8 +167,8 @@ fn tell(event: Event<'_>) {
         Event::OutageStarted { reason } => {
             warn!(reason, "service unreachable, calls paused");
         }
-        Event::OutageEnded { lasted } => {
-            warn!(outage_seconds = lasted.as_secs(), "service reachable again");
+        Event::OutageEnded { duration } => {
+            warn!(outage_seconds = duration.as_secs(), "service reachable again");
         }
         Event::UserSigRenewed { reason } => warn!(reason, "UserSig renewed"),
         Event::Stopping { in_flight } => {

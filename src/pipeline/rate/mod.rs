@@ -1,4 +1,4 @@
-//! When calls may start: the limiter, the throttle of an overloaded service, and pauses of an outage.
+//! When calls may start: the limit, throttling by the service, and outages (pure).
 
 pub mod limiter;
 pub mod outage;

@@ -1,16 +1,16 @@
-//! Telling an outage (nothing gets through) from calls that fail by themselves (pure).
+//! Distinguishes an outage (no call succeeds) from individual failures (pure).
 //!
-//! While nothing gets through, failed chunks are held back uncharged, since only what comes next tells whose fault it
-//! was. Once a few calls in a row have failed, calls stop and one probe goes out:
+//! A failed chunk is held back without counting an attempt, because only later calls show the cause. After a few failures
+//! in a row no further call is made but one probe:
 //!
-//! | after a failed call            | what it was      | the chunks held back                  |
-//! |--------------------------------|------------------|---------------------------------------|
-//! | another call gets through      | these calls'     | are charged an attempt                |
-//! | the first probe gets through   | these calls'     | are charged an attempt                |
-//! | the first probe fails          | an outage        | are asked again as they were, uncharged |
+//! | after a failed call         | cause               | the chunks held back                     |
+//! |-----------------------------|---------------------|------------------------------------------|
+//! | another call succeeds       | individual failures | have an attempt counted                  |
+//! | the first probe succeeds    | individual failures | have an attempt counted                  |
+//! | the first probe fails       | an outage           | are resent unchanged, no attempt counted |
 //!
-//! In an outage one probe at a time goes out with growing pauses until one gets through, or patience ends.
-//! Time is handed in as the duration since the run began.
+//! During an outage one probe at a time is sent, with growing pauses, until one succeeds or the patience ends.
+//! Times are durations since the start of the run and are passed in.
 
 use std::time::Duration;
 
@@ -18,30 +18,30 @@ use crate::job::RetrySettings;
 use crate::pipeline::chunk::Chunk;
 use crate::pipeline::response_processor::FailedCall;
 
-/// Failed calls in a row after which no further call is made before a probe. Isolated failures of 1 % of all calls
-/// come five in a row once in ten thousand million.
+/// Failed calls in a row after which only a probe is sent. If 1 % of all calls fail independently, five in a row happen
+/// once in ten billion calls.
 const SUSPICIOUS_FAILURES: u32 = 5;
 
-/// Probes that must be refused like the call before them until a refusal counts that may be that of a gateway or of single
-/// accounts: a gateway that is being restarted or is one of several says such things in passing.
+/// Probes that must be refused before a refusal stops the run that may come from a gateway or concern single accounts: a
+/// gateway that restarts or is one of several refuses calls temporarily.
 const CONFIRMING_PROBES: u32 = 3;
 
-/// What a probe's end means.
+/// The meaning of the end of a probe.
 #[derive(Debug)]
 pub enum ProbeVerdict {
-    /// The service is there; the chunks failed by themselves and are to be charged.
+    /// Not an outage: count an attempt for these chunks.
     NoOutage(Vec<FailedCall>),
-    /// An outage has begun; the chunks are to be asked again uncharged once it is over.
-    OutageBegan(Vec<FailedCall>),
-    /// The outage goes on.
-    OutageGoesOn,
-    /// The outage has lasted longer than the run has patience for.
+    /// An outage has started: resend these chunks unchanged after it.
+    OutageStarted(Vec<FailedCall>),
+    /// The outage continues.
+    OutageContinues,
+    /// The outage has lasted for `outage_patience`.
     PatienceEnded,
-    /// The outage is over, after so long.
+    /// The outage is over; how long it lasted.
     OutageEnded(Duration),
 }
 
-/// Where the run stands with the service.
+/// The outage detection of a run.
 #[derive(Debug)]
 pub struct Outage {
     first_pause: Duration,
@@ -49,7 +49,7 @@ pub struct Outage {
     patience: Duration,
     held_back: Vec<FailedCall>,
     failures_in_a_row: u32,
-    /// When the row of failures began.
+    /// The first failure since the last success.
     failing_since: Option<Duration>,
     refused_probes: u32,
     state: State,
@@ -58,15 +58,15 @@ pub struct Outage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Calls are made.
-    Through,
-    /// No new calls; a probe will tell.
+    Reachable,
+    /// No calls but a probe, which decides.
     Suspected,
-    /// Nothing gets through.
-    Out { pause: Duration, next_probe_at: Duration },
+    /// No call succeeds.
+    Unreachable { pause: Duration, next_probe_at: Duration },
 }
 
 impl Outage {
-    /// A run that trusts the service to be there.
+    /// Assumes a reachable service.
     pub fn new(retry: &RetrySettings) -> Outage {
         Outage {
             first_pause: retry.initial_backoff,
@@ -76,108 +76,110 @@ impl Outage {
             failures_in_a_row: 0,
             failing_since: None,
             refused_probes: 0,
-            state: State::Through,
+            state: State::Reachable,
         }
     }
 
     /// Whether ordinary calls may be made.
     #[cfg(test)]
-    pub fn lets_calls_through(&self) -> bool {
-        self.state == State::Through
+    pub fn allows_calls(&self) -> bool {
+        self.state == State::Reachable
     }
 
-    /// When a probe is due; only to be made when no call is in flight.
+    /// When a probe is due; send it only while no call is in flight.
     pub fn probe_due_at(&self) -> Option<Duration> {
         match self.state {
-            State::Through => None,
+            State::Reachable => None,
             State::Suspected => Some(Duration::ZERO),
-            State::Out { next_probe_at, .. } => Some(next_probe_at),
+            State::Unreachable { next_probe_at, .. } => Some(next_probe_at),
         }
     }
 
-    /// Whether chunks are held back.
     pub fn holds_back(&self) -> bool {
         !self.held_back.is_empty()
     }
 
-    /// The chunk that has been held back longest, for a probe when no account is known to be answered.
+    /// The chunk that has been held back longest, for a probe while no account is known to have a row.
     pub fn first_held_back(&self) -> Option<&Chunk> {
         self.held_back.first().map(|call| &call.chunk)
     }
 
-    /// Since when nothing has got through.
     #[cfg(test)]
     pub fn failing_since(&self) -> Option<Duration> {
         self.failing_since
     }
 
-    /// A call failed in a way that an outage would explain.
+    /// A call failed in a way that an outage explains.
     pub fn call_failed(&mut self, call: FailedCall, now: Duration) {
         self.held_back.push(call);
         self.failures_in_a_row += 1;
         self.failing_since.get_or_insert(now);
-        if self.failures_in_a_row >= SUSPICIOUS_FAILURES && self.state == State::Through {
+        if self.failures_in_a_row >= SUSPICIOUS_FAILURES && self.state == State::Reachable {
             self.state = State::Suspected;
         }
     }
 
-    /// A call was refused in a way that would stop the run, if it is confirmed: the next call is a probe.
+    /// A call was refused in a way that stops the run once probes confirm it: the next call is a probe.
     pub fn call_refused(&mut self, call: FailedCall, now: Duration) {
         self.call_failed(call, now);
-        if self.state == State::Through {
+        if self.state == State::Reachable {
             self.state = State::Suspected;
         }
     }
 
-    /// A probe was refused in the same way; gives back whether that is often enough.
+    /// A probe was refused in the same way; returns whether that confirms the refusal.
     pub fn confirm_refusal(&mut self) -> bool {
         self.refused_probes += 1;
         self.refused_probes >= CONFIRMING_PROBES
     }
 
-    /// A call got through; gives back the chunks to charge.
-    pub fn call_got_through(&mut self) -> Vec<FailedCall> {
+    /// A call succeeded; returns the chunks to count an attempt for.
+    pub fn call_succeeded(&mut self) -> Vec<FailedCall> {
         self.refused_probes = 0;
         if self.state == State::Suspected {
-            self.state = State::Through;
+            self.state = State::Reachable;
         }
-        if self.state == State::Through {
+        if self.state == State::Reachable {
             self.failures_in_a_row = 0;
             self.failing_since = None;
         }
         std::mem::take(&mut self.held_back)
     }
 
-    /// Nothing else is left to do and too little has failed to suspect an outage; gives back the chunks to charge.
+    /// No other work is left and too few calls have failed to suspect an outage; returns the chunks to count an attempt for.
     pub fn take_held_back(&mut self) -> Vec<FailedCall> {
-        if self.state == State::Through { std::mem::take(&mut self.held_back) } else { Vec::new() }
+        if self.state == State::Reachable {
+            std::mem::take(&mut self.held_back)
+        } else {
+            Vec::new()
+        }
     }
 
     /// A probe has ended.
-    pub fn probe_ended(&mut self, on_call_succeeded: bool, now: Duration) -> ProbeVerdict {
+    pub fn probe_ended(&mut self, has_succeeded: bool, now: Duration) -> ProbeVerdict {
         let failing_since = *self.failing_since.get_or_insert(now);
-        let was = self.state;
-        if on_call_succeeded {
-            self.state = State::Through;
+        let previous = self.state;
+        if has_succeeded {
+            self.state = State::Reachable;
             self.failures_in_a_row = 0;
             self.failing_since = None;
             self.refused_probes = 0;
-            return match was {
-                State::Out { .. } => ProbeVerdict::OutageEnded(now - failing_since),
+            return match previous {
+                State::Unreachable { .. } => ProbeVerdict::OutageEnded(now - failing_since),
                 _ => ProbeVerdict::NoOutage(std::mem::take(&mut self.held_back)),
             };
         }
-        let pause = match was {
-            State::Out { pause, .. } => pause.saturating_mul(2).min(self.longest_pause),
+        let pause = match previous {
+            State::Unreachable { pause, .. } => pause.saturating_mul(2).min(self.longest_pause),
             _ => self.first_pause,
         };
-        self.state = State::Out { pause, next_probe_at: now + pause };
+        self.state = State::Unreachable { pause, next_probe_at: now + pause };
         if now - failing_since >= self.patience {
             return ProbeVerdict::PatienceEnded;
         }
-        match was {
-            State::Out { .. } => ProbeVerdict::OutageGoesOn,
-            _ => ProbeVerdict::OutageBegan(std::mem::take(&mut self.held_back)),
+        match previous {
+            State::Unreachable { .. } => ProbeVerdict::OutageContinues,
+            _ => ProbeVerdict::OutageStarted(std::mem::take(&mut self.held_back)),
         }
     }
 }
@@ -202,46 +204,46 @@ mod tests {
 
     fn failed_call() -> FailedCall {
         let failure = TransportFailure::NotJson.into();
-        FailedCall { chunk: Chunk::again(Vec::new()), failure, needs_confirmation: true }
+        FailedCall { chunk: Chunk::retry(Vec::new()), failure, needs_confirmation: true }
     }
 
     fn suspected() -> Outage {
         let mut outage = outage();
         for second in 0..5 {
-            assert!(outage.lets_calls_through());
+            assert!(outage.allows_calls());
             outage.call_failed(failed_call(), seconds(second));
         }
         outage
     }
 
     #[test]
-    fn isolated_failures_are_charged_when_another_call_gets_through() {
+    fn a_success_counts_attempts_for_isolated_failures() {
         let mut outage = outage();
         for round in 0..10 {
             outage.call_failed(failed_call(), seconds(round));
             outage.call_failed(failed_call(), seconds(round));
-            assert!(outage.lets_calls_through());
-            assert_eq!(outage.call_got_through().len(), 2);
+            assert!(outage.allows_calls());
+            assert_eq!(outage.call_succeeded().len(), 2);
         }
     }
 
     #[test]
-    fn a_probe_that_gets_through_at_once_charges_the_calls() {
+    fn a_first_probe_that_succeeds_counts_attempts() {
         let mut outage = suspected();
-        assert!(!outage.lets_calls_through());
+        assert!(!outage.allows_calls());
         assert_eq!(outage.probe_due_at(), Some(Duration::ZERO));
         assert!(
             matches!(outage.probe_ended(true, seconds(5)), ProbeVerdict::NoOutage(calls) if calls.len() == 5)
         );
-        assert!(outage.lets_calls_through());
+        assert!(outage.allows_calls());
         assert_eq!(outage.failing_since(), None);
     }
 
     #[test]
-    fn in_an_outage_nothing_is_charged_and_probes_slow_down() {
+    fn an_outage_counts_no_attempts_and_spaces_its_probes() {
         let mut outage = suspected();
         assert!(
-            matches!(outage.probe_ended(false, seconds(5)), ProbeVerdict::OutageBegan(calls) if calls.len() == 5)
+            matches!(outage.probe_ended(false, seconds(5)), ProbeVerdict::OutageStarted(calls) if calls.len() == 5)
         );
         let mut pauses = Vec::new();
         let mut now = seconds(5);
@@ -249,22 +251,22 @@ mod tests {
             let due = outage.probe_due_at().unwrap();
             pauses.push((due - now).as_secs());
             now = due;
-            assert!(matches!(outage.probe_ended(false, now), ProbeVerdict::OutageGoesOn));
+            assert!(matches!(outage.probe_ended(false, now), ProbeVerdict::OutageContinues));
         }
         assert_eq!(pauses, [1, 2, 4, 4]);
         let ended = outage.probe_ended(true, seconds(17));
         assert!(matches!(ended, ProbeVerdict::OutageEnded(lasted) if lasted == seconds(17)));
-        assert!(outage.lets_calls_through() && !outage.holds_back());
+        assert!(outage.allows_calls() && !outage.holds_back());
     }
 
     #[test]
-    fn a_refusal_counts_when_probes_confirm_it_without_a_call_in_between() {
+    fn a_refusal_is_confirmed_by_probes_without_a_success_between_them() {
         let mut outage = outage();
         outage.call_refused(failed_call(), seconds(0));
         assert_eq!(outage.probe_due_at(), Some(Duration::ZERO));
         assert!(!outage.confirm_refusal());
         assert!(
-            matches!(outage.probe_ended(false, seconds(1)), ProbeVerdict::OutageBegan(calls) if calls.len() == 1)
+            matches!(outage.probe_ended(false, seconds(1)), ProbeVerdict::OutageStarted(calls) if calls.len() == 1)
         );
         assert!(!outage.confirm_refusal());
         outage.probe_ended(true, seconds(2));
@@ -274,21 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends_counted_from_the_first_failure() {
+    fn patience_is_counted_from_the_first_failure() {
         let mut outage = suspected();
         outage.probe_ended(false, seconds(19));
         assert!(matches!(outage.probe_ended(false, seconds(20)), ProbeVerdict::PatienceEnded));
     }
 
     #[test]
-    fn a_late_answer_ends_the_suspicion() {
+    fn a_late_success_ends_the_suspicion() {
         let mut outage = suspected();
-        assert_eq!(outage.call_got_through().len(), 5);
-        assert!(outage.lets_calls_through());
+        assert_eq!(outage.call_succeeded().len(), 5);
+        assert!(outage.allows_calls());
     }
 
     #[test]
-    fn the_last_calls_of_a_run_are_released_when_there_are_few() {
+    fn few_failures_at_the_end_of_a_run_are_released() {
         let mut outage = outage();
         outage.call_failed(failed_call(), seconds(1));
         assert_eq!(outage.take_held_back().len(), 1);

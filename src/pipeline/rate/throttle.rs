@@ -1,28 +1,28 @@
-//! What the run does when the service says "too fast": slow down at once, speed up again step by step (pure).
+//! The response to throttling by the service: slow down at once, speed up step by step (pure).
 //!
-//! Time is handed in as the duration since the run began.
+//! Times are durations since the start of the run and are passed in.
 
 use std::time::Duration;
 
-/// The share of the limit that is kept on a slow-down.
+/// The factor of a slow-down.
 const SLOW_DOWN_SHARE: f64 = 0.5;
 
-/// The share below which it is no use to go.
+/// The lowest share of the limit.
 const LOWEST_SHARE: f64 = 1.0 / 64.0;
 
-/// How long without "too fast" before a step up.
+/// How long without throttling before each step up.
 const STEP_UP_AFTER: Duration = Duration::from_millis(500);
 
-/// How much of the limit a step up gives back.
+/// The share of the limit that a step up restores.
 const STEP_UP_SHARE: f64 = 0.05;
 
-/// How fast the client goes at present, relative to its limit.
+/// The current rate relative to the limit.
 #[derive(Debug)]
 pub struct Throttle {
     share: f64,
-    /// When the share was changed last.
+    /// When the share changed last; after a slow-down, the end of its pause.
     changed_at: Duration,
-    /// When it was last slowed down.
+    /// When the last slow-down was.
     slowed_at: Option<Duration>,
     paused_until: Duration,
 }
@@ -39,18 +39,18 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// The full share, once a first pause is over.
+    /// The full share after an initial pause.
     pub fn starting_at(paused_until: Duration) -> Throttle {
         Throttle { paused_until, ..Throttle::default() }
     }
 
-    /// No call is to be made before `time`.
+    /// Allows no call before `time`.
     pub fn pause_until(&mut self, time: Duration) {
         self.paused_until = self.paused_until.max(time);
     }
 
-    /// Slows down after a call made at `called_at` was answered with "too fast". Calls that were already on their way
-    /// when it last slowed down tell nothing new, and gives back `false` for them. No call is to be made for `pause`.
+    /// Slows down because a call made at `called_at` was throttled, and allows no call for `pause`. Returns `false` if the
+    /// call was already in flight at the last slow-down and thus changes nothing.
     pub fn slow_down(&mut self, called_at: Duration, now: Duration, pause: Duration) -> bool {
         self.paused_until = self.paused_until.max(now + pause);
         if self.slowed_at.is_some_and(|slowed_at| called_at <= slowed_at) {
@@ -62,7 +62,7 @@ impl Throttle {
         true
     }
 
-    /// Speeds up by the steps that are due; gives back whether the share has changed.
+    /// Speeds up by the steps that are due; returns whether the share has changed.
     pub fn recover(&mut self, now: Duration) -> bool {
         let before = self.share;
         while self.share < 1.0 && now >= self.changed_at + STEP_UP_AFTER {
@@ -72,12 +72,12 @@ impl Throttle {
         self.share > before
     }
 
-    /// The share of the limit to keep to, 0 excluded, 1 the whole.
+    /// The share of the limit, in 0..=1, 0 excluded.
     pub fn share(&self) -> f64 {
         self.share
     }
 
-    /// No call is to be made before.
+    /// The time before which no call may be made.
     pub fn paused_until(&self) -> Duration {
         self.paused_until
     }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn slows_down_once_for_all_calls_that_were_on_their_way() {
+    fn calls_in_flight_at_a_slow_down_cause_no_further_one() {
         let mut throttle = Throttle::default();
         assert!(throttle.slow_down(seconds(1), seconds(2), Duration::ZERO));
         assert!(!throttle.slow_down(seconds(2), seconds(2), Duration::ZERO));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn never_stops_altogether_and_recovers_step_by_step() {
+    fn the_share_has_a_lower_bound_and_recovers_in_steps() {
         let mut throttle = Throttle::default();
         for second in 1..100 {
             throttle.slow_down(seconds(second), seconds(second), Duration::ZERO);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_kept_and_recovery_waits_for_its_end() {
+    fn recovery_starts_after_the_longest_pause() {
         let mut throttle = Throttle::default();
         throttle.slow_down(seconds(1), seconds(1), seconds(60));
         throttle.slow_down(seconds(1), seconds(2), seconds(5));

@@ -111,7 +111,7 @@ fn long_run(hours: u32, calls_per_second: u32) -> Timeline {
             _ if is_slowed && chance < 0.1 => CallOutcome::Throttled,
             _ if chance < 0.01 * slow => CallOutcome::Failed(Some(60014)),
             _ if chance > 0.998 => CallOutcome::Failed(Some(99_999)),
-            _ => CallOutcome::Answered,
+            _ => CallOutcome::Success,
         };
         let millis = if outcome == CallOutcome::Failed(None) { 10_000 } else { millis };
         call(&mut timeline, at, millis, outcome);
@@ -158,7 +158,7 @@ fn one_call_is_told_in_words_without_a_picture() {
         CallStats { made: 1, peak_calls_per_second: 1, ..CallStats::default() },
     );
     let mut timeline = Timeline::default();
-    call(&mut timeline, 0.0, 20, CallOutcome::Answered);
+    call(&mut timeline, 0.0, 20, CallOutcome::Success);
     let report = Report { columns: totals(&[("a", None, 3)]), ..report(&manifest, &timeline) };
     let html = checked(&report);
     assert!(!html.contains("<figure>"));

@@ -95,10 +95,10 @@ fn ask(
         max_in_flight: job.api.max_in_flight,
         retry: RetrySettings { outage_patience: patience, ..job.retry.clone() },
         accounts_per_part: job.output.accounts_per_part,
-        accounts_to_ask: accounts.len() as u64,
+        accounts_to_request: accounts.len() as u64,
         committed: BTreeSet::new(),
         has_rows: false,
-        settled_before: 0,
+        processed_before: 0,
     };
     let runtime = runtime()?;
     // A signal ends the process: there is nothing to complete.

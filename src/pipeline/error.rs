@@ -1,0 +1,73 @@
+//! Why a run did not complete, and the exit code for it.
+
+use arrow::error::ArrowError;
+
+use super::source::SourceError;
+use crate::api::outcome::CallFailure;
+use crate::snapshot::journal::CheckpointError;
+use crate::snapshot::part_writer::PartError;
+use crate::util::exit_code::{ExitCode, HasExitCode};
+
+/// The run did not complete.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The accounts could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The checkpoint could not be written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A part could not be written.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// The service refused a call in a way that no retry fixes.
+    #[error("the service refused the call: {0}; {remedy}", remedy = .0.remedy())]
+    Refused(CallFailure),
+    /// The service rejects one account after another.
+    #[error("the service rejects every account: {0}; {remedy}", remedy = .0.remedy())]
+    RejectsEverything(CallFailure),
+    /// No call succeeded for `retry.outage_patience`.
+    #[error(
+        "nothing got through to the service for retry.outage_patience ({last_failure}); see that it can be reached from here, then run again to resume"
+    )]
+    Outage {
+        /// How the last call failed.
+        last_failure: String,
+    },
+    /// The service cannot be reached, and waiting does not fix that.
+    #[error("the service cannot be reached: {0}; then run again to resume")]
+    Unreachable(CallFailure),
+    /// Stopped by a signal or a deadline.
+    #[error("{}", .0.meaning())]
+    Stopped(ExitCode),
+    /// The rows of a response could not be built.
+    #[error("the rows of a response could not be built, which is a bug; report it")]
+    Rows(#[source] ArrowError),
+    /// The operating system refused a thread.
+    #[error("could not start a thread; raise the process limit (ulimit -u, pids of the container)")]
+    Thread(#[source] std::io::Error),
+    /// The writer thread ended early; its own error replaces this one.
+    #[error("the writer stopped early, which is a bug; report it")]
+    WriterStopped,
+    /// A thread or task panicked.
+    #[error("a thread or task panicked, which is a bug; report it")]
+    Panicked,
+}
+
+impl HasExitCode for RunError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            RunError::Source(SourceError::List(error)) => error.exit_code(),
+            RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
+            RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
+            RunError::Stopped(code) => *code,
+            RunError::Source(SourceError::Failed(_) | SourceError::TooLong { .. })
+            | RunError::Checkpoint(_)
+            | RunError::Part(_)
+            | RunError::Rows(_)
+            | RunError::Thread(_)
+            | RunError::WriterStopped
+            | RunError::Panicked => ExitCode::InternalOrDisk,
+        }
+    }
+}
