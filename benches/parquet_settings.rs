@@ -1,8 +1,8 @@
-//! Time and size of Parquet settings over the same rows: `cargo bench --bench parquet_settings`.
+//! Measures time and size of Parquet settings with the same rows: `cargo bench --bench parquet_settings`.
 //!
-//! What was chosen from it stands in `output::parquet_part`, with the table in `docs/performance.md`.
+//! `snapshot::parquet_part` has the chosen settings, `docs/performance.md` the results.
 
-#![allow(clippy::unwrap_used)] // A bench that cannot set up has nothing to measure.
+#![allow(clippy::unwrap_used)] // A failed setup is the failure report.
 #![allow(clippy::print_stdout)] // The table is the result.
 
 #[path = "../tests/integration/support/answer.rs"]
@@ -23,25 +23,25 @@ use rustix::time::{ClockId, clock_gettime};
 
 use answer::{answer, columns, rows_of};
 
-/// Two parts of the exporter.
+/// Two parts at the default size.
 const ROWS: usize = 500_000;
 
-/// Each setting is timed so often; the fastest counts.
-const TIMES: usize = 5;
+/// Measurements per setting; the fastest counts.
+const REPETITIONS: usize = 5;
 
 fn main() {
     for tags in [5, 12] {
         let batches = batches(tags);
         println!("\n{ROWS} rows x {tags} tags\n");
-        println!("| setting | CPU s per million rows | bytes a row |");
+        println!("| setting | CPU s per million rows | bytes per row |");
         println!("|---|---:|---:|");
         for (name, properties) in settings() {
             let mut fastest = Duration::MAX;
             let mut bytes = 0;
-            for _ in 0..TIMES {
-                let began = cpu_time();
+            for _ in 0..REPETITIONS {
+                let started = cpu_time();
                 bytes = write(&batches, properties.clone());
-                fastest = fastest.min(cpu_time() - began);
+                fastest = fastest.min(cpu_time() - started);
             }
             let seconds = fastest.as_secs_f64() * 1e6 / ROWS as f64;
             println!("| {name} | {seconds:.3} | {:.1} |", bytes as f64 / ROWS as f64);
@@ -101,13 +101,14 @@ fn write(batches: &[RecordBatch], properties: WriterProperties) -> usize {
     writer.into_inner().unwrap().len()
 }
 
-/// The rows in batches such as the exporter encodes.
+/// The rows, in batches of the size that the exporter encodes.
 fn batches(tags: usize) -> Vec<RecordBatch> {
     let columns = columns(tags);
-    let asked = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
+    let requested = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
     let mut rows = RowBuilder::new(&columns);
-    let small: Vec<RecordBatch> =
-        (0..ROWS / 100).map(|call| rows_of(&answer(call * 100, tags), &asked, &mut rows)).collect();
+    let small: Vec<RecordBatch> = (0..ROWS / 100)
+        .map(|call| rows_of(&answer(call * 100, tags), &requested, &mut rows))
+        .collect();
     small.chunks(41).map(|some| concat_batches(some[0].schema_ref(), some).unwrap()).collect()
 }
 

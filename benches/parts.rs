@@ -1,9 +1,9 @@
-//! What each step of a row's way costs: `cargo bench --bench parts`.
+//! Measures each step of a row's path: `cargo bench --bench parts`.
 //!
-//! The answer is one of 100 accounts as the service writes it; sizes are those of the whole answer, so a throughput is
-//! comparable from step to step.
+//! The response has 100 accounts and is written as the service writes it. Throughput refers to its whole size in every step, so that
+//! steps are comparable.
 
-#![allow(clippy::unwrap_used)] // A bench that cannot set up has nothing to measure.
+#![allow(clippy::unwrap_used)] // A failed setup is the failure report.
 
 #[path = "../tests/integration/support/answer.rs"]
 mod answer;
@@ -29,32 +29,33 @@ use im_profiles::internals::{RequestedTags, decode_response as decode};
 
 use answer::{Response, answer, columns, rows_of};
 
-/// Lines of the list that is scanned.
+/// Lines of the scanned list.
 const LIST_LINES: u64 = 1_000_000;
 
-/// Answers in the part that is encoded.
-const ANSWERS_PER_PART: usize = 1_250;
+/// Responses in the encoded part.
+const RESPONSES_PER_PART: usize = 1_250;
 
 fn decoding(criterion: &mut Criterion) {
     for tags in [5, 12] {
         let columns = columns(tags);
-        let asked = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
+        let requested = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
         let Response { accounts, body } = answer(0, tags);
-        let mut group = criterion.benchmark_group(format!("answer of 100 accounts x {tags} tags"));
+        let mut group =
+            criterion.benchmark_group(format!("response of 100 accounts x {tags} tags"));
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function("utf8", |bencher| {
             bencher.iter(|| simdutf8::basic::from_utf8(black_box(body.as_bytes())).is_ok());
         });
         group.bench_function("decode", |bencher| {
-            bencher.iter(|| decode(black_box(&body), &asked).unwrap().values.len());
+            bencher.iter(|| decode(black_box(&body), &requested).unwrap().values.len());
         });
-        group.bench_function("sonic-rs in its place", |bencher| {
+        group.bench_function("sonic-rs instead", |bencher| {
             bencher.iter(|| by_serde::by_sonic_rs(black_box(body.as_bytes())));
         });
-        group.bench_function("serde_json in its place", |bencher| {
+        group.bench_function("serde_json instead", |bencher| {
             bencher.iter(|| by_serde::by_serde_json(black_box(body.as_bytes())));
         });
-        let decoded = decode(&body, &asked).unwrap();
+        let decoded = decode(&body, &requested).unwrap();
         group.bench_function("reconcile", |bencher| {
             bencher.iter(|| reconcile(black_box(&accounts), &decoded).len());
         });
@@ -64,7 +65,7 @@ fn decoding(criterion: &mut Criterion) {
             bencher.iter(|| reconcile(black_box(&reversed), &decoded).len());
         });
         let mut rows = RowBuilder::new(&columns);
-        group.bench_function("place", |bencher| {
+        group.bench_function("build rows", |bencher| {
             bencher.iter(|| {
                 for item in &decoded.items {
                     rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
@@ -81,13 +82,13 @@ fn encoding(criterion: &mut Criterion) {
     for tags in [5, 12] {
         let columns = columns(tags);
         let schema = schema(&columns);
-        let asked = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
+        let requested = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
         let mut rows = RowBuilder::new(&columns);
-        let batches: Vec<_> = (0..ANSWERS_PER_PART)
-            .map(|call| rows_of(&answer(call * 100, tags), &asked, &mut rows))
+        let batches: Vec<_> = (0..RESPONSES_PER_PART)
+            .map(|call| rows_of(&answer(call * 100, tags), &requested, &mut rows))
             .collect();
         let mut group = criterion.benchmark_group(format!("part x {tags} tags"));
-        group.sample_size(10).throughput(Throughput::Elements(ANSWERS_PER_PART as u64));
+        group.sample_size(10).throughput(Throughput::Elements(RESPONSES_PER_PART as u64));
         group.bench_function("encode 125,000 rows", |bencher| {
             let file = || StagedFile::create(directory.path().join("part-00000.parquet")).unwrap();
             bencher.iter_batched(
@@ -133,14 +134,14 @@ fn scanning(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn pacing(criterion: &mut Criterion) {
-    criterion.bench_function("pace of a call", |bencher| {
+fn rate_limiting(criterion: &mut Criterion) {
+    criterion.bench_function("rate limiter, per call", |bencher| {
         let clock = Arc::new(AtomicU64::new(0));
         let now = |clock: &AtomicU64| Duration::from_nanos(clock.load(Ordering::Relaxed));
         let departures = Arc::clone(&clock);
-        let mut pace = RateLimiter::new(200, move || now(&departures));
+        let mut limiter = RateLimiter::new(200, move || now(&departures));
         bencher.iter(|| {
-            while let Err(wait) = pace.take(black_box(now(&clock))) {
+            while let Err(wait) = limiter.take(black_box(now(&clock))) {
                 let nanos = u64::try_from(wait.as_nanos()).unwrap();
                 clock.fetch_add(nanos, Ordering::Relaxed);
             }
@@ -148,5 +149,5 @@ fn pacing(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, decoding, encoding, scanning, pacing);
+criterion_group!(parts, decoding, encoding, scanning, rate_limiting);
 criterion_main!(parts);

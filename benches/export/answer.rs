@@ -1,4 +1,4 @@
-//! Answers read by serde into structs that borrow from the body: the least that reading costs by a general parser.
+//! Parses responses with serde into structs that borrow from the body: the minimum cost with a general parser.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ struct Response<'b> {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "reading it is what is measured")]
+#[expect(dead_code, reason = "parsing it is what is measured")]
 struct Item<'b> {
     #[serde(rename = "To_Account")]
     account: &'b str,
@@ -27,7 +27,7 @@ struct Item<'b> {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "reading it is what is measured")]
+#[expect(dead_code, reason = "parsing it is what is measured")]
 struct TagValue<'b> {
     #[serde(rename = "Tag")]
     tag: &'b str,
@@ -35,9 +35,9 @@ struct TagValue<'b> {
     value: Value<'b>,
 }
 
-#[expect(dead_code, reason = "reading it is what is measured")]
+#[expect(dead_code, reason = "parsing it is what is measured")]
 enum Value<'b> {
-    /// Borrowed unless there is an escape in it.
+    /// Borrowed unless it contains an escape.
     Text(Cow<'b, str>),
     Number(u64),
 }
@@ -54,7 +54,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text or a number")
+        f.write_str("a string or a number")
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
@@ -70,20 +70,20 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// Reads an answer with sonic-rs; how many accounts are in it.
+/// Parses a response with sonic-rs and returns its number of accounts.
 pub fn by_sonic_rs(body: &[u8]) -> u64 {
     accounts_in(sonic_rs::from_slice(body).unwrap())
 }
 
-/// Reads an answer with serde_json; how many accounts are in it.
-#[allow(dead_code)] // Only benches/parts compares.
+/// Parses a response with serde_json and returns its number of accounts.
+#[allow(dead_code)] // Used by benches/parts only.
 pub fn by_serde_json(body: &[u8]) -> u64 {
     accounts_in(serde_json::from_slice(body).unwrap())
 }
 
-fn accounts_in(answer: Response<'_>) -> u64 {
-    assert_eq!(answer.error_code, 0);
-    let accounts = answer.items.len() as u64;
-    black_box(answer);
+fn accounts_in(response: Response<'_>) -> u64 {
+    assert_eq!(response.error_code, 0);
+    let accounts = response.items.len() as u64;
+    black_box(response);
     accounts
 }

@@ -1,4 +1,4 @@
-//! What all measurements share: the binary, the cores, a directory that goes when the benchmark ends.
+//! The environment of all measurements: the binary, the cores, a temporary directory.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::cores::Cores;
 use crate::options::Options;
 
-/// The five columns of the common case.
+/// The five columns of a typical job.
 pub const FIVE_TAGS: [&str; 5] = [
     "Tag_Profile_IM_Nick",
     "Tag_Profile_IM_Gender",
@@ -18,16 +18,16 @@ pub const FIVE_TAGS: [&str; 5] = [
     "Tag_Profile_IM_AllowType",
 ];
 
-/// What all measurements share.
+/// The environment of all measurements.
 pub struct Bench {
     pub cores: Cores,
-    /// The binary that is measured.
+    /// The measured binary.
     pub binary: PathBuf,
     directory: TempDir,
 }
 
 impl Bench {
-    /// Takes the cores and makes the directory, below `TMPDIR`.
+    /// Selects the cores and creates the directory below `TMPDIR`.
     pub fn new(options: &Options) -> Bench {
         let built = || PathBuf::from(env!("CARGO_BIN_EXE_im-profiles"));
         Bench {
@@ -37,12 +37,12 @@ impl Bench {
         }
     }
 
-    /// Where lists, jobs and snapshots are.
+    /// Contains lists, jobs and snapshots.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// A list of `user_000000000` and so on.
+    /// Writes a list of `user_000000000` and so on.
     pub fn list(&self, accounts: u64) -> PathBuf {
         let path = self.directory().join(format!("{accounts}.csv"));
         if !path.exists() {

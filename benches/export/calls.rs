@@ -1,4 +1,4 @@
-//! Calls of `portrait_get` at the least cost: hyper on a keep-alive connection, requests from a template.
+//! Calls of `portrait_get` at minimum cost: hyper on a keep-alive connection, requests from a template.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,31 +15,31 @@ use im_profiles::internals::{SecretKey, UserSig, sign_usersig as sign};
 use im_profiles::internals::{request_body, tag_list};
 use tokio::net::TcpStream;
 
-/// Accounts in a call.
+/// Accounts per call.
 pub const ACCOUNTS_PER_CALL: u64 = 100;
 
 const DIGITS: usize = 9;
 
-/// A UserSig that the emulator takes for an hour.
+/// A UserSig that the emulator accepts for an hour.
 pub fn usersig() -> UserSig {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let key = SecretKey::new(EMULATOR_SECRET_KEY.to_owned());
     sign(&key, EMULATOR_SDKAPPID, EMULATOR_ADMIN, now, 3600)
 }
 
-/// The calls of an export, taken one after the other by whoever is free.
+/// The calls of an export, taken one at a time by the next free connection.
 pub struct Calls {
     path: String,
-    /// The body of a call, with ids whose digits are put in for each call.
+    /// The body of a call; the digits of its ids are replaced for each call.
     body: Vec<u8>,
-    /// Where the digits of each id begin.
+    /// Offsets of the digits of each id.
     digits_at: Vec<usize>,
     next: AtomicU64,
     count: u64,
 }
 
 impl Calls {
-    /// The calls for `accounts`, a multiple of 100.
+    /// Prepares the calls for `accounts`, a multiple of 100.
     pub fn new(accounts: u64, tags: &[String]) -> Calls {
         let zeros = format!("user_{:0DIGITS$}", 0);
         let names = (0..ACCOUNTS_PER_CALL).map(|_| zeros.as_str());
@@ -76,7 +76,7 @@ impl Calls {
     }
 }
 
-/// A connection that makes one call after the other.
+/// A connection that makes calls sequentially.
 pub struct Line {
     sender: SendRequest<Full<Bytes>>,
     address: String,
@@ -93,7 +93,7 @@ impl Line {
         Line { sender, address }
     }
 
-    /// Makes a call; its body is still to come.
+    /// Makes a call and returns before its body is read.
     pub async fn call(&mut self, path: &str, body: Bytes) -> Response<Incoming> {
         let request = Request::post(path)
             .header("host", &self.address)
@@ -107,7 +107,7 @@ impl Line {
     }
 
     /// Makes a call and reads the whole body.
-    pub async fn answer(&mut self, path: &str, body: Bytes) -> Bytes {
+    pub async fn call_and_read(&mut self, path: &str, body: Bytes) -> Bytes {
         self.call(path, body).await.into_body().collect().await.unwrap().to_bytes()
     }
 }

@@ -1,4 +1,4 @@
-//! The emulator in a process of its own, on the core of the service.
+//! Runs the emulator in a separate process on the core of the service.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use crate::bench::Bench;
 
-/// An emulator that serves until this value is dropped.
+/// An emulator that runs until this value is dropped.
 pub struct Emulator {
     child: Child,
-    /// Where it is.
+    /// Its URL.
     pub base_url: String,
 }
 
 /// Calls of `portrait_get` as the emulator saw them.
-pub struct Seen {
+pub struct CallStats {
     pub calls: u64,
-    /// Most arrivals in any second.
+    /// Peak number of arrivals in a second.
     pub peak_calls_per_second: u64,
 }
 
@@ -43,24 +43,24 @@ impl Emulator {
         Emulator { child, base_url }
     }
 
-    /// What it has seen so far.
-    pub fn seen(&self) -> Seen {
+    /// Its statistics so far.
+    pub fn stats(&self) -> CallStats {
         let address = self.base_url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET /__stats HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
             .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
         let stats: Value = serde_json::from_str(body).unwrap();
         let number = |key| stats["commands"]["portrait_get"][key].as_u64().unwrap();
-        Seen { calls: number("calls"), peak_calls_per_second: number("peak_calls_per_second") }
+        CallStats { calls: number("calls"), peak_calls_per_second: number("peak_calls_per_second") }
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // It may have ended already, which is no worse.
+        // It may have exited already.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Rows that lie ready, encoded as Parquet with the encoder's usual settings: the CPU time of that alone.
+//! Measures the CPU time of encoding prepared rows as Parquet with the encoder's default settings.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::options::Floor;
 const ROWS_PER_BATCH: usize = 8192;
 const ROWS_PER_ROW_GROUP: usize = 125_000;
 
-/// Fetches the rows, then measures how long it takes to encode them and bring them to the disk.
+/// Fetches the rows, then measures encoding them and writing them to the disk.
 pub fn cpu_seconds(runtime: &Runtime, floor: &Floor) -> f64 {
     let batches = runtime.block_on(fetch(floor));
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
@@ -44,10 +44,10 @@ async fn fetch(floor: &Floor) -> Vec<RecordBatch> {
     let (mut batches, mut rows_gathered) = (Vec::new(), 0);
     let mut line = Line::open(&floor.base_url).await;
     let calls = Calls::new(floor.accounts, &floor.tags);
-    let asked = RequestedTags::new(floor.tags.iter().map(String::as_str));
+    let requested = RequestedTags::new(floor.tags.iter().map(String::as_str));
     while let Some((path, request)) = calls.take() {
-        let body = line.answer(&path, request).await;
-        let answer = decode(str::from_utf8(&body).unwrap(), &asked).unwrap();
+        let body = line.call_and_read(&path, request).await;
+        let answer = decode(str::from_utf8(&body).unwrap(), &requested).unwrap();
         for item in &answer.items {
             rows.push(&item.account, &answer.values[item.values.clone()], |_, _| {});
             rows_gathered += 1;

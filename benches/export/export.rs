@@ -1,4 +1,4 @@
-//! One export by the binary, measured and checked.
+//! Runs, measures and verifies one export by the binary.
 
 use std::fs;
 use std::path::Path;
@@ -13,29 +13,29 @@ use crate::child::{self, Usage};
 
 const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
 
-/// What to export, and what must come of it.
+/// What to export, and the expected result.
 pub struct Export<'a> {
     pub list: &'a Path,
     pub base_url: &'a str,
     pub tags: &'a [&'a str],
-    /// More lines of the job's `[api]` table, and tables after it.
+    /// Additional lines of the job's `[api]` table, and tables after it.
     pub settings: &'a str,
     pub expected_rows: u64,
     pub expected_failed: u64,
 }
 
-/// What came of it.
+/// The result of an export.
 pub struct Exported {
     pub usage: Usage,
     pub started_at: Instant,
     pub calls: Calls,
 }
 
-/// Of the manifest: the calls.
+/// The manifest's calls.
 #[derive(Deserialize)]
 pub struct Calls {
     pub made: u64,
-    /// Calls answered with "too fast".
+    /// Throttled calls.
     pub throttled: u64,
     pub peak_calls_per_second: u64,
     pub rate_utilization_percent: Option<f64>,
@@ -57,7 +57,7 @@ struct Counts {
 }
 
 impl Export<'_> {
-    /// Exports to Parquet, checks the snapshot and deletes it.
+    /// Exports to Parquet, verifies the snapshot and deletes it.
     pub fn run(&self, bench: &Bench) -> Exported {
         let (job, out) = (bench.directory().join("job.toml"), bench.directory().join("out"));
         fs::write(&job, self.job(&out)).unwrap();
@@ -67,12 +67,12 @@ impl Export<'_> {
             .arg(&job)
             .env_clear()
             .env(SECRET_VARIABLE, EMULATOR_SECRET_KEY);
-        let ended = child::run(bench.cores, &mut command);
+        let process = child::run(bench.cores, &mut command);
         let manifest = fs::read_to_string(out.join("_manifest.json")).unwrap();
         let manifest: Manifest = serde_json::from_str(&manifest).unwrap();
         self.check(&manifest.counts);
         fs::remove_dir_all(&out).unwrap();
-        Exported { usage: ended.usage, started_at: ended.started_at, calls: manifest.calls }
+        Exported { usage: process.usage, started_at: process.started_at, calls: manifest.calls }
     }
 
     fn check(&self, counts: &Counts) {
@@ -81,7 +81,7 @@ impl Export<'_> {
         assert_eq!(
             counts.accounts_in_list,
             counts.rows + counts.failed + counts.duplicates + counts.invalid,
-            "every account must be somewhere"
+            "accounts are missing"
         );
     }
 

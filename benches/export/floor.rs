@@ -1,4 +1,4 @@
-//! One step of an export alone, in a child of the benchmark: what no export can undercut.
+//! Runs a single step of an export in a child process: the minimum cost of any export.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::child::{self, Usage};
 use crate::encode;
 use crate::options::{Floor, Step};
 
-/// Connections at once: the default `max_in_flight`.
+/// Concurrent connections: the default `max_in_flight`.
 pub const CONNECTIONS: usize = 64;
 
-/// Measures a step in a process of its own.
+/// Measures a step in a separate process.
 pub fn measure(bench: &Bench, step: Step, base_url: &str, accounts: u64, tags: &[&str]) -> Usage {
     let word = clap::ValueEnum::to_possible_value(&step).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -25,26 +25,26 @@ pub fn measure(bench: &Bench, step: Step, base_url: &str, accounts: u64, tags: &
         .args(["--accounts", &accounts.to_string(), "--tags", &tags.join(",")])
         .arg("--directory")
         .arg(bench.directory());
-    let ended = child::run(bench.cores, &mut command);
-    let said: f64 = ended.stdout.trim().parse().unwrap();
+    let process = child::run(bench.cores, &mut command);
+    let result: f64 = process.stdout.trim().parse().unwrap();
     if step == Step::Encode {
-        return Usage { cpu_seconds: said, ..ended.usage };
+        return Usage { cpu_seconds: result, ..process.usage };
     }
-    assert_eq!(said, accounts as f64, "accounts of {step:?}");
-    ended.usage
+    assert_eq!(result, accounts as f64, "accounts of {step:?}");
+    process.usage
 }
 
-/// Does a step; prints how many accounts were asked for, or the seconds that encoding took.
+/// Runs a step and prints the number of requested accounts, or the seconds that encoding took.
 pub fn run(floor: &Floor) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let said = match floor.step {
+    let result = match floor.step {
         Step::Encode => encode::cpu_seconds(&runtime, floor).to_string(),
         Step::ReceiveReqwest => runtime.block_on(receive_by_reqwest(floor)).to_string(),
         Step::ReceiveHyper | Step::ReceiveAndParse => {
             runtime.block_on(receive_by_hyper(floor)).to_string()
         }
     };
-    println!("{said}");
+    println!("{result}");
 }
 
 async fn receive_by_hyper(floor: &Floor) -> u64 {
@@ -57,7 +57,7 @@ async fn receive_by_hyper(floor: &Floor) -> u64 {
             let mut accounts = 0;
             while let Some((path, body)) = calls.take() {
                 if step == Step::ReceiveAndParse {
-                    accounts += answer::by_sonic_rs(&line.answer(&path, body).await);
+                    accounts += answer::by_sonic_rs(&line.call_and_read(&path, body).await);
                 } else {
                     let mut response = line.call(&path, body).await;
                     while let Some(frame) = response.frame().await {

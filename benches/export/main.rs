@@ -1,14 +1,13 @@
-//! The whole program, measured: `cargo bench --bench export -- [OPTIONS]`.
+//! Measures whole exports: `cargo bench --bench export -- [OPTIONS]`.
 //!
-//! Every run is the built binary in a process of its own, pinned to one core, while the service it exports from is
-//! pinned to another. Beside it stands the floor: what receiving, reading and encoding the same data cost alone. The
-//! tables go to stdout as Markdown. CPU is user and system time of the process, in seconds; RSS is its peak.
-//! Every export is checked to have the rows it must have; a wrong one ends the benchmark.
+//! Every run is the built binary in a separate process, pinned to one core, while the service is pinned to another. The floor beside it
+//! is the cost of only receiving, parsing and encoding the same data. The tables go to stdout as Markdown. CPU is user and system time
+//! of the process, in seconds; RSS is its peak. Every export is verified; a wrong result ends the benchmark.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a benchmark prints its findings, and a panic is its failure report"
+    reason = "a benchmark prints its results, and a panic is its failure report"
 )]
 
 mod answer;
@@ -38,9 +37,9 @@ fn main() {
     if let Some(Role::Floor(floor)) = options.role {
         return floor::run(&floor);
     }
-    // `cargo test --all-targets` starts benchmarks too, without the flag of `cargo bench`.
+    // `cargo test --all-targets` also starts benchmarks, without the flag of `cargo bench`.
     if options.test || !options.bench {
-        eprintln!("nothing is measured here; use: cargo bench --bench export -- [OPTIONS]");
+        eprintln!("nothing to measure; use: cargo bench --bench export -- [OPTIONS]");
         return;
     }
     let bench = Bench::new(&options);

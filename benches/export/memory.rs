@@ -1,4 +1,4 @@
-//! Lists of any length: peak memory, and CPU time that grows no faster than the list.
+//! Measures peak memory and CPU time by the length of the list.
 
 use std::fs;
 
@@ -6,39 +6,45 @@ use crate::bench::{Bench, FIVE_TAGS};
 use crate::export::Export;
 use crate::options::Options;
 use crate::table::{self, mib, nothing, two_decimals, whole};
-use crate::template::{TemplateServer, Trouble};
+use crate::template::{InjectedFaults, TemplateServer};
 
-/// Short waits and a short timeout, so that trouble costs work and not time.
+/// Short waits and a short timeout, so that faults cost work rather than time.
 const SETTINGS: &str = "calls_per_second = 0\ntimeout = '2s'\n\
     [retry]\nmax_attempts = 3\ninitial_backoff = '10ms'\n[limits]\nmax_failed = '5%'\n";
 
-/// A list and what its export took.
+/// A list and the resources that its export used.
 struct Row {
     accounts: u64,
     peak_rss_bytes: u64,
 }
 
-/// Measures every length, undisturbed and with the trouble that was chosen.
+/// Measures every length, without faults and with the chosen ones.
 pub fn run(bench: &Bench, options: &Options) {
-    let mut kinds = vec![("none", Trouble::default())];
+    let mut kinds = vec![("none", InjectedFaults::default())];
     if options.failing {
-        kinds.push(("1 % of accounts fail", Trouble { accounts_fail: true, calls_hang: false }));
+        kinds.push((
+            "1 % of accounts fail",
+            InjectedFaults { accounts_fail: true, calls_hang: false },
+        ));
     }
     if options.hanging {
-        kinds.push(("0.1 % of calls hang", Trouble { accounts_fail: false, calls_hang: true }));
+        kinds.push((
+            "0.1 % of calls hang",
+            InjectedFaults { accounts_fail: false, calls_hang: true },
+        ));
     }
     let mut rows = Vec::new();
     let mut shorter: Vec<Option<Row>> = kinds.iter().map(|_| None).collect();
     for &accounts in &options.memory {
-        for ((name, trouble), shorter) in kinds.iter().zip(&mut shorter) {
-            let (cells, row) = measure(bench, accounts, name, *trouble, shorter.as_ref());
+        for ((name, faults), shorter) in kinds.iter().zip(&mut shorter) {
+            let (cells, row) = measure(bench, accounts, name, *faults, shorter.as_ref());
             rows.push(cells);
             *shorter = Some(row);
         }
         fs::remove_file(bench.list(accounts)).unwrap();
     }
     let head = [
-        "trouble",
+        "fault",
         "accounts",
         "calls",
         "accounts/s",
@@ -46,18 +52,18 @@ pub fn run(bench: &Bench, options: &Options) {
         "peak RSS MiB",
         "growth bytes/account",
     ];
-    table::print("Length of the list, 5 tags, no limit of rate", &head, &rows);
+    table::print("Length of the list, 5 tags, no rate limit", &head, &rows);
 }
 
 fn measure(
     bench: &Bench,
     accounts: u64,
     name: &str,
-    trouble: Trouble,
+    faults: InjectedFaults,
     shorter: Option<&Row>,
 ) -> (Vec<String>, Row) {
-    let server = TemplateServer::start(trouble);
-    let expected_failed = if trouble.accounts_fail { accounts / 100 } else { 0 };
+    let server = TemplateServer::start(faults);
+    let expected_failed = if faults.accounts_fail { accounts / 100 } else { 0 };
     let export = Export {
         list: &bench.list(accounts),
         base_url: &server.base_url,

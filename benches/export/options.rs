@@ -4,56 +4,56 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Measures exports by the built binary. Without a choice of parts: --workload and --paced.
+/// Measures exports by the built binary. Default: --workload and --paced
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench export --")]
 pub struct Options {
-    /// As fast as it goes, 5 and 12 columns, beside the floor
+    /// Measure without a rate limit, with 5 and 12 columns, beside the floor
     #[arg(long)]
     pub workload: bool,
     /// Accounts of the workload, a multiple of 100
     #[arg(long, default_value_t = 1_000_000, value_parser = hundreds)]
     pub accounts: u64,
-    /// Times the workload is measured; medians are shown
+    /// Measurements of the workload; medians are printed
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,
     /// A script to measure beside the workload: python3 SCRIPT --fast --base URL --in CSV --out PARQUET --tags T,T
     /// --concurrency 64 --usersig SIG
     #[arg(long, value_name = "SCRIPT")]
     pub peer: Option<PathBuf>,
-    /// At 200 calls a second
+    /// Measure at 200 calls per second
     #[arg(long)]
     pub paced: bool,
-    /// At 200 calls a second while 1 % of calls take 4 s
+    /// Measure at 200 calls per second while 1 % of the calls take 4 s
     #[arg(long)]
     pub stragglers: bool,
-    /// Lists of these lengths, each a multiple of 100, against a service that costs next to nothing
+    /// Measure lists of these lengths, multiples of 100, against a server with template responses
     #[arg(long, value_delimiter = ',', value_name = "ACCOUNTS", value_parser = hundreds)]
     pub memory: Vec<u64>,
-    /// With --memory: also while 1 % of accounts fail
+    /// With --memory: also while 1 % of the accounts fail
     #[arg(long, requires = "memory")]
     pub failing: bool,
     /// With --memory: also while every 1,000th call hangs
     #[arg(long, requires = "memory")]
     pub hanging: bool,
-    /// The time to the first call and to the help
+    /// Measure the time to the first call and to the help
     #[arg(long)]
     pub start: bool,
-    /// The binary to measure instead of the one built with the benchmark
+    /// Binary to measure instead of the one built with the benchmark
     #[arg(long, value_name = "PATH")]
     pub binary: Option<PathBuf>,
-    /// What `cargo bench` adds
+    /// Added by `cargo bench`
     #[arg(long, hide = true)]
     pub bench: bool,
-    /// What `cargo test` may add
+    /// May be added by `cargo test`
     #[arg(long, hide = true)]
     pub test: bool,
-    /// What a child of the benchmark does
+    /// Work of a child process
     #[command(subcommand)]
     pub role: Option<Role>,
 }
 
-/// Which parts run.
+/// The selected measurements.
 pub struct Parts {
     pub workload: bool,
     pub paced: bool,
@@ -63,7 +63,7 @@ pub struct Parts {
 }
 
 impl Options {
-    /// The parts that were chosen, or else the usual ones.
+    /// The selected measurements, or the default ones.
     pub fn parts(&self) -> Parts {
         let memory = !self.memory.is_empty();
         let is_chosen = self.workload || self.paced || self.stragglers || memory || self.start;
@@ -77,29 +77,29 @@ impl Options {
     }
 }
 
-/// What a child of the benchmark does.
+/// Work of a child process.
 #[derive(Debug, Subcommand)]
 pub enum Role {
-    /// One step of an export alone
+    /// A single step of an export
     #[command(hide = true)]
     Floor(Floor),
 }
 
-/// One step of an export alone.
+/// A single step of an export.
 #[derive(Debug, Args)]
 pub struct Floor {
     /// The step
     pub step: Step,
-    /// Where the service is
+    /// URL of the service
     #[arg(long)]
     pub base_url: String,
-    /// Accounts to ask for
+    /// Accounts to request
     #[arg(long)]
     pub accounts: u64,
-    /// Tags to ask for
+    /// Tags to request
     #[arg(long, value_delimiter = ',')]
     pub tags: Vec<String>,
-    /// Where to write
+    /// Output file
     #[arg(long)]
     pub directory: PathBuf,
 }
@@ -107,13 +107,13 @@ pub struct Floor {
 /// A step of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Step {
-    /// Answers received by hyper and dropped
+    /// Receive responses with hyper and drop them
     ReceiveHyper,
-    /// Answers received by reqwest and dropped
+    /// Receive responses with reqwest and drop them
     ReceiveReqwest,
-    /// Answers received by hyper and read into typed structs
+    /// Receive responses with hyper and parse them into typed structs
     ReceiveAndParse,
-    /// Rows that lie ready, encoded as Parquet
+    /// Encode prepared rows as Parquet
     Encode,
 }
 
@@ -122,5 +122,5 @@ fn hundreds(text: &str) -> Result<u64, String> {
     if number > 0 && number.is_multiple_of(100) {
         return Ok(number);
     }
-    Err("calls are full here: write a multiple of 100".to_owned())
+    Err("must be a multiple of 100, because every call is full".to_owned())
 }

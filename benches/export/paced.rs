@@ -1,4 +1,4 @@
-//! At the limit of rate: how much of it is used, whether it is kept, and what slow calls cost.
+//! Measures utilization and observance of the rate limit, and the cost of slow calls.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,32 +11,32 @@ use crate::table::{self, two_decimals, whole};
 
 const CALLS_PER_SECOND: u64 = 200;
 
-/// 15 s at 200 calls a second.
+/// 15 s at 200 calls per second.
 const PACED_ACCOUNTS: u64 = 300_000;
 
-/// 10 s: long beside the 4 s of a slow call.
+/// 10 s: long compared with the 4 s of a slow call.
 const STRAGGLER_ACCOUNTS: u64 = 200_000;
 
 const FAULTS: &str = "[faults]\nlatency_ms = 20\nlatency_jitter_ms = 20\n";
 
-/// How often the emulator is asked how many calls it has seen.
+/// Interval at which the number of calls is read from the emulator.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Far beyond what any of these runs takes.
+/// Longer than any of these runs.
 const HANGS_AFTER: Duration = Duration::from_secs(180);
 
-/// The emulator counts calls only: one too many, because the machine was busy for a moment, would halve the rate for
-/// a while and hide what slow calls cost.
+/// The emulator only counts calls. If it enforced the limit, a single excess call on a busy machine would halve the rate for a
+/// while and hide the cost of slow calls.
 const NO_LIMIT: &str = "[rate]\nportrait_get = 0\n";
 
-/// Measures an export at 200 calls a second.
+/// Measures an export at 200 calls per second.
 pub fn run(bench: &Bench) {
-    let (exported, seen) = export(bench, PACED_ACCOUNTS, FAULTS, "");
+    let (exported, observed) = export(bench, PACED_ACCOUNTS, FAULTS, "");
     let row = vec![
         "export".to_owned(),
         two_decimals(exported.calls.rate_utilization_percent.unwrap()),
         whole(exported.calls.peak_calls_per_second as f64),
-        whole(seen.peak_calls_per_second as f64),
+        whole(observed.peak_calls_per_second as f64),
         whole(exported.calls.throttled as f64),
         two_decimals(exported.usage.cpu_seconds / (PACED_ACCOUNTS as f64 / 1e6)),
         two_decimals(exported.usage.wall_seconds),
@@ -49,9 +49,9 @@ pub fn run(bench: &Bench) {
     let head = [
         "",
         "rate used %",
-        "highest second sent",
-        "highest second received",
-        "refused as too fast",
+        "peak per second, sent",
+        "peak per second, received",
+        "throttled",
         "CPU s/million",
         "wall s",
         "peak RSS MiB",
@@ -59,32 +59,32 @@ pub fn run(bench: &Bench) {
     table::print(&title, &head, &[row]);
 }
 
-/// Measures an export while some calls are slow, against one where none is.
+/// Compares an export with some slow calls to one without.
 pub fn run_stragglers(bench: &Bench) {
     const SLOW: &str = "hang = { rate = 0.01 }\nhang_ms = 4000\n";
     const NEVER: &str = "hang = { rate = 0.01 }\nhang_ms = 600000\n";
     let kinds = [
         ("none", "", ""),
-        ("1 % answered after 4 s", SLOW, ""),
-        ("1 % never answered, timeout 4 s", NEVER, "timeout = '4s'\n"),
+        ("1 % take 4 s", SLOW, ""),
+        ("1 % hang, timeout 4 s", NEVER, "timeout = '4s'\n"),
     ];
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut undisturbed = None;
     for (name, faults, settings) in kinds {
-        let (exported, seen) =
+        let (exported, observed) =
             export(bench, STRAGGLER_ACCOUNTS, &format!("{NO_LIMIT}{FAULTS}{faults}"), settings);
         let wall_seconds = exported.usage.wall_seconds;
         let (first_steady, first_wall) =
-            *undisturbed.get_or_insert((seen.steady_calls_per_second, wall_seconds));
+            *undisturbed.get_or_insert((observed.steady_calls_per_second, wall_seconds));
         rows.push(vec![
             name.to_owned(),
             whole(exported.calls.made as f64),
-            two_decimals(seen.steady_calls_per_second),
-            two_decimals(seen.steady_calls_per_second / first_steady),
+            two_decimals(observed.steady_calls_per_second),
+            two_decimals(observed.steady_calls_per_second / first_steady),
             two_decimals(wall_seconds),
             two_decimals(wall_seconds - first_wall),
             whole(exported.calls.peak_calls_per_second as f64),
-            whole(seen.peak_calls_per_second as f64),
+            whole(observed.peak_calls_per_second as f64),
         ]);
     }
     let title = format!(
@@ -98,8 +98,8 @@ pub fn run_stragglers(bench: &Bench) {
         "calls/s to none",
         "wall s",
         "longer by s",
-        "highest second sent",
-        "highest second received",
+        "peak per second, sent",
+        "peak per second, received",
     ];
     table::print(&title, &head, &rows);
     println!(
@@ -108,14 +108,19 @@ pub fn run_stragglers(bench: &Bench) {
     );
 }
 
-/// What the emulator saw of an export.
-struct Seen {
+/// The emulator's statistics of an export.
+struct ObservedCalls {
     peak_calls_per_second: u64,
-    /// Without the start and the end.
+    /// Excludes the start and the end.
     steady_calls_per_second: f64,
 }
 
-fn export(bench: &Bench, accounts: u64, service: &str, settings: &str) -> (Exported, Seen) {
+fn export(
+    bench: &Bench,
+    accounts: u64,
+    service: &str,
+    settings: &str,
+) -> (Exported, ObservedCalls) {
     let emulator = Emulator::start(bench, service);
     let export = Export {
         list: &bench.list(accounts),
@@ -130,20 +135,26 @@ fn export(bench: &Bench, accounts: u64, service: &str, settings: &str) -> (Expor
             scope.spawn(|| steady_calls_per_second(&emulator, accounts / ACCOUNTS_PER_CALL));
         (export.run(bench), steady.join().unwrap())
     });
-    let seen = emulator.seen();
-    assert_eq!(seen.calls, exported.calls.made, "calls that the emulator saw");
-    (exported, Seen { peak_calls_per_second: seen.peak_calls_per_second, steady_calls_per_second })
+    let observed = emulator.stats();
+    assert_eq!(observed.calls, exported.calls.made, "calls that the emulator saw");
+    (
+        exported,
+        ObservedCalls {
+            peak_calls_per_second: observed.peak_calls_per_second,
+            steady_calls_per_second,
+        },
+    )
 }
 
-/// How fast the calls from the first tenth to the last arrive.
+/// Arrival rate of the calls between the first and the last tenth.
 fn steady_calls_per_second(emulator: &Emulator, calls: u64) -> f64 {
     let deadline = Instant::now() + HANGS_AFTER;
     let arrived = |at_least: u64| loop {
-        let seen = emulator.seen().calls;
-        if seen >= at_least {
-            return (seen, Instant::now());
+        let observed = emulator.stats().calls;
+        if observed >= at_least {
+            return (observed, Instant::now());
         }
-        assert!(Instant::now() < deadline, "{seen} calls arrived, where {at_least} should");
+        assert!(Instant::now() < deadline, "{observed} calls arrived, where {at_least} should");
         thread::sleep(WATCH_INTERVAL);
     };
     let (first_calls, first_at) = arrived(calls / 10);

@@ -1,4 +1,4 @@
-//! How long a person waits: for the help, and until the first call of an export.
+//! Measures the time to the help and to the first call of an export.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::bench::{Bench, FIVE_TAGS};
 use crate::child;
 use crate::export::Export;
 use crate::table::{self, median, two_decimals};
-use crate::template::{TemplateServer, Trouble};
+use crate::template::{InjectedFaults, TemplateServer};
 
 const TIMES: usize = 20;
 
@@ -30,7 +30,7 @@ pub fn run(bench: &Bench) {
 
 fn seconds_to_first_call(bench: &Bench) -> f64 {
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/accounts.csv");
-    let server = TemplateServer::start(Trouble::default());
+    let server = TemplateServer::start(InjectedFaults::default());
     let export = Export {
         list: &list,
         base_url: &server.base_url,
@@ -44,12 +44,12 @@ fn seconds_to_first_call(bench: &Bench) -> f64 {
 }
 
 fn seconds_of_help(bench: &Bench) -> f64 {
-    let ended = child::run(bench.cores, Command::new(&bench.binary).arg("--help"));
-    assert!(ended.stdout.contains("export"), "that is no help: {}", ended.stdout);
-    ended.usage.wall_seconds
+    let process = child::run(bench.cores, Command::new(&bench.binary).arg("--help"));
+    assert!(process.stdout.contains("export"), "unexpected help: {}", process.stdout);
+    process.usage.wall_seconds
 }
 
-/// The list is plain: its first field is never quoted.
+/// The first field of the list is never quoted.
 fn distinct_valid_accounts(list: &Path) -> u64 {
     let text = fs::read_to_string(list).unwrap();
     let accounts = text.lines().skip(1).map(|line| line.split(',').next().unwrap());

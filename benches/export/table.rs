@@ -1,4 +1,4 @@
-//! Tables on stdout, as Markdown.
+//! Prints Markdown tables to stdout.
 
 /// Prints a heading and a table; the first column is text, the others are numbers.
 pub fn print(title: &str, head: &[&str], rows: &[Vec<String>]) {
@@ -26,22 +26,22 @@ pub fn print(title: &str, head: &[&str], rows: &[Vec<String>]) {
     println!();
 }
 
-/// What a cell has that has nothing to say.
+/// Content of an empty cell.
 pub fn nothing() -> String {
     "–".to_owned()
 }
 
-/// A number with two decimals.
+/// Formats a number with two decimals.
 pub fn two_decimals(number: f64) -> String {
     format!("{number:.2}")
 }
 
-/// A number of bytes, in MiB.
+/// Formats a number of bytes in MiB.
 pub fn mib(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / (1024.0 * 1024.0))
 }
 
-/// A whole number with its thousands set apart.
+/// Formats an integer with thousands separators.
 pub fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
     let groups: Vec<&str> =
@@ -49,7 +49,7 @@ pub fn whole(number: f64) -> String {
     groups.join(",")
 }
 
-/// The middle of some numbers.
+/// The median.
 pub fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let upper = numbers.len() / 2;

@@ -1,5 +1,5 @@
-//! The least of a service: in a thread of the benchmark, it answers each account with the same five values, copied
-//! around the account's name. It costs so little that the export alone is measured, however long the list.
+//! A minimal service in a thread of the benchmark: it returns the same five values for each account, copied around the account's name.
+//! Its cost is negligible compared with that of the export, however long the list.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,16 +22,16 @@ const AFTER_FAILED_ACCOUNT: &[u8] =
     br#"","ResultCode":40006,"ResultInfo":"Err_Profile_PortraitGet_Read_Custom_Data_Fail"},"#;
 const BODY_END: &[u8] = br#"],"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
 
-/// What goes wrong.
+/// Injected faults.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Trouble {
-    /// Whether the 1 % of accounts that end in 07 fail always (40006).
+pub struct InjectedFaults {
+    /// Whether accounts that end in 07 (1 %) always fail with 40006.
     pub accounts_fail: bool,
-    /// Whether every 1,000th call is never answered.
+    /// Whether every 1,000th call hangs.
     pub calls_hang: bool,
 }
 
-/// A service that answers until this value is dropped.
+/// A service that runs until this value is dropped.
 pub struct TemplateServer {
     pub base_url: String,
     state: Arc<State>,
@@ -41,18 +41,18 @@ pub struct TemplateServer {
 
 #[derive(Default)]
 struct State {
-    trouble: Trouble,
+    faults: InjectedFaults,
     calls: AtomicU64,
     first_call_at: OnceLock<Instant>,
 }
 
 impl TemplateServer {
-    /// Starts one, on the core of the service.
-    pub fn start(trouble: Trouble) -> TemplateServer {
+    /// Starts it on the core of the service.
+    pub fn start(faults: InjectedFaults) -> TemplateServer {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State { trouble, ..State::default() });
+        let state = Arc::new(State { faults, ..State::default() });
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
         let thread = thread::spawn(move || {
@@ -68,7 +68,7 @@ impl TemplateServer {
         TemplateServer { base_url, state, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// When the first call came.
+    /// Arrival of the first call.
     pub fn first_call_at(&self) -> Instant {
         *self.state.first_call_at.get().unwrap()
     }
@@ -89,13 +89,13 @@ async fn accept(listener: std::net::TcpListener, state: Arc<State>) {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         let state = Arc::clone(&state);
-        // A client that goes away ends its connection with an error, which is its own affair.
-        tokio::spawn(async move { answer_calls(stream, &state).await });
+        // A client that disconnects ends its connection with an error, which does not matter here.
+        tokio::spawn(async move { serve_calls(stream, &state).await });
     }
 }
 
-async fn answer_calls(mut stream: TcpStream, state: &State) -> io::Result<()> {
-    let (mut request, mut answer) = (Vec::with_capacity(8192), Vec::with_capacity(65_536));
+async fn serve_calls(mut stream: TcpStream, state: &State) -> io::Result<()> {
+    let (mut request, mut response) = (Vec::with_capacity(8192), Vec::with_capacity(65_536));
     loop {
         let body_start = loop {
             if let Some(at) = memmem::find(&request, b"\r\n\r\n") {
@@ -109,13 +109,13 @@ async fn answer_calls(mut stream: TcpStream, state: &State) -> io::Result<()> {
             read_more(&mut stream, &mut request).await?;
         }
         let call = state.calls.fetch_add(1, Ordering::Relaxed);
-        if state.trouble.calls_hang && call % 1000 == 999 {
-            // Longer than any timeout of a job here; the client has left by then.
+        if state.faults.calls_hang && call % 1000 == 999 {
+            // Longer than the timeout of any job here; the client has disconnected by then.
             tokio::time::sleep(Duration::from_secs(60)).await;
             return Ok(());
         }
-        write_answer(&request[body_start..end], &mut answer, state.trouble.accounts_fail);
-        stream.write_all(&answer).await?;
+        write_response(&request[body_start..end], &mut response, state.faults.accounts_fail);
+        stream.write_all(&response).await?;
         request.drain(..end);
     }
 }
@@ -135,31 +135,31 @@ fn content_length(head: &[u8]) -> usize {
     str::from_utf8(digits).unwrap().parse().unwrap()
 }
 
-/// Writes head and body of the answer to a request.
-fn write_answer(request: &[u8], answer: &mut Vec<u8>, accounts_fail: bool) {
+/// Writes head and body of the response to a request.
+fn write_response(request: &[u8], response: &mut Vec<u8>, accounts_fail: bool) {
     const ACCOUNTS: &[u8] = br#"{"To_Account":["#;
-    assert!(request.starts_with(ACCOUNTS), "a request that the template does not know");
-    answer.clear();
-    answer.extend_from_slice(HEAD);
-    answer.extend_from_slice(BODY_START);
+    assert!(request.starts_with(ACCOUNTS), "unexpected request");
+    response.clear();
+    response.extend_from_slice(HEAD);
+    response.extend_from_slice(BODY_START);
     let mut rest = &request[ACCOUNTS.len()..];
     while rest[0] == b'"' {
         let account = &rest[1..=text_length(&rest[1..])];
-        answer.extend_from_slice(BEFORE_ACCOUNT);
-        answer.extend_from_slice(account);
+        response.extend_from_slice(BEFORE_ACCOUNT);
+        response.extend_from_slice(account);
         let fails = accounts_fail && account.ends_with(b"07");
-        answer.extend_from_slice(if fails { AFTER_FAILED_ACCOUNT } else { AFTER_ACCOUNT });
+        response.extend_from_slice(if fails { AFTER_FAILED_ACCOUNT } else { AFTER_ACCOUNT });
         rest = &rest[account.len() + 2..];
         rest = rest.strip_prefix(b",").unwrap_or(rest);
     }
-    answer.pop();
-    answer.extend_from_slice(BODY_END);
-    let length = format!("{:0LENGTH_DIGITS$}", answer.len() - HEAD.len());
+    response.pop();
+    response.extend_from_slice(BODY_END);
+    let length = format!("{:0LENGTH_DIGITS$}", response.len() - HEAD.len());
     let digits_end = HEAD.len() - b"\r\n\r\n".len();
-    answer[digits_end - LENGTH_DIGITS..digits_end].copy_from_slice(length.as_bytes());
+    response[digits_end - LENGTH_DIGITS..digits_end].copy_from_slice(length.as_bytes());
 }
 
-/// How long a JSON text is up to the quote that ends it.
+/// Length of a JSON string up to its closing quote.
 fn text_length(text: &[u8]) -> usize {
     let mut at = 0;
     while text[at] != b'"' {

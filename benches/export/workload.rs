@@ -1,4 +1,4 @@
-//! As fast as it goes: the export beside its floor, and beside another program.
+//! Measures the export without a rate limit, beside its floor and beside another program.
 
 use std::fs;
 use std::path::Path;
@@ -17,10 +17,10 @@ use crate::floor::{self, CONNECTIONS};
 use crate::options::{Options, Step};
 use crate::table::{self, median, mib, nothing, two_decimals, whole};
 
-/// Accounts whose rows are encoded alone: the part of a default job.
+/// Rows for the encoding floor: a part at the default size.
 const ENCODED_ACCOUNTS: u64 = 250_000;
 
-/// What the rounds gave, one entry a round.
+/// Results, one entry per round.
 #[derive(Default)]
 struct Rounds {
     export: Vec<Usage>,
@@ -32,7 +32,7 @@ struct Rounds {
     peak_calls_per_second: u64,
 }
 
-/// Measures 5 and 12 columns.
+/// Measures with 5 and with 12 columns.
 pub fn run(bench: &Bench, options: &Options) {
     let twelve: Vec<&str> = standard_tags().collect();
     for tags in [&FIVE_TAGS[..], &twelve] {
@@ -90,8 +90,7 @@ impl Rounds {
             cpu_row("floor: (c) + (d)", &floors, &floors, options.accounts),
         ]);
         let (accounts, rounds) = (whole(options.accounts as f64), options.rounds);
-        let title =
-            format!("No limit of rate, {accounts} accounts, {columns} tags, {rounds} rounds");
+        let title = format!("No rate limit, {accounts} accounts, {columns} tags, {rounds} rounds");
         let head =
             ["", "accounts/s", "CPU s/million", "CPU / floor", "peak RSS MiB", "highest second"];
         table::print(&title, &head, &rows);
@@ -101,7 +100,7 @@ impl Rounds {
         }
     }
 
-    /// What receiving, parsing and encoding took in each round.
+    /// CPU seconds of receiving, parsing and encoding in each round.
     fn floors(&self) -> Vec<f64> {
         let encode = &self.encode_cpu_seconds;
         self.parse.iter().zip(encode).map(|(parse, encode)| parse.cpu_seconds + encode).collect()
@@ -116,7 +115,7 @@ fn row(name: &str, runs: &[Usage], floors: &[f64], accounts: u64) -> Vec<String>
     cells
 }
 
-/// A row of which nothing is known but the CPU time.
+/// A row with only a CPU time.
 fn cpu_row(name: &str, cpu_seconds: &[f64], floors: &[f64], accounts: u64) -> Vec<String> {
     let per_million = median(cpu_seconds.to_vec()) / (accounts as f64 / 1e6);
     let to_floor = two_decimals(median_ratio(cpu_seconds, floors));
@@ -127,7 +126,7 @@ fn cpu_seconds(runs: &[Usage]) -> Vec<f64> {
     runs.iter().map(|run| run.cpu_seconds).collect()
 }
 
-/// Of the ratios in each round: a busy machine slows all of a round alike.
+/// Median of the ratios within each round: a busy machine slows down everything in a round equally.
 fn median_ratio(seconds: &[f64], others: &[f64]) -> f64 {
     median(seconds.iter().zip(others).map(|(seconds, other)| seconds / other).collect())
 }
@@ -147,9 +146,9 @@ fn measure_peer(
     command.args(["--concurrency", &CONNECTIONS.to_string(), "--usersig"]);
     command.arg(utf8_percent_encode(sig.as_str(), NON_ALPHANUMERIC).to_string());
     command.arg("--in").arg(list).arg("--out").arg(&out);
-    let ended = child::run(bench.cores, &mut command);
+    let process = child::run(bench.cores, &mut command);
     let reader = SerializedFileReader::new(fs::File::open(&out).unwrap()).unwrap();
     assert_eq!(reader.metadata().file_metadata().num_rows(), accounts as i64, "rows of the peer");
     fs::remove_file(&out).unwrap();
-    ended.usage
+    process.usage
 }

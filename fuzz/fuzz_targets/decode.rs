@@ -1,5 +1,5 @@
-//! Any bytes as a response: no panic, every account of the chunk goes exactly one way, and none gets a row, or is "not
-//! found", against what another JSON parser reads in the response.
+//! Decodes arbitrary bytes as a response. Nothing panics, every account of the chunk has exactly one outcome, and neither a row nor a
+//! "not found" contradicts what another JSON parser reads in the response.
 
 #![no_main]
 
@@ -30,20 +30,20 @@ fuzz_target!(|body: &[u8]| {
     });
     let chunk = Chunk { accounts: accounts.collect(), is_first: true };
     match ResponseProcessor::new(&columns, 3, false).process(chunk, body, Timestamp::UNIX_EPOCH) {
-        Ok(settled) => {
+        Ok(processed) => {
             let rows: Vec<&str> =
-                settled.ordinals.iter().map(|ordinal| NAMES[*ordinal as usize]).collect();
-            let not_found: Vec<&str> = settled
+                processed.ordinals.iter().map(|ordinal| NAMES[*ordinal as usize]).collect();
+            let not_found: Vec<&str> = processed
                 .failed
                 .iter()
                 .filter(|failed| failed.category == Category::NotFound)
                 .map(|failed| failed.account.as_str())
                 .collect();
-            let mut ordinals = settled.ordinals.clone();
-            assert_eq!(settled.rows.num_rows(), ordinals.len());
-            ordinals.extend(settled.failed.iter().map(|failed| failed.ordinal));
-            ordinals.extend(settled.to_retry.iter().map(|(account, _)| account.ordinal));
-            ordinals.extend(settled.to_split.iter().map(|account| account.ordinal));
+            let mut ordinals = processed.ordinals.clone();
+            assert_eq!(processed.rows.num_rows(), ordinals.len());
+            ordinals.extend(processed.failed.iter().map(|failed| failed.ordinal));
+            ordinals.extend(processed.to_retry.iter().map(|(account, _)| account.ordinal));
+            ordinals.extend(processed.to_split.iter().map(|account| account.ordinal));
             ordinals.sort_unstable();
             assert_eq!(ordinals, [0, 1, 2]);
             check_evidence(body, &rows, &not_found);
@@ -53,8 +53,8 @@ fuzz_target!(|body: &[u8]| {
     }
 });
 
-/// What a strict parser reads must not contradict a row or a "not found". A body that it refuses, or that repeats keys (of
-/// which it keeps the last), proves nothing.
+/// Compares rows and "not found" accounts with the result of a strict parser. A body that it refuses, or that repeats keys (it
+/// keeps the last one), is not evidence.
 fn check_evidence(body: &[u8], rows: &[&str], not_found: &[&str]) {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let Ok(Value::Object(response)) = serde_json::from_slice::<Value>(body) else { return };
@@ -69,7 +69,7 @@ fn check_evidence(body: &[u8], rows: &[&str], not_found: &[&str]) {
             Some(Value::String(text)) => text.parse() == Ok(0.0),
             Some(code) => code.as_f64() == Some(0.0),
         };
-        // Keys may be repeated, so a single item that is no success may still be one in part.
+        // Keys may be repeated, so an item that is not a success for the strict parser may still contain one.
         let own =
             || items.iter().filter(|item| item.get("To_Account") == Some(&Value::from(*name)));
         assert!(own().count() == 0 || own().any(is_success), "{name} has a row without success");
@@ -88,7 +88,7 @@ fn check_evidence(body: &[u8], rows: &[&str], not_found: &[&str]) {
     );
 }
 
-/// Whether a key that decides comes more often than there are items: a strict parser keeps only the last of each.
+/// Whether a relevant key occurs more often than there are items: a strict parser keeps only the last one.
 fn body_repeats_keys(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     text.matches("UserProfileItem").count() > 1

@@ -1,4 +1,4 @@
-//! Any bytes as an account list of any format: no panic, and both passes count the same entries.
+//! Reads arbitrary bytes as an account list of each format. Nothing panics, and both passes count the same entries.
 
 #![no_main]
 
