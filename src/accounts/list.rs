@@ -64,7 +64,7 @@ impl ListFormat {
     }
 
     /// The format that a file name tells: its extension, before `.gz` or `.zst`.
-    pub fn of_path(path: &Path) -> Option<Self> {
+    pub fn from_path(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         let (_, extension) = name.rsplit_once('.')?;
@@ -116,7 +116,7 @@ impl AccountList {
             ListPath::File(path) => {
                 let unknown = || ListError::UnknownFormat { list: path.display().to_string() };
                 let file = ListFile::open(path)?;
-                (source.format.or_else(|| ListFormat::of_path(path)).ok_or_else(unknown)?, file)
+                (source.format.or_else(|| ListFormat::from_path(path)).ok_or_else(unknown)?, file)
             }
             ListPath::Stdin => {
                 let unknown = || ListError::UnknownFormat { list: "standard input".to_owned() };

@@ -1,4 +1,4 @@
-//! The output path as a job writes it, with `{date}`: where the snapshots of other dates are.
+//! The output path with its `{date}` placeholder, from which the paths of other dates follow.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,24 +8,23 @@ use jiff::civil::Date;
 use super::values::DATE_PLACEHOLDER;
 use crate::util::disk_error::{DiskError, is_absent};
 
-/// A path that has the run's date in it.
+/// A path that contains the run's date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatedPath {
-    /// The directory of the first component with the placeholder.
+    /// The parent of the first component with the placeholder.
     directory: PathBuf,
-    /// That component, the placeholder not filled in.
+    /// That component, with the placeholder.
     name: String,
-    /// What follows it, with its leading slash; may have the placeholder too.
+    /// What follows it, with its leading slash; may contain the placeholder too.
     rest: String,
-    /// The run's date.
     date: Date,
 }
 
-/// Bytes of a date as it is filled in, such as 2026-11-22.
+/// Length of a date such as 2026-11-22.
 const DATE_BYTES: usize = 10;
 
 impl DatedPath {
-    /// The path that `text` is below `directory`; none without a placeholder.
+    /// The path of `text` below `directory`; `None` without a placeholder.
     pub(super) fn new(directory: &Path, text: &str, date: Date) -> Option<DatedPath> {
         let placeholder = text.find(DATE_PLACEHOLDER)?;
         let start = text[..placeholder].rfind('/').map_or(0, |slash| slash + 1);
@@ -40,11 +39,11 @@ impl DatedPath {
         })
     }
 
-    /// The paths of other dates whose first dated component exists: those of earlier dates first, the latest at the
-    /// top, then those of later dates, the earliest at the top.
+    /// The paths of other dates whose first dated component exists, nearest first: all earlier dates, then the later
+    /// ones.
     ///
     /// # Errors
-    /// When the directory cannot be read. One that does not exist has no paths.
+    /// If the directory cannot be read. A directory that does not exist has no paths.
     pub fn others(&self) -> Result<Vec<PathBuf>, DiskError> {
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if is_absent(&error) => return Ok(Vec::new()),
@@ -55,7 +54,7 @@ impl DatedPath {
         for entry in entries {
             let name = entry.map_err(DiskError::on("read", &self.directory))?.file_name();
             let Some(name) = name.to_str() else { continue };
-            match self.date_of(name) {
+            match self.parse_date(name) {
                 Some(date) if date < self.date => earlier.push((date, self.path(name, date))),
                 Some(date) if date > self.date => later.push((date, self.path(name, date))),
                 _ => {}
@@ -66,14 +65,15 @@ impl DatedPath {
         Ok(earlier.into_iter().chain(later).map(|(_, path)| path).collect())
     }
 
-    /// The date for which the first dated component has this name. A work directory has none.
-    fn date_of(&self, name: &str) -> Option<Date> {
+    /// The date for which the first dated component has this name; `None` for a work directory.
+    fn parse_date(&self, name: &str) -> Option<Date> {
         let is_work_directory = name.starts_with('.') && name.ends_with(".partial");
         let start = self.name.find(DATE_PLACEHOLDER)?;
         let text = name.get(start..start + DATE_BYTES)?;
         let date: Date = text.parse().ok()?;
-        let is_ours = date.to_string() == text && self.name.replace(DATE_PLACEHOLDER, text) == name;
-        (is_ours && !is_work_directory).then_some(date)
+        let is_exact =
+            date.to_string() == text && self.name.replace(DATE_PLACEHOLDER, text) == name;
+        (is_exact && !is_work_directory).then_some(date)
     }
 
     fn path(&self, name: &str, date: Date) -> PathBuf {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_dates_come_first_and_the_nearest_at_the_top() {
+    fn earlier_dates_come_first_and_the_nearest_of_them_at_the_top() {
         let days = ["20", "21", "22", "23", "24"].map(|day| format!("out/dt=2026-11-{day}"));
         let days: Vec<&str> = days.iter().map(String::as_str).collect();
         let expected = ["21", "20", "23", "24"].map(|day| format!("out/dt=2026-11-{day}"));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn only_names_of_the_template_count() {
+    fn only_names_that_match_the_template_count() {
         let names = [
             "out/dt=2026-11-21",
             "out/.dt=2026-11-20.partial",
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_placeholder_may_stand_anywhere_and_more_than_once() {
+    fn the_placeholder_may_occur_anywhere_and_repeatedly() {
         assert_eq!(others("{date}/users", &["2026-11-21/users"]), ["2026-11-21/users"]);
         assert_eq!(
             others(
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_placeholder_or_a_directory_there_is_no_other_date() {
+    fn no_other_dates_without_a_placeholder_or_a_directory() {
         let today = date(2026, 11, 22);
         assert_eq!(DatedPath::new(Path::new("/{date}"), "out", today), None);
         let path = DatedPath::new(Path::new("/surely-not"), "here/{date}", today).unwrap();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_read_is_named() {
+    fn an_unreadable_directory_is_named() {
         let directory = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("loop", directory.path().join("loop")).unwrap();
         let path = DatedPath::new(directory.path(), "loop/{date}", date(2026, 11, 22)).unwrap();

@@ -1,4 +1,4 @@
-//! How a job is refused: the key, what is wrong, and where that was written.
+//! Errors of a job: the key, what is wrong with it, and where it was written.
 
 use std::fmt;
 use std::io;
@@ -13,75 +13,75 @@ use crate::util::exit_code::{ExitCode, HasExitCode};
 #[error("{text}")]
 pub struct JobError {
     text: String,
-    /// How the process ends for it.
     code: ExitCode,
 }
 
 impl JobError {
     /// An error of the file as a whole, or of a line that belongs to no key.
-    pub(super) fn of_place(place: Place, message: impl fmt::Display) -> JobError {
-        JobError { text: format!("{place}: {message}"), code: ExitCode::BadUsage }
+    pub(super) fn new(location: Location, message: impl fmt::Display) -> JobError {
+        JobError { text: format!("{location}: {message}"), code: ExitCode::BadUsage }
     }
 
-    /// An error of the operating system while the file was read.
+    /// An error of the operating system while reading the file.
     pub(super) fn of_reading(
-        place: Place,
+        location: Location,
         message: impl fmt::Display,
         error: &io::Error,
     ) -> JobError {
-        JobError { code: ExitCode::of_input_error(error), ..JobError::of_place(place, message) }
+        JobError { code: ExitCode::of_input_error(error), ..JobError::new(location, message) }
     }
 
-    pub(super) fn at(place: Place, refusal: Refusal) -> JobError {
-        JobError::of_place(place, format_args!("{}: {}", refusal.key, refusal.message))
+    /// An error of one key.
+    pub(super) fn of_key(location: Location, error: KeyError) -> JobError {
+        JobError::new(location, format_args!("{}: {}", error.key, error.message))
     }
 }
 
 impl HasExitCode for JobError {
-    /// An error of the disk may pass, anything else needs another job.
+    /// A disk error may be temporary; any other error requires the job to be corrected.
     fn exit_code(&self) -> ExitCode {
         self.code
     }
 }
 
-/// Where something was written.
+/// Where a key or value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Somewhere in the file, or nowhere.
+pub enum Location {
+    /// The file as a whole.
     File(PathBuf),
-    /// A line of the file, from 1.
+    /// A line of the file, counted from 1.
     Line(PathBuf, usize),
-    /// An override, as it may be shown.
+    /// An override, in the form that messages may show.
     Override(String),
 }
 
-impl Place {
-    pub(super) fn file(path: &Path) -> Place {
-        Place::File(path.to_owned())
+impl Location {
+    pub fn file(path: &Path) -> Location {
+        Location::File(path.to_owned())
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File(path) => write!(formatter, "{}", path.display()),
-            Place::Line(path, line) => write!(formatter, "{}:{line}", path.display()),
-            Place::Override(shown) => write!(formatter, "--set {shown}"),
+            Location::File(path) => write!(formatter, "{}", path.display()),
+            Location::Line(path, line) => write!(formatter, "{}:{line}", path.display()),
+            Location::Override(shown) => write!(formatter, "--set {shown}"),
         }
     }
 }
 
-/// A key of the job: `api.timeout`, or `columns.0.tag` for an item of a list.
+/// The path of a key in the job: `api.timeout`, or `columns.0.tag` for an item of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct KeyPath(pub(super) Vec<String>);
+pub struct KeyPath(pub Vec<String>);
 
 impl KeyPath {
-    pub(super) fn then(&self, step: &str) -> KeyPath {
-        KeyPath(self.0.iter().map(String::as_str).chain([step]).map(str::to_owned).collect())
+    pub fn then(&self, segment: &str) -> KeyPath {
+        KeyPath(self.0.iter().map(String::as_str).chain([segment]).map(str::to_owned).collect())
     }
 
-    /// How many steps from the root two paths have in common.
-    pub(super) fn shared_steps(&self, other: &KeyPath) -> usize {
+    /// Length of the common prefix, in segments.
+    pub fn common_prefix_length(&self, other: &KeyPath) -> usize {
         self.0.iter().zip(&other.0).take_while(|(one, two)| one == two).count()
     }
 }
@@ -94,39 +94,39 @@ impl From<&str> for KeyPath {
 
 impl fmt::Display for KeyPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.0.iter().enumerate() {
+        for (index, segment) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "." };
             let is_bare =
-                step.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-            if is_bare && !step.is_empty() && step.len() <= MAX_SHOWN_CHARS {
-                write!(formatter, "{separator}{step}")?;
+                segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+            if is_bare && !segment.is_empty() && segment.len() <= MAX_QUOTED_CHARS {
+                write!(formatter, "{separator}{segment}")?;
             } else {
-                write!(formatter, "{separator}{}", shown(step))?;
+                write!(formatter, "{separator}{}", quoted(segment))?;
             }
         }
         Ok(())
     }
 }
 
-/// A key and what is wrong with it; the message ends with what to do.
+/// What is wrong with a key; the message ends with how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) key: KeyPath,
-    pub(super) message: String,
+pub struct KeyError {
+    pub key: KeyPath,
+    pub message: String,
 }
 
-impl Refusal {
-    pub(super) fn new(key: impl Into<KeyPath>, message: impl Into<String>) -> Refusal {
-        Refusal { key: key.into(), message: message.into() }
+impl KeyError {
+    pub fn new(key: impl Into<KeyPath>, message: impl Into<String>) -> KeyError {
+        KeyError { key: key.into(), message: message.into() }
     }
 }
 
-/// Longest text of the user's that a message repeats, in characters: enough to know it again.
-const MAX_SHOWN_CHARS: usize = 80;
+/// Maximum length of user text that a message repeats: enough to recognize it.
+const MAX_QUOTED_CHARS: usize = 80;
 
-/// A text of the user's in quotes, escaped and cut to a length that a message can bear.
-pub(super) fn shown(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN_CHARS) {
+/// User text in quotes, escaped and truncated.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED_CHARS) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}...", &text[..end]),
     }

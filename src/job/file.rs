@@ -1,5 +1,6 @@
-//! The job as it is written. Nothing here is checked but shape: which keys there are and what kind each value is.
-//! What is missing stays missing; defaults and ranges belong to the conversion into [`super::Job`].
+//! The job as written. Only its shape is checked here: which keys exist and the type of each value. Missing keys stay
+//! missing; the conversion into [`super::Job`] applies defaults and ranges. The doc comments are the descriptions of
+//! the JSON Schema.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,237 +8,249 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
-use super::error::{KeyPath, Refusal};
-use super::schema::{self, words};
-use super::values::written;
-use super::{api, check, columns, explain, limits, output, retry};
+use super::error::{KeyError, KeyPath};
+use super::schema::{self, keywords};
+use super::sections::{api, columns, limits, output, retry};
+use super::values::format_duration;
+use super::{explain, validate};
 use crate::accounts::ListFormat;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::emulator;
 use crate::table::ColumnType;
 
-/// What to export, from where, to where and how: a job of im-profiles.
+/// A job of im-profiles: what to export, from where, to where and how.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "Job of im-profiles", extend("required" = ["name", "accounts", "api", "columns", "output"]))]
-pub(super) struct JobFile {
-    /// What the run is called in its report, the manifest and the metrics.
-    #[schemars(with = "String", length(min = 1, max = check::MAX_NAME_CHARS))]
-    pub(super) name: Option<String>,
+pub struct JobFile {
+    /// The name of the run in the report, the manifest and the metrics.
+    #[schemars(with = "String", length(min = 1, max = validate::MAX_NAME_CHARS))]
+    pub name: Option<String>,
     /// The account list.
-    pub(super) accounts: AccountsFile,
-    /// The service, in whose name it is called, and how fast. One of region, base_url and emulator is required.
-    pub(super) api: ApiFile,
+    pub accounts: AccountsFile,
+    /// The service, the credentials and the call rate. One of region, base_url and emulator is required.
+    pub api: ApiFile,
     /// The columns of the table after "account", in this order.
     #[schemars(length(min = 1, max = columns::MAX_COLUMNS))]
-    pub(super) columns: Vec<ColumnFile>,
+    pub columns: Vec<ColumnFile>,
     /// The snapshot.
-    pub(super) output: OutputFile,
-    /// When and how long to try again.
-    pub(super) retry: RetryFile,
+    pub output: OutputFile,
+    /// When and how long to retry.
+    pub retry: RetryFile,
     /// When not to publish, and when to stop.
-    pub(super) limits: LimitsFile,
-    /// Where the figures of a run can be read, by Prometheus or what reads its text format.
-    pub(super) metrics: MetricsFile,
+    pub limits: LimitsFile,
+    /// Where the metrics of a run are exposed, in the Prometheus text format.
+    pub metrics: MetricsFile,
     /// What the emulator does when api.emulator is true: profiles, limits, faults. Unused otherwise.
-    pub(super) emulator: emulator::Settings,
+    pub emulator: emulator::Settings,
 }
 
 /// `[accounts]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["path"]))]
-pub(super) struct AccountsFile {
-    /// The account list, relative to the directory of this file; "-" reads standard input. {date} is the run's date.
+pub struct AccountsFile {
+    /// The path of the account list, relative to the directory of this file; "-" reads standard input. {date} is
+    /// replaced by the run's date.
     #[schemars(with = "String", length(min = 1))]
-    pub(super) path: Option<String>,
-    /// Format of the list. Default: as the name tells, .csv .txt .ndjson .parquet, the first three also with .gz or .zst.
+    pub path: Option<String>,
+    /// Format of the list. Default: derived from the file name extension, .csv, .txt, .ndjson or .parquet, the first
+    /// three optionally followed by .gz or .zst.
     #[schemars(with = "ListFormat")]
-    pub(super) format: Option<ListFormat>,
-    /// The column (csv, parquet) or key (ndjson) that holds the account. A csv list of one column needs none, txt has none.
+    pub format: Option<ListFormat>,
+    /// The column (csv, parquet) or key (ndjson) that holds the account. Optional for a csv list with a single column,
+    /// not allowed for txt.
     #[schemars(with = "String", length(min = 1))]
-    pub(super) column: Option<String>,
+    pub column: Option<String>,
 }
 
 /// `[api]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("anyOf" = [{ "required": ["region"] }, { "required": ["base_url"] }, { "required": ["emulator"] }]))]
-pub(super) struct ApiFile {
-    /// Whether to run against an emulator in the process, without app, key and network. Instead of region and base_url.
+pub struct ApiFile {
+    /// Whether to run against an emulator in the process, without an app, a key or a network. Replaces region and
+    /// base_url.
     #[schemars(with = "bool", extend("default" = false))]
-    pub(super) emulator: Option<bool>,
-    /// The data centre the app was created in.
+    pub emulator: Option<bool>,
+    /// The data center in which the app was created.
     #[schemars(with = "String", extend("enum" = schema::regions()))]
-    pub(super) region: Option<String>,
-    /// Any other host, as scheme and host: "https://host". Plain http:// only to this machine. Instead of region.
+    pub region: Option<String>,
+    /// Any other host, as scheme and host: "https://host". Plain http:// is only allowed to this machine. Replaces
+    /// region.
     #[schemars(with = "String")]
-    pub(super) base_url: Option<String>,
-    /// The app, as the console shows it. Required, except with the emulator.
+    pub base_url: Option<String>,
+    /// The SDKAppID of the app, as shown in the console. Required except with the emulator.
     #[schemars(with = "i64", range(min = 1))]
-    pub(super) sdkappid: Option<i64>,
-    /// An administrator of the app, at most 32 bytes: only they may read every profile.
+    pub sdkappid: Option<i64>,
+    /// An administrator of the app, at most 32 bytes. Only administrators may read every profile.
     #[schemars(with = "String", length(min = 1, max = api::MAX_IDENTIFIER_BYTES), extend("default" = api::DEFAULT_IDENTIFIER))]
-    pub(super) identifier: Option<String>,
-    /// The environment variable that holds the app's secret key, never the key itself. Or secret_key_file, or usersig_env.
+    pub identifier: Option<String>,
+    /// The name of the environment variable that holds the app's secret key, never the key itself. Alternatives:
+    /// secret_key_file, usersig_env.
     #[schemars(with = "String")]
-    pub(super) secret_key_env: Option<String>,
-    /// The file that holds the app's secret key, relative to the directory of this file.
+    pub secret_key_env: Option<String>,
+    /// The path of the file that holds the app's secret key, relative to the directory of this file.
     #[schemars(with = "String")]
-    pub(super) secret_key_file: Option<String>,
-    /// The environment variable that holds a UserSig made elsewhere.
+    pub secret_key_file: Option<String>,
+    /// The name of the environment variable that holds a UserSig generated elsewhere.
     #[schemars(with = "String")]
-    pub(super) usersig_env: Option<String>,
-    /// Most calls in any second, retries included. 0 is no limit, and for the emulator or a base_url on this machine only.
+    pub usersig_env: Option<String>,
+    /// Maximum number of calls in any second, retries included. 0 means no limit and is only allowed with the emulator
+    /// or a base_url on this machine.
     #[schemars(with = "i64", range(min = 0, max = api::MAX_CALLS_PER_SECOND), extend("default" = api::DEFAULT_CALLS_PER_SECOND))]
-    pub(super) calls_per_second: Option<i64>,
-    /// Most calls under way at once.
+    pub calls_per_second: Option<i64>,
+    /// Maximum number of concurrent calls.
     #[schemars(with = "i64", range(min = 1, max = api::MAX_IN_FLIGHT), extend("default" = api::DEFAULT_MAX_IN_FLIGHT))]
-    pub(super) max_in_flight: Option<i64>,
-    /// How long a call may take, with its unit: longer than the service's own 3 s, at most 5m.
-    #[schemars(with = "String", extend("default" = written(api::DEFAULT_TIMEOUT)))]
-    pub(super) timeout: Option<Value>,
+    pub max_in_flight: Option<i64>,
+    /// Maximum duration of a call, with its unit: longer than the service's own timeout of 3 s, at most 5m.
+    #[schemars(with = "String", extend("default" = format_duration(api::DEFAULT_TIMEOUT)))]
+    pub timeout: Option<Value>,
 }
 
 /// `[[columns]]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["tag"]))]
-pub(super) struct ColumnFile {
-    /// A standard tag, or Tag_Profile_Custom_ and the name of a custom field.
+pub struct ColumnFile {
+    /// A standard tag, or Tag_Profile_Custom_ followed by the name of a custom field.
     #[schemars(schema_with = "schema::tag")]
-    pub(super) tag: Option<String>,
-    /// The name in the table. Default: the tag.
+    pub tag: Option<String>,
+    /// The name of the column in the table. Default: the tag.
     #[schemars(with = "String", length(min = 1, max = columns::MAX_NAME_CHARS))]
-    pub(super) name: Option<String>,
-    /// How values are typed, as far as the tag allows. Default: the standard tag's own type, and string for custom ones.
+    pub name: Option<String>,
+    /// The type of the values; each tag supports some of the types. Default: the type of the standard tag, and string
+    /// for custom tags.
     #[serde(rename = "type")]
     #[schemars(with = "ColumnType")]
-    pub(super) column_type: Option<String>,
+    pub column_type: Option<String>,
 }
 
 /// `[output]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["path"]))]
-pub(super) struct OutputFile {
-    /// The directory to publish, relative to the directory of this file. {date} is the run's date.
+pub struct OutputFile {
+    /// The directory to publish, relative to the directory of this file. {date} is replaced by the run's date.
     #[schemars(with = "String", length(min = 1))]
-    pub(super) path: Option<String>,
+    pub path: Option<String>,
     /// Format of the part files.
-    #[schemars(with = "String", extend("enum" = words(output::FORMATS), "default" = output::FORMATS[0].0))]
-    pub(super) format: Option<String>,
+    #[schemars(with = "String", extend("enum" = keywords(output::FORMATS), "default" = output::FORMATS[0].0))]
+    pub format: Option<String>,
     /// Compression of the part files. parquet: zstd, snappy, gzip or none; csv: none, gzip or zstd.
-    #[schemars(with = "String", extend("enum" = words(output::PARQUET_COMPRESSIONS), "default" = output::PARQUET_COMPRESSIONS[0].0))]
-    pub(super) compression: Option<String>,
-    /// Accounts in a part file. A run that is killed repeats the calls of its open parts only.
+    #[schemars(with = "String", extend("enum" = keywords(output::PARQUET_COMPRESSIONS), "default" = output::PARQUET_COMPRESSIONS[0].0))]
+    pub compression: Option<String>,
+    /// Accounts per part file. A run that resumes after being killed repeats only the calls of its open parts.
     #[schemars(
         with = "i64",
         range(min = MAX_ACCOUNTS_PER_CALL, max = output::MAX_ACCOUNTS_PER_PART),
         extend("multipleOf" = MAX_ACCOUNTS_PER_CALL, "default" = output::DEFAULT_ACCOUNTS_PER_PART)
     )]
-    pub(super) accounts_per_part: Option<i64>,
-    /// When the directory is there already: replace it in one step, or fail before the first call.
-    #[schemars(with = "String", extend("enum" = words(output::IF_EXISTS), "default" = output::IF_EXISTS[0].0))]
-    pub(super) if_exists: Option<String>,
+    pub accounts_per_part: Option<i64>,
+    /// What to do if the directory already exists: replace it atomically, or fail before the first call.
+    #[schemars(with = "String", extend("enum" = keywords(output::IF_EXISTS), "default" = output::IF_EXISTS[0].0))]
+    pub if_exists: Option<String>,
 }
 
 /// `[retry]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RetryFile {
-    /// Times an account is asked before it counts as failed, the first included.
+pub struct RetryFile {
+    /// Maximum number of attempts per account, the first included, before it counts as failed.
     #[schemars(with = "i64", range(min = 1, max = retry::MAX_ATTEMPTS), extend("default" = retry::DEFAULT_MAX_ATTEMPTS))]
-    pub(super) max_attempts: Option<i64>,
-    /// The longest wait before the second attempt, with its unit, at most 1h. It doubles each time; the real wait is a random part of it.
-    #[schemars(with = "String", extend("default" = written(retry::DEFAULT_INITIAL_BACKOFF)))]
-    pub(super) initial_backoff: Option<Value>,
-    /// Where the doubling ends, with its unit, at most 1h.
-    #[schemars(with = "String", extend("default" = written(retry::DEFAULT_MAX_BACKOFF)))]
-    pub(super) max_backoff: Option<Value>,
-    /// How long nothing at all may get through before the run stops with exit code 75, with its unit, at most 168h.
-    #[schemars(with = "String", extend("default" = written(retry::DEFAULT_OUTAGE_PATIENCE)))]
-    pub(super) outage_patience: Option<Value>,
+    pub max_attempts: Option<i64>,
+    /// Maximum wait before the second attempt, with its unit, at most 1h. It doubles with every attempt; the actual
+    /// wait is a random part of it.
+    #[schemars(with = "String", extend("default" = format_duration(retry::DEFAULT_INITIAL_BACKOFF)))]
+    pub initial_backoff: Option<Value>,
+    /// Upper bound of the doubled wait, with its unit, at most 1h.
+    #[schemars(with = "String", extend("default" = format_duration(retry::DEFAULT_MAX_BACKOFF)))]
+    pub max_backoff: Option<Value>,
+    /// How long every call may fail before the run stops with exit code 75, with its unit, at most 168h.
+    #[schemars(with = "String", extend("default" = format_duration(retry::DEFAULT_OUTAGE_PATIENCE)))]
+    pub outage_patience: Option<Value>,
 }
 
 /// `[limits]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct LimitsFile {
-    /// When more accounts fail, nothing is published and the exit code is 3: a number, a share of the accounts
-    /// requested such as "0.5%", or "off". Accounts that do not exist and records that are not valid do not count.
+pub struct LimitsFile {
+    /// Maximum number of failed accounts: a number, a percentage of the accounts requested such as "0.5%", or "off". If
+    /// more fail, nothing is published and the exit code is 3. Accounts that do not exist and invalid records do not
+    /// count.
     #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_FAILED.to_string()))]
-    pub(super) max_failed: Option<Value>,
-    /// When more records of the account list are not valid accounts, no call is made and the exit code is 3: a number,
-    /// a share of the records, or "off".
+    pub max_failed: Option<Value>,
+    /// Maximum number of records of the account list that are not valid accounts: a number, a percentage of the
+    /// records, or "off". If there are more, no call is made and the exit code is 3.
     #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_INVALID.to_string()))]
-    pub(super) max_invalid: Option<Value>,
-    /// When the service does not know more accounts, nothing is published and the exit code is 3: a number, a share of
-    /// the accounts requested, or "off".
+    pub max_invalid: Option<Value>,
+    /// Maximum number of accounts that the service does not know: a number, a percentage of the accounts requested, or
+    /// "off". If there are more, nothing is published and the exit code is 3.
     #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_NOT_FOUND.to_string()))]
-    pub(super) max_not_found: Option<Value>,
-    /// When the snapshot has so many rows fewer than the one that it would replace, or with {date} in output.path than
-    /// that of the nearest other date, earlier ones first, nothing is published and the exit code is 3: a number, a
-    /// share of the earlier rows, or "off".
+    pub max_not_found: Option<Value>,
+    /// Maximum decrease in rows against the snapshot that would be replaced or, if there is none and output.path
+    /// contains {date}, against the snapshot of the nearest other date, earlier dates first: a number, a percentage of
+    /// the earlier rows, or "off". If the decrease is larger, nothing is published and the exit code is 3.
     #[schemars(schema_with = "schema::limit", extend("default" = limits::DEFAULT_MAX_SHRINK.to_string()))]
-    pub(super) max_shrink: Option<Value>,
-    /// Whether to publish a snapshot without rows. Otherwise a list without a valid account is refused with exit code 2,
-    /// and a run from which no row came with 3.
+    pub max_shrink: Option<Value>,
+    /// Whether to publish a snapshot without rows. Otherwise, a list without a valid account is refused with exit code
+    /// 2, and a run that produces no rows ends with exit code 3.
     #[schemars(with = "bool", extend("default" = false))]
-    pub(super) allow_empty: Option<bool>,
-    /// How long one run may take before it stops with exit code 75, with its unit, at most 168h. Default: as long as it takes.
+    pub allow_empty: Option<bool>,
+    /// Maximum duration of one run, with its unit, at most 168h. A run that takes longer stops with exit code 75.
+    /// Default: no limit.
     #[schemars(with = "String")]
-    pub(super) deadline: Option<Value>,
+    pub deadline: Option<Value>,
 }
 
 /// `[metrics]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct MetricsFile {
-    /// File for the textfile collector of node_exporter, written in one step at the end of each run, whatever its outcome.
-    /// Ends in .prom; relative paths begin at the directory of the job file.
+pub struct MetricsFile {
+    /// File for the textfile collector of node_exporter, replaced atomically at the end of each run, whatever its
+    /// outcome. Ends in .prom; relative to the directory of this file.
     #[schemars(with = "String", regex(pattern = r"^[^{}]+\.prom$"))]
-    pub(super) textfile: Option<String>,
-    /// IP address and port that answer GET /metrics while a run goes on, such as 127.0.0.1:9187.
+    pub textfile: Option<String>,
+    /// IP address and port that serve GET /metrics during a run, such as 127.0.0.1:9187.
     #[schemars(with = "String", regex(pattern = r":[0-9]+$"))]
-    pub(super) listen: Option<String>,
+    pub listen: Option<String>,
 }
 
 impl JobFile {
-    /// Gives a table the shape of a job, or names the key that does not fit.
-    pub(super) fn from_table(table: Table) -> Result<JobFile, Refusal> {
-        ensure_tables_are_no_lists(&table)?;
-        of_table(table)
+    /// Reads a table as a job, or names the first key that is not valid.
+    pub fn from_table(table: Table) -> Result<JobFile, KeyError> {
+        reject_lists_for_tables(&table)?;
+        deserialize(table)
     }
 }
 
-/// Gives a table a shape, or names the key that does not fit.
-pub(super) fn of_table<T: DeserializeOwned>(table: Table) -> Result<T, Refusal> {
+/// Reads a table as a `T`, or names the first key that is not valid.
+pub fn deserialize<T: DeserializeOwned>(table: Table) -> Result<T, KeyError> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
-        let steps = error.path().iter().filter_map(|segment| match segment {
+        let segments = error.path().iter().filter_map(|segment| match segment {
             Segment::Seq { index } => Some(index.to_string()),
             Segment::Map { key } => Some(key.clone()),
             Segment::Enum { variant } => Some(variant.clone()),
             Segment::Unknown => None,
         });
-        let key = KeyPath(steps.collect());
-        explain::refusal(key, error.inner().message())
+        let key = KeyPath(segments.collect());
+        explain::key_error(key, error.inner().message())
     })
 }
 
-/// serde would take a list for a table, its items in the order of the keys; nobody who writes one means that.
-fn ensure_tables_are_no_lists(table: &Table) -> Result<(), Refusal> {
+/// serde would read a list as a table whose keys are in declaration order, which is never intended.
+fn reject_lists_for_tables(table: &Table) -> Result<(), KeyError> {
     const SECTIONS: [&str; 7] =
         ["accounts", "api", "output", "retry", "limits", "metrics", "emulator"];
     if let Some(section) = SECTIONS.iter().find(|key| table.get(**key).is_some_and(Value::is_array))
     {
         let text = format!("is a list; write [{section}] in single brackets, once");
-        return Err(Refusal::new(*section, text));
+        return Err(KeyError::new(*section, text));
     }
     let columns = table.get("columns").and_then(Value::as_array);
     match columns.and_then(|columns| columns.iter().position(Value::is_array)) {
         None => Ok(()),
-        Some(index) => Err(Refusal::new(
+        Some(index) => Err(KeyError::new(
             format!("columns.{index}").as_str(),
             "is a list; write a table with tag, name and type",
         )),

@@ -1,81 +1,79 @@
-//! How much of something a run may have and still publish: a count, a share, or no limit. Compared exactly.
+//! Limits up to which a run publishes: a count, a percentage, or none. Comparisons are exact.
 
 use std::fmt;
 
 use toml::Value;
 
-use super::error::{Refusal, shown};
+use super::error::{KeyError, quoted};
 
-/// The most that is allowed of something, such as failed accounts.
+/// A maximum, such as of failed accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Everything is allowed.
+    /// No limit.
     Off,
-    /// A number, whatever the total.
+    /// A number, independent of the total.
     Count(u64),
-    /// A share of the total, in parts per million: 1 % is 10 000.
+    /// A proportion of the total: 1 % is 10 000.
     PartsPerMillion(u32),
 }
 
 const WHOLE: u32 = 1_000_000;
 const PARTS_IN_ONE_PERCENT: u32 = WHOLE / 100;
-/// Digits after the point that parts per million can hold: 0.0001 %.
+/// Decimal places of a percentage that parts per million can represent: 0.0001 %.
 const MAX_DECIMALS: usize = 4;
 
-/// The word for [`Limit::Off`].
 const OFF: &str = "off";
 
 impl Limit {
-    /// A share of so many percent, up to 100.
     pub(super) const fn percent(percent: u32) -> Limit {
         assert!(percent <= 100);
         Limit::PartsPerMillion(percent * PARTS_IN_ONE_PERCENT)
     }
 
-    /// Whether `count` of `total` is allowed. Exact: a share is never rounded in favor of either side.
+    /// Whether `count` of `total` is within the limit, without rounding.
     pub fn allows(self, count: u64, total: u64) -> bool {
         match self {
             Limit::Off => true,
-            Limit::Count(most) => count <= most,
+            Limit::Count(max) => count <= max,
             Limit::PartsPerMillion(parts) => {
                 u128::from(count) * u128::from(WHOLE) <= u128::from(total) * u128::from(parts)
             }
         }
     }
 
-    /// The limit that a job sets for `key`, which counts `unit`.
+    /// The value of `key`, which counts `unit`, or the default.
     pub(super) fn from_value(
         key: &str,
         value: Option<&Value>,
         default: Limit,
         unit: &str,
-    ) -> Result<Limit, Refusal> {
+    ) -> Result<Limit, KeyError> {
         let problem = match value {
             None => return Ok(default),
             Some(Value::Integer(number)) => match u64::try_from(*number) {
                 Ok(count) => return Ok(Limit::Count(count)),
-                Err(_) => format!("is {number}, which is below 0"),
+                Err(_) => format!("is {number}, which is negative"),
             },
             Some(Value::String(text)) => match parse(text.trim()) {
                 Some(limit) => return Ok(limit),
-                None => format!("is {}, which is neither a number nor a share", shown(text)),
+                None => format!("is {}, which is neither a number nor a percentage", quoted(text)),
             },
             Some(Value::Float(number)) => {
-                format!("is {number}, which may be meant as a number or as a share")
+                format!("is {number}, which could be a number or a percentage")
             }
-            Some(_) => "is neither a number nor a share".to_owned(),
+            Some(_) => "is neither a number nor a percentage".to_owned(),
         };
-        Err(Refusal::new(
+        Err(KeyError::new(
             key,
             format!(
-                "{problem}; write a number of {unit} such as 100, a share from \"0%\" to \"100%\" with at most \
-                 {MAX_DECIMALS} decimals such as \"0.5%\", or \"{OFF}\""
+                "{problem}; write a number of {unit} such as 100, a percentage from \"0%\" to \"100%\" with at most \
+                 {MAX_DECIMALS} decimal places such as \"0.5%\", or \"{OFF}\""
             ),
         ))
     }
 }
 
-/// As a job has it.
+/// In the notation of a job file.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,21 +97,21 @@ fn parse(text: &str) -> Option<Limit> {
     }
     match text.strip_suffix('%') {
         None => digits(text)?.parse().ok().map(Limit::Count),
-        Some(share) => parts_per_million(share.trim_end()).map(Limit::PartsPerMillion),
+        Some(percentage) => parts_per_million(percentage.trim_end()).map(Limit::PartsPerMillion),
     }
 }
 
-fn parts_per_million(share: &str) -> Option<u32> {
-    let (whole, decimals) = share.split_once('.').unwrap_or((share, "0"));
+fn parts_per_million(percentage: &str) -> Option<u32> {
+    let (whole, decimals) = percentage.split_once('.').unwrap_or((percentage, "0"));
     if digits(decimals)?.len() > MAX_DECIMALS {
         return None;
     }
-    let percents: u32 = digits(whole)?.parse().ok()?;
+    let percent: u32 = digits(whole)?.parse().ok()?;
     let rest: u32 = format!("{decimals:0<MAX_DECIMALS$}").parse().ok()?;
-    percents.checked_mul(PARTS_IN_ONE_PERCENT)?.checked_add(rest).filter(|parts| *parts <= WHOLE)
+    percent.checked_mul(PARTS_IN_ONE_PERCENT)?.checked_add(rest).filter(|parts| *parts <= WHOLE)
 }
 
-/// The text itself when it is all digits; `parse` alone would let a sign pass.
+/// The text itself if it is all digits; `parse` alone would accept a sign.
 fn digits(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }
@@ -122,31 +120,31 @@ fn digits(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn of_value(value: Option<&Value>) -> Result<Limit, Refusal> {
+    fn from_value(value: Option<&Value>) -> Result<Limit, KeyError> {
         Limit::from_value("limits.max_failed", value, Limit::percent(1), "accounts")
     }
 
-    fn of_text(text: &str) -> Option<Limit> {
-        of_value(Some(&Value::String(text.to_owned()))).ok()
+    fn from_text(text: &str) -> Option<Limit> {
+        from_value(Some(&Value::String(text.to_owned()))).ok()
     }
 
     #[test]
-    fn counts_shares_and_off_as_people_write_them() {
+    fn counts_percentages_and_off_are_parsed() {
         use Limit::{Count, Off, PartsPerMillion};
-        assert_eq!(of_text("0"), Some(Count(0)));
-        assert_eq!(of_text(" 100 "), Some(Count(100)));
-        assert_eq!(of_text("1%"), Some(PartsPerMillion(10_000)));
-        assert_eq!(of_text("0.5 %"), Some(PartsPerMillion(5_000)));
-        assert_eq!(of_text("0.0001%"), Some(PartsPerMillion(1)));
-        assert_eq!(of_text("100%"), Some(PartsPerMillion(1_000_000)));
-        assert_eq!(of_text("100.0000%"), Some(PartsPerMillion(1_000_000)));
-        assert_eq!(of_text(" off "), Some(Off));
-        assert_eq!(of_value(Some(&Value::Integer(7))), Ok(Count(7)));
-        assert_eq!(of_value(None), Ok(PartsPerMillion(10_000)));
+        assert_eq!(from_text("0"), Some(Count(0)));
+        assert_eq!(from_text(" 100 "), Some(Count(100)));
+        assert_eq!(from_text("1%"), Some(PartsPerMillion(10_000)));
+        assert_eq!(from_text("0.5 %"), Some(PartsPerMillion(5_000)));
+        assert_eq!(from_text("0.0001%"), Some(PartsPerMillion(1)));
+        assert_eq!(from_text("100%"), Some(PartsPerMillion(1_000_000)));
+        assert_eq!(from_text("100.0000%"), Some(PartsPerMillion(1_000_000)));
+        assert_eq!(from_text(" off "), Some(Off));
+        assert_eq!(from_value(Some(&Value::Integer(7))), Ok(Count(7)));
+        assert_eq!(from_value(None), Ok(PartsPerMillion(10_000)));
     }
 
     #[test]
-    fn anything_else_is_neither() {
+    fn anything_else_is_refused() {
         for text in [
             "",
             "%",
@@ -167,20 +165,20 @@ mod tests {
             "OFF",
             "none",
         ] {
-            assert_eq!(of_text(text), None, "{text:?}");
+            assert_eq!(from_text(text), None, "{text:?}");
         }
-        assert!(of_value(Some(&Value::Boolean(false))).is_err());
+        assert!(from_value(Some(&Value::Boolean(false))).is_err());
     }
 
     #[test]
-    fn a_limit_is_shown_as_it_may_be_written() {
+    fn display_is_the_notation_of_a_job_file() {
         for text in ["off", "0", "100", "0%", "1%", "0.5%", "0.0001%", "12.3456%", "100%"] {
-            assert_eq!(of_text(text).map(|limit| limit.to_string()).as_deref(), Some(text));
+            assert_eq!(from_text(text).map(|limit| limit.to_string()).as_deref(), Some(text));
         }
     }
 
     #[test]
-    fn the_edge_of_a_share_is_exact() {
+    fn percentages_are_compared_exactly() {
         let one_percent = Limit::PartsPerMillion(10_000);
         assert!(one_percent.allows(1, 100) && !one_percent.allows(2, 199));
         assert!(one_percent.allows(2, 200) && !one_percent.allows(1, 99));
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_count_nor_off_looks_at_the_total() {
+    fn counts_and_off_ignore_the_total() {
         assert!(Limit::Count(5).allows(5, 0) && !Limit::Count(5).allows(6, 1 << 40));
         assert!(Limit::Off.allows(u64::MAX, 0));
     }

@@ -1,35 +1,35 @@
-//! From a key to where it was written: an override, or a line of the file.
+//! Finds where a key was written: in an override, or on a line of the file.
 
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{KeyPath, Place};
+use super::error::{KeyPath, Location};
 use super::overrides::Override;
 
-/// Where `key` was written. A key that is missing is looked for at the table it belongs to.
-pub(super) fn place(path: &Path, text: &str, overrides: &[Override], key: &KeyPath) -> Place {
-    let (found_steps, line) = deepest_line(text, key);
-    let set_here = |candidate: &&Override| {
-        let shared = candidate.key.shared_steps(key);
-        shared == candidate.key.0.len() || shared > found_steps
+/// Where `key` was written. A missing key is located at the table that it belongs to.
+pub fn find(path: &Path, text: &str, overrides: &[Override], key: &KeyPath) -> Location {
+    let (found_segments, line) = deepest_line(text, key);
+    let sets_key = |candidate: &&Override| {
+        let shared = candidate.key.common_prefix_length(key);
+        shared == candidate.key.0.len() || shared > found_segments
     };
-    match (overrides.iter().rev().find(set_here), line) {
-        (Some(found), _) => Place::Override(found.shown.clone()),
-        (None, Some(line)) => Place::Line(path.to_owned(), line),
-        (None, None) => Place::file(path),
+    match (overrides.iter().rev().find(sets_key), line) {
+        (Some(found), _) => Location::Override(found.shown.clone()),
+        (None, Some(line)) => Location::Line(path.to_owned(), line),
+        (None, None) => Location::file(path),
     }
 }
 
-/// How many steps of `key` are in the file, and the line of the last of them.
+/// How many segments of `key` are in the file, and the line of the last of them.
 fn deepest_line(text: &str, key: &KeyPath) -> (usize, Option<usize>) {
     let Ok(document) = DeTable::parse(text) else { return (0, None) };
     let root = DeValue::Table(document.into_inner());
     let mut value = &root;
     let mut offset = None;
-    for (depth, step) in key.0.iter().enumerate() {
-        let Some((start, inner)) = child(value, step) else {
+    for (depth, segment) in key.0.iter().enumerate() {
+        let Some((start, inner)) = child(value, segment) else {
             return (depth, offset.map(|offset| line_of_offset(text.as_bytes(), offset)));
         };
         (offset, value) = (Some(start), inner);
@@ -37,28 +37,28 @@ fn deepest_line(text: &str, key: &KeyPath) -> (usize, Option<usize>) {
     (key.0.len(), offset.map(|offset| line_of_offset(text.as_bytes(), offset)))
 }
 
-/// The item of a table or list, with the offset in bytes at which it (or its key) begins.
-fn child<'a, 'i>(value: &'a DeValue<'i>, step: &str) -> Option<(usize, &'a DeValue<'i>)> {
+/// An item of a table or list, with the byte offset at which it (or its key) starts.
+fn child<'a, 'i>(value: &'a DeValue<'i>, segment: &str) -> Option<(usize, &'a DeValue<'i>)> {
     match value {
         DeValue::Table(table) => {
-            let (key, inner) = table.iter().find(|(key, _)| key.get_ref() == step)?;
+            let (key, inner) = table.iter().find(|(key, _)| key.get_ref() == segment)?;
             Some((key.span().start, inner.get_ref()))
         }
         DeValue::Array(array) => {
-            let inner: &Spanned<DeValue<'i>> = array.get(step.parse::<usize>().ok()?)?;
+            let inner: &Spanned<DeValue<'i>> = array.get(segment.parse::<usize>().ok()?)?;
             Some((inner.span().start, inner.get_ref()))
         }
         _ => None,
     }
 }
 
-/// The line, from 1, of an offset in bytes.
-pub(super) fn line_of_offset(text: &[u8], offset: usize) -> usize {
+/// The line, counted from 1, of a byte offset.
+pub fn line_of_offset(text: &[u8], offset: usize) -> usize {
     1 + memchr::memchr_iter(b'\n', &text[..offset.min(text.len())]).count()
 }
 
-/// The column in characters, from 1, of an offset in bytes.
-pub(super) fn column_of_offset(text: &str, offset: usize) -> usize {
+/// The column in characters, counted from 1, of a byte offset.
+pub fn column_of_offset(text: &str, offset: usize) -> usize {
     let before = text.get(..offset).unwrap_or(text);
     1 + before.chars().rev().take_while(|character| *character != '\n').count()
 }
@@ -71,7 +71,7 @@ mod tests {
                         [[columns]]\nname = \"b\"\nlist = [\n  1,\n  2,\n]\n";
 
     #[test]
-    fn every_kind_of_key_has_its_line() {
+    fn keys_are_located_by_line() {
         for (key, line) in [
             ("name", 1),
             ("api", 3),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_key_is_at_its_table_and_a_missing_table_nowhere() {
+    fn a_missing_key_is_located_at_its_table() {
         assert_eq!(deepest_line(TEXT, &"api.region".into()), (1, Some(3)));
         assert_eq!(deepest_line(TEXT, &"columns.1.tag".into()), (2, Some(10)));
         assert_eq!(deepest_line(TEXT, &"columns.7.tag".into()), (1, Some(7)));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_an_offset_counts_the_line_ends_before_it() {
+    fn line_of_offset_counts_line_ends_before_it() {
         assert_eq!(line_of_offset(b"a\nb\n", 0), 1);
         assert_eq!(line_of_offset(b"a\nb\n", 1), 1);
         assert_eq!(line_of_offset(b"a\nb\n", 2), 2);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_column_counts_characters() {
+    fn column_of_offset_counts_characters() {
         assert_eq!(column_of_offset("a\néx", 0), 1);
         assert_eq!(column_of_offset("a\néx", 2), 1);
         assert_eq!(column_of_offset("a\néx", 4), 2);

@@ -1,78 +1,82 @@
-//! `--set key.path=value`: one key of the job, for one run.
+//! `--set key.path=value`: sets one key of the job for one run.
 //!
-//! The value is TOML (`50`, `true`, `"text"`, `{ a = 1 }`) or, when it is not, the bare text (`10s`, `/data/x`). A
-//! number in the key path is a place in a list, from 0; the place after the last adds an item. Setting one of several
-//! keys that exclude each other takes the others of the file away, since that is what is meant.
+//! The value is TOML (`50`, `true`, `"text"`, `{ a = 1 }`) or, if it does not parse, plain text (`10s`, `/data/x`). A
+//! number in the key path is an index into a list, counted from 0; the index after the last adds an item. Setting one
+//! of several mutually exclusive keys removes the others that the file sets.
 
 use toml::{Table, Value};
 
-use super::error::{JobError, KeyPath, Place, Refusal, shown};
+use super::error::{JobError, KeyError, KeyPath, Location, quoted};
 use super::secret;
 
-/// Keys of which a job has one.
+/// Groups of mutually exclusive keys.
 const ALTERNATIVES: [[&str; 3]; 2] = [
     ["api.emulator", "api.region", "api.base_url"],
     ["api.secret_key_env", "api.secret_key_file", "api.usersig_env"],
 ];
 
-/// Most steps in a key path; the deepest key of a job has four, and no path may exhaust the stack.
-const MAX_STEPS: usize = 16;
+/// Maximum depth of a key path, so that none exhausts the stack; the deepest key of a job has four segments.
+const MAX_SEGMENTS: usize = 16;
 
 /// One `--set`.
 #[derive(Debug, Clone)]
-pub(super) struct Override {
-    /// The key.
-    pub(super) key: KeyPath,
-    /// The whole argument as messages may show it.
-    pub(super) shown: String,
+pub struct Override {
+    pub key: KeyPath,
+    /// The whole argument in the form that messages may show.
+    pub shown: String,
     value: Value,
 }
 
-/// Reads the overrides of a command line.
-pub(super) fn parse(arguments: &[String]) -> Result<Vec<Override>, JobError> {
+pub fn parse(arguments: &[String]) -> Result<Vec<Override>, JobError> {
     arguments.iter().map(|argument| parse_one(argument)).collect()
 }
 
 fn parse_one(argument: &str) -> Result<Override, JobError> {
     let refuse = |shown: String, message: &str| {
         let fix = "write key.path=value, such as api.calls_per_second=50";
-        Err(JobError::of_place(Place::Override(shown), format!("{message}; {fix}")))
+        Err(JobError::new(Location::Override(shown), format!("{message}; {fix}")))
     };
     let Some((key, text)) = argument.split_once('=') else {
-        // Not shown: what lacks a key may be a secret.
+        // Not shown: an argument without a key may be a secret.
         return refuse("(not shown)".to_owned(), "has no \"=\"");
     };
-    let key = KeyPath(key.split('.').map(|step| step.trim().to_owned()).collect());
-    if key.0.len() > MAX_STEPS {
-        return refuse("(not shown)".to_owned(), "its key has more steps than any key of a job");
+    let key = KeyPath(key.split('.').map(|segment| segment.trim().to_owned()).collect());
+    if key.0.len() > MAX_SEGMENTS {
+        return refuse(
+            "(not shown)".to_owned(),
+            "the key path has more segments than any key of a job",
+        );
     }
     let shown = shown_argument(&key, text);
     if key.0.iter().any(String::is_empty) {
-        return refuse(shown, "its key has an empty step");
+        return refuse(shown, "the key path has an empty segment");
     }
-    Ok(Override { key, shown, value: value_of(text) })
+    Ok(Override { key, shown, value: parse_value(text) })
 }
 
 fn shown_argument(key: &KeyPath, text: &str) -> String {
-    // Before the @ of a URL stands a password.
+    // The part before the @ of a URL may hold a password.
     let has_user_in_url = text.contains("://") && text.contains('@');
-    if secret::may_hold_one(&key.to_string()) || secret::may_hold_one(text) || has_user_in_url {
+    if secret::may_hold_a_secret(&key.to_string())
+        || secret::may_hold_a_secret(text)
+        || has_user_in_url
+    {
         return format!("{key}=(not shown)");
     }
     let is_plain = text.len() <= 80 && !text.chars().any(char::is_control);
-    if is_plain { format!("{key}={text}") } else { format!("{key}={}", shown(text)) }
+    if is_plain { format!("{key}={text}") } else { format!("{key}={}", quoted(text)) }
 }
 
-/// No key of a job is a TOML date, so one is the text it was written as.
-fn value_of(text: &str) -> Value {
+/// No key of a job is a TOML date, so a date stays text.
+fn parse_value(text: &str) -> Value {
     match text.trim().parse() {
         Ok(Value::Datetime(_)) | Err(_) => Value::String(text.to_owned()),
         Ok(value) => value,
     }
 }
 
-/// Puts the overrides into the job, the last one of a key winning.
-pub(super) fn apply(overrides: &[Override], table: &mut Table) -> Result<(), Refusal> {
+/// Applies the overrides to the job; the last one of a key takes precedence.
+pub fn apply(overrides: &[Override], table: &mut Table) -> Result<(), KeyError> {
     for one in overrides {
         remove_alternatives(one, overrides, table);
         let (first, rest) = one.key.0.split_first().expect("a split text has at least one piece");
@@ -82,7 +86,7 @@ pub(super) fn apply(overrides: &[Override], table: &mut Table) -> Result<(), Ref
     Ok(())
 }
 
-/// Takes away the keys of the file that the override stands in for.
+/// Removes the keys of the file that the override excludes.
 fn remove_alternatives(one: &Override, overrides: &[Override], table: &mut Table) {
     let key = one.key.to_string();
     let Some(group) = ALTERNATIVES.iter().find(|group| group.contains(&key.as_str())) else {
@@ -100,42 +104,42 @@ fn remove_alternatives(one: &Override, overrides: &[Override], table: &mut Table
     }
 }
 
-/// What a missing value becomes when steps still follow: a list for a place, a table for a name.
+/// A missing value that the rest of the key path goes into: a list for an index, a table for a name.
 fn empty_container(rest: &[String]) -> Value {
     match rest.first() {
-        Some(step) if step.parse::<usize>().is_ok() => Value::Array(Vec::new()),
+        Some(segment) if segment.parse::<usize>().is_ok() => Value::Array(Vec::new()),
         _ => Value::Table(Table::new()),
     }
 }
 
-fn set(slot: &mut Value, steps: &[String], one: &Override) -> Result<(), Refusal> {
-    let Some((step, rest)) = steps.split_first() else {
+fn set(slot: &mut Value, path: &[String], one: &Override) -> Result<(), KeyError> {
+    let Some((segment, rest)) = path.split_first() else {
         *slot = one.value.clone();
         return Ok(());
     };
     match slot {
         Value::Table(table) => {
-            set(table.entry(step.as_str()).or_insert_with(|| empty_container(rest)), rest, one)
+            set(table.entry(segment.as_str()).or_insert_with(|| empty_container(rest)), rest, one)
         }
         Value::Array(list) => {
             let length = list.len();
-            let Some(index) = step.parse().ok().filter(|index: &usize| *index <= length) else {
+            let Some(index) = segment.parse().ok().filter(|index: &usize| *index <= length) else {
                 let message = format!(
-                    "{} is no place in a list of {length}; write a number from 0 to {length}",
-                    shown(step)
+                    "{} is not a valid index into a list of length {length}; write a number from 0 to {length}",
+                    quoted(segment)
                 );
-                return Err(Refusal::new(one.key.clone(), message));
+                return Err(KeyError::new(one.key.clone(), message));
             };
             if index == length {
                 list.push(empty_container(rest));
             }
             set(&mut list[index], rest, one)
         }
-        _ => Err(Refusal::new(
+        _ => Err(KeyError::new(
             one.key.clone(),
             format!(
-                "{} cannot be set, since the key before it is a single value; shorten the key path",
-                shown(step)
+                "{} cannot be set, because the key before it is a single value; shorten the key path",
+                quoted(segment)
             ),
         )),
     }
@@ -149,7 +153,7 @@ mod tests {
         let arguments: Vec<String> = arguments.iter().map(|&one| one.to_owned()).collect();
         let mut table: Table = text.parse().unwrap();
         let overrides = parse(&arguments).map_err(|error| error.to_string())?;
-        apply(&overrides, &mut table).map_err(|refusal| refusal.message)?;
+        apply(&overrides, &mut table).map_err(|error| error.message)?;
         Ok(table)
     }
 
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_toml_or_bare_text() {
+    fn values_are_toml_or_plain_text() {
         check("", &["a=50"], "a = 50");
         check("", &["a=true"], "a = true");
         check("", &["a=\"50\""], "a = \"50\"");
@@ -173,22 +177,22 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_made_and_the_last_of_a_key_wins() {
+    fn missing_tables_are_created_and_the_last_override_wins() {
         check("b.x = 1", &["b.y=2", "c.d.e=3", "b.y=4"], "b = { x = 1, y = 4 }\nc.d.e = 3");
     }
 
     #[test]
-    fn places_in_lists_are_changed_or_added() {
+    fn list_items_are_changed_or_added() {
         let text = "[[columns]]\ntag = \"a\"";
         check(text, &["columns.0.tag=b"], "columns = [{ tag = \"b\" }]");
         check(text, &["columns.1.tag=b"], "columns = [{ tag = \"a\" }, { tag = \"b\" }]");
         check("", &["columns.0.tag=b"], "columns = [{ tag = \"b\" }]");
-        insta::assert_snapshot!(applied(text, &["columns.2.tag=b"]).unwrap_err(), @r#""2" is no place in a list of 1; write a number from 0 to 1"#);
-        insta::assert_snapshot!(applied(text, &["columns.x.tag=b"]).unwrap_err(), @r#""x" is no place in a list of 1; write a number from 0 to 1"#);
+        insta::assert_snapshot!(applied(text, &["columns.2.tag=b"]).unwrap_err(), @r#""2" is not a valid index into a list of length 1; write a number from 0 to 1"#);
+        insta::assert_snapshot!(applied(text, &["columns.x.tag=b"]).unwrap_err(), @r#""x" is not a valid index into a list of length 1; write a number from 0 to 1"#);
     }
 
     #[test]
-    fn an_override_takes_the_place_of_its_alternatives() {
+    fn an_override_removes_its_alternatives() {
         check("api.region = \"china\"", &["api.emulator=true"], "api.emulator = true");
         check(
             "api.region = \"china\"",
@@ -204,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn malformed_ones_are_refused_and_nothing_secret_is_shown() {
+    fn malformed_overrides_are_refused_without_showing_secrets() {
         let refused = |argument: &str| applied("name = \"n\"", &[argument]).unwrap_err();
         insta::assert_snapshot!(refused("0123456789abcdef"), @r#"--set (not shown): has no "="; write key.path=value, such as api.calls_per_second=50"#);
-        insta::assert_snapshot!(refused("a..b=1"), @r#"--set a."".b=1: its key has an empty step; write key.path=value, such as api.calls_per_second=50"#);
-        insta::assert_snapshot!(refused("=1"), @r#"--set ""=1: its key has an empty step; write key.path=value, such as api.calls_per_second=50"#);
-        insta::assert_snapshot!(refused("name.x=1"), @r#""x" cannot be set, since the key before it is a single value; shorten the key path"#);
-        insta::assert_snapshot!(refused("api..secret_key=hunter2"), @r#"--set api."".secret_key=(not shown): its key has an empty step; write key.path=value, such as api.calls_per_second=50"#);
-        insta::assert_snapshot!(refused(".=x?usersig=hunter2"), @r#"--set "".""=(not shown): its key has an empty step; write key.path=value, such as api.calls_per_second=50"#);
-        insta::assert_snapshot!(refused(&format!("{}=1", vec!["a"; 17].join("."))), @"--set (not shown): its key has more steps than any key of a job; write key.path=value, such as api.calls_per_second=50");
+        insta::assert_snapshot!(refused("a..b=1"), @r#"--set a."".b=1: the key path has an empty segment; write key.path=value, such as api.calls_per_second=50"#);
+        insta::assert_snapshot!(refused("=1"), @r#"--set ""=1: the key path has an empty segment; write key.path=value, such as api.calls_per_second=50"#);
+        insta::assert_snapshot!(refused("name.x=1"), @r#""x" cannot be set, because the key before it is a single value; shorten the key path"#);
+        insta::assert_snapshot!(refused("api..secret_key=hunter2"), @r#"--set api."".secret_key=(not shown): the key path has an empty segment; write key.path=value, such as api.calls_per_second=50"#);
+        insta::assert_snapshot!(refused(".=x?usersig=hunter2"), @r#"--set "".""=(not shown): the key path has an empty segment; write key.path=value, such as api.calls_per_second=50"#);
+        insta::assert_snapshot!(refused(&format!("{}=1", vec!["a"; 17].join("."))), @"--set (not shown): the key path has more segments than any key of a job; write key.path=value, such as api.calls_per_second=50");
     }
 }

@@ -1,5 +1,5 @@
-//! The JSON Schema of the job file (draft 2020-12), for editors. It is made from the types that read a job and the
-//! sets that check it, so it cannot promise what the program does not take.
+//! The JSON Schema of the job file (draft 2020-12), for editors. It is generated from the types that parse a job and
+//! the constants that validate it, so it cannot drift from the program.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -10,25 +10,24 @@ use super::file::JobFile;
 use crate::api::endpoint::REGIONS;
 use crate::table::tags::{CUSTOM_TAG_PREFIX, standard_tags};
 
-/// The schema as indented JSON, ended by LF.
+/// The schema as indented JSON with a final LF.
 pub fn json_schema() -> String {
-    let settings = SchemaSettings::draft2020_12().with_transform(Plain);
+    let settings = SchemaSettings::draft2020_12().with_transform(Simplify);
     let schema = settings.into_generator().into_root_schema_for::<JobFile>();
     format!("{:#}\n", schema.as_value())
 }
 
-/// The words of a closed set.
-pub(super) fn words<T>(known: &[(&'static str, T)]) -> Vec<&'static str> {
-    known.iter().map(|(word, _)| *word).collect()
+/// The allowed values of a key.
+pub fn keywords<T>(known: &[(&'static str, T)]) -> Vec<&'static str> {
+    known.iter().map(|(keyword, _)| *keyword).collect()
 }
 
-/// The names of the regions.
-pub(super) fn regions() -> Vec<&'static str> {
+pub fn regions() -> Vec<&'static str> {
     REGIONS.iter().map(|region| region.name).collect()
 }
 
-/// A tag: one of the standard ones, which editors then offer, or a custom one.
-pub(super) fn tag(_: &mut SchemaGenerator) -> Schema {
+/// A tag: one of the standard tags, which editors then offer, or a custom tag.
+pub fn tag(_: &mut SchemaGenerator) -> Schema {
     let standard: Vec<&str> = standard_tags().collect();
     let custom = format!("^{CUSTOM_TAG_PREFIX}.+");
     json_schema!({
@@ -37,8 +36,8 @@ pub(super) fn tag(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// A limit: a number, a share or off.
-pub(super) fn limit(_: &mut SchemaGenerator) -> Schema {
+/// A limit: a number, a percentage or "off".
+pub fn limit(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [
             { "type": "integer", "minimum": 0 },
@@ -47,11 +46,12 @@ pub(super) fn limit(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// TOML has no null, a default that is a whole table tells nobody anything, and no validator knows a `format` of numbers.
+/// Removes what does not apply: null (TOML has none), defaults that are whole tables, and the `format` of numbers,
+/// which no validator supports.
 #[derive(Debug, Clone)]
-struct Plain;
+struct Simplify;
 
-impl Transform for Plain {
+impl Transform for Simplify {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
         schema.remove("format");

@@ -1,46 +1,46 @@
-//! Secrets stay out of job files, command lines and messages.
+//! Keeps secrets out of job files, command lines and messages.
 
 use toml::{Table, Value};
 
-use super::error::{KeyPath, Refusal};
+use super::error::{KeyError, KeyPath};
 
-/// Names under which people paste a secret; compared without case, `-` and `_`.
-const NAMES_OF_SECRETS: [&str; 4] = ["secret", "secretkey", "usersig", "key"];
+/// Keys under which secrets are commonly pasted; compared without case, `-` and `_`.
+const SECRET_KEY_NAMES: [&str; 4] = ["secret", "secretkey", "usersig", "key"];
 
-/// Whether a key or a text is of the kind that may hold a secret, so that no message may repeat its value.
-pub(super) fn may_hold_one(text: &str) -> bool {
+/// Whether a key or text may hold a secret, so that no message may repeat its value.
+pub fn may_hold_a_secret(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["secret", "usersig", "user_sig"].iter().any(|word| text.contains(word))
 }
 
-/// Refuses a job with the secret itself in it. The `[emulator]` table is left alone: what is in there guards nothing.
-pub(super) fn reject_inline_secrets(table: &Table) -> Result<(), Refusal> {
+/// Refuses a job that contains the secret itself. The `[emulator]` table is exempt: its keys protect nothing.
+pub fn reject_inline_secrets(table: &Table) -> Result<(), KeyError> {
     let top = table.keys().map(|key| (KeyPath(vec![key.clone()]), key));
     let api = table.get("api").and_then(Value::as_table).into_iter().flat_map(Table::keys);
     let api = api.map(|key| (KeyPath::from("api").then(key), key));
     let names_a_secret = |key: &str| {
         let bare = key.to_ascii_lowercase().replace(['-', '_'], "");
-        NAMES_OF_SECRETS.contains(&bare.as_str())
+        SECRET_KEY_NAMES.contains(&bare.as_str())
     };
     match top.chain(api).find(|(_, key)| names_a_secret(key)) {
         None => Ok(()),
-        Some((path, _)) => Err(Refusal::new(
+        Some((path, _)) => Err(KeyError::new(
             path,
-            "a secret does not belong in a job or on a command line; take it out, put it into an environment \
-             variable or a file, and name that with secret_key_env, secret_key_file or usersig_env",
+            "a secret must not be written in a job file or on a command line; move it to an environment variable or a \
+             file, and name that with secret_key_env, secret_key_file or usersig_env",
         )),
     }
 }
 
-/// Whether a text that should name a variable or a file is a secret itself: a key is 64 hexadecimal digits, a UserSig
-/// is far longer than a name.
-pub fn looks_like_one(text: &str) -> bool {
-    const SHORTEST_KEY_CHARS: usize = 32;
-    const SHORTEST_USERSIG_CHARS: usize = 100;
+/// Whether text that should name a variable or a file is a secret itself: a key is 64 hexadecimal digits, and a UserSig
+/// is much longer than a name.
+pub fn looks_like_a_secret(text: &str) -> bool {
+    const MIN_KEY_CHARS: usize = 32;
+    const MIN_USERSIG_CHARS: usize = 100;
     let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_usersig = text.starts_with("eJ") && !text.contains(['/', '.', ' ']);
-    (text.len() >= SHORTEST_KEY_CHARS && is_hexadecimal)
-        || (text.len() >= SHORTEST_USERSIG_CHARS && is_usersig)
+    (text.len() >= MIN_KEY_CHARS && is_hexadecimal)
+        || (text.len() >= MIN_USERSIG_CHARS && is_usersig)
 }
 
 #[cfg(test)]
@@ -48,17 +48,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_and_user_sigs_are_known_by_their_look() {
-        assert!(looks_like_one(&"5bd2850fff3ecb11".repeat(4)));
-        assert!(looks_like_one(&format!("eJwt{}", "*-_aB3".repeat(30))));
-        assert!(!looks_like_one("IM_SECRET_KEY"));
-        assert!(!looks_like_one("deadbeef"));
-        assert!(!looks_like_one("/run/secrets/im_secret_key"));
+    fn keys_and_user_sigs_are_recognized() {
+        assert!(looks_like_a_secret(&"5bd2850fff3ecb11".repeat(4)));
+        assert!(looks_like_a_secret(&format!("eJwt{}", "*-_aB3".repeat(30))));
+        assert!(!looks_like_a_secret("IM_SECRET_KEY"));
+        assert!(!looks_like_a_secret("deadbeef"));
+        assert!(!looks_like_a_secret("/run/secrets/im_secret_key"));
     }
 
     #[test]
-    fn words_that_may_name_a_secret() {
-        assert!(may_hold_one("api.SECRET_key") && may_hold_one("?userSig="));
-        assert!(!may_hold_one("api.timeout"));
+    fn names_that_may_hold_a_secret() {
+        assert!(may_hold_a_secret("api.SECRET_key") && may_hold_a_secret("?userSig="));
+        assert!(!may_hold_a_secret("api.timeout"));
     }
 }

@@ -94,23 +94,23 @@ fn usage() {
 #[test]
 fn job_files() {
     let directory = directory();
-    assert_snapshot!(refused_run(&directory, &["export", "nightly.toml"]), @"2: nightly.toml: there is no such file; check the path");
+    assert_snapshot!(refused_run(&directory, &["export", "nightly.toml"]), @"2: nightly.toml: the file does not exist; check the path");
     assert_snapshot!(refused_run(&directory, &["export", "."]), @"2: .: is a directory; give the path of a .toml file");
-    assert_snapshot!(refused_job("[api]", "[api"), @"2: bad.toml:7: is not TOML at column 5: unclosed table, expected `]`");
+    assert_snapshot!(refused_job("[api]", "[api"), @"2: bad.toml:7: is not valid TOML at column 5: unclosed table, expected `]`");
     assert_snapshot!(refused_job("[api]", "[api]\ntime_out = \"5s\""), @"2: bad.toml:8: api.time_out: is not a known key; did you mean timeout?");
     assert_snapshot!(refused_job("calls_per_second = 0", "calls_per_second = \"fast\""), @r#"2: bad.toml:9: api.calls_per_second: is the text "fast"; write a whole number without quotes"#);
-    assert_snapshot!(refused_job("[api]", "[api]\nregion = \"china\""), @"2: bad.toml:8: api.region: is set beside api.emulator, and only one of them can hold; take one out");
+    assert_snapshot!(refused_job("[api]", "[api]\nregion = \"china\""), @"2: bad.toml:8: api.region: is set together with api.emulator, but only one of them is allowed; remove one");
     assert_snapshot!(refused_job("emulator = true", "sdkappid = 1400000000"), @r#"2: bad.toml:7: api.region: is missing; write one of: region = "singapore" (or another), base_url = "https://...", emulator = true"#);
     assert_snapshot!(refused_job("emulator = true", "region = \"mars\""), @r#"2: bad.toml:8: api.region: there is no region "mars"; use one of china, singapore, seoul, tokyo, frankfurt, silicon-valley, jakarta, mumbai, saudi-arabia, or base_url for any other host"#);
     assert_snapshot!(refused_job("emulator = true", "base_url = \"http://im.example\""), @"2: bad.toml:8: api.base_url: plain http:// is only allowed to a loopback address, since the URL carries the UserSig; use https://im.example");
     assert_snapshot!(refused_job("emulator = true", "region = \"seoul\""), @"2: bad.toml:7: api.sdkappid: is missing; write the SDKAppID that the console shows for the app");
-    assert_snapshot!(refused_job("emulator = true", "region = \"seoul\"\nsdkappid = 14"), @"2: bad.toml:7: api.secret_key_env: is missing; write the name of the environment variable that holds the secret key, or write secret_key_file or usersig_env instead");
-    assert_snapshot!(refused_job("[api]", &format!("[api]\nsecret_key = \"{SOME_KEY}\"")), @"2: bad.toml:8: api.secret_key: a secret does not belong in a job or on a command line; take it out, put it into an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
+    assert_snapshot!(refused_job("emulator = true", "region = \"seoul\"\nsdkappid = 14"), @"2: bad.toml:7: api.secret_key_env: is missing; write the name of the environment variable that holds the secret key, or set secret_key_file or usersig_env instead");
+    assert_snapshot!(refused_job("[api]", &format!("[api]\nsecret_key = \"{SOME_KEY}\"")), @"2: bad.toml:8: api.secret_key: a secret must not be written in a job file or on a command line; move it to an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
     assert_snapshot!(refused_job("[api]", &format!("[api]\nsecret_key_env = \"{SOME_KEY}\"")), @"2: bad.toml:8: api.secret_key_env: looks like the secret itself; write the name of the variable or file that holds it");
     assert_snapshot!(refused_job("Tag_Profile_IM_Nick", "Tag_Profile_IM_Nik"), @r#"2: bad.toml:12: columns.0.tag: is "Tag_Profile_IM_Nik", which is not a tag; did you mean Tag_Profile_IM_Nick?"#);
-    assert_snapshot!(refused_job("\"accounts.txt\"", "\"accounts.xls\""), @"2: bad.toml:4: accounts.format: is missing, and the name of accounts.path does not tell it; write one of: csv, txt, ndjson, parquet");
+    assert_snapshot!(refused_job("\"accounts.txt\"", "\"accounts.xls\""), @"2: bad.toml:4: accounts.format: is missing and cannot be derived from the file name in accounts.path; write one of: csv, txt, ndjson, parquet");
     assert_snapshot!(refused_job("path = \"out\"", "path = \"out\"\ncompression = \"rar\""), @r#"2: bad.toml:21: output.compression: is "rar"; write one of: zstd, snappy, gzip, none"#);
-    assert_snapshot!(refused_job("[emulator.rate]", "[emulator.faults.codes]\nrate = 1.0\n[emulator.rate]"), @"2: bad.toml:27: emulator.faults.codes: is a single table; write [[emulator.faults.codes]] in double brackets for each");
+    assert_snapshot!(refused_job("[emulator.rate]", "[emulator.faults.codes]\nrate = 1.0\n[emulator.rate]"), @"2: bad.toml:27: emulator.faults.codes: is a single table; write each item as [[emulator.faults.codes]] in double brackets");
 }
 
 #[test]
@@ -119,11 +119,11 @@ fn overrides() {
     assert_snapshot!(refused(&directory, &["api.timeout"]), @r#"2: --set (not shown): has no "="; write key.path=value, such as api.calls_per_second=50"#);
     assert_snapshot!(refused(&directory, &["api.timeuot=5s"]), @"2: --set api.timeuot=5s: api.timeuot: is not a known key; did you mean timeout?");
     assert_snapshot!(refused(&directory, &["api.timeout=5"]), @r#"2: --set api.timeout=5: api.timeout: is 5 without a unit; write a number with its unit in quotes, such as "500ms", "10s", "30m" or "2h""#);
-    assert_snapshot!(refused(&directory, &["columns.7.tag=Tag_Profile_IM_Nick"]), @r#"2: --set columns.7.tag=Tag_Profile_IM_Nick: columns.7.tag: "7" is no place in a list of 2; write a number from 0 to 2"#);
-    assert_snapshot!(refused(&directory, &[&format!("api.secret_key={SOME_KEY}")]), @"2: --set api.secret_key=(not shown): api.secret_key: a secret does not belong in a job or on a command line; take it out, put it into an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
+    assert_snapshot!(refused(&directory, &["columns.7.tag=Tag_Profile_IM_Nick"]), @r#"2: --set columns.7.tag=Tag_Profile_IM_Nick: columns.7.tag: "7" is not a valid index into a list of length 2; write a number from 0 to 2"#);
+    assert_snapshot!(refused(&directory, &[&format!("api.secret_key={SOME_KEY}")]), @"2: --set api.secret_key=(not shown): api.secret_key: a secret must not be written in a job file or on a command line; move it to an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
     let with_password = format!("api.base_url=https://me:{SOME_KEY}@im.example");
     assert_snapshot!(refused(&directory, &[&with_password]), @r#"2: --set api.base_url=(not shown): api.base_url: "im.example" is not a base URL: it carries a user name or password; write scheme and host, such as https://console.tim.qq.com"#);
-    assert_snapshot!(refused(&directory, &["accounts.path=-"]), @"2: job.toml:4: accounts.format: is missing, and standard input has no name that tells it; write one of: csv, txt, ndjson, parquet");
+    assert_snapshot!(refused(&directory, &["accounts.path=-"]), @"2: job.toml:4: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, txt, ndjson, parquet");
 }
 
 #[test]
@@ -186,8 +186,8 @@ fn output_paths() {
     assert_snapshot!(refused(&directory, &["output.path=home"]), @"2: home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
     assert_snapshot!(refused(&directory, &["output.path=file"]), @"2: file is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
     assert_snapshot!(refused(&directory, &["output.path=file/out"]), @"1: could not create file/.out.partial; see that the path is right and that no file is in its way: Not a directory (os error 20)");
-    assert_snapshot!(refused(&directory, &["output.path=/"]), @r#"2: --set output.path=/: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly""#);
-    assert_snapshot!(refused(&directory, &["output.path=."]), @r#"2: --set output.path=.: output.path: ends in no name of its own; write the directory to publish, such as "../exports/nightly""#);
+    assert_snapshot!(refused(&directory, &["output.path=/"]), @r#"2: --set output.path=/: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly""#);
+    assert_snapshot!(refused(&directory, &["output.path=."]), @r#"2: --set output.path=.: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly""#);
     assert_eq!(fs::read_to_string(directory.path("home/thesis.txt")).unwrap(), "years of work");
     assert_eq!(
         directory.names("."),

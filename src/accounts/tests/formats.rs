@@ -291,7 +291,7 @@ fn a_parquet_list_longer_than_a_batch_keeps_its_order() {
 
 #[test]
 fn the_format_is_told_from_the_name() {
-    let of = |name: &str| ListFormat::of_path(Path::new(name));
+    let of = |name: &str| ListFormat::from_path(Path::new(name));
     assert_eq!(of("/a.csv/b.txt.gz"), Some(ListFormat::Txt));
     assert_eq!(of("B.NDJSON.ZST"), Some(ListFormat::Ndjson));
     assert_eq!(of("a.parquet"), Some(ListFormat::Parquet));

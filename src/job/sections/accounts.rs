@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use super::check::Context;
-use super::error::Refusal;
-use super::file::AccountsFile;
-use super::values::{fill_in_date, non_empty, path, required_text};
 use crate::accounts::{ListFormat, ListPath, ListSource};
+use crate::job::error::KeyError;
+use crate::job::file::AccountsFile;
+use crate::job::validate::Context;
+use crate::job::values::{fill_in_date, non_empty, path, required_text};
 
-pub(super) fn check(file: &AccountsFile, context: &Context) -> Result<ListSource, Refusal> {
+pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, KeyError> {
     const EXAMPLE: &str = "the path of the account list, or \"-\" for standard input";
     let text = required_text("accounts.path", file.path.as_ref(), EXAMPLE)?;
     let text = fill_in_date("accounts.path", text, context)?;
     let format = match file.format {
         Some(format) => format,
-        None => format_of_name(&text)?,
+        None => format_from_name(&text)?,
     };
     let list_path = match text.as_str() {
         "-" => ListPath::Stdin,
@@ -24,29 +24,29 @@ pub(super) fn check(file: &AccountsFile, context: &Context) -> Result<ListSource
     Ok(ListSource { path: list_path, format: Some(format), column })
 }
 
-/// The format that the list's name tells: `.csv`, `.txt`, `.ndjson`, `.parquet`, then perhaps `.gz` or `.zst`.
-fn format_of_name(name: &str) -> Result<ListFormat, Refusal> {
-    ListFormat::of_path(Path::new(name)).ok_or_else(|| {
+/// The format by file name extension: `.csv`, `.txt`, `.ndjson` or `.parquet`, optionally followed by `.gz` or `.zst`.
+fn format_from_name(name: &str) -> Result<ListFormat, KeyError> {
+    ListFormat::from_path(Path::new(name)).ok_or_else(|| {
         let problem = match name {
-            "-" => "is missing, and standard input has no name that tells it",
-            _ => "is missing, and the name of accounts.path does not tell it",
+            "-" => "is missing, and standard input has no file name to derive it from",
+            _ => "is missing and cannot be derived from the file name in accounts.path",
         };
-        Refusal::new(
+        KeyError::new(
             "accounts.format",
             format!("{problem}; write one of: csv, txt, ndjson, parquet"),
         )
     })
 }
 
-/// A csv list may be a single column; the accounts module knows when it has read the header.
-fn column(column: Option<&String>, format: ListFormat) -> Result<Option<String>, Refusal> {
+/// A csv list may have a single column; only its header shows that, so the accounts module checks it.
+fn column(column: Option<&String>, format: ListFormat) -> Result<Option<String>, KeyError> {
     const KEY: &str = "accounts.column";
     match (column, format) {
-        (Some(_), ListFormat::Txt) => Err(Refusal::new(
+        (Some(_), ListFormat::Txt) => Err(KeyError::new(
             KEY,
-            "is set, but a txt list has one account a line and no columns; take it out, or set accounts.format",
+            "is set, but a txt list has one account per line and no columns; remove it, or set accounts.format",
         )),
-        (None, ListFormat::Ndjson | ListFormat::Parquet) => Err(Refusal::new(
+        (None, ListFormat::Ndjson | ListFormat::Parquet) => Err(KeyError::new(
             KEY,
             "is missing; write the name of the key (ndjson) or column (parquet) that holds the account",
         )),

@@ -1,43 +1,43 @@
-//! Settings of the emulator in a file of their own, refused in the same words as a job's `[emulator]` table.
+//! `[emulator]`, also as a file of its own with the same keys and messages.
 
 use std::path::Path;
 
 use toml::Table;
 
-use super::error::{JobError, KeyPath, Refusal};
-use super::{file, locate, source};
 use crate::emulator::settings::CustomKind;
 use crate::emulator::{Settings, is_custom_tag};
+use crate::job::error::{JobError, KeyError, KeyPath};
+use crate::job::{file, locate, source};
 use crate::table::{Column, ColumnType};
 
-/// Reads and checks a file with the keys of a job's `[emulator]` table.
+/// Reads and validates a file with the keys of a job's `[emulator]` table.
 ///
 /// # Errors
-/// The first thing that is wrong, with file, line and key.
+/// The first problem, with file, line and key.
 pub fn load_emulator_settings(path: &Path) -> Result<Settings, JobError> {
     let text = source::read(path)?;
     let table = source::parse(path, &text)?;
     settings(table)
-        .map_err(|refusal| JobError::at(locate::place(path, &text, &[], &refusal.key), refusal))
+        .map_err(|error| JobError::of_key(locate::find(path, &text, &[], &error.key), error))
 }
 
-fn settings(table: Table) -> Result<Settings, Refusal> {
-    let settings: Settings = file::of_table(table)?;
-    check(&settings, KeyPath(Vec::new()))?;
+fn settings(table: Table) -> Result<Settings, KeyError> {
+    let settings: Settings = file::deserialize(table)?;
+    validate(&settings, KeyPath(Vec::new()))?;
     Ok(settings)
 }
 
-/// The settings know best what they owe one another; `at` is the table they stand in.
-pub(super) fn check(settings: &Settings, at: KeyPath) -> Result<(), Refusal> {
+/// Checks that the settings are consistent; `table` is the key of their table.
+pub fn validate(settings: &Settings, table: KeyPath) -> Result<(), KeyError> {
     settings.check().map_err(|(key, problem)| {
-        let steps = key.split(['.', '[', ']']).filter(|step| !step.is_empty());
-        Refusal { key: steps.fold(at, |path, step| path.then(step)), message: problem }
+        let segments = key.split(['.', '[', ']']).filter(|segment| !segment.is_empty());
+        KeyError { key: segments.fold(table, |path, segment| path.then(segment)), message: problem }
     })
 }
 
-/// Gives the app of a job's own emulator the custom tags of the job's columns, so that any job can be tried without the
-/// service. Tags listed in the settings stay all there are, and a tag that the console does not create is none.
-pub(super) fn add_custom_tags_of(columns: &[Column], settings: &mut Settings) {
+/// Adds the custom tags of the job's columns to the emulated app, so that any job can be tried without the service. If
+/// the settings list custom tags, the list is complete; tags that the console would not create are left out.
+pub fn add_custom_tags(columns: &[Column], settings: &mut Settings) {
     let custom_tags = &mut settings.population.custom_tags;
     if !custom_tags.is_empty() {
         return;
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_emulators_custom_tags_are_the_columns_unless_listed() {
+    fn custom_tags_come_from_the_columns_unless_listed() {
         let column = |tag: &str, column_type| Column {
             tag: tag.to_owned(),
             name: tag.to_owned(),
@@ -71,7 +71,7 @@ mod tests {
             column("Tag_Profile_Custom_NoSuchTag", ColumnType::String),
         ];
         let mut settings = Settings::default();
-        add_custom_tags_of(&columns, &mut settings);
+        add_custom_tags(&columns, &mut settings);
         let expected = [
             ("Tag_Profile_Custom_Age".to_owned(), CustomKind::Number),
             ("Tag_Profile_Custom_Tier".to_owned(), CustomKind::Text),
@@ -80,12 +80,12 @@ mod tests {
         let listed: Settings =
             toml::from_str("population.custom_tags.Tag_Profile_Custom_Tier = 'bytes'").unwrap();
         let mut kept = listed.clone();
-        add_custom_tags_of(&columns, &mut kept);
+        add_custom_tags(&columns, &mut kept);
         assert_eq!(kept, listed);
     }
 
     #[track_caller]
-    fn refused(text: &str) -> String {
+    fn load_error(text: &str) -> String {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("faults.toml");
         std::fs::write(&path, text).unwrap();
@@ -94,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_is_refused_with_its_line_and_key() {
-        insta::assert_snapshot!(refused("[faults]\nrest = { rate = 1.0 }"), @"faults.toml:2: faults.rest: is not a known key; did you mean reset?");
-        insta::assert_snapshot!(refused("seed = 1\n[faults]\nreset = { rate = 2.0 }"), @"faults.toml:3: faults.reset.rate: 2 is not a share; write a number from 0.0 to 1.0");
-        insta::assert_snapshot!(refused("[faults]\nreset = { rate = \"x\" }"), @r#"faults.toml:2: faults.reset.rate: is the text "x"; write a number"#);
-        insta::assert_snapshot!(refused("[[faults.codes]]\ncode = 0"), @"faults.toml:2: faults.codes.0.code: 0 is the code of success; write the code of a failure");
-        insta::assert_snapshot!(refused("[faults\nreset"), @"faults.toml:1: is not TOML at column 8: unclosed table, expected `]`");
+    fn errors_name_file_line_and_key() {
+        insta::assert_snapshot!(load_error("[faults]\nrest = { rate = 1.0 }"), @"faults.toml:2: faults.rest: is not a known key; did you mean reset?");
+        insta::assert_snapshot!(load_error("seed = 1\n[faults]\nreset = { rate = 2.0 }"), @"faults.toml:3: faults.reset.rate: 2 is not a share; write a number from 0.0 to 1.0");
+        insta::assert_snapshot!(load_error("[faults]\nreset = { rate = \"x\" }"), @r#"faults.toml:2: faults.reset.rate: is the text "x"; write a number"#);
+        insta::assert_snapshot!(load_error("[[faults.codes]]\ncode = 0"), @"faults.toml:2: faults.codes.0.code: 0 is the code of success; write the code of a failure");
+        insta::assert_snapshot!(load_error("[faults\nreset"), @"faults.toml:1: is not valid TOML at column 8: unclosed table, expected `]`");
     }
 }

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use super::Limits;
-use super::error::Refusal;
-use super::file::LimitsFile;
-use super::limit::Limit;
-use super::values::duration;
+use crate::job::error::KeyError;
+use crate::job::file::LimitsFile;
+use crate::job::limit::Limit;
+use crate::job::settings::Limits;
+use crate::job::values::duration;
 
-pub(super) const DEFAULT_MAX_FAILED: Limit = Limit::percent(1);
-pub(super) const DEFAULT_MAX_INVALID: Limit = Limit::percent(1);
-pub(super) const DEFAULT_MAX_NOT_FOUND: Limit = Limit::Off;
-pub(super) const DEFAULT_MAX_SHRINK: Limit = Limit::percent(50);
-/// A week, as for the patience with an outage.
-const LONGEST_DEADLINE: Duration = Duration::from_hours(7 * 24);
+pub const DEFAULT_MAX_FAILED: Limit = Limit::percent(1);
+pub const DEFAULT_MAX_INVALID: Limit = Limit::percent(1);
+pub const DEFAULT_MAX_NOT_FOUND: Limit = Limit::Off;
+pub const DEFAULT_MAX_SHRINK: Limit = Limit::percent(50);
+/// A week, as for `retry.outage_patience`.
+const MAX_DEADLINE: Duration = Duration::from_hours(7 * 24);
 
-pub(super) fn check(file: &LimitsFile) -> Result<Limits, Refusal> {
+pub fn validate(file: &LimitsFile) -> Result<Limits, KeyError> {
     let deadline = match &file.deadline {
         None => None,
-        written => {
-            Some(duration("limits.deadline", written.as_ref(), LONGEST_DEADLINE, LONGEST_DEADLINE)?)
+        deadline => {
+            Some(duration("limits.deadline", deadline.as_ref(), MAX_DEADLINE, MAX_DEADLINE)?)
         }
     };
     Ok(Limits {

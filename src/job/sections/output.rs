@@ -1,0 +1,100 @@
+//! `[output]`: where the snapshot is published and what its parts are.
+
+use std::path::PathBuf;
+
+use crate::api::response::MAX_ACCOUNTS_PER_CALL;
+use crate::job::dated_path::DatedPath;
+use crate::job::error::KeyError;
+use crate::job::file::OutputFile;
+use crate::job::validate::Context;
+use crate::job::values::{fill_in_date, keyword, path, required_text, whole_number};
+use crate::snapshot::{Compression, Format, IfExists, OutputSettings};
+
+pub const DEFAULT_ACCOUNTS_PER_PART: u64 = 250_000;
+/// With larger parts, the calls repeated after a crash would outweigh the benefit of fewer files.
+pub const MAX_ACCOUNTS_PER_PART: u64 = 10_000_000;
+
+pub const FORMATS: &[(&str, Format)] = &[("parquet", Format::Parquet), ("csv", Format::Csv)];
+pub const IF_EXISTS: &[(&str, IfExists)] =
+    &[("replace", IfExists::Replace), ("fail", IfExists::Fail)];
+pub const PARQUET_COMPRESSIONS: &[(&str, Compression)] = &[
+    ("zstd", Compression::Zstd),
+    ("snappy", Compression::Snappy),
+    ("gzip", Compression::Gzip),
+    ("none", Compression::None),
+];
+const CSV_COMPRESSIONS: &[(&str, Compression)] =
+    &[("none", Compression::None), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
+
+pub fn validate(file: &OutputFile, context: &Context) -> Result<OutputSettings, KeyError> {
+    let format = keyword("output.format", file.format.as_ref(), Format::Parquet, FORMATS)?;
+    Ok(OutputSettings {
+        path: snapshot_path(file, context)?,
+        format,
+        compression: compression(file, format)?,
+        accounts_per_part: accounts_per_part(file.accounts_per_part)?,
+        if_exists: keyword(
+            "output.if_exists",
+            file.if_exists.as_ref(),
+            IfExists::Replace,
+            IF_EXISTS,
+        )?,
+    })
+}
+
+/// The snapshot is built in a hidden sibling directory named after it, so its directory must have a name.
+fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, KeyError> {
+    const KEY: &str = "output.path";
+    let text = required_text(KEY, file.path.as_ref(), "the directory to publish")?;
+    if text == "-" {
+        return Err(KeyError::new(
+            KEY,
+            "is \"-\", but a snapshot is a directory; write the directory to publish",
+        ));
+    }
+    let last_component = text.trim_end_matches('/').rsplit('/').next();
+    if matches!(last_component, None | Some("" | "." | "..")) {
+        return Err(KeyError::new(
+            KEY,
+            "does not end with a directory name; write the directory to publish, such as \"../exports/nightly\"",
+        ));
+    }
+    path(KEY, &fill_in_date(KEY, text, context)?, context)
+}
+
+/// The output path before its placeholder is filled in, if it has one.
+pub fn dated_path(file: &OutputFile, context: &Context) -> Option<DatedPath> {
+    DatedPath::new(context.directory, file.path.as_deref()?, context.date)
+}
+
+fn compression(file: &OutputFile, format: Format) -> Result<Compression, KeyError> {
+    const KEY: &str = "output.compression";
+    let text = file.compression.as_ref();
+    match (format, text.map(String::as_str)) {
+        (Format::Csv, Some("snappy")) => Err(KeyError::new(
+            KEY,
+            "is \"snappy\", which csv does not support; write one of: none, gzip, zstd",
+        )),
+        (Format::Csv, _) => keyword(KEY, text, Compression::Zstd, CSV_COMPRESSIONS),
+        (Format::Parquet, _) => keyword(KEY, text, Compression::Zstd, PARQUET_COMPRESSIONS),
+    }
+}
+
+fn accounts_per_part(number: Option<i64>) -> Result<u64, KeyError> {
+    const KEY: &str = "output.accounts_per_part";
+    let accounts_per_call = MAX_ACCOUNTS_PER_CALL as u64;
+    let range = accounts_per_call..=MAX_ACCOUNTS_PER_PART;
+    let accounts = whole_number(KEY, number, DEFAULT_ACCOUNTS_PER_PART, range)?;
+    if accounts % accounts_per_call == 0 {
+        return Ok(accounts);
+    }
+    let below = accounts - accounts % accounts_per_call;
+    let above = below + accounts_per_call;
+    Err(KeyError::new(
+        KEY,
+        format!(
+            "is {accounts}, which would leave the last call of each part partly empty; write a multiple of \
+             {accounts_per_call}, such as {below} or {above}"
+        ),
+    ))
+}

@@ -1,0 +1,89 @@
+//! `name` and `[accounts]`.
+
+use super::*;
+use crate::accounts::{ListFormat, ListPath};
+
+#[test]
+fn list_format_is_derived_from_the_file_name() {
+    use ListFormat::{Csv, Ndjson, Parquet, Txt};
+    for (name, format) in [
+        ("a.csv", Csv),
+        ("a.b/c.CSV.gz", Csv),
+        ("a.txt.zst", Txt),
+        ("a.ndjson", Ndjson),
+        ("dt={date}/a.parquet", Parquet),
+    ] {
+        let column = if format == Txt { "" } else { "\ncolumn = \"account\"" };
+        let lines = "path = \"list.csv\"\nformat = \"csv\"\ncolumn = \"account\"";
+        let text = full_with(lines, &format!("path = \"{name}\"{column}"));
+        assert_eq!(load(&text, &[]).unwrap().accounts.format, Some(format), "{name}");
+    }
+}
+
+#[test]
+fn standard_input_and_single_column_csv_are_accepted() {
+    let job = load(FULL, &["accounts.path=-"]).unwrap();
+    assert_eq!(job.accounts.path, ListPath::Stdin);
+    let job = load(&full_with("column = \"account\"\n", ""), &[]).unwrap();
+    assert_eq!(job.accounts.column, None);
+}
+
+#[test]
+fn name_refused() {
+    let long = format!("name = \"{}\"", "n".repeat(101));
+    insta::assert_snapshot!(errors_after(&[
+        ("name = \"n\"\n", ""),
+        ("name = \"n\"", "name = \" \""),
+        ("name = \"n\"", "name = 5"),
+        ("name = \"n\"", "name = \"a\\u001bb\""),
+        ("name = \"n\"", &long),
+    ]), @r#"
+    jobs/n.toml: name: is missing; write a name for the run, such as "nightly"
+    jobs/n.toml:1: name: is empty; write a name for the run, such as "nightly"
+    jobs/n.toml:1: name: is the number 5; write text in quotes
+    jobs/n.toml:1: name: contains the control character \u{1b}; write the text on one line without it
+    jobs/n.toml:1: name: is longer than 100 characters; write a shorter one
+    "#);
+}
+
+#[test]
+fn accounts_refused() {
+    let lines = "path = \"list.csv\"\nformat = \"csv\"\ncolumn = \"account\"";
+    insta::assert_snapshot!(errors_after(&[
+        ("path = \"list.csv\"\n", ""),
+        (&format!("[accounts]\n{lines}"), ""),
+        ("\"list.csv\"", "\"\""),
+        ("\"list.csv\"", "\"~/list.csv\""),
+        ("\"list.csv\"", "\"{data}/list.csv\""),
+        ("\"list.csv\"", "\"{date/list.csv\""),
+        ("\"list.csv\"", "\"list}.csv\""),
+        ("\"list.csv\"", "\"a\\nb.csv\""),
+        ("\"list.csv\"", "\"out/dt=2026-11-22/_failed_accounts.csv\""),
+        ("format = \"csv\"", "format = \"CSV\""),
+        ("format = \"csv\"", "format = \"xml\""),
+        (lines, "path = \"-\""),
+        (lines, "path = \"list.jsonl\""),
+        ("format = \"csv\"", "format = \"txt\""),
+        ("format = \"csv\"\ncolumn = \"account\"", "format = \"ndjson\""),
+        ("format = \"csv\"\ncolumn = \"account\"", "format = \"parquet\""),
+        ("column = \"account\"", "column = \"\""),
+    ]), @r#"
+    jobs/n.toml:3: accounts.path: is missing; write the path of the account list, or "-" for standard input
+    jobs/n.toml: accounts.path: is missing; write the path of the account list, or "-" for standard input
+    jobs/n.toml:4: accounts.path: is empty; write the path of the account list, or "-" for standard input
+    jobs/n.toml:4: accounts.path: starts with "~", which only a shell expands; write the full path
+    jobs/n.toml:4: accounts.path: contains "{data}"; the only placeholder is {date}
+    jobs/n.toml:4: accounts.path: contains "{date/list.csv"; the only placeholder is {date}
+    jobs/n.toml:4: accounts.path: contains "}"; the only placeholder is {date}
+    jobs/n.toml:4: accounts.path: contains the control character \u{a}; write the text on one line without it
+    jobs/n.toml:4: accounts.path: is inside output.path, which the run replaces; copy the list to another directory
+    jobs/n.toml:5: accounts.format: is "CSV"; did you mean csv?
+    jobs/n.toml:5: accounts.format: is "xml"; write one of: csv, txt, ndjson, parquet
+    jobs/n.toml:3: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, txt, ndjson, parquet
+    jobs/n.toml:3: accounts.format: is missing and cannot be derived from the file name in accounts.path; write one of: csv, txt, ndjson, parquet
+    jobs/n.toml:6: accounts.column: is set, but a txt list has one account per line and no columns; remove it, or set accounts.format
+    jobs/n.toml:3: accounts.column: is missing; write the name of the key (ndjson) or column (parquet) that holds the account
+    jobs/n.toml:3: accounts.column: is missing; write the name of the key (ndjson) or column (parquet) that holds the account
+    jobs/n.toml:6: accounts.column: is empty; write the name of the column that holds the account
+    "#);
+}
