@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use im_profiles::internals::Compression;
-use im_profiles::internals::ParquetPart;
+use im_profiles::internals::ParquetPartWriter;
 use im_profiles::internals::RateLimiter;
 use im_profiles::internals::RowBuilder;
 use im_profiles::internals::StagedFile;
@@ -92,7 +92,7 @@ fn encoding(criterion: &mut Criterion) {
         group.bench_function("encode 125,000 rows", |bencher| {
             let file = || StagedFile::create(directory.path().join("part-00000.parquet")).unwrap();
             bencher.iter_batched(
-                || ParquetPart::create(file(), &schema, Compression::Zstd).unwrap(),
+                || ParquetPartWriter::create(file(), &schema, Compression::Zstd).unwrap(),
                 |mut part| {
                     for rows in &batches {
                         part.write(rows.clone()).unwrap();

@@ -14,12 +14,14 @@ pub use crate::cli::{Cli, Command};
 pub use crate::pipeline::chunk::{Account as RequestedAccount, Chunk};
 pub use crate::pipeline::rate::limiter::RateLimiter;
 pub use crate::pipeline::response_processor::{ChunkError, ResponseProcessor};
-pub use crate::snapshot::durable::StagedFile;
-pub use crate::snapshot::failed::{Category, FAILED_ACCOUNTS_HEADER, REJECTED_VALUES_HEADER};
-pub use crate::snapshot::parquet_part::{ParquetPart, properties as parquet_properties};
+pub use crate::snapshot::parts::parquet_writer::{
+    ParquetPartWriter, properties as parquet_properties,
+};
+pub use crate::snapshot::sidecars::{Category, FAILED_ACCOUNTS_HEADER, REJECTED_VALUES_HEADER};
 pub use crate::snapshot::{Compression, Format, IfExists};
 pub use crate::table::rows::{ACCOUNT_COLUMN, schema};
 pub use crate::table::tags::{standard_tags, types_of};
 pub use crate::table::{Column, ColumnType, RowBuilder};
 pub use crate::util::exit_code::ExitCode;
 pub use crate::util::failpoint;
+pub use crate::util::staged_file::StagedFile;

@@ -8,6 +8,7 @@ use super::error::ListError;
 use super::file::{Digesting, ListDigests};
 use super::list::AccountList;
 use super::validate::InvalidAccount;
+use crate::util::hex::hex;
 
 /// Progress is told after so many entries.
 const PROGRESS_STEP: u64 = 65_536;
@@ -78,11 +79,7 @@ impl AccountList {
         on_progress(valid + invalid);
         let ListDigests { sha256, xxh3 } = records.digests()?;
         drop(records);
-        let sha256 = sha256
-            .expect("the records were opened to make it")
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let sha256 = hex(&sha256.expect("the records were opened to make it"));
         let repeats_at_most = finder.repeats_at_most();
         let repeats = self.repeats(finder.finish(), valid, xxh3)?;
         let distinct_at_least = valid - repeats.count().unwrap_or(repeats_at_most);

@@ -1,17 +1,17 @@
 //! The snapshot that `limits.max_shrink` compares with: the one that would be replaced, else that of another date.
 
-use std::fs::{self, File};
-use std::io::{BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use tracing::warn;
 
 use super::limits::EarlierSnapshot;
 use super::results::absolute;
 use crate::job::{Job, Limit};
-use crate::snapshot::earlier_snapshot::is_snapshot;
-use crate::util::disk_error::{DiskError, is_absent};
+use crate::snapshot::layout::MANIFEST_FILE;
+use crate::snapshot::manifest::{Manifest, ManifestError};
+use crate::snapshot::store::local::replace::is_snapshot;
+use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The rows of an earlier snapshot are not known.
@@ -35,6 +35,15 @@ pub enum EarlierError {
     Disk(#[from] DiskError),
 }
 
+impl From<ManifestError> for EarlierError {
+    fn from(error: ManifestError) -> EarlierError {
+        match error {
+            ManifestError::Disk(error) => EarlierError::Disk(error),
+            ManifestError::Damaged { file, problem } => EarlierError::Damaged { file, problem },
+        }
+    }
+}
+
 impl HasExitCode for EarlierError {
     fn exit_code(&self) -> ExitCode {
         match self {
@@ -44,23 +53,6 @@ impl HasExitCode for EarlierError {
             EarlierError::Disk(_) | EarlierError::Damaged { .. } => ExitCode::BadUsage,
         }
     }
-}
-
-/// What is read of a manifest.
-#[derive(Debug, Deserialize)]
-struct Manifest {
-    counts: Counts,
-    parts: Vec<Part>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Counts {
-    rows: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Part {
-    rows: u64,
 }
 
 /// The snapshot that the job's next one is compared with; none when there is none, or the job does not compare.
@@ -109,28 +101,11 @@ fn snapshot_of_another_date(job: &Job) -> Result<Option<EarlierSnapshot>, Earlie
 
 /// The rows that the manifest of a snapshot counts; none when it has no manifest.
 fn rows_of(snapshot: &Path) -> Result<Option<u64>, EarlierError> {
-    let file = snapshot.join("_manifest.json");
-    let damaged =
-        |problem: &str| EarlierError::Damaged { file: file.clone(), problem: problem.to_owned() };
-    match fs::metadata(&file) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(DiskError::on("look at", &file)(error).into()),
-        // Opening a pipe would wait for its writer.
-        Ok(metadata) if !metadata.is_file() => return Err(damaged("it is not a regular file")),
-        Ok(_) => {}
-    }
-    let content = BufReader::new(File::open(&file).map_err(DiskError::on("open", &file))?);
-    let Manifest { counts, parts } = match serde_json::from_reader(content) {
-        Ok(manifest) => manifest,
-        Err(error) if error.is_io() => {
-            return Err(DiskError::on("read", &file)(error.into()).into());
-        }
-        Err(error) => return Err(damaged(&error.to_string())),
-    };
+    let Some(Manifest { counts, parts, .. }) = Manifest::read(snapshot)? else { return Ok(None) };
     let of_parts = parts.iter().fold(0_u64, |rows, part| rows.saturating_add(part.rows));
     if of_parts != counts.rows {
         let problem = format!("it counts {} rows, and {of_parts} in the parts", counts.rows);
-        return Err(damaged(&problem));
+        return Err(EarlierError::Damaged { file: snapshot.join(MANIFEST_FILE), problem });
     }
     Ok(Some(counts.rows))
 }

@@ -44,23 +44,23 @@ use crate::job::Job;
 use crate::observability::LogFormat;
 use crate::observability::logging::LogRunId;
 use crate::observability::progress::Reporter;
+use crate::pipeline::call_stats::CallStats;
 use crate::pipeline::rate::limiter::SECOND_WITH_MARGIN;
 use crate::pipeline::source::AccountSource;
 use crate::pipeline::{self, RunContext, RunResult, RunSettings};
 use crate::report::summary::{ResultSummary, Summary};
 use crate::report::timeline::Timeline;
-use crate::snapshot::disk_space::free_bytes;
-use crate::snapshot::failed::rfc3339_seconds;
-use crate::snapshot::journal::{Checkpoint, CheckpointJournal, Round};
-use crate::snapshot::manifest::CallStats;
-use crate::snapshot::open_part::{Sidecar, sidecar_path};
-use crate::snapshot::publish::{INVALID_ACCOUNTS_FILE, Written, publish};
+use crate::snapshot::journal::{Checkpoint, Journal, Round};
+use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE, failed_lines_file};
+use crate::snapshot::publish::{Written, publish};
 use crate::snapshot::snapshot_writer::SnapshotWriter;
-use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory};
+use crate::snapshot::work_directory::WorkDirectory;
 use crate::table::schema;
+use crate::util::disk_space::free_bytes;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
+use crate::util::timestamp::rfc3339_seconds;
 
 /// Runs a job; prints its summary.
 pub fn export(
@@ -168,12 +168,12 @@ fn run_job(
     }
     if restart {
         // Only now, when nothing refuses the new run: the work of the earlier one cannot be had back.
-        work.reset(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
+        work.reset(&[LOCK_FILE, INVALID_ACCOUNTS_FILE])?;
     }
     // What cannot be read is refused when the journal is opened.
-    let begun_before = CheckpointJournal::begin_of(work.root()).ok().flatten();
+    let begun_before = Journal::read_header(work.root()).ok().flatten();
     let mut journal = resume::open_journal(&work, job, &scan, date, watch.run_id())?;
-    watch.metrics().parts_are_there(&journal.value().parts());
+    watch.metrics().parts_are_there(&journal.checkpoint().parts());
     warn_if_the_disk_is_clearly_too_small(job, &work, scan.valid);
     let emulator = start_emulator(job)?;
     let client = Arc::new(client_of(job, sig_source, emulator.as_ref())?);
@@ -181,7 +181,7 @@ fn run_job(
     let mut calls_of_process = CallsOfProcess::begin(&journal, begun_before.as_ref());
     let mut has_run_a_round = false;
     loop {
-        let checkpoint = journal.value();
+        let checkpoint = journal.checkpoint();
         if checkpoint.last_round().is_some_and(|round| round.end.is_some()) {
             let so_far = results_of(checkpoint, &scan, calls);
             let response_handler = ensure_publishable(&job.limits, &so_far, earlier.as_ref());
@@ -255,13 +255,13 @@ struct Rounds<'r> {
 /// Goes on with the round at hand, or with the next one when it has ended.
 async fn run_round(
     rounds_of: &Rounds<'_>,
-    journal: CheckpointJournal,
+    journal: Journal,
     timeline: &mut Timeline,
     watch: &mut RunTelemetry<'_>,
     stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<RunResult, Failure> {
     let Rounds { job, work, list, scan, client, first_call_delay } = rounds_of;
-    let rounds = &journal.value().rounds;
+    let rounds = &journal.checkpoint().rounds;
     let (round, earlier) = match rounds.split_last() {
         Some((last, earlier)) if last.end.is_none() => (last, earlier),
         _ => (&EMPTY_ROUND, rounds.as_slice()),
@@ -282,7 +282,7 @@ async fn run_round(
         accounts_per_part: job.output.accounts_per_part,
         accounts_to_request,
         committed: round.parts.keys().copied().collect(),
-        has_rows: journal.value().parts().iter().any(|part| part.rows > 0),
+        has_rows: journal.checkpoint().parts().iter().any(|part| part.rows > 0),
         processed_before: round
             .parts
             .values()
@@ -319,8 +319,7 @@ fn failed_accounts_of(round: &Round, work: &WorkDirectory) -> (AccountSource, u6
         .map(|failure| failure.accounts)
         .sum();
     info!(accounts, "retrying failed accounts");
-    let files =
-        parts.map(|part| sidecar_path(work.root(), Sidecar::FailedAccounts, part.index)).collect();
+    let files = parts.map(|part| work.root().join(failed_lines_file(part.index))).collect();
     (AccountSource::failed(files), accounts)
 }
 

@@ -14,11 +14,12 @@ use tokio::time::interval;
 use super::telemetry::RunTelemetry;
 use crate::accounts::{AccountList, ListError, ListSource, Scan};
 use crate::pipeline::RunError;
-use crate::snapshot::durable::{DiskError, FileInfo, StagedFile};
-use crate::snapshot::failed::write_invalid;
-use crate::snapshot::publish::INVALID_ACCOUNTS_FILE;
+use crate::snapshot::layout::INVALID_ACCOUNTS_FILE;
+use crate::snapshot::sidecars::write_invalid;
+use crate::util::disk_error::DiskError;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
+use crate::util::staged_file::{FileInfo, StagedFile};
 
 /// How often it is told how far the reading has come.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use crate::report::html::columns::ColumnTotals;
 use crate::report::html::{Report, Resumed, page};
 use crate::report::timeline::Timeline;
-use crate::snapshot::failed::rfc3339_seconds;
-use crate::snapshot::journal::{Checkpoint, CheckpointJournal, RunHeader};
+use crate::snapshot::journal::{Checkpoint, Journal, RunHeader};
 use crate::snapshot::manifest::Manifest;
+use crate::util::timestamp::rfc3339_seconds;
 
 /// The calls of this process; a checkpoint holds none of an earlier one's.
 pub struct CallsOfProcess {
@@ -19,8 +19,8 @@ pub struct CallsOfProcess {
 
 impl CallsOfProcess {
     /// Begins to count. `begun_before` is the unfinished run that was found, which is another one where it was not gone on with.
-    pub fn begin(journal: &CheckpointJournal, begun_before: Option<&RunHeader>) -> CallsOfProcess {
-        let run_id = &journal.value().begin.run_id;
+    pub fn begin(journal: &Journal, begun_before: Option<&RunHeader>) -> CallsOfProcess {
+        let run_id = &journal.checkpoint().header.run_id;
         CallsOfProcess {
             timeline: Timeline::default(),
             began_at: rfc3339_seconds(Timestamp::now()),

@@ -6,15 +6,17 @@ use jiff::Timestamp;
 
 use crate::accounts::{ListPath, Scan};
 use crate::job::Job;
+use crate::pipeline::call_stats::CallStats;
 use crate::report::summary::ResultSummary;
-use crate::snapshot::failed::{Category, rfc3339_seconds};
 use crate::snapshot::journal::Checkpoint;
 use crate::snapshot::manifest::{
-    AccountListInfo, CallStats, ColumnInfo, Counts, FailureCounts, JobInfo, MANIFEST_VERSION,
-    Manifest, PartInfo, RunInfo,
+    AccountListInfo, ColumnInfo, Counts, FailureCounts, JobInfo, MANIFEST_VERSION, Manifest,
+    PartInfo, RunInfo,
 };
+use crate::snapshot::sidecars::Category;
 use crate::table::ColumnType;
 use crate::table::rows::ACCOUNT_COLUMN;
+use crate::util::timestamp::rfc3339_seconds;
 
 /// What the rounds so far add up to.
 pub fn results_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallStats) -> ResultSummary {
@@ -42,9 +44,9 @@ pub fn results_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallStats) -> Res
     };
     ResultSummary {
         counts,
-        failures: failures.into_facts(),
+        failures: failures.into_summaries(),
         parts: parts.len() as u64,
-        bytes: parts.iter().map(|part| part.facts.bytes).sum(),
+        bytes: parts.iter().map(|part| part.file_info.bytes).sum(),
         calls,
     }
 }
@@ -58,15 +60,15 @@ pub fn manifest_of(
 ) -> Manifest {
     let account = ColumnInfo {
         name: ACCOUNT_COLUMN.to_owned(),
-        column_type: ColumnType::String.name(),
+        column_type: ColumnType::String.name().to_owned(),
         tag: None,
     };
     let columns = job.columns.iter().map(|column| ColumnInfo {
         name: column.name.clone(),
-        column_type: column.column_type.name(),
+        column_type: column.column_type.name().to_owned(),
         tag: Some(column.tag.clone()),
     });
-    let begin = &checkpoint.begin;
+    let begin = &checkpoint.header;
     Manifest {
         version: MANIFEST_VERSION,
         generator: concat!("im-profiles ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -84,7 +86,7 @@ pub fn manifest_of(
         counts: result.counts,
         columns: std::iter::once(account).chain(columns).collect(),
         parts: checkpoint.parts().iter().map(PartInfo::from).collect(),
-        calls: result.calls,
+        calls: result.calls.into(),
         failures: result.failures.clone(),
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -14,24 +13,25 @@ use tracing::{info, warn};
 
 use crate::accounts::Scan;
 use crate::job::{Job, Target};
-use crate::snapshot::durable::{DiskError, directory_of, hex};
-use crate::snapshot::failed::rfc3339_seconds;
-use crate::snapshot::journal::{
-    CHECKPOINT_FILE, Checkpoint, CheckpointError, CheckpointJournal, RunHeader, VERSION,
-};
-pub use crate::snapshot::part_files::ensure_parts_are_whole;
-use crate::snapshot::part_files::{PartFilesError, entries, files_of, remove_others};
-use crate::snapshot::publish::INVALID_ACCOUNTS_FILE;
-use crate::snapshot::snapshot_writer::CommittedPart;
-use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory, WorkPaths};
+pub use crate::snapshot::committed_files::ensure_parts_are_whole;
+use crate::snapshot::committed_files::{PartFilesError, entries, files_of, remove_others};
+use crate::snapshot::journal::{Checkpoint, Journal, JournalError, RunHeader, VERSION};
+use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE};
+use crate::snapshot::manifest::{Manifest, ManifestError};
+use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::work_directory::{WorkDirectory, WorkPaths};
+use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::hex::hex;
+use crate::util::staged_file::parent_directory;
+use crate::util::timestamp::rfc3339_seconds;
 
 /// Why an unfinished run cannot be gone on with. Each text ends with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
     /// The checkpoint cannot be used.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Checkpoint(#[from] JournalError),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -63,17 +63,13 @@ impl HasExitCode for ResumeError {
 
 /// Whether the run in the work directory has published, and only its cleaning up was cut short.
 pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError> {
-    let Some(begin) = CheckpointJournal::begin_of(work.root())? else { return Ok(None) };
-    let path = work.output_path().join("_manifest.json");
-    let manifest = match fs::read(&path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        read => read.map_err(DiskError::on("read", &path)).map_err(ResumeError::Unreadable)?,
+    let Some(begin) = Journal::read_header(work.root())? else { return Ok(None) };
+    let is_published = match Manifest::read(work.output_path()) {
+        Ok(manifest) => manifest.is_some_and(|manifest| manifest.run.id == begin.run_id),
+        // A damaged manifest is not the one that this run wrote.
+        Err(ManifestError::Damaged { .. }) => false,
+        Err(ManifestError::Disk(error)) => return Err(ResumeError::Unreadable(error)),
     };
-    // A manifest that is no JSON is not the one that this run wrote.
-    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
-    let is_published = manifest["run"]["id"] == begin.run_id.as_str();
     Ok(is_published.then_some(begin))
 }
 
@@ -82,9 +78,9 @@ pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError>
 pub fn warn_about_other_unfinished_runs(work: &WorkPaths, date: Date) {
     let Some(own_name) = work.root().file_name().and_then(OsStr::to_str) else { return };
     // What cannot be read is some other program's, or no reason to keep this run from going on.
-    for entry in fs::read_dir(directory_of(work.root())).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(parent_directory(work.root())).into_iter().flatten().flatten() {
         let path = entry.path();
-        let Ok(Some(begin)) = CheckpointJournal::begin_of(&path) else { continue };
+        let Ok(Some(begin)) = Journal::read_header(&path) else { continue };
         let is_other = entry.file_name() != own_name;
         if is_other && entry.file_name() == *own_name.replace(&date.to_string(), &begin.date) {
             warn!(
@@ -104,19 +100,19 @@ pub fn open_journal(
     scan: &Scan,
     date: Date,
     run_id: &str,
-) -> Result<CheckpointJournal, ResumeError> {
+) -> Result<Journal, ResumeError> {
     let content = content_of(job, scan);
-    if let Some(journal) = CheckpointJournal::open(work.root())? {
-        let parts = journal.value().parts();
-        if can_resume(work.root(), journal.value(), &content)? {
+    if let Some(journal) = Journal::open(work.root())? {
+        let parts = journal.checkpoint().parts();
+        if can_resume(work.root(), journal.checkpoint(), &content)? {
             ensure_parts_are_whole(work.paths(), &parts)?;
             remove_uncommitted_files(work.paths(), &parts)?;
-            let started_at = &journal.value().begin.started_at;
+            let started_at = &journal.checkpoint().header.started_at;
             info!(parts = parts.len(), started_at, "resuming unfinished run");
             return Ok(journal);
         }
     }
-    work.reset(&[LOCK_NAME, INVALID_ACCOUNTS_FILE])?;
+    work.reset(&[LOCK_FILE, INVALID_ACCOUNTS_FILE])?;
     let begin = RunHeader {
         version: VERSION,
         run_id: run_id.to_owned(),
@@ -124,7 +120,7 @@ pub fn open_journal(
         started_at: rfc3339_seconds(Timestamp::now()),
         content,
     };
-    Ok(CheckpointJournal::create(work.root(), begin)?)
+    Ok(Journal::create(work.root(), begin)?)
 }
 
 /// Whether a run with this content goes on with what is in the checkpoint. If not, it begins anew.
@@ -136,7 +132,7 @@ pub fn can_resume(
     checkpoint: &Checkpoint,
     content: &BTreeMap<String, String>,
 ) -> Result<bool, ResumeError> {
-    match ensure_same_content(directory, &checkpoint.begin.content, content) {
+    match ensure_same_content(directory, &checkpoint.header.content, content) {
         // Nothing is lost by beginning anew, as after a refusal that told to correct the job.
         Err(ResumeError::Changed { .. }) if checkpoint.parts().is_empty() => Ok(false),
         same => same.map(|()| true),
@@ -206,7 +202,7 @@ fn remove_uncommitted_files(
     };
     remove_others(&snapshot, &names(&snapshot))?;
     let mut names = names(work.root());
-    names.extend([LOCK_NAME, CHECKPOINT_FILE, INVALID_ACCOUNTS_FILE].map(OsString::from));
+    names.extend([LOCK_FILE, JOURNAL_FILE, INVALID_ACCOUNTS_FILE].map(OsString::from));
     // Directories of the work directory, such as the snapshot, are not published.
     let directories = entries(work.root())?.into_iter().filter(|(_, kind)| kind.is_dir());
     names.extend(directories.map(|(entry, _)| entry.file_name()));

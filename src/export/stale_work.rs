@@ -5,9 +5,10 @@ use tracing::info;
 
 use super::resume::{ResumeError, published_run};
 use super::telemetry::RunTelemetry;
-use crate::snapshot::journal::CheckpointJournal;
+use crate::snapshot::journal::Journal;
+use crate::snapshot::layout::LOCK_FILE;
 use crate::snapshot::publish::clean_up;
-use crate::snapshot::work_directory::{LOCK_NAME, WorkDirectory};
+use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::failure::Failure;
 
 /// Ends what a run left that was stopped after it had published. Gives the directory back when there is more to do: that
@@ -22,7 +23,7 @@ pub fn clean_up_after_publication(
     let published = published_run(work.paths())?;
     match published {
         None => {
-            let unfinished = CheckpointJournal::begin_of(work.root());
+            let unfinished = Journal::read_header(work.root());
             if let Some(begin) = unfinished.map_err(ResumeError::from)? {
                 watch.run_is(begin.run_id);
             }
@@ -35,7 +36,7 @@ pub fn clean_up_after_publication(
             Ok(None)
         }
         Some(_) => {
-            work.reset(&[LOCK_NAME])?;
+            work.reset(&[LOCK_FILE])?;
             Ok(Some(work))
         }
     }
@@ -43,7 +44,7 @@ pub fn clean_up_after_publication(
 
 /// A refusal leaves no directory behind that nothing was done in.
 pub fn remove_if_unused(work: WorkDirectory) {
-    if matches!(CheckpointJournal::begin_of(work.root()), Ok(None)) {
+    if matches!(Journal::read_header(work.root()), Ok(None)) {
         // The refusal is what the user must hear of.
         let _ = work.remove();
     }

@@ -15,9 +15,9 @@ use crate::observability::metrics_listener::{BoundListener, MetricsServer};
 use crate::observability::progress::Reporter;
 use crate::pipeline::events::Event;
 use crate::report::summary::Summary;
-use crate::snapshot::durable::{DiskError, StagedFile};
-use crate::util::disk_error::SystemError;
+use crate::util::disk_error::{DiskError, SystemError};
 use crate::util::failure::{Failure, chain};
+use crate::util::staged_file::StagedFile;
 
 /// The most that is read of the textfile of an earlier run; ours are a few KiB.
 const MAX_TEXTFILE_BYTES: u64 = 1024 * 1024;

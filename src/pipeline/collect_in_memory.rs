@@ -14,8 +14,8 @@ use super::writer_channel::{QueuedMessage, writer_channel};
 use super::{RunContext, RunError, RunSettings, Service, ToWriter, spawn_named};
 use crate::accounts;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
-use crate::snapshot::failed::{FailedAccount, RejectedValue};
 use crate::snapshot::journal::RoundEnd;
+use crate::snapshot::sidecars::{FailedAccount, RejectedValue};
 use crate::table::Column;
 
 /// What came of the accounts, in no order.

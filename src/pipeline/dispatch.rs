@@ -22,9 +22,9 @@ use super::source::SourceError;
 use super::writer_channel::{WriterSender, kib, writer_channel};
 use super::{RunError, RunSettings, Service, ToWriter};
 use crate::api::client::CallResult;
+use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::journal::RoundEnd;
-use crate::snapshot::manifest::CallStats;
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::parts::CommittedPart;
 use crate::util::exit_code::ExitCode;
 
 /// How often progress is told.

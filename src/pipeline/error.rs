@@ -4,8 +4,8 @@ use arrow::error::ArrowError;
 
 use super::source::SourceError;
 use crate::api::outcome::CallFailure;
-use crate::snapshot::journal::CheckpointError;
-use crate::snapshot::part_writer::PartError;
+use crate::snapshot::journal::JournalError;
+use crate::snapshot::parts::PartError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The run did not complete.
@@ -16,7 +16,7 @@ pub enum RunError {
     Source(#[from] SourceError),
     /// The checkpoint could not be written.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Checkpoint(#[from] JournalError),
     /// A part could not be written.
     #[error(transparent)]
     Part(#[from] PartError),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::snapshot::manifest::CallStats;
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::pipeline::call_stats::CallStats;
+use crate::snapshot::parts::CommittedPart;
 
 /// The progress of a round.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -9,6 +9,7 @@
 //!
 //! The dispatcher owns all that decides: pace, retries, throttling, outage. The writer owns all that touches the disk.
 
+pub mod call_stats;
 mod capacities;
 pub mod chunk;
 pub mod collect_in_memory;
@@ -46,10 +47,11 @@ use self::writer_channel::{QueuedMessage, writer_channel};
 use crate::api::client::{CallResult, Client};
 use crate::api::signer::SigGeneration;
 use crate::job::RetrySettings;
-use crate::snapshot::failed::FailedAccount;
-use crate::snapshot::journal::CheckpointJournal;
-use crate::snapshot::manifest::CallStats;
-use crate::snapshot::snapshot_writer::{CommittedPart, FirstAnswer, LateAnswer, SnapshotWriter};
+use crate::pipeline::call_stats::CallStats;
+use crate::snapshot::journal::Journal;
+use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::sidecars::FailedAccount;
+use crate::snapshot::snapshot_writer::{ChunkResult, RetryResult, SnapshotWriter};
 use crate::table::Column;
 use crate::util::exit_code::ExitCode;
 
@@ -123,15 +125,15 @@ pub struct RunContext<'s> {
 #[derive(Debug)]
 pub struct RunResult {
     /// The checkpoint, with all parts of the round and its end.
-    pub journal: CheckpointJournal,
+    pub journal: Journal,
     /// The calls.
     pub calls: CallStats,
 }
 
 /// What goes to the writer's thread.
 enum ToWriter {
-    First(FirstAnswer),
-    Late(LateAnswer),
+    First(ChunkResult),
+    Late(RetryResult),
     LateFailure(FailedAccount),
     EndOfRound(u64),
 }
@@ -139,7 +141,7 @@ enum ToWriter {
 /// The threads of a run, at work, and the ends of the channels to them.
 struct Threads {
     connections: WorkerChannels,
-    writer: JoinHandle<Result<CheckpointJournal, RunError>>,
+    writer: JoinHandle<Result<Journal, RunError>>,
 }
 
 impl Threads {
@@ -147,7 +149,7 @@ impl Threads {
         accounts: AccountSource,
         settings: &RunSettings,
         writer: SnapshotWriter,
-        journal: CheckpointJournal,
+        journal: Journal,
         capacities: QueueCapacities,
     ) -> Result<Threads, RunError> {
         let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(capacities.prefetched_blocks);
@@ -187,7 +189,7 @@ pub async fn run<S: Service>(
     columns: &[Column],
     accounts: AccountSource,
     writer: SnapshotWriter,
-    journal: CheckpointJournal,
+    journal: Journal,
     run_context: RunContext<'_>,
 ) -> Result<RunResult, RunError> {
     let capacities = QueueCapacities::default();
@@ -226,15 +228,15 @@ async fn run_with<S: Service>(
 /// Writes what comes until nothing comes any more. A part counts once its entry is in the journal.
 fn write_parts(
     mut writer: SnapshotWriter,
-    mut journal: CheckpointJournal,
+    mut journal: Journal,
     mut answers: mpsc::Receiver<QueuedMessage>,
     committed: &mpsc::Sender<CommittedPart>,
-) -> Result<CheckpointJournal, RunError> {
+) -> Result<Journal, RunError> {
     while let Some(handed) = answers.blocking_recv() {
         let parts = match handed.message {
-            ToWriter::First(answer) => Vec::from_iter(writer.first_answer(answer)?),
-            ToWriter::Late(answer) => writer.late_answer(answer)?,
-            ToWriter::LateFailure(failed) => Vec::from_iter(writer.late_failure(failed)?),
+            ToWriter::First(answer) => Vec::from_iter(writer.add_chunk(answer)?),
+            ToWriter::Late(answer) => writer.add_retry(answer)?,
+            ToWriter::LateFailure(failed) => Vec::from_iter(writer.add_late_failure(failed)?),
             ToWriter::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
         };
         for part in parts {

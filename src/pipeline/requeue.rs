@@ -9,8 +9,8 @@ use super::response_processor::{FailedCall, Reason, failed_account, refusal_cate
 use super::retry_queue::backoff;
 use super::{RunError, Service, ToWriter};
 use crate::api::outcome::CallFailure;
-use crate::snapshot::failed::Category;
-use crate::snapshot::snapshot_writer::FirstAnswer;
+use crate::snapshot::sidecars::Category;
+use crate::snapshot::snapshot_writer::ChunkResult;
 
 /// Accounts rejected one after another, without any row in between, that show the request itself to be at fault: going
 /// on would only burn quota on every account of the list.
@@ -120,7 +120,7 @@ impl<S: Service> Dispatcher<'_, S> {
             let rows = self.processor.no_rows().map_err(RunError::Rows)?;
             let (rejected, failed) = (Vec::new(), Vec::new());
             let ordinals = chunk.ordinals();
-            self.to_write.push(ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }));
+            self.to_write.push(ToWriter::First(ChunkResult { ordinals, rows, rejected, failed }));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::api::client::CallResult;
 use crate::api::error_codes::Class;
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
-use crate::snapshot::snapshot_writer::{FirstAnswer, LateAnswer};
+use crate::snapshot::snapshot_writer::{ChunkResult, RetryResult};
 
 /// What is known of a call that ended, beside its outcome.
 #[derive(Clone, Copy)]
@@ -103,8 +103,8 @@ impl<S: Service> Dispatcher<'_, S> {
             self.rejected_in_a_row = 0;
         }
         self.to_write.push(match first_ordinals {
-            Some(ordinals) => ToWriter::First(FirstAnswer { ordinals, rows, rejected, failed }),
-            None => ToWriter::Late(LateAnswer { ordinals, rows, rejected, failed }),
+            Some(ordinals) => ToWriter::First(ChunkResult { ordinals, rows, rejected, failed }),
+            None => ToWriter::Late(RetryResult { ordinals, rows, rejected, failed }),
         });
         self.log_accounts_to_retry(&to_retry);
         let mut undecided = Vec::new();

@@ -12,7 +12,7 @@ use crate::api::error_codes::{Class, ErrorCodeRule};
 use crate::api::outcome::{CallFailure, call_failure, sanitize_and_truncate, undecodable};
 use crate::api::reconcile::{AccountOutcome, Doubt, reconcile};
 use crate::api::response::{Code, ProfileItem, RequestedTags, Response, TagValue, decode};
-use crate::snapshot::failed::{Category, FailedAccount, RejectedValue};
+use crate::snapshot::sidecars::{Category, FailedAccount, RejectedValue};
 use crate::table::{Column, RowBuilder};
 
 /// Why an account is asked again.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::accounts::{AccountName, DistinctAccounts, ListError};
-use crate::snapshot::failed::{FailedLine, FailedLinesError, failed_records};
+use crate::snapshot::sidecars::{FailedLine, FailedLinesError, read_failed_lines};
 
 /// The accounts of a round, in order.
 pub enum AccountSource {
@@ -33,7 +33,7 @@ impl AccountSource {
     /// The failed accounts in these files that may get a row in another round.
     pub fn failed(files: Vec<PathBuf>) -> AccountSource {
         let lines = files.into_iter().flat_map(|file| {
-            let (records, error) = match failed_records(&file) {
+            let (records, error) = match read_failed_lines(&file) {
                 Ok(records) => (Some(records), None),
                 Err(error) => (None, Some(Err(error))),
             };

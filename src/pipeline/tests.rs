@@ -12,10 +12,10 @@ use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::api::response_body::ResponseBody;
 use crate::api::transport::TransportFailure;
 use crate::pipeline::events::Event;
-use crate::snapshot::failed::Category;
 use crate::snapshot::journal::RunHeader;
 use crate::snapshot::manifest::FailureSummary;
 use crate::snapshot::settings::{Compression, Format, IfExists, OutputSettings};
+use crate::snapshot::sidecars::Category;
 use crate::table::{ColumnType, schema};
 use crate::util::exit_code::HasExitCode;
 
@@ -269,7 +269,7 @@ fn run_scripted_with(
             },
             stop: &mut stopped,
         };
-        let journal = CheckpointJournal::create(&work, begin()).unwrap();
+        let journal = Journal::create(&work, begin()).unwrap();
         let accounts = AccountSource::List(Box::new(list));
         let threads = Threads::start(accounts, &settings, writer, journal, capacities).unwrap();
         while !threads.has_read_all() {
@@ -343,7 +343,7 @@ fn undisturbed_rows_come_in_the_order_of_the_list_within_the_rate() {
     let seconds = ended.calls.last().unwrap().0.as_secs_f64();
     assert!(500.0 / seconds >= 200.0 * 0.99, "{seconds} s");
     let result = ended.result.unwrap();
-    let parts = result.journal.value().parts();
+    let parts = result.journal.checkpoint().parts();
     assert_eq!(parts.len(), 51);
     assert_eq!(parts[50].rows, 50);
     assert!(result.calls.peak_calls_per_second <= 200);
@@ -354,7 +354,7 @@ fn undisturbed_rows_come_in_the_order_of_the_list_within_the_rate() {
 fn an_empty_list_is_one_empty_part() {
     let ended = run_scripted(0, |_, _, _| ok());
     assert_eq!(ended.calls.len(), 0);
-    assert_eq!(ended.result.unwrap().journal.value().parts().len(), 1);
+    assert_eq!(ended.result.unwrap().journal.checkpoint().parts().len(), 1);
 }
 
 #[test]
@@ -392,7 +392,7 @@ fn attempts_are_used_up_and_the_code_is_told() {
     assert!(ended.failed.values().all(|category| category == "internal_error"));
     let asked = ended.calls.iter().flat_map(|(_, accounts)| accounts);
     assert_eq!(asked.filter(|account| *account == "a150").count(), 6);
-    let failures = &ended.result.unwrap().journal.value().parts()[0].failed;
+    let failures = &ended.result.unwrap().journal.checkpoint().parts()[0].failed;
     let expected =
         FailureSummary { category: Category::InternalError, error_code: Some(40006), accounts: 3 };
     assert_eq!(failures, &[expected]);
@@ -894,7 +894,7 @@ fn markers_with_a_passing_code_are_resolved_alone_and_invent_no_code() {
         ended.failed.iter().all(|(name, category)| name.ends_with('7') && category == "not_found")
     );
     let result = ended.result.unwrap();
-    let parts = result.journal.value().parts();
+    let parts = result.journal.checkpoint().parts();
     let codes = parts[0].failed.iter().map(|failure| failure.error_code);
     assert_eq!(codes.collect::<Vec<_>>(), [Some(70107)]);
 }

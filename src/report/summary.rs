@@ -6,8 +6,9 @@ use std::path::Path;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
-use crate::snapshot::failed::Category;
-use crate::snapshot::manifest::{CallStats, Counts, FailureSummary};
+use crate::pipeline::call_stats::CallStats;
+use crate::snapshot::manifest::{Counts, FailureSummary};
+use crate::snapshot::sidecars::Category;
 use crate::util::exit_code::ExitCode;
 use crate::util::human::duration_text;
 

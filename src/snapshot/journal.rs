@@ -23,15 +23,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::snapshot::durable::{DiskError, hex, sync_directory};
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::layout::JOURNAL_FILE;
+use crate::snapshot::parts::CommittedPart;
+use crate::util::disk_error::DiskError;
 use crate::util::failpoint;
+use crate::util::hex::hex;
+use crate::util::staged_file::sync_directory;
 
 /// Version of the journal's form.
 pub const VERSION: u32 = 1;
-
-/// Name of the journal in the work directory.
-pub const CHECKPOINT_FILE: &str = "checkpoint.ndjson";
 
 /// Between an entry's own fields and its check.
 const CHECKSUM_KEY: &str = ",\"check\":\"";
@@ -66,7 +66,7 @@ pub struct RoundEnd {
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
-enum Entry {
+enum JournalEntry {
     #[serde(rename = "begin")]
     RunHeader(RunHeader),
     Part(CommittedPart),
@@ -86,14 +86,14 @@ pub struct Round {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// What the run is about.
-    pub begin: RunHeader,
+    pub header: RunHeader,
     /// Its rounds; the last may be under way.
     pub rounds: Vec<Round>,
 }
 
 /// Why a checkpoint cannot be used. Each text ends with what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
+pub enum JournalError {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -133,8 +133,8 @@ pub enum InconsistentEntry {
 
 impl Checkpoint {
     /// A run of which nothing is durable yet.
-    pub fn new(begin: RunHeader) -> Checkpoint {
-        Checkpoint { begin, rounds: vec![Round::default()] }
+    pub fn new(header: RunHeader) -> Checkpoint {
+        Checkpoint { header, rounds: vec![Round::default()] }
     }
 
     /// All parts, in the order of their files.
@@ -201,7 +201,7 @@ fn check_of(fields: &str, check_before: &str) -> String {
 }
 
 /// A line, with its line end.
-fn line_of(entry: &Entry, check_before: &str) -> (String, String) {
+fn line_of(entry: &JournalEntry, check_before: &str) -> (String, String) {
     // Plain structs: serialising them cannot fail.
     let json = serde_json::to_string(entry).unwrap_or_default();
     let fields = json.strip_suffix('}').unwrap_or_default();
@@ -210,7 +210,7 @@ fn line_of(entry: &Entry, check_before: &str) -> (String, String) {
 }
 
 /// The entry of a line without its line end, and its check; otherwise what is wrong with it.
-fn entry_of(line: &str, check_before: &str) -> Result<(Entry, String), String> {
+fn entry_of(line: &str, check_before: &str) -> Result<(JournalEntry, String), String> {
     let parts = line.strip_suffix("\"}").and_then(|line| line.rsplit_once(CHECKSUM_KEY));
     let (fields, check) = parts.ok_or("it does not end with a check")?;
     if check != check_of(fields, check_before) {
@@ -239,16 +239,16 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
 }
 
 /// Reads a journal; nothing where not even the first line is whole.
-fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Parsed>, CheckpointError> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Parsed>, JournalError> {
     let length = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
     let text = std::str::from_utf8(&bytes[..length]).map_err(|error| {
         let line = 1 + memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count();
-        CheckpointError::Damaged { path: path.to_owned(), line, problem: error.to_string() }
+        JournalError::Damaged { path: path.to_owned(), line, problem: error.to_string() }
     })?;
     let mut value: Option<Checkpoint> = None;
     let mut check = String::new();
     for (index, line) in text.split_terminator('\n').enumerate() {
-        let damaged = |problem: String| CheckpointError::Damaged {
+        let damaged = |problem: String| JournalError::Damaged {
             path: path.to_owned(),
             line: index + 1,
             problem,
@@ -259,12 +259,12 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Parsed>, CheckpointError> {
         let entry;
         (entry, check) = entry_of(line, &check).map_err(damaged)?;
         let fits = match (entry, &mut value) {
-            (Entry::RunHeader(begin), value @ None) => {
+            (JournalEntry::RunHeader(begin), value @ None) => {
                 *value = Some(Checkpoint::new(begin));
                 Ok(())
             }
-            (Entry::Part(part), Some(value)) => value.add_part(part),
-            (Entry::RoundEnd(end), Some(value)) => value.end_round(end),
+            (JournalEntry::Part(part), Some(value)) => value.add_part(part),
+            (JournalEntry::RoundEnd(end), Some(value)) => value.end_round(end),
             _ => Err(InconsistentEntry::OutOfPlace),
         };
         fits.map_err(|misfit| damaged(misfit.to_string()))?;
@@ -276,21 +276,21 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Parsed>, CheckpointError> {
 fn ensure_version(
     path: &Path,
     first_line: &str,
-    damaged: impl FnOnce(String) -> CheckpointError,
-) -> Result<(), CheckpointError> {
+    damaged: impl FnOnce(String) -> JournalError,
+) -> Result<(), JournalError> {
     let version = serde_json::from_str::<serde_json::Value>(first_line)
         .map_err(|error| error.to_string())
         .and_then(|line| line["version"].as_u64().ok_or("it tells no version".to_owned()));
     match version {
         Ok(found) if found == u64::from(VERSION) => Ok(()),
-        Ok(found) => Err(CheckpointError::Version { path: path.to_owned(), found }),
+        Ok(found) => Err(JournalError::Version { path: path.to_owned(), found }),
         Err(problem) => Err(damaged(problem)),
     }
 }
 
 /// The journal of a run, open for further entries.
 #[derive(Debug)]
-pub struct CheckpointJournal {
+pub struct Journal {
     path: PathBuf,
     file: File,
     value: Checkpoint,
@@ -298,11 +298,11 @@ pub struct CheckpointJournal {
     check: String,
 }
 
-impl CheckpointJournal {
+impl Journal {
     /// Opens the journal in a work directory, if there is one with anything in it. What a crash left of a last entry is
     /// cut off.
-    pub fn open(work_directory: &Path) -> Result<Option<CheckpointJournal>, CheckpointError> {
-        let path = work_directory.join(CHECKPOINT_FILE);
+    pub fn open(work_directory: &Path) -> Result<Option<Journal>, JournalError> {
+        let path = work_directory.join(JOURNAL_FILE);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let Some(Parsed { value, length, check }) = parse(&path, &bytes)? else { return Ok(None) };
         let file =
@@ -310,24 +310,24 @@ impl CheckpointJournal {
         file.set_len(length as u64)
             .and_then(|()| file.sync_all())
             .map_err(DiskError::on("cut a broken entry off", &path))?;
-        Ok(Some(CheckpointJournal { path, file, value, check }))
+        Ok(Some(Journal { path, file, value, check }))
     }
 
     /// Begins a journal; one that is there is overwritten.
-    pub fn create(work_directory: &Path, begin: RunHeader) -> Result<CheckpointJournal, DiskError> {
-        let path = work_directory.join(CHECKPOINT_FILE);
+    pub fn create(work_directory: &Path, begin: RunHeader) -> Result<Journal, DiskError> {
+        let path = work_directory.join(JOURNAL_FILE);
         failpoint::hit("journal:create").map_err(DiskError::on("create", &path))?;
         let file = File::create(&path).map_err(DiskError::on("create", &path))?;
         failpoint::hit("journal:created").map_err(DiskError::on("create", &path))?;
         sync_directory(work_directory)?;
         let value = Checkpoint::new(begin.clone());
-        let mut journal = CheckpointJournal { path, file, value, check: String::new() };
-        journal.write(&Entry::RunHeader(begin))?;
+        let mut journal = Journal { path, file, value, check: String::new() };
+        journal.write(&JournalEntry::RunHeader(begin))?;
         Ok(journal)
     }
 
     /// What is durable.
-    pub fn value(&self) -> &Checkpoint {
+    pub fn checkpoint(&self) -> &Checkpoint {
         &self.value
     }
 
@@ -335,22 +335,22 @@ impl CheckpointJournal {
     ///
     /// # Errors
     /// A part that does not fit is a bug; nothing is written then.
-    pub fn add_part(&mut self, part: &CommittedPart) -> Result<(), CheckpointError> {
+    pub fn add_part(&mut self, part: &CommittedPart) -> Result<(), JournalError> {
         self.value.add_part(part.clone()).map_err(|misfit| self.bug(&misfit))?;
-        Ok(self.write(&Entry::Part(part.clone()))?)
+        Ok(self.write(&JournalEntry::Part(part.clone()))?)
     }
 
     /// What the run in a work directory is about, if there is one.
-    pub fn begin_of(work_directory: &Path) -> Result<Option<RunHeader>, CheckpointError> {
-        let path = work_directory.join(CHECKPOINT_FILE);
+    pub fn read_header(work_directory: &Path) -> Result<Option<RunHeader>, JournalError> {
+        let path = work_directory.join(JOURNAL_FILE);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let first_line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-        Ok(parse(&path, first_line)?.map(|parsed| parsed.value.begin))
+        Ok(parse(&path, first_line)?.map(|parsed| parsed.value.header))
     }
 
     /// What a run has made durable in a work directory, if there is one; nothing is cut off or opened for more.
-    pub fn value_of(work_directory: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
-        let path = work_directory.join(CHECKPOINT_FILE);
+    pub fn read_checkpoint(work_directory: &Path) -> Result<Option<Checkpoint>, JournalError> {
+        let path = work_directory.join(JOURNAL_FILE);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         Ok(parse(&path, &bytes)?.map(|parsed| parsed.value))
     }
@@ -359,17 +359,17 @@ impl CheckpointJournal {
     ///
     /// # Errors
     /// A round with a gap is a bug; nothing is written then.
-    pub fn end_round(&mut self, end: RoundEnd) -> Result<(), CheckpointError> {
+    pub fn end_round(&mut self, end: RoundEnd) -> Result<(), JournalError> {
         self.value.end_round(end).map_err(|misfit| self.bug(&misfit))?;
-        Ok(self.write(&Entry::RoundEnd(end))?)
+        Ok(self.write(&JournalEntry::RoundEnd(end))?)
     }
 
-    fn bug(&self, misfit: &InconsistentEntry) -> CheckpointError {
+    fn bug(&self, misfit: &InconsistentEntry) -> JournalError {
         let line = self.value.parts().len() + self.value.rounds.len() + 1;
-        CheckpointError::Damaged { path: self.path.clone(), line, problem: misfit.to_string() }
+        JournalError::Damaged { path: self.path.clone(), line, problem: misfit.to_string() }
     }
 
-    fn write(&mut self, entry: &Entry) -> Result<(), DiskError> {
+    fn write(&mut self, entry: &JournalEntry) -> Result<(), DiskError> {
         let line;
         (line, self.check) = line_of(entry, &self.check);
         failpoint::hit("journal:append")

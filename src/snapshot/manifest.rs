@@ -1,120 +1,138 @@
-//! `_manifest.json`: what a snapshot holds and how it came about. Versioned; keys are only ever added.
+//! `_manifest.json`: the contents of a snapshot and the run that wrote it. Versioned; keys are only ever added.
+//!
+//! When a manifest is read, only the counts and the parts must be there: earlier versions wrote fewer keys.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::failed::Category;
-use super::snapshot_writer::CommittedPart;
+use super::layout::MANIFEST_FILE;
+use super::parts::CommittedPart;
+use super::sidecars::Category;
+use crate::util::disk_error::{DiskError, is_absent};
 
-/// Version of the manifest's form.
+/// The version of the manifest's schema.
 pub const MANIFEST_VERSION: u32 = 1;
 
 /// The manifest of a snapshot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`MANIFEST_VERSION`].
+    #[serde(default)]
     pub version: u32,
-    /// Program and version that wrote the snapshot.
+    /// Name and version of the program that wrote the snapshot.
+    #[serde(default)]
     pub generator: String,
-    /// The job.
+    #[serde(default)]
     pub job: JobInfo,
-    /// The run.
+    #[serde(default)]
     pub run: RunInfo,
-    /// The account list.
+    #[serde(default)]
     pub account_list: AccountListInfo,
-    /// Where every account of the list went.
     pub counts: Counts,
-    /// The table's columns, `account` first.
+    /// The columns of the table, `account` first.
+    #[serde(default)]
     pub columns: Vec<ColumnInfo>,
-    /// The part files.
     pub parts: Vec<PartInfo>,
-    /// The calls made.
-    pub calls: CallStats,
+    #[serde(default)]
+    pub calls: CallInfo,
     /// Accounts without a row, by category and code.
+    #[serde(default)]
     pub failures: Vec<FailureSummary>,
 }
 
-/// Of the job.
-#[derive(Debug, Clone, Serialize)]
+/// The job that wrote the snapshot.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct JobInfo {
-    /// Its name.
     pub name: String,
 }
 
-/// Of the run.
-#[derive(Debug, Clone, Serialize)]
+/// The run that wrote the snapshot.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunInfo {
-    /// Tells this run from every other.
+    /// Identifies the run.
     pub id: String,
-    /// Its logical date, yyyy-mm-dd.
+    /// The logical date, yyyy-mm-dd.
     pub date: String,
-    /// When it began, RFC 3339.
+    /// RFC 3339.
     pub started_at: String,
-    /// When the last part was complete, RFC 3339.
+    /// When the last part was committed, RFC 3339.
     pub finished_at: String,
 }
 
-/// Of the account list.
-#[derive(Debug, Clone, Serialize)]
+/// The account list of the run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AccountListInfo {
-    /// Its path, `-` for standard input.
+    /// The absolute path, or `-` for standard input.
     pub path: String,
-    /// SHA-256 of the list's bytes as stored, in hex.
+    /// SHA-256 of the stored bytes, in hex.
     pub sha256: String,
 }
 
-/// Where every account of the list went: `accounts_in_list = rows + failed + duplicates + invalid`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+/// The outcome of every account of the list: `accounts_in_list = rows + failed + duplicates + invalid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
-    /// Entries of the list.
+    /// Records of the list.
+    #[serde(default)]
     pub accounts_in_list: u64,
-    /// Rows in the table.
+    /// Rows of the table.
     pub rows: u64,
-    /// Accounts asked for and without a row.
+    /// Requested accounts without a row.
+    #[serde(default)]
     pub failed: u64,
-    /// Entries that repeat an earlier one.
+    /// Records that repeat an earlier one.
+    #[serde(default)]
     pub duplicates: u64,
-    /// Entries that are no account id and were never asked.
+    /// Records that are not valid account ids; these are never requested.
+    #[serde(default)]
     pub invalid: u64,
-    /// Values that did not fit their column.
+    /// Values that do not fit their column.
+    #[serde(default)]
     pub rejected_values: u64,
 }
 
 impl Counts {
-    /// Promise 1: no account is ever dropped silently.
+    /// Whether every account of the list is accounted for (guarantee 1).
     pub fn are_conserved(&self) -> bool {
         self.accounts_in_list == self.rows + self.failed + self.duplicates + self.invalid
     }
 }
 
-/// Of a column.
-#[derive(Debug, Clone, Serialize)]
+/// A column of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnInfo {
-    /// Its name in the table.
     pub name: String,
-    /// Its type.
     #[serde(rename = "type")]
-    pub column_type: &'static str,
-    /// Its tag; `account` has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_type: String,
+    /// The profile tag; `None` for `account`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
 }
 
-/// Of a part.
-#[derive(Debug, Clone, Serialize)]
+/// A part file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartInfo {
-    /// Name of the file.
+    /// The file name.
+    #[serde(default)]
     pub file: String,
-    /// First account it covers, counted from 0 in the order of the list; of the accounts asked again, in theirs.
+    /// The first ordinal of the part: of the account list, or of the failed accounts that a later round retried.
+    #[serde(default)]
     pub first_ordinal: u64,
-    /// Ordinals it covers.
+    /// Ordinals of the part.
+    #[serde(default)]
     pub accounts: u64,
-    /// Rows in it.
+    /// Rows in the file.
     pub rows: u64,
     /// Size of the file.
+    #[serde(default)]
     pub bytes: u64,
     /// SHA-256 of the file, in hex.
+    #[serde(default)]
     pub sha256: String,
 }
 
@@ -125,28 +143,29 @@ impl From<&CommittedPart> for PartInfo {
             first_ordinal: part.ordinals.start,
             accounts: part.ordinals.end - part.ordinals.start,
             rows: part.rows,
-            bytes: part.facts.bytes,
-            sha256: part.facts.sha256.clone(),
+            bytes: part.file_info.bytes,
+            sha256: part.file_info.sha256.clone(),
         }
     }
 }
 
-/// Of the calls.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct CallStats {
-    /// Calls made, retries and probes included.
+/// The calls of the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallInfo {
+    /// Calls made, including retries and probes.
     pub made: u64,
-    /// Calls that failed as a whole for a passing reason.
+    /// Calls that failed as a whole for a transient reason.
     pub failed: u64,
-    /// Calls that were answered with "too fast".
+    /// Calls that the service throttled.
     pub throttled: u64,
-    /// Accounts asked again.
+    /// How many times an account was retried.
     pub account_retries: u64,
-    /// The limit, calls a second; 0 is none.
+    /// The limit; 0 if there is none.
     pub calls_per_second: u32,
-    /// Most calls in any second of the run.
+    /// The highest number of calls in any second.
     pub peak_calls_per_second: u64,
-    /// How much of the limit was used from the first call to the last, in percent; absent where there is none.
+    /// The share of the limit that was used from the first call to the last; `None` without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_utilization_percent: Option<f64>,
 }
@@ -154,15 +173,14 @@ pub struct CallStats {
 /// Accounts without a row for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureSummary {
-    /// The category.
     pub category: Category,
-    /// The service's code, if it gave one.
+    /// The error code of the service, if it sent one.
     pub error_code: Option<i64>,
     /// How many accounts.
     pub accounts: u64,
 }
 
-/// Counts failures by category and code.
+/// Counts failed accounts by category and code.
 #[derive(Debug, Clone, Default)]
 pub struct FailureCounts(BTreeMap<(Category, Option<i64>), u64>);
 
@@ -172,33 +190,62 @@ impl FailureCounts {
         *self.0.entry((category, error_code)).or_default() += accounts;
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds failures that were counted elsewhere.
     pub fn add_all<'f>(&mut self, failures: impl IntoIterator<Item = &'f FailureSummary>) {
         for failure in failures {
             self.add(failure.category, failure.error_code, failure.accounts);
         }
     }
 
-    /// All accounts counted.
+    /// All failed accounts.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// The counts, in the order of category and code.
-    pub fn into_facts(self) -> Vec<FailureSummary> {
-        let facts =
+    /// The counts, ordered by category and code.
+    pub fn into_summaries(self) -> Vec<FailureSummary> {
+        let summary =
             |((category, error_code), accounts)| FailureSummary { category, error_code, accounts };
-        self.0.into_iter().map(facts).collect()
+        self.0.into_iter().map(summary).collect()
     }
 }
 
+/// A manifest could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("{} is damaged ({problem})", .file.display())]
+    Damaged { file: PathBuf, problem: String },
+}
+
 impl Manifest {
-    /// The file's text.
+    /// The text of the file.
     pub fn to_json(&self) -> String {
-        // Plain structs with string keys: serialising them cannot fail.
+        // Structs with string keys always serialize.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+
+    /// Reads the manifest of the snapshot at a path; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ManifestError::Damaged`] if it is not a regular file, or not a manifest.
+    pub fn read(snapshot: &Path) -> Result<Option<Manifest>, ManifestError> {
+        let file = snapshot.join(MANIFEST_FILE);
+        let damaged = |problem: String| ManifestError::Damaged { file: file.clone(), problem };
+        match fs::metadata(&file) {
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(DiskError::on("look at", &file)(error).into()),
+            // Opening a pipe would wait for its writer.
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(damaged("it is not a regular file".to_owned()));
+            }
+            Ok(_) => {}
+        }
+        let content = fs::read(&file).map_err(DiskError::on("read", &file))?;
+        serde_json::from_slice(&content).map(Some).map_err(|error| damaged(error.to_string()))
     }
 }
 
@@ -207,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conservation_counts_every_account_once() {
+    fn counts_are_conserved_only_if_each_account_is_counted_once() {
         let counts = Counts {
             accounts_in_list: 10,
             rows: 5,
@@ -219,5 +266,15 @@ mod tests {
         assert!(counts.are_conserved());
         assert!(!Counts { rows: 4, ..counts }.are_conserved());
         assert!(!Counts { rows: 6, ..counts }.are_conserved());
+    }
+
+    #[test]
+    fn only_counts_and_parts_are_required() {
+        let manifest: Manifest =
+            serde_json::from_str(r#"{"counts":{"rows":3},"parts":[{"rows":3}]}"#).unwrap();
+        assert_eq!((manifest.counts.rows, manifest.parts[0].rows), (3, 3));
+        for text in ["{}", r#"{"counts":{},"parts":[]}"#, r#"{"counts":{"rows":3}}"#] {
+            assert!(serde_json::from_str::<Manifest>(text).is_err(), "{text}");
+        }
     }
 }

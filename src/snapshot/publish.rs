@@ -8,31 +8,24 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::durable::{DiskError, FileInfo, StagedFile};
-use super::earlier_snapshot::{ReplaceError, exchange};
-use super::failed::{
-    FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, failed_records, io_error,
+use super::committed_files::{
+    PartFilesError, ensure_parts_are_whole, is_as_written, remove_others,
+};
+use super::layout::{
+    FAILED_ACCOUNTS_FILE, INVALID_ACCOUNTS_FILE, JOURNAL_FILE, MANIFEST_FILE, REJECTED_VALUES_FILE,
+    REPORT_FILE, SIDECAR_FILES, SUCCESS_MARKER, failed_lines_file, rejected_lines_file,
 };
 use super::manifest::Manifest;
-use super::open_part::{Sidecar, sidecar_path};
-use super::part_files::{PartFilesError, ensure_parts_are_whole, is_as_written, remove_others};
-use super::snapshot_writer::CommittedPart;
-use super::work_directory::{SUCCESS_MARKER, WorkDirectory};
-use crate::snapshot::journal::CHECKPOINT_FILE;
+use super::parts::CommittedPart;
+use super::sidecars::{
+    FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, io_error, read_failed_lines,
+};
+use super::store::local::replace::{ReplaceError, exchange};
+use super::work_directory::WorkDirectory;
+use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failpoint;
-
-/// Where the lines of the list's invalid accounts wait for the snapshot to be put together.
-pub const INVALID_ACCOUNTS_FILE: &str = "invalid.csv";
-
-const FAILED_ACCOUNTS_FILE: &str = "_failed_accounts.csv";
-const REJECTED_VALUES_FILE: &str = "_rejected_values.csv";
-const REPORT_FILE: &str = "_report.html";
-const MANIFEST_FILE: &str = "_manifest.json";
-
-/// What is published beside the parts and before [`SUCCESS_MARKER`].
-const SIDECAR_FILES: [&str; 4] =
-    [FAILED_ACCOUNTS_FILE, REJECTED_VALUES_FILE, REPORT_FILE, MANIFEST_FILE];
+use crate::util::staged_file::{FileInfo, StagedFile};
 
 /// The snapshot could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +111,7 @@ pub fn publish(
 /// [`PublishError::NotCleanedUp`], which says that the snapshot is published.
 pub fn clean_up(work: WorkDirectory) -> Result<(), PublishError> {
     let output_path = work.output_path().to_owned();
-    let journal = work.root().join(CHECKPOINT_FILE);
+    let journal = work.root().join(JOURNAL_FILE);
     failpoint::hit("publish:exchanged")
         .map_err(DiskError::on("clean up", work.root()))
         .and_then(|()| work.remove())
@@ -164,7 +157,7 @@ fn write_failed_accounts(work: &WorkDirectory, written: &Written) -> Result<(), 
     let path = work.snapshot().join(FAILED_ACCOUNTS_FILE);
     let mut joined = begin_csv(&path, &FAILED_ACCOUNTS_HEADER)?;
     for part in &written.parts {
-        let lines = sidecar_path(work.root(), Sidecar::FailedAccounts, part.index);
+        let lines = work.root().join(failed_lines_file(part.index));
         if written.retried_ordinals.contains(&part.index) {
             append_final_failures(&mut joined, &lines)?;
         } else {
@@ -180,7 +173,7 @@ fn write_rejected_values(work: &WorkDirectory, parts: &[CommittedPart]) -> Resul
     let path = work.snapshot().join(REJECTED_VALUES_FILE);
     let mut joined = begin_csv(&path, &REJECTED_VALUES_HEADER)?;
     for part in parts {
-        append(&mut joined, &sidecar_path(work.root(), Sidecar::RejectedValues, part.index))?;
+        append(&mut joined, &work.root().join(rejected_lines_file(part.index)))?;
     }
     joined.commit().map(drop)
 }
@@ -203,7 +196,7 @@ fn append(joined: &mut StagedFile, lines: &Path) -> Result<(), DiskError> {
 fn append_final_failures(joined: &mut StagedFile, lines: &Path) -> Result<(), PublishError> {
     let path = joined.path().to_owned();
     let mut csv = csv::Writer::from_writer(joined);
-    for record in failed_records(lines)? {
+    for record in read_failed_lines(lines)? {
         let (line, record) = record?;
         if !line.category.counts_as_failed() {
             csv.write_record(&record).map_err(io_error).map_err(DiskError::on("write", &path))?;

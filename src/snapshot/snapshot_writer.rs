@@ -11,23 +11,20 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
-use serde::{Deserialize, Serialize};
 
-use super::durable::FileInfo;
-use super::failed::{FailedAccount, RejectedValue};
-use super::manifest::FailureSummary;
-use super::open_part::{OpenPart, PartDirectories};
-use super::part_writer::{PartError, encode_error};
-use super::row_store::RowStore;
+use super::parts::CommittedPart;
+use super::parts::file_writer::{PartError, encode_error};
+use super::parts::part_builder::{PartBuilder, PartDirectories};
+use super::parts::row_buffer::RowBuffer;
 use super::settings::OutputSettings;
-use crate::table::statistics::ColumnStatistics;
+use super::sidecars::{FailedAccount, RejectedValue};
 
 /// Memory for rows that wait for their place, over all open parts.
 const WAITING_ROWS_BYTES: usize = 8 * 1024 * 1024;
 
 /// What the first call for a chunk brought. Exactly one comes for each chunk, empty where the call failed.
 #[derive(Debug)]
-pub struct FirstAnswer {
+pub struct ChunkResult {
     /// Ordinals of the chunk's accounts; within one part.
     pub ordinals: Range<u64>,
     /// Rows, in ordinal order.
@@ -40,7 +37,7 @@ pub struct FirstAnswer {
 
 /// What a later call brought for accounts of any parts.
 #[derive(Debug)]
-pub struct LateAnswer {
+pub struct RetryResult {
     /// Ordinal of each row, ascending.
     pub ordinals: Vec<u64>,
     /// Rows.
@@ -49,40 +46,6 @@ pub struct LateAnswer {
     pub rejected: Vec<RejectedValue>,
     /// Accounts that are settled without a row.
     pub failed: Vec<FailedAccount>,
-}
-
-/// A part that is complete and durable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommittedPart {
-    /// Its place among the parts, from 0.
-    pub index: u64,
-    /// Name of its file.
-    pub file: String,
-    /// Ordinals it covers.
-    pub ordinals: Range<u64>,
-    /// Rows in its file.
-    pub rows: u64,
-    /// Size and digest of its file.
-    pub facts: FileInfo,
-    /// Accounts without a row, by category and code.
-    pub failed: Vec<FailureSummary>,
-    /// Size and digest of its lines of `_failed_accounts.csv`.
-    pub failed_lines: FileInfo,
-    /// Size and digest of its lines of `_rejected_values.csv`.
-    pub rejected_lines: FileInfo,
-    /// Values that did not fit.
-    pub rejected_values: u64,
-    /// What the values of each column are like, `account` first; empty in the checkpoint of a version that did not count it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<ColumnStatistics>,
-}
-
-impl CommittedPart {
-    /// Accounts of the part without a row.
-    #[cfg(test)]
-    pub fn failed_accounts(&self) -> u64 {
-        self.failed.iter().map(|failure| failure.accounts).sum()
-    }
 }
 
 /// Writes the parts of a snapshot; owned by one thread.
@@ -95,8 +58,8 @@ pub struct SnapshotWriter {
     snapshot_directory: PathBuf,
     work_directory: PathBuf,
     total_accounts: Option<u64>,
-    open: BTreeMap<u64, OpenPart>,
-    store: RowStore,
+    open: BTreeMap<u64, PartBuilder>,
+    store: RowBuffer,
 }
 
 impl SnapshotWriter {
@@ -119,15 +82,12 @@ impl SnapshotWriter {
             work_directory: work_directory.to_owned(),
             total_accounts: None,
             open: BTreeMap::new(),
-            store: RowStore::new(work_directory, WAITING_ROWS_BYTES),
+            store: RowBuffer::new(work_directory, WAITING_ROWS_BYTES),
         }
     }
 
     /// Takes the first answer of a chunk; gives back the part it completed, if it did.
-    pub fn first_answer(
-        &mut self,
-        answer: FirstAnswer,
-    ) -> Result<Option<CommittedPart>, PartError> {
+    pub fn add_chunk(&mut self, answer: ChunkResult) -> Result<Option<CommittedPart>, PartError> {
         debug_assert!(answer.ordinals.end - answer.ordinals.start <= self.chunk_accounts);
         let part_index = self.part_of(answer.ordinals.start);
         let (part, store) = self.open_part(part_index)?;
@@ -136,7 +96,7 @@ impl SnapshotWriter {
     }
 
     /// Takes what a later call brought; gives back the parts it completed.
-    pub fn late_answer(&mut self, answer: LateAnswer) -> Result<Vec<CommittedPart>, PartError> {
+    pub fn add_retry(&mut self, answer: RetryResult) -> Result<Vec<CommittedPart>, PartError> {
         let mut touched = Vec::new();
         let mut start = 0;
         while start < answer.ordinals.len() {
@@ -171,7 +131,7 @@ impl SnapshotWriter {
     }
 
     /// Takes an account that is given up after it was asked again; gives back the part it completed, if it did.
-    pub fn late_failure(
+    pub fn add_late_failure(
         &mut self,
         failed: FailedAccount,
     ) -> Result<Option<CommittedPart>, PartError> {
@@ -208,7 +168,10 @@ impl SnapshotWriter {
     }
 
     /// A part that is begun, or begins now, and where its rows may wait.
-    fn open_part(&mut self, part_index: u64) -> Result<(&mut OpenPart, &mut RowStore), PartError> {
+    fn open_part(
+        &mut self,
+        part_index: u64,
+    ) -> Result<(&mut PartBuilder, &mut RowBuffer), PartError> {
         let part = match self.open.entry(part_index) {
             Entry::Occupied(part) => part.into_mut(),
             Entry::Vacant(place) => {
@@ -220,7 +183,7 @@ impl SnapshotWriter {
                 let file_index = self.files_before + part_index;
                 let (settings, schema) = (&self.settings, &self.schema);
                 let part =
-                    OpenPart::create(file_index, first_ordinal, settings, schema, &directories)?;
+                    PartBuilder::create(file_index, first_ordinal, settings, schema, &directories)?;
                 place.insert(part)
             }
         };

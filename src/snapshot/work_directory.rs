@@ -1,29 +1,19 @@
-//! The hidden sibling in which a run works until its snapshot is complete: `.NAME.partial/` beside `NAME`.
-//!
-//! ```text
-//! .dt=2026-11-22.partial/
-//!   lock                 held while a run works here
-//!   checkpoint.ndjson    what is durable
-//!   invalid.csv          sidecar lines of the list's invalid accounts
-//!   failed-00000.csv …   sidecar lines of each part
-//!   snapshot/            becomes the published directory by one rename
-//!   replaced/            the earlier snapshot while it is replaced, where directories cannot be exchanged
-//! ```
+//! The work directory: a hidden sibling in which a run works until its snapshot is complete.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::durable::DiskError;
-use super::earlier_snapshot::{self, Occupant, REPLACED_NAME};
-use super::lock::WorkLock;
+use super::layout::{
+    JOURNAL_FILE, LOCK_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER,
+    work_directory_name,
+};
 use super::settings::IfExists;
-use crate::snapshot::journal::CHECKPOINT_FILE;
+use super::store::local::lock::WorkLock;
+use super::store::local::replace::{self as earlier_snapshot, Occupant};
+use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failpoint;
-
-/// Name of the marker that is written last.
-pub const SUCCESS_MARKER: &str = "_SUCCESS";
 
 /// Why a run cannot work at an output path. Each text ends with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +83,7 @@ impl WorkPaths {
 
     /// The directory that becomes the snapshot.
     pub fn snapshot(&self) -> PathBuf {
-        self.root.join("snapshot")
+        self.root.join(STAGED_SNAPSHOT)
     }
 
     /// Refuses before any work is done what publishing would have to refuse, or must not destroy.
@@ -190,11 +180,11 @@ impl WorkDirectory {
     /// Removes the directory and gives the lock back. The checkpoint goes last: as long as it is there, a later run knows
     /// that this one has published.
     pub fn remove(self) -> Result<(), DiskError> {
-        self.clear(&[LOCK_NAME, CHECKPOINT_FILE])?;
+        self.clear(&[LOCK_FILE, JOURNAL_FILE])?;
         let root = self.root().to_owned();
         let hit = |name| failpoint::hit(name).map_err(DiskError::on("remove", &root));
         hit("publish:cleared")?;
-        self.clear(&[LOCK_NAME])?;
+        self.clear(&[LOCK_FILE])?;
         hit("publish:removed")?;
         self.lock.remove()?;
         hit("publish:unlocked")?;
@@ -223,7 +213,8 @@ impl WorkDirectory {
             let is_directory = entry.file_type().map_err(DiskError::on("look at", &path))?.is_dir();
             let name = entry.file_name();
             if keep.iter().any(|kept| name == *kept)
-                || (name == REPLACED_NAME && !earlier_snapshot::may_remove_replaced(&self.paths)?)
+                || (name == REPLACED_SNAPSHOT
+                    && !earlier_snapshot::may_remove_replaced(&self.paths)?)
             {
                 continue;
             }
@@ -235,15 +226,11 @@ impl WorkDirectory {
     }
 }
 
-/// Name of the lock in the work directory.
-pub const LOCK_NAME: &str = "lock";
-
 fn root_of(output_path: &Path) -> Result<PathBuf, WorkDirectoryError> {
     let name = output_path
         .file_name()
-        .ok_or_else(|| WorkDirectoryError::NoName(output_path.to_owned()))?
-        .to_string_lossy();
-    Ok(output_path.with_file_name(format!(".{name}.partial")))
+        .ok_or_else(|| WorkDirectoryError::NoName(output_path.to_owned()))?;
+    Ok(output_path.with_file_name(work_directory_name(name)))
 }
 
 #[cfg(test)]
@@ -265,7 +252,7 @@ mod tests {
         fs::write(left_over.join("part-00000.csv"), "half").unwrap();
         let work = open(&output, IfExists::Replace).unwrap();
         assert_eq!(fs::read_dir(work.snapshot()).unwrap().count(), 1);
-        work.reset(&[LOCK_NAME]).unwrap();
+        work.reset(&[LOCK_FILE]).unwrap();
         assert_eq!(fs::read_dir(work.snapshot()).unwrap().count(), 0);
         work.remove().unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);

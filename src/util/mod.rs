@@ -2,11 +2,16 @@
 
 pub mod background_server;
 pub mod disk_error;
+pub mod disk_space;
 pub mod exit_code;
 pub mod failpoint;
 pub mod failure;
+pub mod file_size_limit;
+pub mod hex;
 pub mod human;
 pub mod nearest;
 pub mod runtime;
+pub mod staged_file;
 pub mod swar;
 pub mod text_width;
+pub mod timestamp;

@@ -21,9 +21,9 @@ use crate::observability::LogFormat;
 use crate::observability::log_line::LineFormat;
 use crate::observability::logging::{self, LogRunId};
 use crate::observability::progress::{OutputStyle, Reporter, TerminalInfo, resolve};
-use crate::snapshot::file_size_limit;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::{Failure, chain};
+use crate::util::file_size_limit;
 
 /// Runs the verb of the command line; gives back how the process ends.
 pub fn run(cli: &Cli) -> ExitCode {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::snapshot::failed::Category;
-use crate::snapshot::manifest::CallStats;
+use crate::pipeline::call_stats::CallStats;
+use crate::snapshot::sidecars::Category;
 
 const DEFAULT: Limits = Limits {
     max_failed: Limit::PartsPerMillion(10_000),

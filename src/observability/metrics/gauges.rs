@@ -4,11 +4,11 @@ use prometheus::{GaugeVec, Result};
 
 use super::factory::{Figure, MetricFactory};
 use super::{End, LAST_SUCCESS};
+use crate::pipeline::call_stats::CallStats;
 use crate::pipeline::events::Progress;
 use crate::report::summary::ResultSummary;
-use crate::snapshot::failed::Category;
-use crate::snapshot::manifest::CallStats;
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::sidecars::Category;
 
 /// The gauges of a run.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Gauges {
 
     pub(super) fn part(&self, part: &CommittedPart) {
         self.parts.add(1.0);
-        self.bytes.add(part.facts.bytes as f64);
+        self.bytes.add(part.file_info.bytes as f64);
         self.rejected_values.add(part.rejected_values as f64);
     }
 

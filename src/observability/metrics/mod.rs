@@ -14,7 +14,7 @@ use self::factory::{MetricFactory, PREFIX};
 use self::gauges::Gauges;
 use crate::pipeline::events::Event;
 use crate::report::summary::ResultSummary;
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::parts::CommittedPart;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// `Content-Type` of [`RunMetrics::text`].

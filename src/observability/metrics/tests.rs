@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::calls::CLASSES;
 use super::*;
+use crate::pipeline::call_stats::CallStats;
 use crate::pipeline::events::CallOutcome;
-use crate::snapshot::failed::Category;
-use crate::snapshot::manifest::{CallStats, Counts, FailureSummary};
+use crate::snapshot::manifest::{Counts, FailureSummary};
+use crate::snapshot::sidecars::Category;
 
 const JOB: &str = "a \"b\" \\ 用户";
 

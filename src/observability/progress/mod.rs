@@ -161,7 +161,12 @@ fn log_retry_batch(wave: &RetryBatch) {
 fn tell(event: Event<'_>) {
     match event {
         Event::PartCommitted(part) => {
-            debug!(file = part.file, rows = part.rows, bytes = part.facts.bytes, "part committed");
+            debug!(
+                file = part.file,
+                rows = part.rows,
+                bytes = part.file_info.bytes,
+                "part committed"
+            );
         }
         Event::Bisecting { accounts, reason } => debug!(accounts, reason, "splitting failed chunk"),
         Event::OutageStarted { reason } => {

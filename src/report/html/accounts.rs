@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::escape::escape;
 use super::text::{bar, count, percent, reasons, told};
 use crate::api::error_codes::ErrorCodeRule;
-use crate::snapshot::failed::Category;
 use crate::snapshot::manifest::Manifest;
+use crate::snapshot::sidecars::Category;
 
 /// The section of the accounts.
 pub fn accounts(manifest: &Manifest) -> String {

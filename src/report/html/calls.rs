@@ -10,7 +10,7 @@ use super::{Report, Resumed};
 use crate::api::error_codes::ErrorCodeRule;
 use crate::report::latency::Latencies;
 use crate::report::timeline::{Span, Timeline};
-use crate::snapshot::manifest::CallStats;
+use crate::snapshot::manifest::CallInfo;
 use crate::util::human::{duration_text, two_digits};
 
 /// Rows in the table of what the pictures show.
@@ -46,7 +46,7 @@ pub fn calls(report: &Report<'_>) -> String {
     html
 }
 
-fn figures(calls: &CallStats) -> Vec<(&'static str, String)> {
+fn figures(calls: &CallInfo) -> Vec<(&'static str, String)> {
     let limit = match calls.calls_per_second {
         // Without a call there is nothing to compare with it.
         _ if calls.made == 0 => String::new(),
@@ -71,7 +71,7 @@ fn figures(calls: &CallStats) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn pictures(calls: &CallStats, timeline: &Timeline, began_at: &str) -> String {
+fn pictures(calls: &CallInfo, timeline: &Timeline, began_at: &str) -> String {
     let whole = timeline.whole().calls;
     let mut keys = vec![("answered", "answered".to_owned())];
     if whole.throttled + whole.failed > 0 {

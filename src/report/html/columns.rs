@@ -9,7 +9,7 @@ use super::Report;
 use super::escape::isolated;
 use super::text::{bar, count, counted, percent};
 use crate::snapshot::manifest::ColumnInfo;
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::parts::CommittedPart;
 use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, MinMax, Values};
 
 /// Tags whose values are words of the service and not of a person.

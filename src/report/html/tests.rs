@@ -6,21 +6,21 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pipeline::events::{CallOutcome, Event};
-use crate::snapshot::durable::FileInfo;
-use crate::snapshot::failed::Category;
 use crate::snapshot::manifest::{
-    AccountListInfo, CallStats, ColumnInfo, Counts, FailureSummary, JobInfo, PartInfo, RunInfo,
+    AccountListInfo, CallInfo, ColumnInfo, Counts, FailureSummary, JobInfo, PartInfo, RunInfo,
 };
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::sidecars::Category;
 use crate::table::statistics::{ColumnStatistics, TableStatistics};
 use crate::table::{Column, ColumnType, schema};
+use crate::util::staged_file::FileInfo;
 
 const HOSTILE: &str = "<script>alert('1')</script>\"><img onerror=y>\u{202e}\n\0&amp;";
 
-fn manifest(counts: Counts, calls: CallStats) -> Manifest {
+fn manifest(counts: Counts, calls: CallInfo) -> Manifest {
     let column = |name: &str, tag: Option<&str>| ColumnInfo {
         name: name.to_owned(),
-        column_type: "string",
+        column_type: "string".to_owned(),
         tag: tag.map(str::to_owned),
     };
     Manifest {
@@ -142,7 +142,7 @@ fn checked(report: &Report<'_>) -> String {
 
 #[test]
 fn a_run_over_an_empty_list_has_a_page() {
-    let manifest = manifest(counts(0), CallStats { calls_per_second: 200, ..CallStats::default() });
+    let manifest = manifest(counts(0), CallInfo { calls_per_second: 200, ..CallInfo::default() });
     let timeline = Timeline::default();
     let report = Report { columns: totals(&[]), ..report(&manifest, &timeline) };
     let html = checked(&report);
@@ -153,10 +153,8 @@ fn a_run_over_an_empty_list_has_a_page() {
 
 #[test]
 fn one_call_is_told_in_words_without_a_picture() {
-    let manifest = manifest(
-        counts(1),
-        CallStats { made: 1, peak_calls_per_second: 1, ..CallStats::default() },
-    );
+    let manifest =
+        manifest(counts(1), CallInfo { made: 1, peak_calls_per_second: 1, ..CallInfo::default() });
     let mut timeline = Timeline::default();
     call(&mut timeline, 0.0, 20, CallOutcome::Success);
     let report = Report { columns: totals(&[("a", None, 3)]), ..report(&manifest, &timeline) };
@@ -171,7 +169,7 @@ fn long_runs_with_faults_have_pictures_and_their_numbers() {
     for (hours, limit, calls_per_second) in [(2, 40, 40), (10, 10, 0)] {
         let timeline = long_run(hours, limit);
         let calls = timeline.whole().calls;
-        let facts = CallStats { made: calls.total(), calls_per_second, ..CallStats::default() };
+        let facts = CallInfo { made: calls.total(), calls_per_second, ..CallInfo::default() };
         let manifest = manifest(counts(1), facts);
         let html = checked(&report(&manifest, &timeline));
         assert_eq!(html.matches("<figure>").count(), 2);
@@ -190,7 +188,7 @@ fn long_runs_with_faults_have_pictures_and_their_numbers() {
 
 #[test]
 fn a_resumed_run_says_whose_calls_it_tells_of() {
-    let manifest = manifest(counts(5), CallStats::default());
+    let manifest = manifest(counts(5), CallInfo::default());
     let timeline = Timeline::default();
     let at = "2026-11-22T04:00:00Z".to_owned();
     let report = Report { resumed: Some(Resumed { at }), ..report(&manifest, &timeline) };
@@ -210,7 +208,7 @@ fn parts_add_up_and_those_without_statistics_are_left_out() {
         file: String::new(),
         ordinals: 0..rows,
         rows,
-        facts: FileInfo { bytes: 0, sha256: String::new() },
+        file_info: FileInfo { bytes: 0, sha256: String::new() },
         failed: Vec::new(),
         failed_lines: FileInfo { bytes: 0, sha256: String::new() },
         rejected_lines: FileInfo { bytes: 0, sha256: String::new() },
@@ -228,7 +226,7 @@ fn parts_add_up_and_those_without_statistics_are_left_out() {
 
 #[test]
 fn values_are_shown_where_many_accounts_share_them_and_no_others() {
-    let manifest = manifest(counts(60), CallStats::default());
+    let manifest = manifest(counts(60), CallInfo::default());
     let timeline = Timeline::default();
     let rows = |shared: usize| -> Vec<(&str, Option<&str>, u64)> {
         (0..60)
@@ -250,7 +248,7 @@ fn values_are_shown_where_many_accounts_share_them_and_no_others() {
 
 #[test]
 fn what_others_wrote_is_text() {
-    let mut manifest = manifest(counts(1), CallStats::default());
+    let mut manifest = manifest(counts(1), CallInfo::default());
     manifest.job.name = HOSTILE.to_owned();
     manifest.account_list.path = HOSTILE.to_owned();
     for column in &mut manifest.columns[1..] {
@@ -270,7 +268,7 @@ proptest! {
     #[test]
     fn whatever_a_job_is_called_the_page_stays_the_same_page(name in "\\PC{0,40}|[<>&\"' ]{0,20}") {
         let with = |name: &str| {
-            let mut manifest = manifest(counts(1), CallStats::default());
+            let mut manifest = manifest(counts(1), CallInfo::default());
             manifest.job.name = name.to_owned();
             manifest.columns[1].name = name.to_owned();
             page(&report(&manifest, &Timeline::default()))

@@ -3,10 +3,10 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::snapshot::durable::FileInfo;
-use crate::snapshot::failed::Category;
 use crate::snapshot::manifest::FailureSummary;
+use crate::snapshot::sidecars::Category;
 use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, Values};
+use crate::util::staged_file::FileInfo;
 
 /// The journal of a run of two rounds. A later program must read it as it is.
 const VERSION_1: &str = include_str!("version-1.ndjson");
@@ -32,7 +32,7 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
         file: format!("part-{index:05}.csv"),
         rows: ordinals.end - ordinals.start - 1,
         ordinals,
-        facts: facts(10 + index),
+        file_info: facts(10 + index),
         failed: vec![FailureSummary {
             category: Category::InternalError,
             error_code: Some(40006),
@@ -46,14 +46,14 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
 }
 
 /// The entries of [`VERSION_1`]; the parts of a round are not committed in order.
-fn entries() -> Vec<Entry> {
+fn entries() -> Vec<JournalEntry> {
     vec![
-        Entry::RunHeader(begin()),
-        Entry::Part(part(1, 200..350)),
-        Entry::Part(part(0, 0..200)),
-        Entry::RoundEnd(RoundEnd { accounts: 350, duplicates: 3 }),
-        Entry::Part(part(2, 0..2)),
-        Entry::RoundEnd(RoundEnd { accounts: 2, duplicates: 0 }),
+        JournalEntry::RunHeader(begin()),
+        JournalEntry::Part(part(1, 200..350)),
+        JournalEntry::Part(part(0, 0..200)),
+        JournalEntry::RoundEnd(RoundEnd { accounts: 350, duplicates: 3 }),
+        JournalEntry::Part(part(2, 0..2)),
+        JournalEntry::RoundEnd(RoundEnd { accounts: 2, duplicates: 0 }),
     ]
 }
 
@@ -62,15 +62,15 @@ fn checkpoint_after(count: usize) -> Checkpoint {
     let mut checkpoint = Checkpoint::new(begin());
     for entry in entries().into_iter().take(count).skip(1) {
         match entry {
-            Entry::Part(part) => checkpoint.add_part(part).unwrap(),
-            Entry::RoundEnd(end) => checkpoint.end_round(end).unwrap(),
-            Entry::RunHeader(_) => unreachable!("a journal begins once"),
+            JournalEntry::Part(part) => checkpoint.add_part(part).unwrap(),
+            JournalEntry::RoundEnd(end) => checkpoint.end_round(end).unwrap(),
+            JournalEntry::RunHeader(_) => unreachable!("a journal begins once"),
         }
     }
     checkpoint
 }
 
-fn lines_of(entries: &[Entry]) -> Vec<String> {
+fn lines_of(entries: &[JournalEntry]) -> Vec<String> {
     let mut check = String::new();
     let mut lines = Vec::new();
     for entry in entries {
@@ -88,26 +88,26 @@ fn lines() -> Vec<String> {
 /// A work directory with a journal.
 fn directory_with(journal: &[u8]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join(CHECKPOINT_FILE), journal).unwrap();
+    fs::write(directory.path().join(JOURNAL_FILE), journal).unwrap();
     directory
 }
 
-fn opened(journal: &[u8]) -> Result<Option<Checkpoint>, CheckpointError> {
+fn opened(journal: &[u8]) -> Result<Option<Checkpoint>, JournalError> {
     let directory = directory_with(journal);
-    let journal = CheckpointJournal::open(directory.path())?;
-    Ok(journal.map(|journal| journal.value().clone()))
+    let journal = Journal::open(directory.path())?;
+    Ok(journal.map(|journal| journal.checkpoint().clone()))
 }
 
 /// The refusal of a journal, which is left as it was.
 #[track_caller]
 fn refusal(journal: &[u8]) -> String {
     let directory = directory_with(journal);
-    let error = match CheckpointJournal::open(directory.path()) {
+    let error = match Journal::open(directory.path()) {
         Err(error) => error.to_string(),
         Ok(opened) => panic!("{opened:?} from {}", String::from_utf8_lossy(journal)),
     };
-    assert_eq!(fs::read(directory.path().join(CHECKPOINT_FILE)).unwrap(), journal, "{error}");
-    assert!(error.contains(CHECKPOINT_FILE), "{error}");
+    assert_eq!(fs::read(directory.path().join(JOURNAL_FILE)).unwrap(), journal, "{error}");
+    assert!(error.contains(JOURNAL_FILE), "{error}");
     assert!(error.ends_with("start over with --restart"), "{error}");
     error
 }
@@ -123,22 +123,22 @@ fn a_journal_of_version_1_is_read_by_every_later_program() {
 #[test]
 fn what_is_written_is_version_1() {
     let directory = tempfile::tempdir().unwrap();
-    let mut journal = CheckpointJournal::create(directory.path(), begin()).unwrap();
+    let mut journal = Journal::create(directory.path(), begin()).unwrap();
     for (index, entry) in entries().into_iter().enumerate().skip(1) {
         // As after a stop at any entry.
         if index % 2 == 0 {
-            journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+            journal = Journal::open(directory.path()).unwrap().unwrap();
         }
         match entry {
-            Entry::Part(part) => journal.add_part(&part).unwrap(),
-            Entry::RoundEnd(end) => journal.end_round(end).unwrap(),
-            Entry::RunHeader(_) => unreachable!("a journal begins once"),
+            JournalEntry::Part(part) => journal.add_part(&part).unwrap(),
+            JournalEntry::RoundEnd(end) => journal.end_round(end).unwrap(),
+            JournalEntry::RunHeader(_) => unreachable!("a journal begins once"),
         }
     }
-    assert_eq!(journal.value(), &checkpoint_after(6));
-    let written = fs::read_to_string(directory.path().join(CHECKPOINT_FILE)).unwrap();
+    assert_eq!(journal.checkpoint(), &checkpoint_after(6));
+    let written = fs::read_to_string(directory.path().join(JOURNAL_FILE)).unwrap();
     assert_eq!(written, VERSION_1);
-    assert_eq!(CheckpointJournal::begin_of(directory.path()).unwrap(), Some(begin()));
+    assert_eq!(Journal::read_header(directory.path()).unwrap(), Some(begin()));
 }
 
 #[test]
@@ -152,20 +152,21 @@ fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read()
         },
     };
     let directory = directory_with(lines()[..2].concat().as_bytes());
-    let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+    let mut journal = Journal::open(directory.path()).unwrap().unwrap();
     let part = CommittedPart { columns: vec![counted(3), counted(9)], ..part(0, 0..200) };
     journal.add_part(&part).unwrap();
-    let read = CheckpointJournal::open(directory.path()).unwrap().unwrap();
-    let columns: Vec<usize> = read.value().parts().iter().map(|part| part.columns.len()).collect();
+    let read = Journal::open(directory.path()).unwrap().unwrap();
+    let columns: Vec<usize> =
+        read.checkpoint().parts().iter().map(|part| part.columns.len()).collect();
     assert_eq!(columns, [2, 0]);
-    assert_eq!(read.value().parts()[0], part);
+    assert_eq!(read.checkpoint().parts()[0], part);
 }
 
 #[test]
 fn a_directory_without_a_journal_has_nothing_to_go_on_with() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(CheckpointJournal::open(directory.path()).unwrap().is_none());
-    assert_eq!(CheckpointJournal::begin_of(directory.path()).unwrap(), None);
+    assert!(Journal::open(directory.path()).unwrap().is_none());
+    assert_eq!(Journal::read_header(directory.path()).unwrap(), None);
     assert_eq!(opened(b"").unwrap(), None);
     assert_eq!(opened(b"\0\0\0\0").unwrap(), None);
 }
@@ -176,10 +177,10 @@ fn what_a_crash_left_of_the_last_entry_is_cut_off_and_written_again() {
     let whole = lines[..4].concat();
     for tail in [&lines[4].as_bytes()[..30], b"\0\0\0", b"\xff\xfe", b"{"] {
         let directory = directory_with(&[whole.as_bytes(), tail].concat());
-        let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
-        assert_eq!(journal.value(), &checkpoint_after(4));
+        let mut journal = Journal::open(directory.path()).unwrap().unwrap();
+        assert_eq!(journal.checkpoint(), &checkpoint_after(4));
         journal.add_part(&part(2, 0..2)).unwrap();
-        let written = fs::read_to_string(directory.path().join(CHECKPOINT_FILE)).unwrap();
+        let written = fs::read_to_string(directory.path().join(JOURNAL_FILE)).unwrap();
         assert_eq!(written, lines[..5].concat());
     }
 }
@@ -188,12 +189,12 @@ fn what_a_crash_left_of_the_last_entry_is_cut_off_and_written_again() {
 fn a_journal_that_is_only_looked_at_stays_as_it_is() {
     let whole: usize = lines()[..2].iter().map(String::len).sum();
     let directory = directory_with(&VERSION_1.as_bytes()[..whole + 9]);
-    let path = directory.path().join(CHECKPOINT_FILE);
-    let value = CheckpointJournal::value_of(directory.path()).unwrap();
+    let path = directory.path().join(JOURNAL_FILE);
+    let value = Journal::read_checkpoint(directory.path()).unwrap();
     assert_eq!(value, Some(checkpoint_after(2)));
     assert_eq!(std::fs::read(&path).unwrap(), &VERSION_1.as_bytes()[..whole + 9]);
     let nowhere = directory.path().join("nowhere");
-    assert!(matches!(CheckpointJournal::value_of(&nowhere), Ok(None)));
+    assert!(matches!(Journal::read_checkpoint(&nowhere), Ok(None)));
 }
 
 #[test]
@@ -204,7 +205,7 @@ fn a_flipped_bit_is_refused_wherever_it_is() {
             let mut journal = VERSION_1.as_bytes().to_vec();
             journal[position] ^= 1 << bit;
             let line = VERSION_1[..position].matches('\n').count() + 1;
-            let path = Path::new(CHECKPOINT_FILE);
+            let path = Path::new(JOURNAL_FILE);
             let refusal = parse(path, &journal).unwrap_err().to_string();
             let names_line = refusal.starts_with(&format!("line {line} of the checkpoint "));
             assert!(
@@ -255,28 +256,41 @@ fn the_journal_of_another_program_is_refused() {
 /// Lines that are whole, of a journal that no run has written.
 #[test]
 fn accounts_that_would_be_twice_or_lost_are_refused() {
-    let end = |accounts| Entry::RoundEnd(RoundEnd { accounts, duplicates: 0 });
-    let begin = || Entry::RunHeader(begin());
+    let end = |accounts| JournalEntry::RoundEnd(RoundEnd { accounts, duplicates: 0 });
+    let begin = || JournalEntry::RunHeader(begin());
     for (entries, told) in [
         (
-            vec![begin(), Entry::Part(part(0, 0..200)), Entry::Part(part(1, 199..300))],
+            vec![
+                begin(),
+                JournalEntry::Part(part(0, 0..200)),
+                JournalEntry::Part(part(1, 199..300)),
+            ],
             "part 1 overlaps",
         ),
         (
-            vec![begin(), Entry::Part(part(1, 200..300)), Entry::Part(part(0, 0..201))],
+            vec![
+                begin(),
+                JournalEntry::Part(part(1, 200..300)),
+                JournalEntry::Part(part(0, 0..201)),
+            ],
             "part 0 overlaps",
         ),
         (
-            vec![begin(), Entry::Part(part(0, 0..200)), Entry::Part(part(1, 0..200))],
+            vec![begin(), JournalEntry::Part(part(0, 0..200)), JournalEntry::Part(part(1, 0..200))],
             "part 1 overlaps",
         ),
-        (vec![begin(), Entry::Part(part(1, 200..300)), end(300)], "gap at account 0"),
-        (vec![begin(), Entry::Part(part(0, 0..200)), end(201)], "gap at account 200"),
+        (vec![begin(), JournalEntry::Part(part(1, 200..300)), end(300)], "gap at account 0"),
+        (vec![begin(), JournalEntry::Part(part(0, 0..200)), end(201)], "gap at account 200"),
         (
-            vec![begin(), Entry::Part(part(0, 0..200)), Entry::Part(part(2, 400..500)), end(500)],
+            vec![
+                begin(),
+                JournalEntry::Part(part(0, 0..200)),
+                JournalEntry::Part(part(2, 400..500)),
+                end(500),
+            ],
             "gap at account 200",
         ),
-        (vec![begin(), Entry::Part(part(0, 0..200)), end(200), end(200)], "out of place"),
+        (vec![begin(), JournalEntry::Part(part(0, 0..200)), end(200), end(200)], "out of place"),
         (vec![begin(), begin()], "out of place"),
     ] {
         let line = entries.len();
@@ -289,13 +303,13 @@ fn accounts_that_would_be_twice_or_lost_are_refused() {
 #[test]
 fn an_entry_that_does_not_fit_is_not_written() {
     let directory = directory_with(lines()[..3].concat().as_bytes());
-    let mut journal = CheckpointJournal::open(directory.path()).unwrap().unwrap();
+    let mut journal = Journal::open(directory.path()).unwrap().unwrap();
     let overlap = journal.add_part(&part(2, 100..300)).unwrap_err();
     assert!(overlap.to_string().contains("part 2 overlaps an earlier one"), "{overlap}");
     let gap = journal.end_round(RoundEnd { accounts: 351, duplicates: 0 }).unwrap_err();
     assert!(gap.to_string().contains("a gap at account 350"), "{gap}");
-    assert_eq!(journal.value(), &checkpoint_after(3));
-    let written = fs::read_to_string(directory.path().join(CHECKPOINT_FILE)).unwrap();
+    assert_eq!(journal.checkpoint(), &checkpoint_after(3));
+    let written = fs::read_to_string(directory.path().join(JOURNAL_FILE)).unwrap();
     assert_eq!(written, lines()[..3].concat());
 }
 

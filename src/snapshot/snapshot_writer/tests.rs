@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::snapshot::failed::Category;
-use crate::snapshot::open_part::{Sidecar, sidecar_path};
+use crate::snapshot::layout::rejected_lines_file;
 use crate::snapshot::settings::{Compression, Format, IfExists};
+use crate::snapshot::sidecars::Category;
 
 const PART: u64 = 20;
 const CHUNK: u64 = 5;
@@ -86,7 +86,7 @@ fn write(
     let schema = rows(&[]).schema();
     let mut writer =
         SnapshotWriter::new(settings, schema, CHUNK, 0, directory.path(), directory.path());
-    writer.store = RowStore::new(directory.path(), budget);
+    writer.store = RowBuffer::new(directory.path(), budget);
     let total = ways.len() as u64;
     let of = |ordinals: &[u64], way: Way| -> Vec<u64> {
         let goes = |ordinal: &u64| ways[usize::try_from(*ordinal).unwrap()] == way;
@@ -99,23 +99,23 @@ fn write(
                 let ordinals = *start..(*start + CHUNK).min(total);
                 let all: Vec<u64> = ordinals.clone().collect();
                 let with_rows = of(&all, Way::FirstRow);
-                let answer = FirstAnswer {
+                let answer = ChunkResult {
                     ordinals,
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
                     failed: of(&all, Way::FirstFailure).into_iter().map(failed).collect(),
                 };
-                parts.extend(writer.first_answer(answer).unwrap());
+                parts.extend(writer.add_chunk(answer).unwrap());
             }
             Message::Late(ordinals) => {
                 let with_rows = of(ordinals, Way::LateRow);
-                let answer = LateAnswer {
+                let answer = RetryResult {
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
                     ordinals: with_rows,
                     failed: of(ordinals, Way::LateFailure).into_iter().map(failed).collect(),
                 };
-                parts.extend(writer.late_answer(answer).unwrap());
+                parts.extend(writer.add_retry(answer).unwrap());
             }
             Message::EndOfList => parts.extend(writer.end_of_list(total).unwrap()),
         }
@@ -139,8 +139,7 @@ fn first_rows_come_in_order_and_late_ones_behind_them() {
     let text = String::from_utf8(part.1.clone()).unwrap();
     assert_eq!(text, "account\na0\na2\na3\na4\na5\na6\na7\na1\n");
     assert_eq!(parts[0].rows, 8);
-    let directory = Path::new("");
-    let rejected = sidecar_path(directory, Sidecar::RejectedValues, 0).display().to_string();
+    let rejected = rejected_lines_file(0);
     let lines = files.iter().find(|(name, _)| *name == rejected).unwrap();
     assert!(String::from_utf8_lossy(&lines.1).ends_with("a7,t,uint32,v7\na1,t,uint32,v1\n"));
 }

@@ -19,9 +19,9 @@ use crate::export::limits::{
 use crate::export::results::absolute;
 use crate::job::Job;
 use crate::report::check::{Check, Checks, Subject};
-use crate::snapshot::earlier_snapshot::moved_aside;
-use crate::snapshot::lock_holder::holder_of;
-use crate::snapshot::probe::ensure_writable;
+use crate::snapshot::store::local::lock_holder::holder_of;
+use crate::snapshot::store::local::replace::moved_aside;
+use crate::snapshot::store::local::write_check::ensure_writable;
 use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;

@@ -3,45 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use crate::export::results::absolute;
 use crate::job::Job;
 use crate::report::size::{KnownRows, SizeBasis, assumed_row};
-use crate::snapshot::durable::directory_of;
-use crate::snapshot::snapshot_writer::CommittedPart;
-use crate::snapshot::work_directory::SUCCESS_MARKER;
+use crate::snapshot::layout::SUCCESS_MARKER;
+use crate::snapshot::manifest::Manifest;
+use crate::snapshot::parts::CommittedPart;
 use crate::table::rows::ACCOUNT_COLUMN;
+use crate::util::staged_file::parent_directory;
 
 /// Snapshots beside the output path that are looked at: some may be of another job or have other columns.
 const SIBLINGS_LOOKED_AT: usize = 32;
-
-/// What is read of a manifest.
-#[derive(Debug, Deserialize)]
-struct Manifest {
-    job: ManifestJob,
-    columns: Vec<ManifestColumn>,
-    parts: Vec<ManifestPart>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ManifestJob {
-    name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct ManifestColumn {
-    name: String,
-    #[serde(rename = "type")]
-    column_type: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct ManifestPart {
-    file: String,
-    rows: u64,
-    bytes: u64,
-}
 
 /// The best that is known of a row's size: from the parts of the unfinished run, from the snapshot at the output path
 /// or the last one beside it, else from the types of the columns.
@@ -53,13 +25,13 @@ pub fn known_rows(job: &Job, committed: &[CommittedPart]) -> KnownRows {
 
 fn of_parts(parts: &[CommittedPart]) -> Option<KnownRows> {
     let rows = parts.iter().map(|part| part.rows).sum();
-    let bytes = parts.iter().map(|part| part.facts.bytes).sum();
+    let bytes = parts.iter().map(|part| part.file_info.bytes).sum();
     (rows > 0).then_some(KnownRows { rows, bytes, basis: SizeBasis::UnfinishedRun, snapshot: None })
 }
 
 /// What is at the output path, then what is beside it, the last name first: names with a date sort by it.
 fn snapshots(output_path: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory_of(output_path)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(parent_directory(output_path)).into_iter().flatten().flatten();
     let mut siblings: Vec<PathBuf> = entries
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
         .map(|entry| entry.path())
@@ -75,8 +47,7 @@ fn of_snapshot(job: &Job, snapshot: &Path) -> Option<KnownRows> {
     if !snapshot.join(SUCCESS_MARKER).is_file() {
         return None;
     }
-    let manifest = fs::read(snapshot.join("_manifest.json")).ok()?;
-    let Manifest { job: of_job, columns, parts } = serde_json::from_slice(&manifest).ok()?;
+    let Manifest { job: of_job, columns, parts, .. } = Manifest::read(snapshot).ok()??;
     let expected = job.columns.iter().map(|column| (&*column.name, column.column_type.name()));
     let expected = std::iter::once((ACCOUNT_COLUMN, "string")).chain(expected);
     let found = columns.iter().map(|column| (&*column.name, &*column.column_type));

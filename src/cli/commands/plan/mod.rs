@@ -24,10 +24,10 @@ use crate::report::plan::{
 };
 use crate::report::size::SizeEstimate;
 use crate::snapshot::IfExists;
-use crate::snapshot::disk_space::free_bytes;
-use crate::snapshot::earlier_snapshot::{Occupant, moved_aside};
-use crate::snapshot::lock_holder::holder_of;
+use crate::snapshot::store::local::lock_holder::holder_of;
+use crate::snapshot::store::local::replace::{Occupant, moved_aside};
 use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
+use crate::util::disk_space::free_bytes;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 

@@ -10,10 +10,10 @@ use crate::export::resume::{
     ResumeError, can_resume, content_of, ensure_parts_are_whole, published_run,
 };
 use crate::job::Job;
+use crate::pipeline::call_stats::CallStats;
 use crate::report::plan::{RemainingWork, Resume, ResumeState, minimum_seconds};
-use crate::snapshot::journal::{Checkpoint, CheckpointJournal, Round};
-use crate::snapshot::manifest::CallStats;
-use crate::snapshot::snapshot_writer::CommittedPart;
+use crate::snapshot::journal::{Checkpoint, Journal, Round};
+use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::work_directory::WorkPaths;
 use crate::util::failure::Failure;
 
@@ -62,9 +62,9 @@ pub fn look_for_unfinished_run(
             let parts = checkpoint.parts();
             let resume = Resume {
                 state,
-                started_at: Some(checkpoint.begin.started_at),
+                started_at: Some(checkpoint.header.started_at),
                 parts_committed: parts.len() as u64,
-                bytes_committed: parts.iter().map(|part| part.facts.bytes).sum(),
+                bytes_committed: parts.iter().map(|part| part.file_info.bytes).sum(),
                 left,
                 minimum_seconds_left: None,
             };
@@ -102,7 +102,7 @@ fn read(
             Found::Nothing
         });
     }
-    let Some(checkpoint) = CheckpointJournal::value_of(work.root())? else {
+    let Some(checkpoint) = Journal::read_checkpoint(work.root())? else {
         return Ok(Found::Nothing);
     };
     if !can_resume(work.root(), &checkpoint, &content_of(job, scan))? {

@@ -31,7 +31,7 @@ use crate::pipeline::collect_in_memory::{CollectedRows, collect_in_memory};
 use crate::pipeline::{RunContext, RunError, RunSettings};
 use crate::report::cells::{are_numbers, ndjson, texts};
 use crate::report::table::{TableColumn, table};
-use crate::snapshot::failed::FailedAccount;
+use crate::snapshot::sidecars::FailedAccount;
 use crate::table::schema;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;

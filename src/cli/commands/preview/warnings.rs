@@ -2,7 +2,7 @@
 
 use crate::accounts::InvalidAccount;
 use crate::pipeline::collect_in_memory::CollectedRows;
-use crate::snapshot::failed::{Category, FailedAccount, RejectedValue};
+use crate::snapshot::sidecars::{Category, FailedAccount, RejectedValue};
 
 /// Entries that cannot be accounts of which each is told.
 const INVALID_TOLD: usize = 5;

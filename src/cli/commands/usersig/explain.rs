@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::accounts::MAX_ACCOUNT_BYTES;
 use crate::api::usersig::{Claims, SecretKey};
-use crate::snapshot::failed::rfc3339_seconds;
 use crate::util::human::duration_text;
+use crate::util::timestamp::rfc3339_seconds;
 
 /// What a UserSig is compared with; what is not there is not compared.
 #[derive(Debug)]

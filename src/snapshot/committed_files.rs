@@ -6,10 +6,11 @@ use std::fs::{self, DirEntry, FileType};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::durable::{DiskError, FileInfo};
-use super::open_part::{Sidecar, sidecar_path};
-use super::snapshot_writer::CommittedPart;
+use super::layout::{failed_lines_file, rejected_lines_file};
+use super::parts::CommittedPart;
 use super::work_directory::WorkPaths;
+use crate::util::disk_error::DiskError;
+use crate::util::staged_file::FileInfo;
 
 /// The files of a run cannot be used. Each text ends with how to fix it.
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +34,11 @@ pub enum PartFilesError {
 
 /// The files of a part, with the size and digest that each must have.
 pub fn files_of(work: &WorkPaths, part: &CommittedPart) -> [(PathBuf, FileInfo); 3] {
-    let sidecar = |kind| sidecar_path(work.root(), kind, part.index);
+    let root = work.root();
     [
-        (work.snapshot().join(&part.file), part.facts.clone()),
-        (sidecar(Sidecar::FailedAccounts), part.failed_lines.clone()),
-        (sidecar(Sidecar::RejectedValues), part.rejected_lines.clone()),
+        (work.snapshot().join(&part.file), part.file_info.clone()),
+        (root.join(failed_lines_file(part.index)), part.failed_lines.clone()),
+        (root.join(rejected_lines_file(part.index)), part.rejected_lines.clone()),
     ]
 }
 

@@ -10,10 +10,10 @@ use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-use super::durable::{FileInfo, StagedFile};
-use super::part_writer::{PartError, encode_error};
-use super::settings::Compression;
+use super::file_writer::{PartError, encode_error};
+use crate::snapshot::settings::Compression;
 use crate::table::rows::{ACCOUNT_COLUMN, value_bytes};
+use crate::util::staged_file::{FileInfo, StagedFile};
 
 /// Rows in a row group: one group in a part of the default size, unless rows are wide ([`ROW_GROUP_BYTES`]).
 const ROWS_PER_ROW_GROUP: usize = 250_000;
@@ -48,7 +48,7 @@ pub fn properties(codec: Codec) -> WriterPropertiesBuilder {
 
 /// A Parquet file being written.
 #[derive(Debug)]
-pub struct ParquetPart {
+pub struct ParquetPartWriter {
     path: PathBuf,
     writer: ArrowWriter<StagedFile>,
     collected: Vec<RecordBatch>,
@@ -56,13 +56,13 @@ pub struct ParquetPart {
     gathered_bytes: usize,
 }
 
-impl ParquetPart {
+impl ParquetPartWriter {
     /// Starts the file.
     pub fn create(
         file: StagedFile,
         schema: &SchemaRef,
         compression: Compression,
-    ) -> Result<ParquetPart, PartError> {
+    ) -> Result<ParquetPartWriter, PartError> {
         let path = file.path().to_owned();
         let codec = match compression {
             Compression::None => Codec::UNCOMPRESSED,
@@ -72,7 +72,13 @@ impl ParquetPart {
         };
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(codec).build()))
             .map_err(encode_error(&path))?;
-        Ok(ParquetPart { path, writer, collected: Vec::new(), gathered_rows: 0, gathered_bytes: 0 })
+        Ok(ParquetPartWriter {
+            path,
+            writer,
+            collected: Vec::new(),
+            gathered_rows: 0,
+            gathered_bytes: 0,
+        })
     }
 
     /// Adds rows.

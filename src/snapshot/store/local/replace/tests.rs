@@ -19,7 +19,7 @@ fn content(path: &Path) -> String {
 }
 
 fn replaced(work: &WorkPaths) -> PathBuf {
-    work.root().join(REPLACED_NAME)
+    work.root().join(REPLACED_SNAPSHOT)
 }
 
 #[test]

@@ -2,59 +2,38 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 
-use super::durable::{FileInfo, StagedFile};
-use super::failed::{FailedAccount, RejectedValue, write_failed, write_rejected};
-use super::manifest::FailureCounts;
-use super::part_writer::{PartError, PartWriter, encode_error};
-use super::row_store::{RowStore, StoredRows};
-use super::settings::OutputSettings;
-use super::snapshot_writer::{CommittedPart, FirstAnswer};
+use super::CommittedPart;
+use super::file_writer::{PartError, PartFileWriter, encode_error};
+use super::row_buffer::{BufferedRows, RowBuffer};
+use crate::snapshot::layout::{failed_lines_file, part_file, rejected_lines_file};
+use crate::snapshot::manifest::FailureCounts;
+use crate::snapshot::settings::OutputSettings;
+use crate::snapshot::sidecars::{FailedAccount, RejectedValue, write_failed, write_rejected};
+use crate::snapshot::snapshot_writer::ChunkResult;
 use crate::table::statistics::TableStatistics;
+use crate::util::staged_file::{FileInfo, StagedFile};
 
 /// Late rows are written in batches of so many.
 const LATE_ROWS_PER_BATCH: usize = 1024;
 
-/// Where a part's sidecar lines wait for the snapshot to be put together.
-pub fn sidecar_path(work_directory: &Path, kind: Sidecar, part: u64) -> PathBuf {
-    work_directory.join(format!("{}-{part:05}.csv", kind.name()))
-}
-
-/// The two kinds of sidecar lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sidecar {
-    /// Lines of `_failed_accounts.csv`.
-    FailedAccounts,
-    /// Lines of `_rejected_values.csv`.
-    RejectedValues,
-}
-
-impl Sidecar {
-    const fn name(self) -> &'static str {
-        match self {
-            Sidecar::FailedAccounts => "failed",
-            Sidecar::RejectedValues => "rejected",
-        }
-    }
-}
-
 /// A part that is begun and not complete.
 #[derive(Debug)]
-pub struct OpenPart {
+pub struct PartBuilder {
     file: String,
-    writer: PartWriter,
+    writer: PartFileWriter,
     failed_csv: csv::Writer<StagedFile>,
     rejected_csv: csv::Writer<StagedFile>,
     /// First ordinal that no first answer has been written for.
     next_ordinal: u64,
     /// First answers that came before their turn, by first ordinal.
     waiting: BTreeMap<u64, WaitingAnswer>,
-    late: Vec<(Vec<u64>, StoredRows)>,
+    late: Vec<(Vec<u64>, BufferedRows)>,
     late_failed: Vec<FailedAccount>,
     late_rejected: Vec<RejectedValue>,
     rows: u64,
@@ -67,39 +46,38 @@ pub struct OpenPart {
 #[derive(Debug)]
 struct WaitingAnswer {
     end: u64,
-    rows: StoredRows,
+    rows: BufferedRows,
     rejected: Vec<RejectedValue>,
     failed: Vec<FailedAccount>,
 }
 
 /// Where the files of a part go.
-pub(super) struct PartDirectories<'f> {
+pub struct PartDirectories<'f> {
     /// The part itself.
-    pub(super) snapshot: &'f Path,
+    pub snapshot: &'f Path,
     /// Its sidecar lines.
-    pub(super) work: &'f Path,
+    pub work: &'f Path,
 }
 
-impl OpenPart {
+impl PartBuilder {
     /// Begins a part.
-    pub(super) fn create(
+    pub fn create(
         index: u64,
         first_ordinal: u64,
         settings: &OutputSettings,
         schema: &SchemaRef,
         directories: &PartDirectories<'_>,
-    ) -> Result<OpenPart, PartError> {
-        let file = format!("part-{index:05}.{}", settings.part_extension());
+    ) -> Result<PartBuilder, PartError> {
+        let file = part_file(index, settings.part_extension());
         let staged = StagedFile::create(directories.snapshot.join(&file))?;
-        let sidecar = |kind| {
-            let path = sidecar_path(directories.work, kind, index);
-            StagedFile::create(path).map(csv::Writer::from_writer)
+        let sidecar = |name: String| {
+            StagedFile::create(directories.work.join(name)).map(csv::Writer::from_writer)
         };
-        Ok(OpenPart {
+        Ok(PartBuilder {
             file,
-            writer: PartWriter::create(staged, schema, settings.format, settings.compression)?,
-            failed_csv: sidecar(Sidecar::FailedAccounts)?,
-            rejected_csv: sidecar(Sidecar::RejectedValues)?,
+            writer: PartFileWriter::create(staged, schema, settings.format, settings.compression)?,
+            failed_csv: sidecar(failed_lines_file(index))?,
+            rejected_csv: sidecar(rejected_lines_file(index))?,
             next_ordinal: first_ordinal,
             waiting: BTreeMap::new(),
             late: Vec::new(),
@@ -114,12 +92,8 @@ impl OpenPart {
     }
 
     /// Writes the first answer of a chunk, or keeps it until those before it have come.
-    pub(super) fn place(
-        &mut self,
-        answer: FirstAnswer,
-        store: &mut RowStore,
-    ) -> Result<(), PartError> {
-        let FirstAnswer { ordinals, rows, rejected, failed } = answer;
+    pub fn place(&mut self, answer: ChunkResult, store: &mut RowBuffer) -> Result<(), PartError> {
+        let ChunkResult { ordinals, rows, rejected, failed } = answer;
         if ordinals.start != self.next_ordinal {
             let rows = store.put(rows)?;
             let waiting = WaitingAnswer { end: ordinals.end, rows, rejected, failed };
@@ -135,11 +109,11 @@ impl OpenPart {
     }
 
     /// Keeps rows of accounts that were asked again.
-    pub(super) fn keep_late_rows(
+    pub fn keep_late_rows(
         &mut self,
         ordinals: Vec<u64>,
         rows: RecordBatch,
-        store: &mut RowStore,
+        store: &mut RowBuffer,
     ) -> Result<(), PartError> {
         self.late_rows += ordinals.len() as u64;
         self.late.push((ordinals, store.put(rows)?));
@@ -147,29 +121,29 @@ impl OpenPart {
     }
 
     /// Keeps a value of an account that was asked again.
-    pub(super) fn keep_late_rejected(&mut self, rejected: RejectedValue) {
+    pub fn keep_late_rejected(&mut self, rejected: RejectedValue) {
         self.late_rejected.push(rejected);
     }
 
     /// Keeps an account that was asked again and will have no row.
-    pub(super) fn keep_late_failure(&mut self, failed: FailedAccount) {
+    pub fn keep_late_failure(&mut self, failed: FailedAccount) {
         self.count_failure(&failed);
         self.late_failed.push(failed);
     }
 
     /// Whether the first answers of all chunks have been written.
-    pub(super) fn has_all_first_answers(&self, ordinals: &Range<u64>) -> bool {
+    pub fn has_all_first_answers(&self, ordinals: &Range<u64>) -> bool {
         self.next_ordinal >= ordinals.end
     }
 
     /// Whether every account has a row or a reason for none.
-    pub(super) fn is_settled(&self, ordinals: &Range<u64>) -> bool {
+    pub fn is_settled(&self, ordinals: &Range<u64>) -> bool {
         let settled = self.rows + self.late_rows + self.failed.total();
         settled >= ordinals.end - ordinals.start
     }
 
     /// Hands what is buffered to the file.
-    pub(super) fn flush(&mut self) -> Result<(), PartError> {
+    pub fn flush(&mut self) -> Result<(), PartError> {
         self.writer.flush()
     }
 
@@ -217,11 +191,11 @@ impl OpenPart {
     }
 
     /// Ends the part: late rows, sidecar lines, and all of it durable.
-    pub(super) fn commit(
+    pub fn commit(
         mut self,
         index: u64,
         ordinals: Range<u64>,
-        store: &mut RowStore,
+        store: &mut RowBuffer,
     ) -> Result<CommittedPart, PartError> {
         // Whether the part has had to wait for its late rows must not show in its row groups.
         self.writer.flush()?;
@@ -239,14 +213,14 @@ impl OpenPart {
         }
         let failed_lines = commit_lines(self.failed_csv)?;
         let rejected_lines = commit_lines(self.rejected_csv)?;
-        let facts = self.writer.commit()?;
+        let file_info = self.writer.commit()?;
         Ok(CommittedPart {
             index,
             file: self.file,
             ordinals,
             rows: self.rows + self.late_rows,
-            facts,
-            failed: self.failed.into_facts(),
+            file_info,
+            failed: self.failed.into_summaries(),
             failed_lines,
             rejected_lines,
             rejected_values: self.rejected_values,
@@ -254,7 +228,7 @@ impl OpenPart {
         })
     }
 
-    fn write_late_rows(&mut self, store: &mut RowStore) -> Result<(), PartError> {
+    fn write_late_rows(&mut self, store: &mut RowBuffer) -> Result<(), PartError> {
         let late = std::mem::take(&mut self.late);
         let mut places: Vec<(u64, usize, usize)> = Vec::new();
         let mut batches = Vec::with_capacity(late.len());

@@ -8,11 +8,12 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::durable::{DiskError, remove_if_exists};
-use super::work_directory::{LOCK_NAME, WorkDirectoryError, WorkPaths};
-use crate::snapshot::journal::CHECKPOINT_FILE;
+use crate::snapshot::layout::{JOURNAL_FILE, LOCK_FILE};
+use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
+use crate::util::disk_error::DiskError;
 use crate::util::disk_error::LOCK;
 use crate::util::failpoint;
+use crate::util::staged_file::remove_if_exists;
 
 /// How often a lock may vanish before it is locked. Each time, another run has published.
 const MAX_ATTEMPTS: u32 = 32;
@@ -74,14 +75,14 @@ struct OpenedLock {
 /// directory meanwhile.
 fn open(root: &Path) -> Result<Option<OpenedLock>, DiskError> {
     fs::create_dir_all(root).map_err(DiskError::on("create", root))?;
-    let path = root.join(LOCK_NAME);
+    let path = root.join(LOCK_FILE);
     let file = match File::options().read(true).write(true).create(true).truncate(false).open(&path)
     {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(DiskError::on("open", &path))?,
     };
     let length = file.metadata().map_err(DiskError::on("look at", &path))?.len();
-    let journal = root.join(CHECKPOINT_FILE);
+    let journal = root.join(JOURNAL_FILE);
     let has_journal = journal.try_exists().map_err(DiskError::on("look at", &journal))?;
     Ok(Some(OpenedLock { file, path, had_earlier_run: length > 0 || has_journal }))
 }
@@ -173,7 +174,7 @@ mod tests {
         let next = take(&paths);
         assert!(later.take(paths.output_path(), "later").unwrap().is_none());
         assert!(next.is_held().unwrap());
-        assert_eq!(fs::read_to_string(paths.root().join(LOCK_NAME)).unwrap(), "a run");
+        assert_eq!(fs::read_to_string(paths.root().join(LOCK_FILE)).unwrap(), "a run");
     }
 
     #[test]
@@ -222,10 +223,10 @@ mod tests {
         // It is killed: nothing is removed.
         drop(first);
         assert!(take(&paths).had_earlier_run());
-        fs::write(paths.root().join(LOCK_NAME), "").unwrap();
+        fs::write(paths.root().join(LOCK_FILE), "").unwrap();
         assert!(!take(&paths).had_earlier_run());
-        fs::write(paths.root().join(LOCK_NAME), "").unwrap();
-        fs::write(paths.root().join(CHECKPOINT_FILE), "{}").unwrap();
+        fs::write(paths.root().join(LOCK_FILE), "").unwrap();
+        fs::write(paths.root().join(JOURNAL_FILE), "{}").unwrap();
         assert!(take(&paths).had_earlier_run());
     }
 }

@@ -7,13 +7,13 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, SchemaRef, UInt32Type, UInt64Type};
 use flate2::write::GzEncoder;
 
-use super::durable::{FileInfo, StagedFile};
-use super::part_writer::{PartError, encode_error};
-use super::settings::Compression;
+use super::file_writer::{PartError, encode_error};
+use crate::snapshot::settings::Compression;
+use crate::util::staged_file::{FileInfo, StagedFile};
 
 /// A CSV file being written.
 #[derive(Debug)]
-pub struct CsvPart {
+pub struct CsvPartWriter {
     path: std::path::PathBuf,
     out: Encoder,
     /// Lines of the batch at hand.
@@ -36,13 +36,13 @@ impl std::fmt::Debug for Encoder {
     }
 }
 
-impl CsvPart {
+impl CsvPartWriter {
     /// Starts the file with its header. Snappy is no format of files; a checked job does not ask for it.
     pub fn create(
         file: StagedFile,
         schema: &SchemaRef,
         compression: Compression,
-    ) -> Result<CsvPart, PartError> {
+    ) -> Result<CsvPartWriter, PartError> {
         let path = file.path().to_owned();
         let out = match compression {
             Compression::None | Compression::Snappy => Encoder::Plain(file),
@@ -56,7 +56,7 @@ impl CsvPart {
                 Encoder::Zstd(encoder)
             }
         };
-        let mut part = CsvPart { path, out, lines: String::new() };
+        let mut part = CsvPartWriter { path, out, lines: String::new() };
         for (index, field) in schema.fields().iter().enumerate() {
             if index > 0 {
                 part.lines.push(',');

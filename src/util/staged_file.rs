@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use crate::util::disk_error::DiskError;
-use crate::util::failpoint;
+use super::disk_error::DiskError;
+use super::failpoint;
+use super::hex::hex;
 
 /// Appended to the final name while a file is being written.
 const STAGED_SUFFIX: &str = ".staged";
@@ -101,7 +102,7 @@ impl StagedFile {
         hit("file:synced")?;
         fs::rename(&self.staged_path, path).map_err(DiskError::on("rename into place", path))?;
         hit("file:renamed")?;
-        sync_directory(directory_of(path))?;
+        sync_directory(parent_directory(path))?;
         hit("file:durable")?;
         Ok(FileInfo { bytes: written.bytes, sha256: hex(&written.digest.finalize()) })
     }
@@ -148,7 +149,7 @@ impl FileInfo {
 }
 
 /// The directory a path is in. Of a bare name that is the current one, and not the empty path that `parent` gives.
-pub fn directory_of(path: &Path) -> &Path {
+pub fn parent_directory(path: &Path) -> &Path {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
@@ -170,11 +171,6 @@ pub fn remove_if_exists(path: &Path) -> Result<(), DiskError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Bytes as lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

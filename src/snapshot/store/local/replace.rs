@@ -13,13 +13,12 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tracing::warn;
 
-use super::durable::{DiskError, directory_of, sync_directory};
-use super::work_directory::{SUCCESS_MARKER, WorkPaths};
+use crate::snapshot::layout::{REPLACED_SNAPSHOT, SUCCESS_MARKER};
+use crate::snapshot::work_directory::WorkPaths;
+use crate::util::disk_error::DiskError;
 use crate::util::disk_error::is_absent;
 use crate::util::failpoint;
-
-/// Name of the directory in the work directory to which an earlier snapshot is moved.
-pub const REPLACED_NAME: &str = "replaced";
+use crate::util::staged_file::{parent_directory, sync_directory};
 
 /// What is at a path where a snapshot may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub enum ReplaceError {
 
 /// The earlier snapshot in `replaced/`, if the output path has none: the next run puts it back.
 pub fn moved_aside(work: &WorkPaths) -> Result<Option<PathBuf>, DiskError> {
-    let replaced = work.root().join(REPLACED_NAME);
+    let replaced = work.root().join(REPLACED_SNAPSHOT);
     // From here a relative link leads elsewhere. Whether it is one to a snapshot shows when it is back.
     let may_be_snapshot = is_link(&replaced)? || is_snapshot(&replaced)?;
     Ok((may_be_snapshot && is_output_missing(work)?).then_some(replaced))
@@ -117,7 +116,7 @@ pub fn put_back(work: &WorkPaths) -> Result<bool, DiskError> {
 
 /// What is not whole is not published, and not removed either before the output path holds a snapshot.
 fn warn_of_remains(work: &WorkPaths) -> Result<(), DiskError> {
-    let replaced = work.root().join(REPLACED_NAME);
+    let replaced = work.root().join(REPLACED_SNAPSHOT);
     if Occupant::at(&replaced)? == Occupant::SomethingElse && is_output_missing(work)? {
         warn!(
             path = %replaced.display(),
@@ -142,7 +141,7 @@ fn is_output_missing(work: &WorkPaths) -> Result<bool, DiskError> {
 
 /// Whether `replaced/` may be removed: nothing is in it, or the output path holds a snapshot that is newer.
 pub fn may_remove_replaced(work: &WorkPaths) -> Result<bool, DiskError> {
-    let replaced = Occupant::at(&work.root().join(REPLACED_NAME))?;
+    let replaced = Occupant::at(&work.root().join(REPLACED_SNAPSHOT))?;
     Ok(matches!(replaced, Occupant::Nothing | Occupant::EmptyDirectory)
         || Occupant::at(work.output_path())? == Occupant::Snapshot)
 }
@@ -179,7 +178,7 @@ fn cannot_exchange(error: &std::io::Error) -> bool {
 /// The next best where two directories cannot be exchanged: the earlier snapshot is moved aside first.
 fn replace(work: &WorkPaths) -> Result<(), ReplaceError> {
     let (staged, output_path) = (work.snapshot(), work.output_path());
-    let replaced = work.root().join(REPLACED_NAME);
+    let replaced = work.root().join(REPLACED_SNAPSHOT);
     if Occupant::at(&replaced)? != Occupant::Nothing {
         if !may_remove_replaced(work)? {
             let only_one = std::io::Error::from(ErrorKind::AlreadyExists);
@@ -210,7 +209,7 @@ fn replace(work: &WorkPaths) -> Result<(), ReplaceError> {
 
 /// Makes the names in the work directory and beside the output path durable.
 fn sync_both(work: &WorkPaths) -> Result<(), DiskError> {
-    sync_directory(directory_of(work.output_path()))?;
+    sync_directory(parent_directory(work.output_path()))?;
     sync_directory(work.root())
 }
 

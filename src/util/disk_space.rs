@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::durable::directory_of;
+use super::staged_file::parent_directory;
 
 /// Bytes that this user may still write where `path` is or will be; none where the system does not tell.
 pub fn free_bytes(path: &Path) -> Option<u64> {
@@ -13,8 +13,8 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
 /// The path itself, or the nearest directory above it that is there.
 fn nearest_that_exists(path: &Path) -> &Path {
     let mut nearest = path;
-    while !nearest.exists() && directory_of(nearest) != nearest {
-        nearest = directory_of(nearest);
+    while !nearest.exists() && parent_directory(nearest) != nearest {
+        nearest = parent_directory(nearest);
     }
     nearest
 }

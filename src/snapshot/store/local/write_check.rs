@@ -4,17 +4,18 @@ use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::durable::{DiskError, directory_of};
 use super::lock::try_lock;
-use super::work_directory::WorkPaths;
+use crate::snapshot::work_directory::WorkPaths;
+use crate::util::disk_error::DiskError;
 use crate::util::disk_error::LOCK;
+use crate::util::staged_file::parent_directory;
 
 /// Tries what a run does with its directories: make one, write and lock a file in it, rename it.
 ///
 /// # Errors
 /// The first step that the disk refuses.
 pub fn ensure_writable(work: &WorkPaths) -> Result<(), DiskError> {
-    let parent = directory_of(work.output_path());
+    let parent = parent_directory(work.output_path());
     let made = directories_to_make(parent);
     let tried =
         fs::create_dir_all(parent).map_err(DiskError::on("create", parent)).and_then(|()| {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::util::timestamp::rfc3339_seconds;
+
 /// Header of `_failed_accounts.csv`; the file is itself a valid account list.
 pub const FAILED_ACCOUNTS_HEADER: [&str; 7] = [
     "account",
@@ -141,22 +143,22 @@ pub struct FailedLinesError {
 }
 
 /// Reads back what [`write_failed`] wrote into a file without a header: what each line says, and the line itself.
-pub fn failed_records(path: &Path) -> Result<FailedRecords, FailedLinesError> {
+pub fn read_failed_lines(path: &Path) -> Result<FailedLines, FailedLinesError> {
     let path = path.to_owned();
     let lines = csv::ReaderBuilder::new().has_headers(false).from_path(&path);
     match lines {
-        Ok(lines) => Ok(FailedRecords { path, lines: lines.into_records() }),
+        Ok(lines) => Ok(FailedLines { path, lines: lines.into_records() }),
         Err(source) => Err(FailedLinesError { path, source }),
     }
 }
 
 /// The lines of one file, read back.
-pub struct FailedRecords {
+pub struct FailedLines {
     path: PathBuf,
     lines: csv::StringRecordsIntoIter<std::fs::File>,
 }
 
-impl Iterator for FailedRecords {
+impl Iterator for FailedLines {
     type Item = Result<(FailedLine, csv::StringRecord), FailedLinesError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -198,16 +200,11 @@ pub fn write_rejected<W: Write>(
 }
 
 /// The disk's error behind that of the csv crate, which does not tell it as its source.
-pub(super) fn io_error(error: csv::Error) -> io::Error {
+pub fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     }
-}
-
-/// A time stamp as 2026-11-22T03:04:05Z.
-pub fn rfc3339_seconds(timestamp: Timestamp) -> String {
-    timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
-use super::durable::{DiskError, remove_if_exists};
-use super::part_writer::{PartError, encode_error};
+use super::file_writer::{PartError, encode_error};
+use crate::snapshot::layout::SPILL_FILE;
+use crate::util::disk_error::DiskError;
+use crate::util::staged_file::remove_if_exists;
 
 /// Rows that wait.
 #[derive(Debug)]
-pub enum StoredRows {
+pub enum BufferedRows {
     /// In memory.
     InMemory(RecordBatch),
     /// In the spill file.
@@ -31,7 +33,7 @@ pub enum StoredRows {
 
 /// Keeps rows until they are taken back.
 #[derive(Debug)]
-pub struct RowStore {
+pub struct RowBuffer {
     budget_bytes: usize,
     in_memory_bytes: usize,
     spill_path: PathBuf,
@@ -40,13 +42,13 @@ pub struct RowStore {
     spilled_now: usize,
 }
 
-impl RowStore {
+impl RowBuffer {
     /// A store that keeps up to `budget_bytes` in memory and spills into a file without a name in `directory`.
-    pub fn new(directory: &Path, budget_bytes: usize) -> RowStore {
-        RowStore {
+    pub fn new(directory: &Path, budget_bytes: usize) -> RowBuffer {
+        RowBuffer {
             budget_bytes,
             in_memory_bytes: 0,
-            spill_path: directory.join("spill"),
+            spill_path: directory.join(SPILL_FILE),
             spill: None,
             spill_end: 0,
             spilled_now: 0,
@@ -54,11 +56,11 @@ impl RowStore {
     }
 
     /// Keeps rows.
-    pub fn put(&mut self, rows: RecordBatch) -> Result<StoredRows, PartError> {
+    pub fn put(&mut self, rows: RecordBatch) -> Result<BufferedRows, PartError> {
         let bytes = rows.get_array_memory_size();
         if self.in_memory_bytes + bytes <= self.budget_bytes {
             self.in_memory_bytes += bytes;
-            return Ok(StoredRows::InMemory(rows));
+            return Ok(BufferedRows::InMemory(rows));
         }
         let encoded = encode(&rows).map_err(encode_error(&self.spill_path))?;
         let offset = self.spill_end;
@@ -67,17 +69,17 @@ impl RowStore {
             .map_err(DiskError::on("write", &self.spill_path))?;
         self.spill_end += encoded.len() as u64;
         self.spilled_now += 1;
-        Ok(StoredRows::Spilled { offset, length: encoded.len() })
+        Ok(BufferedRows::Spilled { offset, length: encoded.len() })
     }
 
     /// Takes rows back.
-    pub fn take(&mut self, stored: StoredRows) -> Result<RecordBatch, PartError> {
+    pub fn take(&mut self, stored: BufferedRows) -> Result<RecordBatch, PartError> {
         let (offset, length) = match stored {
-            StoredRows::InMemory(rows) => {
+            BufferedRows::InMemory(rows) => {
                 self.in_memory_bytes -= rows.get_array_memory_size();
                 return Ok(rows);
             }
-            StoredRows::Spilled { offset, length } => (offset, length),
+            BufferedRows::Spilled { offset, length } => (offset, length),
         };
         let mut encoded = vec![0; length];
         self.spill_file()?
@@ -140,12 +142,12 @@ mod tests {
     fn rows_beyond_the_budget_are_spilled_and_come_back_whole() {
         let directory = tempfile::tempdir().unwrap();
         let one = rows("0").get_array_memory_size();
-        let mut store = RowStore::new(directory.path(), one * 2);
+        let mut store = RowBuffer::new(directory.path(), one * 2);
         for _round in 0..2 {
-            let stored: Vec<StoredRows> =
+            let stored: Vec<BufferedRows> =
                 (0..5).map(|n| store.put(rows(&n.to_string())).unwrap()).collect();
             let spilled =
-                stored.iter().filter(|rows| matches!(rows, StoredRows::Spilled { .. })).count();
+                stored.iter().filter(|rows| matches!(rows, BufferedRows::Spilled { .. })).count();
             assert_eq!(spilled, 3);
             for (n, stored) in stored.into_iter().enumerate().rev() {
                 assert_eq!(store.take(stored).unwrap(), rows(&n.to_string()));

@@ -7,10 +7,11 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::csv_part::CsvPart;
-use super::durable::{DiskError, FileInfo, StagedFile};
-use super::parquet_part::ParquetPart;
-use super::settings::{Compression, Format};
+use super::csv_writer::CsvPartWriter;
+use super::parquet_writer::ParquetPartWriter;
+use crate::snapshot::settings::{Compression, Format};
+use crate::util::disk_error::DiskError;
+use crate::util::staged_file::{FileInfo, StagedFile};
 
 /// A part could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -31,56 +32,58 @@ pub enum PartError {
 
 /// Writes one part; batches come in the order their rows shall have.
 #[derive(Debug)]
-pub enum PartWriter {
+pub enum PartFileWriter {
     /// As Parquet.
-    Parquet(ParquetPart),
+    Parquet(ParquetPartWriter),
     /// As CSV.
-    Csv(CsvPart),
+    Csv(CsvPartWriter),
 }
 
-impl PartWriter {
+impl PartFileWriter {
     /// Starts a part in `file`.
     pub fn create(
         file: StagedFile,
         schema: &SchemaRef,
         format: Format,
         compression: Compression,
-    ) -> Result<PartWriter, PartError> {
+    ) -> Result<PartFileWriter, PartError> {
         match format {
             Format::Parquet => {
-                ParquetPart::create(file, schema, compression).map(PartWriter::Parquet)
+                ParquetPartWriter::create(file, schema, compression).map(PartFileWriter::Parquet)
             }
-            Format::Csv => CsvPart::create(file, schema, compression).map(PartWriter::Csv),
+            Format::Csv => {
+                CsvPartWriter::create(file, schema, compression).map(PartFileWriter::Csv)
+            }
         }
     }
 
     /// Adds rows.
     pub fn write(&mut self, rows: RecordBatch) -> Result<(), PartError> {
         match self {
-            PartWriter::Parquet(part) => part.write(rows),
-            PartWriter::Csv(part) => part.write(&rows),
+            PartFileWriter::Parquet(part) => part.write(rows),
+            PartFileWriter::Csv(part) => part.write(&rows),
         }
     }
 
     /// Hands what is buffered to the file, so that a part that waits for its last rows holds little memory.
     pub fn flush(&mut self) -> Result<(), PartError> {
         match self {
-            PartWriter::Parquet(part) => part.flush(),
-            PartWriter::Csv(_) => Ok(()),
+            PartFileWriter::Parquet(part) => part.flush(),
+            PartFileWriter::Csv(_) => Ok(()),
         }
     }
 
     /// Ends the part and makes it durable under its final name.
     pub fn commit(self) -> Result<FileInfo, PartError> {
         match self {
-            PartWriter::Parquet(part) => part.commit(),
-            PartWriter::Csv(part) => part.commit(),
+            PartFileWriter::Parquet(part) => part.commit(),
+            PartFileWriter::Csv(part) => part.commit(),
         }
     }
 }
 
 /// For `map_err`: the encoder's error on `file`, or the disk's where that is what the encoder tells.
-pub(super) fn encode_error<E>(file: &Path) -> impl FnOnce(E) -> PartError
+pub fn encode_error<E>(file: &Path) -> impl FnOnce(E) -> PartError
 where
     E: Into<Box<dyn Error + Send + Sync>>,
 {
@@ -106,7 +109,7 @@ mod tests {
     use parquet::errors::ParquetError;
 
     use super::*;
-    use crate::snapshot::failed::io_error;
+    use crate::snapshot::sidecars::io_error;
 
     #[test]
     fn a_full_disk_is_told_as_such_whatever_encoder_met_it() {

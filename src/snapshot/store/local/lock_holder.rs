@@ -5,12 +5,13 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{major, minor};
 
-use super::work_directory::{LOCK_NAME, WorkPaths};
+use crate::snapshot::layout::LOCK_FILE;
+use crate::snapshot::work_directory::WorkPaths;
 
 /// What the lock says of its holder while a run works in the directory. None where no lock is seen; a run in another
 /// container or on another machine may not be. An error is no answer here either: the lock itself decides, when it is taken.
 pub fn holder_of(work: &WorkPaths) -> Option<String> {
-    let path = work.root().join(LOCK_NAME);
+    let path = work.root().join(LOCK_FILE);
     let lock = fs::metadata(&path).ok()?;
     let held = fs::read_to_string("/proc/locks").ok()?;
     if !is_listed(&held, major(lock.dev()), minor(lock.dev()), lock.ino()) {
@@ -52,7 +53,7 @@ mod tests {
         let work = WorkPaths::of(&directory.path().join("out")).unwrap();
         assert_eq!(holder_of(&work), None);
         fs::create_dir(work.root()).unwrap();
-        let mut lock = File::create(work.root().join(LOCK_NAME)).unwrap();
+        let mut lock = File::create(work.root().join(LOCK_FILE)).unwrap();
         lock.write_all(b"process 7 on host a").unwrap();
         assert_eq!(holder_of(&work), None);
         lock.lock().unwrap();

@@ -1,0 +1,3 @@
+//! Where a snapshot lives.
+
+pub mod local;

@@ -1,0 +1,6 @@
+//! Bytes as text.
+
+/// Encodes bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
