@@ -4,10 +4,10 @@
 #![no_main]
 
 use im_profiles::internals::AccountName;
-use im_profiles::internals::{Column, ColumnType};
 use im_profiles::internals::Category;
-use im_profiles::internals::{RequestedAccount as Account, Chunk};
+use im_profiles::internals::{Chunk, RequestedAccount as Account};
 use im_profiles::internals::{ChunkError, ResponseProcessor};
+use im_profiles::internals::{Column, ColumnType};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
