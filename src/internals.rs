@@ -20,7 +20,7 @@ pub use crate::snapshot::parts::parquet_writer::{
 pub use crate::snapshot::sidecars::{Category, FAILED_ACCOUNTS_HEADER, REJECTED_VALUES_HEADER};
 pub use crate::snapshot::{Compression, Format, IfExists};
 pub use crate::table::rows::{ACCOUNT_COLUMN, schema};
-pub use crate::table::tags::{standard_tags, types_of};
+pub use crate::table::tags::{standard_tags, supported_types};
 pub use crate::table::{Column, ColumnType, RowBuilder};
 pub use crate::util::exit_code::ExitCode;
 pub use crate::util::failpoint;

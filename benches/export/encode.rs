@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use im_profiles::internals::ACCOUNT_COLUMN;
 use im_profiles::internals::RowBuilder;
-use im_profiles::internals::{Column, types_of};
+use im_profiles::internals::{Column, supported_types};
 use im_profiles::internals::{RequestedTags, decode_response as decode};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -38,7 +38,7 @@ async fn fetch(floor: &Floor) -> Vec<RecordBatch> {
     let column = |tag: &String| Column {
         tag: tag.clone(),
         name: tag.clone(),
-        column_type: types_of(tag).unwrap()[0],
+        column_type: supported_types(tag).unwrap()[0],
     };
     let mut rows = RowBuilder::new(&floor.tags.iter().map(column).collect::<Vec<_>>());
     let (mut batches, mut rows_gathered) = (Vec::new(), 0);

@@ -1,7 +1,7 @@
-//! A value as the service sent it, read as the type of its column (pure).
+//! Converts a value of a response to the type of its column (pure).
 //!
-//! Numbers may come as strings and strings as numbers. What does not fit is refused with its text, never guessed at:
-//! the cell becomes NULL and the text goes to `_rejected_values.csv`.
+//! The service may send numbers as strings and strings as numbers. A value that does not match is rejected, never
+//! guessed: the cell becomes NULL and its text is written to `_rejected_values.csv`.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use jiff::civil::Date;
 
 use crate::api::json_reader::JsonValue;
 
-/// The value does not fit its column.
+/// The value does not match the type of its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeMismatch;
 
-/// Text of a string or bytes column: a JSON string, or a number as it was written.
+/// For a string or bytes column: a JSON string, or a number as written.
 pub fn text(value: JsonValue<'_>) -> Result<Cow<'_, str>, TypeMismatch> {
     match value {
         JsonValue::Text(text) => Ok(text.unescape()),
@@ -22,17 +22,17 @@ pub fn text(value: JsonValue<'_>) -> Result<Cow<'_, str>, TypeMismatch> {
     }
 }
 
-/// Number of a uint32 or uint64 column: decimal digits only, as a JSON number or in a JSON string.
+/// For a uint32 or uint64 column: decimal digits only, as a JSON number or in a JSON string.
 pub fn number<N: std::str::FromStr>(value: JsonValue<'_>) -> Result<N, TypeMismatch> {
     let digits = text(value)?;
-    // `parse` alone would let a leading plus sign through.
+    // `parse` alone would accept a leading plus sign.
     if !digits.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(TypeMismatch);
     }
     digits.parse().map_err(|_| TypeMismatch)
 }
 
-/// Days since 1970-01-01 of a date column, read from the number yyyymmdd.
+/// For a date column: days since 1970-01-01, from the number yyyymmdd.
 pub fn date(value: JsonValue<'_>) -> Result<i32, TypeMismatch> {
     const EPOCH: Date = Date::constant(1970, 1, 1);
     let yyyymmdd: u32 = number(value)?;
@@ -45,8 +45,8 @@ pub fn date(value: JsonValue<'_>) -> Result<i32, TypeMismatch> {
     date.since(EPOCH).map(|span| span.get_days()).map_err(|_| TypeMismatch)
 }
 
-/// The text of a value for `_rejected_values.csv`.
-pub fn as_sent(value: JsonValue<'_>) -> Cow<'_, str> {
+/// The text of a rejected value for `_rejected_values.csv`.
+pub fn raw_text(value: JsonValue<'_>) -> Cow<'_, str> {
     match value {
         JsonValue::Text(text) => text.unescape(),
         JsonValue::Number(written) | JsonValue::Other(written) => Cow::Borrowed(written),
@@ -66,11 +66,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_as_numbers_or_strings() {
+    fn numbers_are_read_from_numbers_and_strings() {
         assert_eq!(number::<u64>(value("18446744073709551615")), Ok(u64::MAX));
         assert_eq!(number::<u64>(value(r#""18446744073709551615""#)), Ok(u64::MAX));
         assert_eq!(number::<u32>(value(r#""007""#)), Ok(7));
-        for unfit in [
+        for mismatch in [
             "18446744073709551616",
             "-1",
             r#""+1""#,
@@ -82,17 +82,17 @@ mod tests {
             "[1]",
             r#""1x""#,
         ] {
-            assert_eq!(number::<u64>(value(unfit)), Err(TypeMismatch), "{unfit}");
+            assert_eq!(number::<u64>(value(mismatch)), Err(TypeMismatch), "{mismatch}");
         }
         assert_eq!(number::<u32>(value("4294967296")), Err(TypeMismatch));
     }
 
     #[test]
-    fn strings_come_as_strings_or_numbers() {
+    fn strings_are_read_from_strings_and_numbers() {
         assert_eq!(text(value(r#""""#)).unwrap(), "");
         assert_eq!(text(value("0012.50e1")).unwrap(), "0012.50e1");
-        for unfit in ["true", "{}", "[]"] {
-            assert_eq!(text(value(unfit)), Err(TypeMismatch), "{unfit}");
+        for mismatch in ["true", "{}", "[]"] {
+            assert_eq!(text(value(mismatch)), Err(TypeMismatch), "{mismatch}");
         }
     }
 
@@ -101,29 +101,29 @@ mod tests {
         assert_eq!(date(value("19700101")), Ok(0));
         assert_eq!(date(value(r#""19691231""#)), Ok(-1));
         assert_eq!(date(value("20240229")), Ok(19_782));
-        for unfit in
+        for mismatch in
             ["0", "20230229", "20191301", "2019", "99999999", r#""2019-04-19""#, "4294967295"]
         {
-            assert_eq!(date(value(unfit)), Err(TypeMismatch), "{unfit}");
+            assert_eq!(date(value(mismatch)), Err(TypeMismatch), "{mismatch}");
         }
     }
 
     #[test]
-    fn what_does_not_fit_keeps_its_text() {
-        assert_eq!(as_sent(value(r#"{"a": 1}"#)), r#"{"a": 1}"#);
-        assert_eq!(as_sent(value(r#""x\ny""#)), "x\ny");
+    fn rejected_values_keep_their_text() {
+        assert_eq!(raw_text(value(r#"{"a": 1}"#)), r#"{"a": 1}"#);
+        assert_eq!(raw_text(value(r#""x\ny""#)), "x\ny");
     }
 
     proptest! {
         #[test]
-        fn every_number_is_read_back(number_sent: u64, as_string: bool) {
+        fn numbers_round_trip(number_sent: u64, as_string: bool) {
             let json = if as_string { format!("\"{number_sent}\"") } else { number_sent.to_string() };
             prop_assert_eq!(number::<u64>(value(&json)), Ok(number_sent));
             prop_assert_eq!(number::<u32>(value(&json)).ok(), u32::try_from(number_sent).ok());
         }
 
         #[test]
-        fn every_day_is_read_back(days in -700_000i32..2_900_000) {
+        fn dates_round_trip(days in -700_000i32..2_900_000) {
             let day = Date::constant(1970, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
             prop_assume!(day.year() > 0);
             prop_assert_eq!(date(value(&day.strftime("%Y%m%d").to_string())), Ok(days));

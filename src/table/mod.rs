@@ -1,4 +1,4 @@
-//! Tags and their types; values of answers become arrays of an Arrow table (pure).
+//! Tags and their types; the conversion of response values into Arrow arrays; column statistics (pure).
 
 pub mod convert;
 pub mod rows;

@@ -1,4 +1,4 @@
-//! Values of accounts become rows of an Arrow table.
+//! Builds rows of an Arrow table from the values of accounts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::tags::{Column, ColumnType};
 use crate::api::json_reader::JsonValue;
 use crate::api::response::TagValue;
 
-/// Name of the first column.
+/// The first column of every table.
 pub const ACCOUNT_COLUMN: &str = "account";
 
-/// Key of a column's metadata that holds its tag.
+/// The metadata key under which a column stores its tag.
 pub const TAG_METADATA_KEY: &str = "tag";
 
 /// The schema of a snapshot: `account`, never null, then the job's columns in order, each with its tag as metadata.
@@ -38,32 +38,32 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(std::iter::once(account).chain(fields).collect::<Vec<_>>()))
 }
 
-/// Bytes that the values of a batch hold: the same for the same rows, whatever buffers they are in.
+/// Total size of the values of a batch. It depends on the rows only, not on the capacity of the buffers.
 pub fn value_bytes(rows: &RecordBatch) -> usize {
-    rows.columns().iter().map(bytes_of).sum()
+    rows.columns().iter().map(array_bytes).sum()
 }
 
-fn bytes_of(column: &ArrayRef) -> usize {
-    let between = |offsets: &[i32]| match offsets {
+fn array_bytes(column: &ArrayRef) -> usize {
+    let span = |offsets: &[i32]| match offsets {
         [first, .., last] => usize::try_from(last - first).unwrap_or_default(),
         _ => 0,
     };
     let width = match column.data_type() {
-        DataType::Utf8 => return between(column.as_string::<i32>().value_offsets()),
-        DataType::Binary => return between(column.as_binary::<i32>().value_offsets()),
+        DataType::Utf8 => return span(column.as_string::<i32>().value_offsets()),
+        DataType::Binary => return span(column.as_binary::<i32>().value_offsets()),
         other => other.primitive_width().unwrap_or_default(),
     };
     width * column.len()
 }
 
-/// Gathers rows until they are taken as a batch, in buffers of the size that the batch before needed.
+/// Collects rows into a batch. Buffers are allocated with the size that the previous batch needed.
 #[derive(Debug)]
 pub struct RowBuilder {
     schema: SchemaRef,
     columns: Vec<Column>,
     accounts: StringBuilder,
     cells: Vec<CellBuilder>,
-    /// For the row at hand: which of its values belongs to each column.
+    /// For each column, the index of its value in the current row.
     value_of_column: Vec<Option<usize>>,
 }
 
@@ -77,7 +77,7 @@ enum CellBuilder {
 }
 
 impl RowBuilder {
-    /// A builder for a job's columns.
+    /// Starts an empty batch with these columns.
     pub fn new(columns: &[Column]) -> RowBuilder {
         let cells = columns.iter().map(|column| match column.column_type {
             ColumnType::String => CellBuilder::String(StringBuilder::new()),
@@ -95,8 +95,9 @@ impl RowBuilder {
         }
     }
 
-    /// Adds the row of one account. A value's `tag_index` is the position of its column; of several values for one
-    /// column the first counts, no value is NULL. `on_rejected` gets each value that does not fit, with its text.
+    /// Adds the row of one account. A value's `tag_index` is the position of its column. The first of several values
+    /// for one column counts; a missing value is NULL. `on_rejected` receives the text of each value that does not
+    /// match.
     pub fn push(
         &mut self,
         account: &str,
@@ -116,12 +117,12 @@ impl RowBuilder {
                 None => JsonValue::Null,
             };
             if cell.append(value) == Err(TypeMismatch) {
-                on_rejected(&self.columns[column_index], &convert::as_sent(value));
+                on_rejected(&self.columns[column_index], &convert::raw_text(value));
             }
         }
     }
 
-    /// Takes the rows gathered so far.
+    /// Returns the collected rows and starts a new batch.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let accounts: ArrayRef = finish_text(&mut self.accounts);
         let cells = self.cells.iter_mut().map(CellBuilder::finish);
@@ -131,7 +132,7 @@ impl RowBuilder {
 }
 
 impl CellBuilder {
-    /// Appends the value, or NULL for `null` and for a value that does not fit.
+    /// Appends the value, or NULL for `null` and for a value that does not match.
     fn append(&mut self, value: JsonValue<'_>) -> Result<(), TypeMismatch> {
         if matches!(value, JsonValue::Null) {
             self.append_null();
@@ -208,23 +209,23 @@ mod tests {
         ]
     }
 
-    /// The batch for one account whose `ProfileItem` is given, and what was rejected.
+    /// The batch for one account with this `ProfileItem`, and the rejected values.
     fn row(profile_item: &str) -> (RecordBatch, Vec<(String, String)>) {
         let columns = all_types();
         let tags = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
         let body =
             format!(r#"{{"UserProfileItem":[{{"To_Account":"a","ProfileItem":{profile_item}}}]}}"#);
-        let answer = decode(&body, &tags).unwrap();
+        let response = decode(&body, &tags).unwrap();
         let mut builder = RowBuilder::new(&columns);
         let mut rejected = Vec::new();
-        builder.push("a", &answer.values[answer.items[0].values.clone()], |column, text| {
+        builder.push("a", &response.values[response.items[0].values.clone()], |column, text| {
             rejected.push((column.name.clone(), text.to_owned()));
         });
         (builder.finish().unwrap(), rejected)
     }
 
     #[test]
-    fn each_type_takes_its_values() {
+    fn values_of_each_type_are_stored() {
         let (batch, rejected) = row(
             r#"[{"Tag":"Tag_day","Value":20240229},{"Tag":"Tag_text","Value":"张\n"},{"Tag":"Tag_raw","Value":"b"},
                 {"Tag":"Tag_large","Value":18446744073709551615},{"Tag":"Tag_small","Value":"7"},{"Tag":"Tag_small","Value":8}]"#,
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_and_null_are_null_and_empty_is_empty() {
+    fn absent_and_null_values_are_null_and_empty_text_is_kept() {
         let (batch, rejected) = row(
             r#"[{"Tag":"Tag_text","Value":""},{"Tag":"Tag_small","Value":null},{"Tag":"Tag_raw"}]"#,
         );
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_null_and_reported() {
+    fn mismatching_values_are_null_and_reported() {
         let (batch, rejected) = row(
             r#"[{"Tag":"Tag_text","Value":{"a":1}},{"Tag":"Tag_small","Value":4294967296},{"Tag":"Tag_day","Value":"x,y"}]"#,
         );
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_carries_the_tags() {
+    fn the_schema_stores_the_tags() {
         let schema = schema(&all_types());
         assert_eq!(schema.field(0).name(), "account");
         assert!(!schema.field(0).is_nullable());

@@ -1,7 +1,7 @@
-//! What the values of each column are like, counted while rows are written (pure).
+//! Statistics of the values of each column, updated while rows are written (pure).
 //!
-//! This is on the way of every value: lengths are compared in bytes before characters are counted, and distinct values are
-//! given up at the first that is too many.
+//! Every value passes through here, so the work per value is small: lengths are compared in bytes before characters are
+//! counted, and distinct values are no longer counted once there are too many.
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray,
@@ -14,61 +14,51 @@ use super::rows::TAG_METADATA_KEY;
 pub use super::value_counts::BoundedValueCounts;
 use super::value_counts::QuickHash;
 
-/// The least and the most of something; none where there was nothing.
+/// Minimum and maximum; `None` without values.
 pub type MinMax<T> = Option<(T, T)>;
 
-/// What the values of one column are like.
+/// Statistics of one column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnStatistics {
-    /// Rows in which it has a value.
+    /// Rows with a value.
     pub filled: u64,
-    /// Values that did not fit, so that the cell is NULL.
+    /// Values that did not match the type, so that the cell is NULL.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rejected: u64,
-    /// The values.
     pub values: Values,
 }
 
-/// Of the values of one column, by its type.
+/// Statistics of the values of one column, by its type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Values {
-    /// Texts.
     Text {
-        /// Their lengths in characters.
+        /// Lengths in characters.
         characters: MinMax<u64>,
-        /// The texts themselves.
         distinct: BoundedValueCounts<String>,
     },
-    /// Bytes.
     Bytes {
-        /// Their lengths.
+        /// Lengths in bytes.
         bytes: MinMax<u64>,
     },
-    /// Numbers.
     Number {
-        /// Their range.
         range: MinMax<u64>,
-        /// The numbers themselves.
         distinct: BoundedValueCounts<u64>,
     },
-    /// Days, counted from 1970-01-01.
+    /// Days since 1970-01-01.
     Day {
-        /// Their range.
         range: MinMax<i32>,
-        /// The days themselves.
         distinct: BoundedValueCounts<i32>,
     },
 }
 
-// The signature is serde's.
+// serde prescribes the signature.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
 impl ColumnStatistics {
-    /// Of a column of this type without rows.
     fn empty(data_type: &DataType) -> ColumnStatistics {
         let values = match data_type {
             DataType::Binary => Values::Bytes { bytes: None },
@@ -110,12 +100,12 @@ impl ColumnStatistics {
             (Values::Day { range, distinct }, DataType::Date32) => {
                 add_primitives(column.as_primitive::<Date32Type>(), range, distinct);
             }
-            // Rows are of the schema; statistics are no reason to stop a run.
+            // Rows match the schema; in any case, statistics must not stop a run.
             _ => {}
         }
     }
 
-    /// Counts what was counted for other rows of the same column.
+    /// Adds the statistics of other rows of the same column.
     pub fn merge(&mut self, other: &ColumnStatistics) {
         self.filled += other.filled;
         self.rejected += other.rejected;
@@ -136,29 +126,29 @@ impl ColumnStatistics {
                 widen_to(range, *r);
                 distinct.merge(d);
             }
-            // A run whose columns have changed is not gone on with.
+            // A run whose columns have changed is not resumed.
             _ => {}
         }
     }
 }
 
-fn widen<T: Ord + Copy>(spread: &mut MinMax<T>, value: T) {
-    widen_to(spread, Some((value, value)));
+fn widen<T: Ord + Copy>(range: &mut MinMax<T>, value: T) {
+    widen_to(range, Some((value, value)));
 }
 
-fn widen_to<T: Ord + Copy>(spread: &mut MinMax<T>, other: MinMax<T>) {
-    let Some((least, most)) = other else { return };
-    *spread = Some(spread.map_or((least, most), |(l, m)| (l.min(least), m.max(most))));
+fn widen_to<T: Ord + Copy>(range: &mut MinMax<T>, other: MinMax<T>) {
+    let Some((min, max)) = other else { return };
+    *range = Some(range.map_or((min, max), |(low, high)| (low.min(min), high.max(max))));
 }
 
-/// Counts the characters of a text only where there may be fewer or more than in any before: one takes 1 to 4 bytes, and 1
-/// in a batch that is all ASCII.
+/// Counts the characters of a text only if its length may be a new minimum or maximum: a character takes 1 to 4 bytes,
+/// and exactly 1 in a batch that is all ASCII.
 fn widen_by_characters(characters: &mut MinMax<u64>, texts: &StringArray) {
-    let most_bytes = if texts.value_data().is_ascii() { 1 } else { 4 };
-    for (row, ends) in texts.value_offsets().windows(2).enumerate() {
-        let bytes = (ends[1] - ends[0]) as u64;
+    let max_bytes_per_char = if texts.value_data().is_ascii() { 1 } else { 4 };
+    for (row, offsets) in texts.value_offsets().windows(2).enumerate() {
+        let bytes = (offsets[1] - offsets[0]) as u64;
         let is_within = characters
-            .is_some_and(|(least, most)| bytes <= most && bytes.div_ceil(most_bytes) >= least);
+            .is_some_and(|(min, max)| bytes <= max && bytes.div_ceil(max_bytes_per_char) >= min);
         if !is_within && texts.is_valid(row) {
             widen(characters, texts.value(row).chars().count() as u64);
         }
@@ -174,8 +164,8 @@ fn add_primitives<P, T>(
     P::Native: Into<T>,
     T: Ord + Copy + QuickHash,
 {
-    let Some((least, most)) = min(column).zip(max(column)) else { return };
-    widen_to(range, Some((least.into(), most.into())));
+    let Some((low, high)) = min(column).zip(max(column)) else { return };
+    widen_to(range, Some((low.into(), high.into())));
     for value in column.iter().flatten() {
         if distinct.overflowed() {
             return;
@@ -184,7 +174,7 @@ fn add_primitives<P, T>(
     }
 }
 
-/// Counts the rows of a table.
+/// Statistics of all columns of a table.
 #[derive(Debug)]
 pub struct TableStatistics {
     tags: Vec<Option<String>>,
@@ -192,7 +182,6 @@ pub struct TableStatistics {
 }
 
 impl TableStatistics {
-    /// Of a table without rows.
     pub fn new(schema: &Schema) -> TableStatistics {
         let fields = schema.fields();
         TableStatistics {
@@ -201,14 +190,14 @@ impl TableStatistics {
         }
     }
 
-    /// Counts rows of the table's schema.
+    /// Adds rows, which must match the table's schema.
     pub fn add(&mut self, rows: &RecordBatch) {
         for (statistics, column) in self.columns.iter_mut().zip(rows.columns()) {
             statistics.add(column);
         }
     }
 
-    /// Counts a value that did not fit the column of its tag.
+    /// Counts a value that did not match the column of its tag.
     pub fn add_rejected(&mut self, tag: &str) {
         let column = self.tags.iter().position(|known| known.as_deref() == Some(tag));
         if let Some(statistics) = column.and_then(|index| self.columns.get_mut(index)) {
@@ -216,7 +205,7 @@ impl TableStatistics {
         }
     }
 
-    /// The statistics of the columns, in their order.
+    /// The statistics of the columns, in table order.
     pub fn into_columns(self) -> Vec<ColumnStatistics> {
         self.columns
     }
@@ -240,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_days_have_a_range_and_null_is_no_value() {
+    fn numbers_and_days_have_a_range_and_null_is_not_a_value() {
         let numbers = statistics_of(&[
             Arc::new(UInt64Array::from(vec![Some(7), None, Some(u64::MAX)])),
             Arc::new(UInt64Array::from(vec![None, None])),
@@ -259,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_without_a_value_has_no_spread() {
+    fn a_column_without_values_has_no_range() {
         let empty = statistics_of(&[Arc::new(StringArray::from(vec![None::<&str>; 3]))]);
         assert_eq!(empty.filled, 0);
         let Values::Text { characters, distinct } = empty.values else { panic!() };
@@ -267,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_value_counts_for_the_column_of_its_tag() {
+    fn rejected_values_are_counted_by_tag() {
         let field = |name: &str, tag: &str| {
             let tag = HashMap::from([(TAG_METADATA_KEY.to_owned(), tag.to_owned())]);
             Field::new(name, DataType::UInt32, true).with_metadata(tag)
@@ -284,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_are_counted_as_one_by_one_and_parts_add_up(
+        fn text_statistics_match_a_simple_count_and_merge(
             texts in proptest::collection::vec(proptest::option::of("[a-c张é🎉]{0,4}"), 0..60),
             split in 0..60usize,
         ) {
@@ -298,7 +287,7 @@ mod tests {
 
             let filled: Vec<&String> = texts.iter().flatten().collect();
             let lengths = filled.iter().map(|text| text.chars().count() as u64);
-            let spread = lengths.clone().min().zip(lengths.max());
+            let range = lengths.clone().min().zip(lengths.max());
             let mut counts = BTreeMap::<String, u64>::new();
             filled.iter().for_each(|text| *counts.entry((*text).clone()).or_default() += 1);
             for statistics in [whole, sum] {
@@ -306,13 +295,13 @@ mod tests {
                 prop_assert_eq!(&serde_json::from_str::<ColumnStatistics>(&json).unwrap(), &statistics);
                 prop_assert_eq!(statistics.filled, filled.len() as u64);
                 let Values::Text { characters, distinct } = statistics.values else { panic!() };
-                prop_assert_eq!(characters, spread);
+                prop_assert_eq!(characters, range);
                 match distinct.values() {
                     Some(values) => {
-                        let told: BTreeMap<String, u64> = values.iter().cloned().collect();
-                        prop_assert_eq!(told, counts.clone());
+                        let counted: BTreeMap<String, u64> = values.iter().cloned().collect();
+                        prop_assert_eq!(counted, counts.clone());
                     }
-                    None => prop_assert!(counts.len() > super::super::value_counts::MOST_DISTINCT),
+                    None => prop_assert!(counts.len() > super::super::value_counts::MAX_DISTINCT),
                 }
             }
         }

@@ -1,11 +1,11 @@
-//! Tags of the service: which are standard, what type each has, and which types a job may ask for instead.
+//! Tags of the service: the standard tags, and the column types that each tag supports.
 //!
 //! Source: profile fields, 1047/33520, and `docs/im-rest-api.md` section 4.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How a column's values are typed in the table.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnType {
@@ -13,16 +13,16 @@ pub enum ColumnType {
     String,
     /// Unsigned 32-bit number.
     Uint32,
-    /// Unsigned 64-bit number, all 64 bits.
+    /// Unsigned 64-bit number.
     Uint64,
-    /// Bytes of the JSON string as it came.
+    /// The bytes of the JSON string.
     Bytes,
-    /// A day, read from the number yyyymmdd.
+    /// A day, sent by the service as the number yyyymmdd.
     Date,
 }
 
 impl ColumnType {
-    /// The word used in job files, messages and `_rejected_values.csv`.
+    /// The name in job files, messages and `_rejected_values.csv`.
     pub const fn name(self) -> &'static str {
         match self {
             ColumnType::String => "string",
@@ -37,18 +37,18 @@ impl ColumnType {
 /// One column of the table: a tag with an output name and a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// The profile field asked for, e.g. `Tag_Profile_IM_Nick`.
+    /// The requested profile field, such as `Tag_Profile_IM_Nick`.
     pub tag: String,
-    /// The name in the table.
+    /// The column name in the table.
     pub name: String,
-    /// How values are typed.
+    /// Always one of the types that the tag supports.
     pub column_type: ColumnType,
 }
 
-/// What custom tags begin with; their type is not known to us.
+/// The prefix of custom tags, whose type is unknown.
 pub const CUSTOM_TAG_PREFIX: &str = "Tag_Profile_Custom_";
 
-/// Standard tags and the types a job may ask for; the first is the default.
+/// Standard tags with their supported types; the first is the default.
 const STANDARD_TAGS: &[(&str, &[ColumnType])] = {
     use ColumnType::{Bytes, Date, String, Uint32, Uint64};
     const TEXT: &[ColumnType] = &[String, Bytes];
@@ -69,7 +69,7 @@ const STANDARD_TAGS: &[(&str, &[ColumnType])] = {
     ]
 };
 
-/// Types a custom tag may be given; the first is the default.
+/// The types that custom tags support; the first is the default.
 const CUSTOM_TYPES: &[ColumnType] = &[
     ColumnType::String,
     ColumnType::Uint64,
@@ -78,8 +78,8 @@ const CUSTOM_TYPES: &[ColumnType] = &[
     ColumnType::Date,
 ];
 
-/// The types a tag may have, the default first; `None` for a tag that is neither standard nor custom.
-pub fn types_of(tag: &str) -> Option<&'static [ColumnType]> {
+/// The types that a tag supports, the default first; `None` for a tag that is neither standard nor custom.
+pub fn supported_types(tag: &str) -> Option<&'static [ColumnType]> {
     if tag.starts_with(CUSTOM_TAG_PREFIX) && tag.len() > CUSTOM_TAG_PREFIX.len() {
         return Some(CUSTOM_TYPES);
     }
@@ -96,23 +96,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn standard_tags_know_their_type() {
-        assert_eq!(types_of("Tag_Profile_IM_Nick").unwrap()[0], ColumnType::String);
-        assert_eq!(types_of("Tag_Profile_IM_BirthDay").unwrap()[0], ColumnType::Uint32);
-        assert!(types_of("Tag_Profile_IM_BirthDay").unwrap().contains(&ColumnType::Date));
+    fn standard_tags_have_types() {
+        assert_eq!(supported_types("Tag_Profile_IM_Nick").unwrap()[0], ColumnType::String);
+        assert_eq!(supported_types("Tag_Profile_IM_BirthDay").unwrap()[0], ColumnType::Uint32);
+        assert!(supported_types("Tag_Profile_IM_BirthDay").unwrap().contains(&ColumnType::Date));
         assert_eq!(standard_tags().count(), 12);
     }
 
     #[test]
-    fn custom_tags_default_to_string_and_may_be_anything() {
-        assert_eq!(types_of("Tag_Profile_Custom_Test").unwrap().len(), 5);
-        assert_eq!(types_of("Tag_Profile_Custom_888888_Test").unwrap()[0], ColumnType::String);
+    fn custom_tags_default_to_string_and_support_all_types() {
+        assert_eq!(supported_types("Tag_Profile_Custom_Test").unwrap().len(), 5);
+        assert_eq!(
+            supported_types("Tag_Profile_Custom_888888_Test").unwrap()[0],
+            ColumnType::String
+        );
     }
 
     #[test]
-    fn misspelt_tags_are_not_known() {
+    fn misspelled_tags_are_unknown() {
         for tag in ["Tag_Profile_IM_Birthday", "Tag_Profile_Custom_", "nick", ""] {
-            assert!(types_of(tag).is_none(), "{tag}");
+            assert!(supported_types(tag).is_none(), "{tag}");
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::job::error::{KeyError, quoted};
 use crate::job::file::ColumnFile;
 use crate::job::values::{non_empty, required_text};
 use crate::table::rows::ACCOUNT_COLUMN;
-use crate::table::tags::{CUSTOM_TAG_PREFIX, Column, ColumnType, standard_tags, types_of};
+use crate::table::tags::{CUSTOM_TAG_PREFIX, Column, ColumnType, standard_tags, supported_types};
 use crate::util::nearest::nearest;
 
 /// The 12 standard tags and the 20 custom tags that an app may have.
@@ -42,7 +42,7 @@ fn column(file: &ColumnFile, earlier: &[Column]) -> Result<Column, KeyError> {
     let key = |name: &str| format!("columns.{}.{name}", earlier.len());
     let example = "a profile tag, such as \"Tag_Profile_IM_Nick\"";
     let tag = required_text(&key("tag"), file.tag.as_ref(), example)?;
-    let types = types_of(tag).ok_or_else(|| unknown_tag(&key("tag"), tag))?;
+    let types = supported_types(tag).ok_or_else(|| unknown_tag(&key("tag"), tag))?;
     if let Some(first) = earlier.iter().position(|column| column.tag == tag) {
         return Err(KeyError::new(
             key("tag").as_str(),

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use arrow::array::RecordBatch;
 use im_profiles::internals::{Column, RowBuilder};
 use im_profiles::internals::{RequestedTags, decode_response as decode};
-use im_profiles::internals::{standard_tags, types_of};
+use im_profiles::internals::{standard_tags, supported_types};
 
 /// An answer and what was asked.
 pub struct Response {
@@ -20,7 +20,7 @@ pub struct Response {
 /// The first `count` standard tags as columns.
 pub fn columns(count: usize) -> Vec<Column> {
     let column = |tag: &str| {
-        let column_type = types_of(tag).unwrap()[0];
+        let column_type = supported_types(tag).unwrap()[0];
         Column { tag: tag.to_owned(), name: tag.to_owned(), column_type }
     };
     standard_tags().take(count).map(column).collect()
