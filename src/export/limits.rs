@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::accounts::{ListPath, Scan};
-use crate::job::{Job, Limit, Limits};
+use crate::job::{Limit, Limits};
 use crate::report::plan::InvalidEntry;
 use crate::report::summary::{ResultSummary, status_of};
 use crate::snapshot::manifest::{Counts, FailureSummary};
@@ -35,9 +35,8 @@ pub struct ListTotals {
 }
 
 impl ListTotals {
-    /// What a scan of the job's list found.
-    pub fn new(job: &Job, scan: &Scan) -> ListTotals {
-        let list = match &job.accounts.path {
+    pub fn new(path: &ListPath, scan: &Scan) -> ListTotals {
+        let list = match path {
             ListPath::File(path) => path.display().to_string(),
             ListPath::Stdin => "standard input".to_owned(),
         };

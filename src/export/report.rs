@@ -1,4 +1,4 @@
-//! What a process knows of its calls, for the snapshot's `_report.html`.
+//! What this process knows about its calls, for the snapshot's `_report.html`.
 
 use jiff::Timestamp;
 
@@ -9,32 +9,31 @@ use crate::snapshot::journal::{Checkpoint, Journal, RunHeader};
 use crate::snapshot::manifest::Manifest;
 use crate::util::timestamp::rfc3339_seconds;
 
-/// The calls of this process; a checkpoint holds none of an earlier one's.
+/// The calls of this process; the checkpoint does not record those of earlier ones.
 pub struct CallsOfProcess {
-    /// The calls over time.
     pub timeline: Timeline,
-    began_at: String,
+    started_at: String,
     is_resumed: bool,
 }
 
 impl CallsOfProcess {
-    /// Begins to count. `begun_before` is the unfinished run that was found, which is another one where it was not gone on with.
-    pub fn begin(journal: &Journal, begun_before: Option<&RunHeader>) -> CallsOfProcess {
+    /// Starts counting. `unfinished` is the run that was found in the work directory; it may have been discarded.
+    pub fn new(journal: &Journal, unfinished: Option<&RunHeader>) -> CallsOfProcess {
         let run_id = &journal.checkpoint().header.run_id;
         CallsOfProcess {
             timeline: Timeline::default(),
-            began_at: rfc3339_seconds(Timestamp::now()),
-            is_resumed: begun_before.is_some_and(|begin| begin.run_id == *run_id),
+            started_at: rfc3339_seconds(Timestamp::now()),
+            is_resumed: unfinished.is_some_and(|header| header.run_id == *run_id),
         }
     }
 
-    /// The page of what is published.
+    /// Renders the HTML report of the snapshot.
     pub fn report(&self, manifest: &Manifest, checkpoint: &Checkpoint) -> String {
         page(&Report {
             manifest,
             timeline: &self.timeline,
-            calls_began_at: &self.began_at,
-            resumed: self.is_resumed.then(|| Resumed { at: self.began_at.clone() }),
+            calls_began_at: &self.started_at,
+            resumed: self.is_resumed.then(|| Resumed { at: self.started_at.clone() }),
             columns: ColumnTotals::of(&checkpoint.parts()),
         })
     }

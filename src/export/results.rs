@@ -1,6 +1,4 @@
-//! What the rounds of a run add up to: counts and the manifest.
-
-use std::path::{Path, PathBuf};
+//! The totals of a run's rounds, and the manifest made of them.
 
 use jiff::Timestamp;
 
@@ -16,16 +14,17 @@ use crate::snapshot::manifest::{
 use crate::snapshot::sidecars::Category;
 use crate::table::ColumnType;
 use crate::table::rows::ACCOUNT_COLUMN;
+use crate::util::paths::absolute;
 use crate::util::timestamp::rfc3339_seconds;
 
-/// What the rounds so far add up to.
-pub fn results_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallStats) -> ResultSummary {
+/// The totals of the rounds so far.
+pub fn totals_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallStats) -> ResultSummary {
     let mut failures = FailureCounts::default();
     let rounds = &checkpoint.rounds;
     for (index, round) in rounds.iter().enumerate() {
         let is_last = index + 1 == rounds.len();
         let failed = round.parts.values().flat_map(|part| &part.failed);
-        // Accounts that failed in an earlier round and were asked again are counted where they ended.
+        // Accounts that failed in an earlier round and were retried are counted in the round in which they ended.
         failures.add_all(failed.filter(|failed| is_last || !failed.category.counts_as_failed()));
     }
     let failed = failures.total();
@@ -51,77 +50,63 @@ pub fn results_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallStats) -> Res
     }
 }
 
-/// The manifest of what is published.
-pub fn manifest_of(
-    job: &Job,
-    checkpoint: &Checkpoint,
-    scan: &Scan,
-    result: &ResultSummary,
-) -> Manifest {
-    let account = ColumnInfo {
-        name: ACCOUNT_COLUMN.to_owned(),
-        column_type: ColumnType::String.name().to_owned(),
-        tag: None,
-    };
-    let columns = job.columns.iter().map(|column| ColumnInfo {
-        name: column.name.clone(),
-        column_type: column.column_type.name().to_owned(),
-        tag: Some(column.tag.clone()),
-    });
-    let begin = &checkpoint.header;
-    Manifest {
-        version: MANIFEST_VERSION,
-        generator: concat!("im-profiles ", env!("CARGO_PKG_VERSION")).to_owned(),
-        job: JobInfo { name: job.name.clone() },
-        run: RunInfo {
-            id: begin.run_id.clone(),
-            date: begin.date.clone(),
-            started_at: begin.started_at.clone(),
-            finished_at: rfc3339_seconds(Timestamp::now()),
-        },
-        account_list: AccountListInfo {
-            path: list_path(&job.accounts.path),
-            sha256: scan.sha256.clone(),
-        },
-        counts: result.counts,
-        columns: std::iter::once(account).chain(columns).collect(),
-        parts: checkpoint.parts().iter().map(PartInfo::from).collect(),
-        calls: result.calls.into(),
-        failures: result.failures.clone(),
+/// What the manifest says about the job.
+#[derive(Debug, Clone)]
+pub struct ManifestSource {
+    job: String,
+    account_list: String,
+    columns: Vec<ColumnInfo>,
+}
+
+impl ManifestSource {
+    pub fn new(job: &Job) -> ManifestSource {
+        let account = ColumnInfo {
+            name: ACCOUNT_COLUMN.to_owned(),
+            column_type: ColumnType::String.name().to_owned(),
+            tag: None,
+        };
+        let columns = job.columns.iter().map(|column| ColumnInfo {
+            name: column.name.clone(),
+            column_type: column.column_type.name().to_owned(),
+            tag: Some(column.tag.clone()),
+        });
+        ManifestSource {
+            job: job.name.clone(),
+            account_list: match &job.accounts.path {
+                ListPath::File(path) => absolute(path).display().to_string(),
+                ListPath::Stdin => "-".to_owned(),
+            },
+            columns: std::iter::once(account).chain(columns).collect(),
+        }
     }
-}
 
-fn list_path(path: &ListPath) -> String {
-    match path {
-        ListPath::File(path) => absolute(path).display().to_string(),
-        ListPath::Stdin => "-".to_owned(),
-    }
-}
-
-/// The path without detours, as far as it exists.
-pub fn absolute(path: &Path) -> PathBuf {
-    let found = path.ancestors().find_map(|above| {
-        let known = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        let mut absolute = known.canonicalize().ok()?;
-        absolute.extend(path.strip_prefix(above).ok()?);
-        Some(absolute)
-    });
-    found.unwrap_or_else(|| path.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_absolute_whether_or_not_it_is_there() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = directory.path().canonicalize().unwrap();
-        std::fs::create_dir(root.join("jobs")).unwrap();
-        let detour = absolute(&root.join("jobs/../jobs")).display().to_string();
-        assert_eq!(detour, root.join("jobs").display().to_string());
-        assert_eq!(absolute(&root.join("jobs/../exports/dt=1")), root.join("exports/dt=1"));
-        let here = Path::new(".").canonicalize().unwrap();
-        assert_eq!(absolute(Path::new("surely-not/here")), here.join("surely-not/here"));
+    /// The manifest of a snapshot that is published now.
+    pub fn manifest(
+        &self,
+        checkpoint: &Checkpoint,
+        scan: &Scan,
+        totals: &ResultSummary,
+    ) -> Manifest {
+        let header = &checkpoint.header;
+        Manifest {
+            version: MANIFEST_VERSION,
+            generator: concat!("im-profiles ", env!("CARGO_PKG_VERSION")).to_owned(),
+            job: JobInfo { name: self.job.clone() },
+            run: RunInfo {
+                id: header.run_id.clone(),
+                date: header.date.clone(),
+                started_at: header.started_at.clone(),
+                finished_at: rfc3339_seconds(Timestamp::now()),
+            },
+            account_list: AccountListInfo {
+                path: self.account_list.clone(),
+                sha256: scan.sha256.clone(),
+            },
+            counts: totals.counts,
+            columns: self.columns.clone(),
+            parts: checkpoint.parts().iter().map(PartInfo::from).collect(),
+            calls: totals.calls.into(),
+            failures: totals.failures.clone(),
+        }
     }
 }

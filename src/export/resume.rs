@@ -1,4 +1,4 @@
-//! Whether there is a run to go on with, and whether it is this one.
+//! Whether an unfinished run can be resumed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
@@ -15,7 +14,7 @@ use crate::accounts::Scan;
 use crate::job::{Job, Target};
 pub use crate::snapshot::committed_files::ensure_parts_are_whole;
 use crate::snapshot::committed_files::{PartFilesError, entries, files_of, remove_others};
-use crate::snapshot::journal::{Checkpoint, Journal, JournalError, RunHeader, VERSION};
+use crate::snapshot::journal::{Checkpoint, Journal, JournalError, RunHeader};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE};
 use crate::snapshot::manifest::{Manifest, ManifestError};
 use crate::snapshot::parts::CommittedPart;
@@ -24,29 +23,19 @@ use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::hex::hex;
 use crate::util::staged_file::parent_directory;
-use crate::util::timestamp::rfc3339_seconds;
 
-/// Why an unfinished run cannot be gone on with. Each text ends with what to do.
+/// Why an unfinished run cannot be resumed. Each text ends with the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
-    /// The checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] JournalError),
-    /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// What is published at the output path cannot be found out.
+    /// What is published at the output path cannot be read.
     #[error(transparent)]
     Unreadable(DiskError),
-    /// Something that decides the content has changed.
-    #[error("the unfinished run in {} was begun with another {changed}; go back to that, or start over with --restart", .directory.display())]
-    Changed {
-        /// The work directory.
-        directory: PathBuf,
-        /// What has changed.
-        changed: String,
-    },
-    /// The files of the parts cannot be used.
+    #[error("the unfinished run in {} was started with another {changed}; use that again, or start over with --restart", .directory.display())]
+    Changed { directory: PathBuf, changed: String },
     #[error(transparent)]
     PartFiles(#[from] PartFilesError),
 }
@@ -61,50 +50,43 @@ impl HasExitCode for ResumeError {
     }
 }
 
-/// Whether the run in the work directory has published, and only its cleaning up was cut short.
+/// Returns the run in the work directory if it has published and only its cleanup was interrupted.
 pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError> {
-    let Some(begin) = Journal::read_header(work.root())? else { return Ok(None) };
+    let Some(header) = Journal::read_header(work.root())? else { return Ok(None) };
     let is_published = match Manifest::read(work.output_path()) {
-        Ok(manifest) => manifest.is_some_and(|manifest| manifest.run.id == begin.run_id),
-        // A damaged manifest is not the one that this run wrote.
+        Ok(manifest) => manifest.is_some_and(|manifest| manifest.run.id == header.run_id),
+        // A damaged manifest was not written by this run.
         Err(ManifestError::Damaged { .. }) => false,
         Err(ManifestError::Disk(error)) => return Err(ResumeError::Unreadable(error)),
     };
-    Ok(is_published.then_some(begin))
+    Ok(is_published.then_some(header))
 }
 
-/// Tells of unfinished runs of other dates beside this one, such as yesterday's that was stopped before midnight: their
-/// directories have the name of this one's but for the date.
+/// Warns about unfinished runs of other dates, such as one that was stopped before midnight: the names of their work
+/// directories differ from this one in the date only.
 pub fn warn_about_other_unfinished_runs(work: &WorkPaths, date: Date) {
     let Some(own_name) = work.root().file_name().and_then(OsStr::to_str) else { return };
-    // What cannot be read is some other program's, or no reason to keep this run from going on.
+    // A directory that cannot be read does not keep this run from starting.
     for entry in fs::read_dir(parent_directory(work.root())).into_iter().flatten().flatten() {
         let path = entry.path();
-        let Ok(Some(begin)) = Journal::read_header(&path) else { continue };
+        let Ok(Some(header)) = Journal::read_header(&path) else { continue };
         let is_other = entry.file_name() != own_name;
-        if is_other && entry.file_name() == *own_name.replace(&date.to_string(), &begin.date) {
+        if is_other && entry.file_name() == *own_name.replace(&date.to_string(), &header.date) {
             warn!(
                 directory = %path.display(),
-                resume_command = format!("--date={}", begin.date),
+                resume_command = format!("--date={}", header.date),
                 "unfinished run of another date; resume it or remove its work directory"
             );
         }
     }
 }
 
-/// Goes on with the run in the work directory, or begins one with this id. A run of which nothing is durable keeps its id
-/// when it is begun anew, since the log knows it by that already.
-pub fn open_journal(
-    work: &WorkDirectory,
-    job: &Job,
-    scan: &Scan,
-    date: Date,
-    run_id: &str,
-) -> Result<Journal, ResumeError> {
-    let content = content_of(job, scan);
+/// Resumes the run in the work directory, or starts the run of `header`. A run that has committed nothing keeps its id when
+/// it starts over, since the log has used that id already.
+pub fn open_journal(work: &WorkDirectory, header: RunHeader) -> Result<Journal, ResumeError> {
     if let Some(journal) = Journal::open(work.root())? {
         let parts = journal.checkpoint().parts();
-        if can_resume(work.root(), journal.checkpoint(), &content)? {
+        if can_resume(work.root(), journal.checkpoint(), &header.content)? {
             ensure_parts_are_whole(work.paths(), &parts)?;
             remove_uncommitted_files(work.paths(), &parts)?;
             let started_at = &journal.checkpoint().header.started_at;
@@ -113,33 +95,26 @@ pub fn open_journal(
         }
     }
     work.reset(&[LOCK_FILE, INVALID_ACCOUNTS_FILE])?;
-    let begin = RunHeader {
-        version: VERSION,
-        run_id: run_id.to_owned(),
-        date: date.to_string(),
-        started_at: rfc3339_seconds(Timestamp::now()),
-        content,
-    };
-    Ok(Journal::create(work.root(), begin)?)
+    Ok(Journal::create(work.root(), header)?)
 }
 
-/// Whether a run with this content goes on with what is in the checkpoint. If not, it begins anew.
+/// Whether a run with this content resumes the run of the checkpoint; if not, it starts over.
 ///
 /// # Errors
-/// With [`ResumeError::Changed`] when that would give up what another content has brought.
+/// With [`ResumeError::Changed`] when starting over would discard committed parts of another content.
 pub fn can_resume(
     directory: &Path,
     checkpoint: &Checkpoint,
     content: &BTreeMap<String, String>,
 ) -> Result<bool, ResumeError> {
     match ensure_same_content(directory, &checkpoint.header.content, content) {
-        // Nothing is lost by beginning anew, as after a refusal that told to correct the job.
+        // Starting over loses nothing, such as after the job was corrected.
         Err(ResumeError::Changed { .. }) if checkpoint.parts().is_empty() => Ok(false),
         same => same.map(|()| true),
     }
 }
 
-/// Everything that decides what the snapshot holds, under the name a person knows it by.
+/// Everything that determines the content of the snapshot, under the name that a user knows.
 pub fn content_of(job: &Job, scan: &Scan) -> BTreeMap<String, String> {
     let mut columns = String::new();
     for column in &job.columns {
@@ -173,13 +148,13 @@ fn digest_of(text: &str) -> String {
 
 fn ensure_same_content(
     directory: &Path,
-    begun: &BTreeMap<String, String>,
+    before: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,
 ) -> Result<(), ResumeError> {
-    let keys: std::collections::BTreeSet<&String> = begun.keys().chain(now.keys()).collect();
+    let keys: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let changed: Vec<&str> = keys
         .into_iter()
-        .filter(|key| begun.get(*key) != now.get(*key))
+        .filter(|key| before.get(*key) != now.get(*key))
         .map(String::as_str)
         .collect();
     if changed.is_empty() {
@@ -188,7 +163,7 @@ fn ensure_same_content(
     Err(ResumeError::Changed { directory: directory.to_owned(), changed: changed.join(" and ") })
 }
 
-/// Removes what a stopped run had started and not committed.
+/// Removes the files that a stopped run had not committed.
 fn remove_uncommitted_files(
     work: &WorkPaths,
     parts: &[CommittedPart],
@@ -203,7 +178,7 @@ fn remove_uncommitted_files(
     remove_others(&snapshot, &names(&snapshot))?;
     let mut names = names(work.root());
     names.extend([LOCK_FILE, JOURNAL_FILE, INVALID_ACCOUNTS_FILE].map(OsString::from));
-    // Directories of the work directory, such as the snapshot, are not published.
+    // Directories in the work directory, such as the snapshot, are kept.
     let directories = entries(work.root())?.into_iter().filter(|(_, kind)| kind.is_dir());
     names.extend(directories.map(|(entry, _)| entry.file_name()));
     remove_others(work.root(), &names)?;

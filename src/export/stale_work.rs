@@ -1,9 +1,9 @@
-//! What an earlier run has left in the work directory, and which run this one is for that.
+//! What an earlier run left in the work directory, and which run this one is because of it.
 
 use jiff::civil::Date;
 use tracing::info;
 
-use super::resume::{ResumeError, published_run};
+use super::resume::published_run;
 use super::telemetry::RunTelemetry;
 use crate::snapshot::journal::Journal;
 use crate::snapshot::layout::LOCK_FILE;
@@ -11,26 +11,24 @@ use crate::snapshot::publish::clean_up;
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::failure::Failure;
 
-/// Ends what a run left that was stopped after it had published. Gives the directory back when there is more to do: that
-/// run was of another day.
+/// Completes the cleanup of a run that was stopped after it had published. Returns the directory if there is more to do:
+/// that run had another date, or none had published.
 ///
-/// From here on it is known which run this is: the one in the directory, if it goes on or has published.
+/// From here on the run's id is final: it is the id of the run in the directory, if that one is resumed or has published.
 pub fn clean_up_after_publication(
     work: WorkDirectory,
     date: Date,
-    watch: &mut RunTelemetry<'_>,
+    telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<WorkDirectory>, Failure> {
-    let published = published_run(work.paths())?;
-    match published {
+    match published_run(work.paths())? {
         None => {
-            let unfinished = Journal::read_header(work.root());
-            if let Some(begin) = unfinished.map_err(ResumeError::from)? {
-                watch.run_is(begin.run_id);
+            if let Some(unfinished) = Journal::read_header(work.root())? {
+                telemetry.set_run_id(unfinished.run_id);
             }
             Ok(Some(work))
         }
-        Some(begin) if begin.date == date.to_string() => {
-            watch.run_is(begin.run_id);
+        Some(published) if published.date == date.to_string() => {
+            telemetry.set_run_id(published.run_id);
             info!("this run was already published; removing its work directory");
             clean_up(work)?;
             Ok(None)
@@ -42,10 +40,10 @@ pub fn clean_up_after_publication(
     }
 }
 
-/// A refusal leaves no directory behind that nothing was done in.
+/// Removes a work directory in which nothing was done, after a refusal.
 pub fn remove_if_unused(work: WorkDirectory) {
     if matches!(Journal::read_header(work.root()), Ok(None)) {
-        // The refusal is what the user must hear of.
+        // The refusal is the error to report.
         let _ = work.remove();
     }
 }

@@ -1,4 +1,4 @@
-//! Those who follow a run: the person at the terminal and the log, and the metrics.
+//! What observes a run: progress and the log for people, metrics for machines.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -19,37 +19,36 @@ use crate::util::disk_error::{DiskError, SystemError};
 use crate::util::failure::{Failure, chain};
 use crate::util::staged_file::StagedFile;
 
-/// The most that is read of the textfile of an earlier run; ours are a few KiB.
+/// Longest textfile of an earlier run that is read, in bytes; those of this program have a few KiB.
 const MAX_TEXTFILE_BYTES: u64 = 1024 * 1024;
 
-/// Tells a run from every other.
+/// Generates the id of a run.
 pub fn new_run_id() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
-/// Those who follow a run, and the id by which all of them know it.
-pub struct RunTelemetry<'w> {
-    reporter: &'w mut Reporter,
+/// The observers of a run, and the run id that all of them use.
+pub struct RunTelemetry<'r> {
+    reporter: &'r mut Reporter,
     metrics: Arc<RunMetrics>,
     settings: MetricsSettings,
     job: String,
     date: String,
     run_id: String,
-    run_id_of_log: &'w LogRunId,
+    run_id_of_log: &'r LogRunId,
     server: Option<MetricsServer>,
 }
 
-impl<'w> RunTelemetry<'w> {
-    /// Follows the run of a job with this id.
+impl<'r> RunTelemetry<'r> {
     pub fn new(
         job: &Job,
         date: String,
         run_id: String,
-        reporter: &'w mut Reporter,
-        run_id_of_log: &'w LogRunId,
-    ) -> Result<RunTelemetry<'w>, Failure> {
+        reporter: &'r mut Reporter,
+        run_id_of_log: &'r LogRunId,
+    ) -> Result<RunTelemetry<'r>, Failure> {
         let metrics = RunMetrics::new(&job.name)?;
-        let mut watch = RunTelemetry {
+        let mut telemetry = RunTelemetry {
             reporter,
             metrics: Arc::new(metrics),
             settings: job.metrics.clone(),
@@ -59,35 +58,33 @@ impl<'w> RunTelemetry<'w> {
             run_id_of_log,
             server: None,
         };
-        watch.run_is(run_id);
-        Ok(watch)
+        telemetry.set_run_id(run_id);
+        Ok(telemetry)
     }
 
-    /// It is an earlier run that goes on. To be said before the first log line.
-    pub fn run_is(&mut self, run_id: String) {
+    /// Sets the id when an earlier run is resumed; call it before the first log line.
+    pub fn set_run_id(&mut self, run_id: String) {
         self.run_id_of_log.set(&run_id);
         self.metrics.run_is(&run_id, &self.date);
         self.run_id = run_id;
     }
 
-    /// The run's id.
     pub fn run_id(&self) -> &str {
         &self.run_id
     }
 
-    /// The metrics alone, for what is no event.
     pub fn metrics(&self) -> &RunMetrics {
         &self.metrics
     }
 
-    /// Takes the address of the listener, where the job wants one.
+    /// Binds the address of `metrics.listen`, if the job has one.
     pub fn bind(&self) -> Result<Option<BoundListener>, Failure> {
         let bound = self.settings.listen.map(BoundListener::bind).transpose();
         Ok(bound?)
     }
 
-    /// Tells that run started, and serves its metrics from now on.
-    pub fn begin(&mut self, listener: Option<BoundListener>) -> Result<(), Failure> {
+    /// Logs the start of the run, and serves its metrics from now on.
+    pub fn start(&mut self, listener: Option<BoundListener>) -> Result<(), Failure> {
         info!(job = self.job, date = self.date, "run started");
         let Some(listener) = listener else { return Ok(()) };
         let url = format!("http://{}/metrics", listener.address());
@@ -97,19 +94,18 @@ impl<'w> RunTelemetry<'w> {
         Ok(())
     }
 
-    /// The list is being read; so many entries so far.
+    /// Reports how many entries of the list have been read.
     pub fn scanning(&mut self, entries: u64) {
         self.reporter.scanning(entries);
     }
 
-    /// Something happened.
     pub fn on(&mut self, event: Event<'_>) {
         self.metrics.on(&event);
         self.reporter.on(event);
     }
 
-    /// The run has ended: nothing is left of the bar, nothing is served any more, and the textfile tells of the end.
-    pub fn end(self, summary: &Summary) {
+    /// Ends progress and serving, and writes the textfile.
+    pub fn finish(self, summary: &Summary) {
         self.reporter.finish();
         drop(self.server);
         let Some(path) = &self.settings.textfile else { return };
@@ -123,7 +119,7 @@ impl<'w> RunTelemetry<'w> {
             duration_seconds: summary.duration_seconds,
             earlier_success_unix_seconds: last_success_in(&earlier, &self.job),
         });
-        // The exit code is that of the run: its snapshot is good, or not, with or without this file.
+        // The exit code stays that of the run, whose snapshot does not depend on this file.
         if let Err(error) = write_textfile(path, &self.metrics) {
             let error = chain(&*error);
             warn!(error, "the metrics textfile could not be written");
@@ -131,10 +127,10 @@ impl<'w> RunTelemetry<'w> {
     }
 }
 
-/// What an earlier run has left, as far as it can be read.
+/// Reads the textfile of an earlier run, as far as possible.
 fn text_of_earlier_run(path: &Path) -> String {
     let mut bytes = Vec::new();
-    // A file that is not there, or cannot be read, tells nothing; what is read of it up to then may.
+    // A missing or unreadable file has no earlier metrics; whatever was read before an error is used.
     let _ = File::open(path).and_then(|file| file.take(MAX_TEXTFILE_BYTES).read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -143,7 +139,7 @@ type TextfileError = Box<dyn std::error::Error + Send + Sync>;
 
 fn write_textfile(path: &Path, metrics: &RunMetrics) -> Result<(), TextfileError> {
     let text = metrics.text()?;
-    // Its staged name does not end in .prom, so that node_exporter never reads half of it.
+    // Its staged name does not end in .prom, so node_exporter never reads an incomplete file.
     let mut file = StagedFile::create(path.to_owned())?;
     file.write_all(text.as_bytes()).map_err(DiskError::on("write", path))?;
     file.set_world_readable()?;

@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::snapshot::layout::JOURNAL_FILE;
 use crate::snapshot::parts::CommittedPart;
 use crate::util::disk_error::DiskError;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failpoint;
 use crate::util::hex::hex;
 use crate::util::staged_file::sync_directory;
@@ -115,6 +116,12 @@ pub enum JournalError {
         /// Its version.
         found: u64,
     },
+}
+
+impl HasExitCode for JournalError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::InternalOrDisk
+    }
 }
 
 /// The entry does not fit what is there; nothing has been changed.

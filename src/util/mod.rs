@@ -10,6 +10,7 @@ pub mod file_size_limit;
 pub mod hex;
 pub mod human;
 pub mod nearest;
+pub mod paths;
 pub mod runtime;
 pub mod staged_file;
 pub mod swar;

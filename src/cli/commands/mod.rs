@@ -1,8 +1,9 @@
-//! What each verb does, one file per verb.
+//! The commands, one file for each: arguments in, a service called, its result printed.
 
 mod check;
 mod completions;
 mod emulate;
+mod export;
 mod man;
 mod plan;
 mod preview;
@@ -16,32 +17,31 @@ use tracing::error;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{Cli, Command, Flags};
-use crate::export;
 use crate::observability::LogFormat;
 use crate::observability::log_line::LineFormat;
 use crate::observability::logging::{self, LogRunId};
 use crate::observability::progress::{OutputStyle, Reporter, TerminalInfo, resolve};
 use crate::util::exit_code::ExitCode;
-use crate::util::failure::{Failure, chain};
+use crate::util::failure::Failure;
 use crate::util::file_size_limit;
 
-/// Runs the verb of the command line; gives back how the process ends.
+/// Runs a command; returns the exit code of the process.
 pub fn run(cli: &Cli) -> ExitCode {
-    // Where it is refused, the signal kills as it does by default.
+    // Without the handler the signal kills the process, which is the default.
     let _ = file_size_limit::report_as_error();
     let terminal = TerminalInfo::of_process();
     let flags = &cli.flags;
-    let look = resolve(flags.progress, flags.quiet > 0, flags.log_format, terminal);
-    let mut reporter = Reporter::new(look.style);
+    let output = resolve(flags.progress, flags.quiet > 0, flags.log_format, terminal);
+    let mut reporter = Reporter::new(output.style);
     let run_id = LogRunId::default();
     let line_format = LineFormat {
         format: flags.log_format,
-        // On a terminal the reader knows what time it is.
+        // Lines on a terminal need no time.
         with_time: !io::stderr().is_terminal(),
-        has_colour: look.has_colour,
+        has_colour: output.has_colour,
         run_id: run_id.clone(),
     };
-    let ended = logging::start(log_level(flags), reporter.log_writer(), line_format)
+    let result = logging::start(log_level(flags), reporter.log_writer(), line_format)
         .map_err(Failure::from)
         .and_then(|()| match &cli.command {
             Command::Export(args) => export::export(args, flags, &mut reporter, &run_id),
@@ -54,10 +54,10 @@ pub fn run(cli: &Cli) -> ExitCode {
             Command::Completions(args) => completions::completions(args),
             Command::Man => man::man(),
         });
-    match ended {
+    match result {
         Ok(()) => ExitCode::Published,
         Err(failure) => {
-            report_failure(&failure, flags.log_format, look);
+            report_failure(&failure, flags.log_format, output);
             failure.code
         }
     }
@@ -73,13 +73,13 @@ fn log_level(flags: &Flags) -> LevelFilter {
     }
 }
 
-/// Prints an error once, with its causes behind it.
-fn report_failure(failure: &Failure, format: LogFormat, look: OutputStyle) {
-    let text = chain(&*failure.error);
-    let head = if look.has_colour { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+/// Prints an error once, followed by its causes.
+fn report_failure(failure: &Failure, format: LogFormat, output: OutputStyle) {
+    let text = failure.text();
+    let head = if output.has_colour { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     match format {
         LogFormat::Json => error!(exit_code = failure.code.number(), error = text, "failed"),
-        // Nothing is left to tell a reader who has closed stderr.
+        // A closed stderr leaves nowhere to report to.
         LogFormat::Text => drop(writeln!(io::stderr(), "{head} {text}")),
     }
 }

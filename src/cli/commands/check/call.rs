@@ -7,7 +7,7 @@ use super::probe_client::{Answered, Calls, TRIES, is_about_the_request, make_cal
 use crate::api::error_codes::Class;
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigSource;
-use crate::export::connect::{client_of, start_emulator};
+use crate::export::service::connect;
 use crate::job::{Job, Target};
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
@@ -23,10 +23,9 @@ pub fn check_service(
     sig_source: SigSource,
     account: &str,
 ) -> Result<[Finding; 3], Failure> {
-    let emulator = start_emulator(job)?;
-    let client = client_of(job, sig_source, emulator.as_ref())?;
+    let connection = connect(job, sig_source)?;
     let runtime = runtime()?;
-    let calls = runtime.block_on(make_calls(job, &client, account, Timestamp::now));
+    let calls = runtime.block_on(make_calls(job, &connection.client, account, Timestamp::now));
     let service = match &job.api.target {
         Target::Endpoint(endpoint) => endpoint.base_url.as_str(),
         Target::Emulator => "the emulator",

@@ -6,30 +6,27 @@ mod probe_client;
 mod secret;
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use self::finding::Finding;
 use crate::accounts::{AccountList, DistinctAccounts, ListPath};
 use crate::cli::{CheckArgs, Flags};
-use crate::export::connect::load_job;
-use crate::export::earlier::{EarlierError, earlier_snapshot};
+use crate::export::inspect::{Inspection, OutputTarget, inspect};
 use crate::export::limits::{
     EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short,
 };
-use crate::export::results::absolute;
+use crate::export::load_job;
 use crate::job::Job;
 use crate::report::check::{Check, Checks, Subject};
-use crate::snapshot::store::local::lock_holder::holder_of;
-use crate::snapshot::store::local::replace::moved_aside;
 use crate::snapshot::store::local::write_check::ensure_writable;
 use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
+use crate::util::paths::relative_to_here;
 
 /// Makes all checks of a job. Fails as an export would with the first that failed.
 pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
     let mut said = Said { as_json: args.json, checks: Vec::new(), failed: Vec::new() };
-    let job = match load_job(&args.job, flags) {
+    let job = match load_job(&args.job, &flags.overrides, flags.date) {
         Ok((job, _)) => {
             said.say(Subject::Job, Finding::passed(args.job.display().to_string()));
             Some(job)
@@ -47,13 +44,18 @@ pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
 }
 
 fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
-    let earlier = earlier_snapshot(job);
-    let (found, account) = check_list(job, earlier.as_ref().ok().and_then(Option::as_ref))
-        .unwrap_or_else(|failure| (failure.into(), None));
+    let output = WorkPaths::of(&job.output.path).map(|work| {
+        let found = inspect(&work, &OutputTarget::new(job));
+        (work, found)
+    });
+    let found = output.as_ref().ok().and_then(|(_, found)| found.as_ref().ok());
+    let previous = found.and_then(|found| found.previous.as_ref().ok()?.as_ref());
+    let (found, account) =
+        check_list(job, previous).unwrap_or_else(|failure| (failure.into(), None));
     said.say(Subject::Accounts, found);
     let (found, sig_source) = secret::check_secret(job);
     said.say(Subject::Secret, found);
-    said.say(Subject::Output, check_output(job, earlier).unwrap_or_else(Finding::from));
+    said.say(Subject::Output, check_output(output).unwrap_or_else(Finding::from));
     let of_call = [Subject::Call, Subject::Tags, Subject::Clock];
     match (account, sig_source) {
         (None, _) => said.skip(&of_call, "the account list failed"),
@@ -139,8 +141,8 @@ fn check_list(
     let list = AccountList::open(&job.accounts, path)?;
     let scan = list.scan(&mut |_| Ok(()), &mut |_| {})?;
     let first = list.first_account()?;
-    let path = shown(path);
-    let mut totals = ListTotals::new(job, &scan);
+    let path = relative_to_here(path);
+    let mut totals = ListTotals::new(&job.accounts.path, &scan);
     if may_be_too_short(&job.limits, &scan, earlier) {
         totals.rows_at_most = list.distinct(&scan).and_then(DistinctAccounts::count)?;
     }
@@ -162,35 +164,28 @@ fn check_list(
     })
 }
 
+type InspectedOutput =
+    Result<(WorkPaths, Result<Inspection, WorkDirectoryError>), WorkDirectoryError>;
+
 /// Tries to write where the export would, and looks for what would keep it from publishing.
-fn check_output(
-    job: &Job,
-    earlier: Result<Option<EarlierSnapshot>, EarlierError>,
-) -> Result<Finding, Failure> {
-    let path = &job.output.path;
-    let work = WorkPaths::of(path)?;
+fn check_output(output: InspectedOutput) -> Result<Finding, Failure> {
+    let (work, found) = output?;
     ensure_writable(&work)?;
-    if let Some(holder) = holder_of(&work) {
-        let path = path.clone();
-        return Err(WorkDirectoryError::Locked { path, holder }.into());
+    let found = found?;
+    let path = work.output_path();
+    if let Some(holder) = found.active_run {
+        return Err(WorkDirectoryError::Locked { path: path.to_owned(), holder }.into());
     }
-    work.ensure_may_be_published(job.output.if_exists)?;
-    earlier?;
-    let text = format!("{} can be written and published", shown(path));
-    Ok(match moved_aside(&work).map_err(WorkDirectoryError::Unreadable)? {
+    found.publishable?;
+    found.previous?;
+    let text = format!("{} can be written and published", relative_to_here(path));
+    Ok(match found.moved_aside {
         None => Finding::passed(text),
         Some(replaced) => Finding::note(format!(
             "{text}; a stopped run moved the earlier snapshot to {}, the next export puts it back",
-            shown(&replaced)
+            relative_to_here(&replaced)
         )),
     })
-}
-
-/// The path without detours, as a person in the current directory writes it.
-fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let path = absolute(path);
-    path.strip_prefix(here).unwrap_or(&path).display().to_string()
 }
 
 impl From<Failure> for Finding {

@@ -18,12 +18,11 @@ use tracing::warn;
 use self::warnings::{Invalid, what_else};
 use super::print::print;
 use crate::accounts::{Account, AccountList};
-use crate::api::client::Client;
 use crate::api::request::tag_list;
 use crate::cli::{Flags, PreviewArgs};
-use crate::export::connect::load_job;
-use crate::export::connect::{client_of, start_emulator};
+use crate::export::load_job;
 use crate::export::secret;
+use crate::export::service::{Service, connect};
 use crate::job::{Job, RetrySettings};
 use crate::observability::LogFormat;
 use crate::observability::progress::Reporter;
@@ -45,15 +44,14 @@ const WIDTH_ELSEWHERE: usize = 80;
 
 /// Shows the first rows.
 pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
-    let (job, _) = load_job(&args.job, flags)?;
+    let (job, _) = load_job(&args.job, &flags.overrides, flags.date)?;
     let sig_source = secret::read(&job.api.secret)?;
     let (accounts, invalid) = first_accounts(&job, args.accounts as usize)?;
     if accounts.is_empty() {
         warn!("the account list contains no valid account");
     }
-    let emulator = start_emulator(&job)?;
-    let client = client_of(&job, sig_source, emulator.as_ref())?;
-    let collected = ask(&job, client, accounts.clone(), reporter);
+    let service = connect(&job, sig_source)?;
+    let collected = ask(&job, &service, accounts.clone(), reporter);
     reporter.finish();
     let mut collected = collected?;
     let rows = in_list_order(&job, &collected, &accounts).map_err(RunError::Rows)?;
@@ -83,7 +81,7 @@ fn first_accounts(job: &Job, count: usize) -> Result<(Vec<Account>, Invalid), Fa
 
 fn ask(
     job: &Job,
-    client: Client,
+    service: &Service,
     accounts: Vec<Account>,
     reporter: &mut Reporter,
 ) -> Result<CollectedRows, Failure> {
@@ -109,7 +107,13 @@ fn ask(
         observer: &mut |event| reporter.on(event),
         stop: &mut stop,
     };
-    let asking = collect_in_memory(Arc::new(client), settings, &job.columns, accounts, run_context);
+    let asking = collect_in_memory(
+        Arc::clone(&service.client),
+        settings,
+        &job.columns,
+        accounts,
+        run_context,
+    );
     runtime.block_on(asking).map_err(|error| failure_of(error, patience))
 }
 

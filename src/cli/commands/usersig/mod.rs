@@ -13,7 +13,7 @@ use crate::accounts::MAX_ACCOUNT_BYTES;
 use crate::api::signer::SigSource;
 use crate::api::usersig::{SecretKey, SigError, decode, sign};
 use crate::cli::{Flags, UsersigArgs};
-use crate::export::connect::load_job;
+use crate::export::load_job;
 use crate::export::secret;
 use crate::job::{self, DEFAULT_IDENTIFIER};
 use crate::util::exit_code::{ExitCode, HasExitCode};
@@ -109,7 +109,7 @@ fn expected_of(args: &UsersigArgs, flags: &Flags) -> Result<Expected, Failure> {
     if job::looks_like_a_secret(&path.to_string_lossy()) {
         return Err(UsersigError::SecretAsArgument.into());
     }
-    let (job, _) = load_job(path, flags)?;
+    let (job, _) = load_job(path, &flags.overrides, flags.date)?;
     let source = secret::read(&job.api.secret)?;
     let key = match source {
         SigSource::Key(key) => Some(key),

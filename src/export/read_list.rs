@@ -1,5 +1,5 @@
-//! The first reading of the account list, on a thread of its own: a run can be told to stop meanwhile, also where the list
-//! is standard input and its writer is silent.
+//! The first reading of the account list, on a thread of its own, so that a signal stops the run also while it waits for
+//! the writer of standard input.
 
 use std::io;
 use std::path::Path;
@@ -21,33 +21,31 @@ use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::staged_file::{FileInfo, StagedFile};
 
-/// How often it is told how far the reading has come.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// Interval between progress reports.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What came of the first reading.
+/// The result of the first reading.
 pub struct ReadList {
-    /// The list, to be read again.
     pub list: AccountList,
-    /// What it holds.
     pub scan: Scan,
     /// Size and digest of the file with its invalid accounts.
     pub invalid_lines: FileInfo,
 }
 
-/// Reads the list once; invalid accounts go to a file of their own in the work directory.
+/// Reads the list once; invalid accounts are recorded in a file in the work directory.
 ///
 /// # Errors
-/// When the list cannot be read, or `stop` says with which exit code to stop. The thread then ends with the process.
+/// When the list cannot be read, or `stop` delivers the exit code to stop with. The thread then ends with the process.
 pub async fn read_list(
     source: &ListSource,
     work_directory: &Path,
-    watch: &mut RunTelemetry<'_>,
+    telemetry: &mut RunTelemetry<'_>,
     stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<ReadList, Failure> {
     let entries = Arc::new(AtomicU64::new(0));
     let (source, directory, counted) =
         (source.clone(), work_directory.to_owned(), Arc::clone(&entries));
-    let on_tick = || watch.scanning(entries.load(Ordering::Relaxed));
+    let on_tick = || telemetry.scanning(entries.load(Ordering::Relaxed));
     on_thread(move || read(&source, &directory, &counted), on_tick, stop).await
 }
 
@@ -63,7 +61,7 @@ pub async fn count_distinct(
     on_thread(move || Ok(distinct.count()?), || {}, stop).await
 }
 
-/// Does something on a thread of its own. When `stop` comes first, the thread ends with the process.
+/// Runs `work` on a thread of its own. When `stop` comes first, the thread ends with the process.
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     mut on_tick: impl FnMut(),
@@ -72,10 +70,10 @@ async fn on_thread<T: Send + 'static>(
     let (sender, mut receiver) = oneshot::channel();
     thread::Builder::new()
         .name("list-scan".to_owned())
-        // Nobody waits for the result of a run that has been stopped.
+        // The receiver is gone when the run has been stopped.
         .spawn(move || drop(sender.send(work())))
         .map_err(RunError::Thread)?;
-    let mut progress = interval(PROGRESS_EVERY);
+    let mut progress = interval(PROGRESS_INTERVAL);
     loop {
         tokio::select! {
             done = &mut receiver => return done.map_err(|_| RunError::Panicked)?,
@@ -93,7 +91,7 @@ fn read(
     let list = AccountList::open(source, work_directory)?;
     let path = work_directory.join(INVALID_ACCOUNTS_FILE);
     let write_failure = |error: io::Error| DiskError::on("write", &path)(error);
-    // Under its final name only when it is whole, and never through a link that somebody put there.
+    // It gets its final name only when it is complete, and is never written through a link.
     let file = StagedFile::create(path.clone())?;
     let mut csv = csv::Writer::from_writer(file);
     let scan = list

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::export::results::absolute;
 use crate::job::Job;
 use crate::report::size::{KnownRows, SizeBasis, assumed_row};
 use crate::snapshot::layout::SUCCESS_MARKER;
 use crate::snapshot::manifest::Manifest;
 use crate::snapshot::parts::CommittedPart;
 use crate::table::rows::ACCOUNT_COLUMN;
+use crate::util::paths::absolute;
 use crate::util::staged_file::parent_directory;
 
 /// Snapshots beside the output path that are looked at: some may be of another job or have other columns.

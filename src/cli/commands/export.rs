@@ -1,0 +1,52 @@
+//! `export`: publishes the snapshot of a job.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use tracing::info;
+
+use crate::cli::{ExportArgs, Flags};
+use crate::export::telemetry::{RunTelemetry, new_run_id};
+use crate::export::{self, Outcome, RunOptions};
+use crate::observability::LogFormat;
+use crate::observability::logging::LogRunId;
+use crate::observability::progress::Reporter;
+use crate::report::summary::Summary;
+use crate::util::failure::Failure;
+
+/// Runs the job and prints the summary.
+pub fn export(
+    args: &ExportArgs,
+    flags: &Flags,
+    reporter: &mut Reporter,
+    run_id_of_log: &LogRunId,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let run_id = new_run_id();
+    run_id_of_log.set(&run_id);
+    let (job, date) = export::load_job(&args.job, &flags.overrides, flags.date)?;
+    let telemetry = RunTelemetry::new(&job, date.to_string(), run_id, reporter, run_id_of_log)?;
+    let options = RunOptions { date, restart: args.restart, started };
+    let Outcome { summary, result } = export::run(job, options, telemetry);
+    print_summary(&summary, args, flags);
+    result
+}
+
+fn print_summary(summary: &Summary, args: &ExportArgs, flags: &Flags) {
+    let Summary { status, exit_code, duration_seconds, .. } = *summary;
+    if flags.log_format == LogFormat::Json {
+        let summary = summary.to_json();
+        info!(status, exit_code, duration_seconds, summary, "run finished");
+    } else {
+        info!(status, exit_code, duration_seconds, "run finished");
+        if flags.quiet == 0 && summary.result.is_some() {
+            let here = std::env::current_dir().unwrap_or_default();
+            let _ = write!(io::stderr(), "{}", summary.to_text(&here));
+        }
+    }
+    // Last, since schedulers such as Airflow take the last line of stdout and stderr together.
+    if args.json {
+        // A closed pipe does not fail the run.
+        let _ = writeln!(io::stdout(), "{}", summary.to_json());
+    }
+}

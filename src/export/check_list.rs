@@ -1,0 +1,48 @@
+//! The account list is read and checked against the limits before the first call.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::limits::{EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short};
+use super::read_list::{ReadList, count_distinct, read_list};
+use super::telemetry::RunTelemetry;
+use crate::accounts::ListSource;
+use crate::job::Limits;
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::Failure;
+
+/// The checks of an account list.
+pub struct ListCheck<'a> {
+    pub source: &'a ListSource,
+    pub limits: &'a Limits,
+    pub previous: Option<&'a EarlierSnapshot>,
+    /// Where standard input is spooled and invalid accounts are recorded.
+    pub work_directory: &'a Path,
+}
+
+impl ListCheck<'_> {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// When the list cannot be read, exceeds a limit, or `stop` delivers the exit code to stop with.
+    pub async fn run(
+        &self,
+        telemetry: &mut RunTelemetry<'_>,
+        stop: &mut mpsc::Receiver<ExitCode>,
+    ) -> Result<ReadList, Failure> {
+        let input = read_list(self.source, self.work_directory, telemetry, stop).await?;
+        let mut totals = ListTotals::new(&self.source.path, &input.scan);
+        if may_be_too_short(self.limits, &input.scan, self.previous) {
+            totals.rows_at_most = count_distinct(&input, stop).await?;
+        }
+        ensure_list_is_exportable(self.limits, &totals, self.previous)?;
+        let (accounts, invalid) = (input.scan.valid, input.scan.invalid);
+        info!(accounts, invalid, "account list read");
+        if accounts == 0 {
+            warn!("the account list contains no valid account");
+        }
+        Ok(input)
+    }
+}

@@ -1,0 +1,119 @@
+//! The snapshot that `limits.max_shrink` compares with: the one that the run replaces, else one of another date.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+use super::inspect::OutputTarget;
+use super::limits::EarlierSnapshot;
+use crate::job::DatedPath;
+use crate::snapshot::layout::MANIFEST_FILE;
+use crate::snapshot::manifest::{Manifest, ManifestError};
+use crate::snapshot::store::local::replace::is_snapshot;
+use crate::util::disk_error::DiskError;
+use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::paths::absolute;
+
+/// The rows of the previous snapshot are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviousSnapshotError {
+    #[error(
+        "cannot check limits.max_shrink: {} is damaged ({problem}); restore it, or publish without the check by --set limits.max_shrink=off",
+        .file.display()
+    )]
+    Damaged { file: PathBuf, problem: String },
+    /// Whether there is a previous snapshot, or how many rows it has, cannot be read.
+    #[error(
+        "cannot check limits.max_shrink (--set limits.max_shrink=off publishes without the check)"
+    )]
+    Disk(#[from] DiskError),
+}
+
+impl HasExitCode for PreviousSnapshotError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            PreviousSnapshotError::Disk(error)
+                if error.io().kind() != ErrorKind::PermissionDenied =>
+            {
+                ExitCode::InternalOrDisk
+            }
+            PreviousSnapshotError::Disk(_) | PreviousSnapshotError::Damaged { .. } => {
+                ExitCode::BadUsage
+            }
+        }
+    }
+}
+
+impl From<ManifestError> for PreviousSnapshotError {
+    fn from(error: ManifestError) -> PreviousSnapshotError {
+        match error {
+            ManifestError::Disk(error) => PreviousSnapshotError::Disk(error),
+            ManifestError::Damaged { file, problem } => {
+                PreviousSnapshotError::Damaged { file, problem }
+            }
+        }
+    }
+}
+
+/// Returns the snapshot that the next one is compared with; none when there is none, or the job does not compare.
+///
+/// # Errors
+/// When the manifest of the snapshot that would be replaced is damaged, or a path cannot be read. An error never counts as
+/// "no snapshot", since that would disable the check.
+pub fn previous_snapshot(
+    target: &OutputTarget,
+) -> Result<Option<EarlierSnapshot>, PreviousSnapshotError> {
+    if !target.compares_rows {
+        return Ok(None);
+    }
+    let output_path = &target.path;
+    if is_snapshot(output_path)? {
+        if let Some(rows) = rows_of(output_path)? {
+            return Ok(Some(EarlierSnapshot { path: shown(output_path), rows }));
+        }
+        warn!(
+            snapshot = shown(output_path),
+            "the previous snapshot has no manifest; limits.max_shrink is not applied"
+        );
+    }
+    target.dated_path.as_ref().map_or(Ok(None), snapshot_of_another_date)
+}
+
+/// Returns the first snapshot of another date that has a manifest. The run does not replace that one, so a damaged manifest
+/// only causes a warning, and the next date is tried.
+fn snapshot_of_another_date(
+    dated_path: &DatedPath,
+) -> Result<Option<EarlierSnapshot>, PreviousSnapshotError> {
+    for path in dated_path.others()? {
+        if !is_snapshot(&path)? {
+            continue;
+        }
+        match rows_of(&path) {
+            Ok(Some(rows)) => return Ok(Some(EarlierSnapshot { path: shown(&path), rows })),
+            Ok(None) => {}
+            Err(PreviousSnapshotError::Damaged { file, problem }) => warn!(
+                manifest = shown(&file),
+                problem,
+                "the manifest of the previous snapshot is damaged; limits.max_shrink is not applied"
+            ),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the rows that the manifest of a snapshot counts; none when it has no manifest.
+fn rows_of(snapshot: &Path) -> Result<Option<u64>, PreviousSnapshotError> {
+    let Some(Manifest { counts, parts, .. }) = Manifest::read(snapshot)? else { return Ok(None) };
+    let of_parts = parts.iter().fold(0_u64, |rows, part| rows.saturating_add(part.rows));
+    if of_parts != counts.rows {
+        let problem = format!("it counts {} rows, and {of_parts} in the parts", counts.rows);
+        return Err(PreviousSnapshotError::Damaged { file: snapshot.join(MANIFEST_FILE), problem });
+    }
+    Ok(Some(counts.rows))
+}
+
+fn shown(path: &Path) -> String {
+    absolute(path).display().to_string()
+}

@@ -1,0 +1,65 @@
+//! The command that resumes a stopped run, as messages show it.
+
+use jiff::civil::Date;
+
+use crate::util::exit_code::ExitCode;
+use crate::util::failure::Failure;
+
+/// Adds the command to the failure of a run that can be resumed; on another day it must name the date.
+pub fn with_resume_command(failure: Failure, date: Date) -> Failure {
+    let is_resumable = matches!(
+        failure.code,
+        ExitCode::TryAgainLater | ExitCode::Interrupted | ExitCode::Terminated
+    );
+    if !is_resumable {
+        return failure;
+    }
+    // Secrets are never among the arguments.
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let command = resume_command(arguments.collect(), date);
+    Failure::new(failure.code, format!("{}; resume with: {command}", failure.text()))
+}
+
+/// The command in the syntax of a shell.
+fn resume_command(mut command: Vec<String>, date: Date) -> String {
+    // It would start over instead of resuming.
+    command.retain(|argument| argument != "--restart");
+    if !command.iter().any(|argument| argument == "--date" || argument.starts_with("--date=")) {
+        command.push(format!("--date={date}"));
+    }
+    shell_words(&command)
+}
+
+fn shell_words(words: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:%@+".contains(c);
+    let quoted = |word: &String| match word.chars().all(is_plain) && !word.is_empty() {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn resume_command_names_the_date_and_never_restarts() {
+        let resume = |words: &[&str]| {
+            let command = words.iter().map(|word| (*word).to_owned()).collect();
+            resume_command(command, date(2026, 11, 22))
+        };
+        assert_eq!(resume(&["x", "export", "j.toml"]), "x export j.toml --date=2026-11-22");
+        let restart = ["x", "export", "j.toml", "--restart", "--date", "2026-11-21"];
+        assert_eq!(resume(&restart), "x export j.toml --date 2026-11-21");
+        assert_eq!(resume(&["x", "--date=2026-11-21", "-q"]), "x --date=2026-11-21 -q");
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let words = ["im-profiles", "a b", "it's", "", "--set=x.y=1"].map(str::to_owned);
+        assert_eq!(shell_words(&words), r"im-profiles 'a b' 'it'\''s' '' --set=x.y=1");
+    }
+}

@@ -1,0 +1,38 @@
+//! Paths as messages and reports show them.
+
+use std::path::{Path, PathBuf};
+
+/// The absolute path without links, as far as the path exists.
+pub fn absolute(path: &Path) -> PathBuf {
+    let resolved = path.ancestors().find_map(|ancestor| {
+        let existing = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
+        let mut absolute = existing.canonicalize().ok()?;
+        absolute.extend(path.strip_prefix(ancestor).ok()?);
+        Some(absolute)
+    });
+    resolved.unwrap_or_else(|| path.to_owned())
+}
+
+/// The path as a person in the current directory would write it.
+pub fn relative_to_here(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = absolute(path);
+    path.strip_prefix(here).unwrap_or(&path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_is_absolute_whether_or_not_it_exists() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("jobs")).unwrap();
+        let detour = absolute(&root.join("jobs/../jobs")).display().to_string();
+        assert_eq!(detour, root.join("jobs").display().to_string());
+        assert_eq!(absolute(&root.join("jobs/../exports/dt=1")), root.join("exports/dt=1"));
+        let here = Path::new(".").canonicalize().unwrap();
+        assert_eq!(absolute(Path::new("surely-not/here")), here.join("surely-not/here"));
+    }
+}
