@@ -40,16 +40,16 @@ pub enum TransportFailure {
         setting: &'static str,
     },
     /// No answer within the job's `timeout`.
-    #[error("no answer within {} ms", .0.as_millis())]
+    #[error("no response within {} ms", .0.as_millis())]
     Timeout(Duration),
     /// An HTTP status that is no success.
     #[error("HTTP status {0}")]
     Status(u16),
     /// A body that is not a JSON object.
-    #[error("the answer is not JSON")]
+    #[error("the response is not JSON")]
     NotJson,
     /// A body beyond the cap.
-    #[error("the answer is larger than {} MiB", .0 / (1024 * 1024))]
+    #[error("the response is larger than {} MiB", .0 / (1024 * 1024))]
     TooLarge(usize),
 }
 

@@ -286,7 +286,7 @@ impl<S: Service> Dispatcher<'_, S> {
         self.facts.throttled += 1;
         let now = context.ended_at;
         let lock = match failure {
-            CallFailure::Refused { rule, .. } => rule.pause,
+            CallFailure::Refused { rule, .. } => rule.min_pause,
             CallFailure::Transport(_) | CallFailure::Unusable { .. } => Duration::ZERO,
         };
         let is_lock = !lock.is_zero();

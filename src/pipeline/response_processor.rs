@@ -1,6 +1,5 @@
-//! What a call's answer settles: rows, accounts without one, and accounts to ask again (pure).
+//! Turns the response to a chunk into rows, accounts without a row, and accounts to retry (pure).
 
-use std::borrow::Cow;
 use std::fmt;
 
 use arrow::array::RecordBatch;
@@ -9,20 +8,22 @@ use jiff::Timestamp;
 
 use super::chunk::{Account, Chunk};
 use crate::api::error_codes::{Class, ErrorCodeRule};
-use crate::api::outcome::{CallFailure, call_failure, sanitize_and_truncate, undecodable};
-use crate::api::reconcile::{AccountOutcome, Doubt, reconcile};
-use crate::api::response::{Code, ProfileItem, RequestedTags, Response, TagValue, decode};
+use crate::api::interpret::{Interpretation, Refusal, ResponseText, interpret};
+use crate::api::outcome::CallFailure;
+use crate::api::reconcile::{AccountOutcome, Doubt};
+use crate::api::response::{Code, ProfileItem, RequestedTags, Response, TagValue};
+use crate::api::service_text::sanitize_and_truncate;
 use crate::snapshot::sidecars::{Category, FailedAccount, RejectedValue};
 use crate::table::{Column, RowBuilder};
 
-/// Why an account is asked again.
+/// Why an account is retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// The category it will have if its attempts are used up.
+    /// The category of the account when its attempts are used up.
     pub category: Category,
     /// The service's code, if it gave one.
     pub code: Option<i64>,
-    /// The last word on it.
+    /// The text of the service, or what is wrong with the response.
     pub info: String,
 }
 
@@ -37,14 +38,15 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What an answer has settled.
+/// What the response to a chunk yields. Every account of the chunk is in exactly one of `ordinals`, `failed`, `to_retry` and
+/// `to_split`.
 #[derive(Debug)]
 pub struct ProcessedResponse {
     /// Rows, in ordinal order.
     pub rows: RecordBatch,
     /// The ordinal of each row.
     pub ordinals: Vec<u64>,
-    /// Values that did not fit their column.
+    /// Values that do not fit their column.
     pub rejected: Vec<RejectedValue>,
     /// Accounts that will have no row.
     pub failed: Vec<FailedAccount>,
@@ -56,35 +58,32 @@ pub struct ProcessedResponse {
     pub was_not_utf8: bool,
 }
 
-/// Turns answers into what they settle.
+/// Processes the responses of a run.
 #[derive(Debug)]
 pub struct ResponseProcessor {
     tags: RequestedTags,
     columns: Vec<Column>,
     rows: RowBuilder,
     max_attempts: u32,
-    /// Whether any account had a row so far.
     has_seen_row: bool,
 }
 
-/// A chunk whose call failed as a whole, and how.
+/// A chunk whose call failed as a whole.
 #[derive(Debug)]
 pub struct FailedCall {
-    /// The chunk.
     pub chunk: Chunk,
-    /// The failure.
     pub failure: CallFailure,
     /// Whether a failure that would stop the run has to be confirmed first: it may come from something on the way to the
-    /// service, such as a gateway, or be that of single accounts.
+    /// service, such as a gateway, or be about single accounts.
     pub needs_confirmation: bool,
 }
 
-/// The chunk was not answered.
+/// Why a response yields nothing.
 #[derive(Debug)]
 pub enum ChunkError {
     /// The call failed as a whole.
     Failed(Box<FailedCall>),
-    /// A bug: the rows could not be put together.
+    /// A bug: the rows could not be built.
     Bug(ArrowError),
 }
 
@@ -97,86 +96,82 @@ impl ChunkError {
 }
 
 impl ResponseProcessor {
-    /// A settler for a job's columns. An account is retried for what an answer leaves in doubt until it has had
-    /// `max_attempts`. `has_seen_row`: whether an earlier process or round had a row for any account.
+    /// An account is retried until it has had `max_attempts`. `has_seen_row`: whether an earlier process or round had a row
+    /// for any account.
     pub fn new(columns: &[Column], max_attempts: u32, has_seen_row: bool) -> ResponseProcessor {
         let tags = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
         let rows = RowBuilder::new(columns);
         ResponseProcessor { tags, columns: columns.to_vec(), rows, max_attempts, has_seen_row }
     }
 
-    /// No rows, as of a call that failed.
+    /// An empty batch, for a call that failed.
     pub fn no_rows(&mut self) -> Result<RecordBatch, ArrowError> {
         self.rows.finish()
     }
 
-    /// Reads the body of the answer to `chunk`, which came at `now`.
+    /// Processes the response to `chunk`, which was received at `now`.
     pub fn process(
         &mut self,
         chunk: Chunk,
         body: &[u8],
         now: Timestamp,
     ) -> Result<ProcessedResponse, ChunkError> {
-        let text = match simdutf8::basic::from_utf8(body) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(body),
+        let text = ResponseText::new(body);
+        let interpretation = match interpret(&text, &chunk.accounts, &self.tags) {
+            Ok(interpretation) => interpretation,
+            Err(failure) => return Err(ChunkError::failed(chunk, failure)),
         };
-        let was_not_utf8 = matches!(text, Cow::Owned(_));
-        let Ok(answer) = decode(&text, &self.tags) else {
-            return Err(ChunkError::failed(chunk, undecodable(&text)));
-        };
-        if let Some(failure) = call_failure(&answer) {
-            return Err(ChunkError::failed(chunk, failure));
-        }
-        let outcomes = reconcile(&chunk.accounts, &answer);
-        self.has_seen_row |=
-            outcomes.iter().any(|outcome| matches!(outcome, AccountOutcome::Row(_)));
+        let is_row = |outcome: &AccountOutcome| matches!(outcome, AccountOutcome::Row(_));
+        self.has_seen_row |= interpretation.outcomes.iter().any(is_row);
         if !self.has_seen_row
-            && let Some(failure) = fatal_item(&answer, &outcomes)
+            && let Some(failure) = fatal_refusal(&interpretation)
         {
-            let needs_confirmation = true;
-            let call = FailedCall { chunk, failure, needs_confirmation };
+            let call = FailedCall { chunk, failure, needs_confirmation: true };
             return Err(ChunkError::Failed(Box::new(call)));
         }
-        let mut settled = Outcomes::default();
-        for (account, outcome) in chunk.accounts.into_iter().zip(outcomes) {
-            match outcome {
+        let response = &interpretation.response;
+        let mut sorted = SortedAccounts::default();
+        for (account, outcome) in chunk.accounts.into_iter().zip(&interpretation.outcomes) {
+            match *outcome {
                 AccountOutcome::Row(index) => {
-                    self.add_row(account, index, &answer, was_not_utf8, &mut settled);
+                    self.add_row(account, index, &interpretation, &mut sorted);
                 }
-                AccountOutcome::Code(index) => settled.code(account, &answer, index, now),
+                AccountOutcome::Code(index) => match interpretation.refusal(index) {
+                    Some(refusal) => sorted.add_refused(account, refusal, now),
+                    None => sorted.to_retry.push((account, no_answer())),
+                },
                 AccountOutcome::Doubtful(doubt) => {
-                    let reason = reason_of_doubt(doubt, &account, &answer);
-                    settled.to_retry.push((account, reason));
+                    let reason = doubt_reason(doubt, &account, response);
+                    sorted.to_retry.push((account, reason));
                 }
-                AccountOutcome::Ambiguous => settled.to_split.push(account),
-                AccountOutcome::Unanswered => settled.to_retry.push((account, no_answer())),
+                AccountOutcome::Ambiguous => sorted.to_split.push(account),
+                AccountOutcome::Unanswered => sorted.to_retry.push((account, no_answer())),
             }
         }
-        let Outcomes { ordinals, rejected, failed, to_retry, to_split } = settled;
+        let SortedAccounts { ordinals, rejected, failed, to_retry, to_split } = sorted;
+        let was_not_utf8 = interpretation.was_not_utf8;
         let rows = self.rows.finish().map_err(ChunkError::Bug)?;
         Ok(ProcessedResponse { rows, ordinals, rejected, failed, to_retry, to_split, was_not_utf8 })
     }
 
-    /// Adds the row of an account, or lets the account be requested again while its values are in doubt and it has
-    /// attempts left.
+    /// Adds the row of an account; retries the account instead while its values are in doubt and it has attempts left.
     fn add_row(
         &mut self,
         account: Account,
         item_index: usize,
-        answer: &Response<'_>,
-        was_not_utf8: bool,
-        settled: &mut Outcomes,
+        interpretation: &Interpretation<'_>,
+        sorted: &mut SortedAccounts,
     ) {
-        let item = &answer.items[item_index];
-        let values = &answer.values[item.values.clone()];
-        let conflicts: Vec<TagValue<'_>> = answer
+        let response = &interpretation.response;
+        let item = &response.items[item_index];
+        let values = &response.values[item.values.clone()];
+        let conflicts: Vec<TagValue<'_>> = response
             .conflicting_values
             .iter()
             .filter(|conflict| conflict.item_index == item_index)
             .map(|conflict| conflict.value)
             .collect();
-        let damaged: Vec<TagValue<'_>> = if was_not_utf8 {
+        let damaged: Vec<TagValue<'_>> = if interpretation.was_not_utf8 {
             values.iter().copied().filter(has_replacement_character).collect()
         } else {
             Vec::new()
@@ -184,7 +179,7 @@ impl ResponseProcessor {
         let is_last_attempt = account.attempts + 1 >= self.max_attempts;
         if !is_last_attempt && let Some(info) = values_in_doubt(&conflicts, &damaged) {
             let reason = Reason { category: Category::InternalError, code: None, info };
-            settled.to_retry.push((account, reason));
+            sorted.to_retry.push((account, reason));
             return;
         }
         let reject = |tag: &str, expected_type: &'static str, value: &str| RejectedValue {
@@ -194,25 +189,25 @@ impl ResponseProcessor {
             expected_type,
             value: value.to_owned(),
         };
+        let rejected = &mut sorted.rejected;
         if let ProfileItem::Unreadable(written) = item.profile {
-            settled.rejected.push(reject("ProfileItem", "array", written));
+            rejected.push(reject("ProfileItem", "array", written));
         }
-        let tag_of = |value: &TagValue<'_>| self.columns[value.tag_index].tag.as_str();
+        let tag = |value: &TagValue<'_>| self.columns[value.tag_index].tag.as_str();
         for value in &conflicts {
-            settled.rejected.push(reject(tag_of(value), "one value", value.value.as_written()));
+            rejected.push(reject(tag(value), "one value", value.value.as_written()));
         }
         for value in &damaged {
-            settled.rejected.push(reject(tag_of(value), "UTF-8", value.value.as_written()));
+            rejected.push(reject(tag(value), "UTF-8", value.value.as_written()));
         }
-        let rejected = &mut settled.rejected;
         self.rows.push(&account.name, values, |column, value| {
             rejected.push(reject(&column.tag, column.column_type.name(), value));
         });
-        settled.ordinals.push(account.ordinal);
+        sorted.ordinals.push(account.ordinal);
     }
 }
 
-/// Whether a value holds what bytes that are not UTF-8 are replaced with.
+/// U+FFFD replaces bytes that are not UTF-8.
 fn has_replacement_character(value: &TagValue<'_>) -> bool {
     value.value.as_written().contains(char::REPLACEMENT_CHARACTER)
 }
@@ -224,8 +219,9 @@ fn values_in_doubt(conflicts: &[TagValue<'_>], damaged: &[TagValue<'_>]) -> Opti
     (!damaged.is_empty()).then(|| "the response is not valid UTF-8".to_owned())
 }
 
+/// The accounts of a chunk by what happens to them next.
 #[derive(Debug, Default)]
-struct Outcomes {
+struct SortedAccounts {
     ordinals: Vec<u64>,
     rejected: Vec<RejectedValue>,
     failed: Vec<FailedAccount>,
@@ -233,18 +229,15 @@ struct Outcomes {
     to_split: Vec<Account>,
 }
 
-impl Outcomes {
-    /// An account that came back with a code of its own.
-    fn code(&mut self, account: Account, answer: &Response<'_>, item_index: usize, now: Timestamp) {
-        let item = &answer.items[item_index];
-        let Code::Number(code) = item.result_code else { return };
-        let rule = ErrorCodeRule::for_code(code);
-        let info = sanitize_and_truncate(&item.result_info);
-        let mut reason = Reason { category: Category::InternalError, code: Some(code), info };
-        match rule.class_after(account.times_in_a_row(code) + 1) {
+impl SortedAccounts {
+    /// Adds an account that the service refuses with a code of its own.
+    fn add_refused(&mut self, account: Account, refusal: Refusal, now: Timestamp) {
+        let Refusal { rule, info } = refusal;
+        let mut reason = Reason { category: Category::InternalError, code: Some(rule.code), info };
+        match rule.class_after(account.times_in_a_row(rule.code) + 1) {
             Class::Retry | Class::Throttle => self.to_retry.push((account, reason)),
             Class::BadBatch | Class::Permanent | Class::Fatal => {
-                // After tries of its own a passing code is still the service's failure.
+                // A transient code stays a failure of the service, even when its tries are used up.
                 if rule.class != Class::Retry {
                     reason.category = refusal_category(rule.is_not_found());
                 }
@@ -254,12 +247,12 @@ impl Outcomes {
     }
 }
 
-/// The category of an account the service refuses for good.
+/// The category of an account that the service refuses permanently.
 pub fn refusal_category(is_not_found: bool) -> Category {
     if is_not_found { Category::NotFound } else { Category::Rejected }
 }
 
-/// An account without a row; the call that has just ended is counted.
+/// An account without a row; the call that has just ended counts as an attempt.
 pub fn failed_account(account: Account, reason: Reason, now: Timestamp) -> FailedAccount {
     let error_info = match reason.code {
         Some(code) if reason.info.is_empty() => ErrorCodeRule::for_code(code).meaning.to_owned(),
@@ -278,14 +271,14 @@ pub fn failed_account(account: Account, reason: Reason, now: Timestamp) -> Faile
 }
 
 fn no_answer() -> Reason {
-    let info = "the answer did not mention the account".to_owned();
+    let info = "the response does not mention the account".to_owned();
     Reason { category: Category::NoAnswer, code: None, info }
 }
 
-/// Why the account is requested again, with what the service said of it.
-fn reason_of_doubt(doubt: Doubt, account: &Account, answer: &Response<'_>) -> Reason {
+/// The doubt, with what the response says about the account.
+fn doubt_reason(doubt: Doubt, account: &Account, response: &Response<'_>) -> Reason {
     let mut info = doubt.to_string();
-    if let Some(item) = answer.items.iter().find(|item| *item.account == *account.name) {
+    if let Some(item) = response.items.iter().find(|item| *item.account == *account.name) {
         if let Code::Unreadable(written) = item.result_code {
             info = format!("{info} (ResultCode {written})");
         }
@@ -296,16 +289,12 @@ fn reason_of_doubt(doubt: Doubt, account: &Account, answer: &Response<'_>) -> Re
     Reason { category: Category::InternalError, code: None, info: sanitize_and_truncate(&info) }
 }
 
-/// A code of one account that can only mean the whole run, where no account has a row: a tag or a right is missing for
-/// every account alike.
-fn fatal_item(answer: &Response<'_>, outcomes: &[AccountOutcome]) -> Option<CallFailure> {
-    outcomes.iter().find_map(|outcome| {
+/// The first refusal of an account that can only mean the whole run, such as a missing tag or right.
+fn fatal_refusal(interpretation: &Interpretation<'_>) -> Option<CallFailure> {
+    interpretation.outcomes.iter().find_map(|outcome| {
         let AccountOutcome::Code(index) = outcome else { return None };
-        let item = &answer.items[*index];
-        let Code::Number(code) = item.result_code else { return None };
-        let rule = ErrorCodeRule::for_code(code);
-        (rule.class == Class::Fatal)
-            .then(|| CallFailure::Refused { rule, info: sanitize_and_truncate(&item.result_info) })
+        let refusal = interpretation.refusal(*index)?;
+        (refusal.rule.class == Class::Fatal).then(|| refusal.into())
     })
 }
 

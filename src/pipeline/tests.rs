@@ -545,7 +545,7 @@ fn calls_that_fail_by_chance_are_no_outage() {
 #[test]
 fn every_fatal_code_stops_the_run_at_once() {
     for rule in crate::api::error_codes::RULES {
-        if rule.class != crate::api::error_codes::Class::Fatal || rule.resign {
+        if rule.class != crate::api::error_codes::Class::Fatal || rule.renews_signature {
             continue;
         }
         let code = rule.code;
@@ -560,7 +560,7 @@ fn every_fatal_code_stops_the_run_at_once() {
 
 #[test]
 fn a_refused_usersig_is_signed_anew_once() {
-    for rule in crate::api::error_codes::RULES.iter().filter(|rule| rule.resign) {
+    for rule in crate::api::error_codes::RULES.iter().filter(|rule| rule.renews_signature) {
         let code = rule.code;
         let mended = run_scripted(
             2000,

@@ -32,7 +32,7 @@ fn ensure_stopped(code: i64, keys: &[&str], exit_code: i32) -> Output {
 
 /// Whether the run goes on after one call was answered with the code.
 fn passes_once(rule: &ErrorCodeRule) -> bool {
-    rule.resign || rule.class != Class::Fatal
+    rule.renews_signature || rule.class != Class::Fatal
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_code_that_nothing_can_mend_stops_the_run_at_once() {
 #[test]
 fn a_code_to_sign_anew_for_that_stays_stops_the_run() {
     let mut codes = 0;
-    for rule in rules().filter(|rule| rule.resign) {
+    for rule in rules().filter(|rule| rule.renews_signature) {
         let code = if rule.class == Class::Fatal { 4 } else { 75 };
         let output = ensure_stopped(rule.code, &[".retry.outage_patience=50ms"], code);
         assert!(output.stderr.contains("UserSig renewed"), "{output}");
@@ -78,7 +78,7 @@ fn a_code_to_sign_anew_for_that_stays_stops_the_run() {
 #[test]
 fn a_passing_code_that_stays_is_an_outage() {
     for rule in rules().filter(|rule| {
-        matches!(rule.class, Class::Retry | Class::Throttle) && rule.then != Class::Fatal
+        matches!(rule.class, Class::Retry | Class::Throttle) && rule.final_class != Class::Fatal
     }) {
         let output = ensure_stopped(rule.code, &[".retry.outage_patience=50ms"], 75);
         assert!(output.error().contains("retry.outage_patience"), "{output}");

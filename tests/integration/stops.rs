@@ -75,7 +75,7 @@ fn an_outage_without_end_stops_the_run_resumable() {
     }
     let hanging = ["faults.hang.rate=1.0", ".api.timeout=200ms", ".retry.outage_patience=300ms"];
     let output = ensure_not_published(&hanging, 75);
-    assert!(output.error().contains("no answer within 200 ms"), "{output}");
+    assert!(output.error().contains("no response within 200 ms"), "{output}");
 }
 
 #[test]

@@ -1,62 +1,62 @@
-//! The calls of a check: one with every tag; where the tags are refused, one for each of them, within the rate.
+//! The calls of `check`: one with every tag and, if the service refuses its content, one for each tag; within the rate.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::api::client::Client;
-use crate::api::error_codes::{Class, ErrorCodeRule};
-use crate::api::outcome::{CallFailure, call_failure, sanitize_and_truncate, undecodable};
-use crate::api::reconcile::{AccountOutcome, reconcile};
+use crate::api::error_codes::Class;
+use crate::api::interpret::{ResponseText, interpret};
+use crate::api::outcome::CallFailure;
+use crate::api::reconcile::AccountOutcome;
 use crate::api::request::{request_body, tag_list};
-use crate::api::response::{Code, RequestedTags, decode};
+use crate::api::response::RequestedTags;
 use crate::job::Job;
 use crate::pipeline::retry_queue::backoff;
 
-/// How often a call is made that fails for a reason which may pass.
+/// Number of tries of a call that fails for a transient reason.
 pub const TRIES: u32 = 3;
 
-/// Least pause after an answer of "too fast", and the longest that a server may ask for.
+/// Shortest pause after a throttled call.
 const THROTTLE_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause between two tries, whatever the server demands.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What the service said of the account.
+/// What the service returns for the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answered {
-    /// Its profile; these tags of those asked for are not in it.
+pub enum AccountProbe {
+    /// Its profile.
     Profile {
-        /// The tags, in the order of the job.
+        /// The requested tags that are not in it, in the order of the job.
         absent: Vec<String>,
     },
-    /// It is not known.
     NotFound,
-    /// It is refused, or left out, and would have no row.
+    /// It is refused or not mentioned, for this reason; an export would have no row for it.
     Refused(String),
 }
 
-/// What the calls brought.
+/// The results of all calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Calls {
-    /// How many tags were asked for.
+pub struct ServiceProbe {
+    /// Number of requested tags.
     pub tags: usize,
     /// The call with every tag.
-    pub all_tags: Result<Answered, CallFailure>,
-    /// Tags that are refused when they are asked for alone; looked for when the call with all of them is refused for
-    /// what is in it.
+    pub all_tags: Result<AccountProbe, CallFailure>,
+    /// Tags that are refused when requested alone; tried only if the call with all of them is refused for its content.
     pub refused_tags: Vec<(String, CallFailure)>,
-    /// How far this machine's clock is ahead of the service's at the least, below 0 behind it; by the last answer that
-    /// told its time.
+    /// By how much this machine's clock is at least ahead of the service's; negative if behind. From the last response that
+    /// has a date.
     pub clock_ahead_seconds: Option<i64>,
 }
 
 /// Makes the calls of a check.
-pub async fn make_calls(
+pub async fn probe_service(
     job: &Job,
     client: &Client,
     account: &str,
     clock: fn() -> Timestamp,
-) -> Calls {
-    let mut asking = ProbeClient {
+) -> ServiceProbe {
+    let mut probe = ProbeClient {
         job,
         client,
         account,
@@ -66,41 +66,24 @@ pub async fn make_calls(
         clock_ahead_seconds: None,
     };
     let tags: Vec<&str> = job.columns.iter().map(|column| column.tag.as_str()).collect();
-    let mut all_tags = asking.call_with_retry(&tags).await;
+    let mut all_tags = probe.call_with_retry(&tags).await;
     let mut refused_tags = match &all_tags {
-        Err(failure) if is_about_the_request(failure) => asking.refused_alone(&tags, failure).await,
+        Err(failure) if failure.is_about_request(TRIES) => {
+            probe.find_refused_tags(&tags, failure).await
+        }
         _ => Vec::new(),
     };
     if let Err(failure) = &all_tags
         && refused_tags.len() == tags.len()
-        && !refused_tags.iter().any(|(_, failure)| names_tags(failure))
-        && asking.is_administrator_answered(&tags).await
+        && !refused_tags.iter().any(|(_, failure)| failure.names_tag())
+        && probe.is_administrator_accepted(&tags).await
     {
-        // An export leaves such an account out.
-        all_tags = Ok(Answered::Refused(failure.to_string()));
+        // An export omits such an account.
+        all_tags = Ok(AccountProbe::Refused(failure.to_string()));
         refused_tags.clear();
     }
-    Calls {
-        tags: tags.len(),
-        all_tags,
-        refused_tags,
-        clock_ahead_seconds: asking.clock_ahead_seconds,
-    }
-}
-
-/// Whether a code blames what was asked for, and not who asks or when.
-pub fn is_about_the_request(failure: &CallFailure) -> bool {
-    match failure {
-        CallFailure::Refused { rule, .. } => {
-            names_tags(failure) || rule.class_after(TRIES) == Class::BadBatch
-        }
-        CallFailure::Transport(_) | CallFailure::Unusable { .. } => false,
-    }
-}
-
-/// Whether a code can only mean a tag: there is none such, or no right to read it.
-pub fn names_tags(failure: &CallFailure) -> bool {
-    matches!(failure.code(), Some(40007 | 40009))
+    let clock_ahead_seconds = probe.clock_ahead_seconds;
+    ServiceProbe { tags: tags.len(), all_tags, refused_tags, clock_ahead_seconds }
 }
 
 struct ProbeClient<'a> {
@@ -115,8 +98,8 @@ struct ProbeClient<'a> {
 }
 
 impl ProbeClient<'_> {
-    /// The tags that are refused when they are asked for one by one; `failure` is that of all together.
-    async fn refused_alone(
+    /// The tags that are refused when requested alone; `failure` is that of all together.
+    async fn find_refused_tags(
         &mut self,
         tags: &[&str],
         failure: &CallFailure,
@@ -127,7 +110,7 @@ impl ProbeClient<'_> {
         let mut refused = Vec::new();
         for tag in tags {
             match self.call_with_retry(&[tag]).await {
-                Err(failure) if is_about_the_request(&failure) => {
+                Err(failure) if failure.is_about_request(TRIES) => {
                     refused.push(((*tag).to_owned(), failure));
                 }
                 Err(_) | Ok(_) => {}
@@ -136,8 +119,8 @@ impl ProbeClient<'_> {
         refused
     }
 
-    /// Whether another account than the one in question is answered.
-    async fn is_administrator_answered(&mut self, tags: &[&str]) -> bool {
+    /// Whether the service accepts the same request for another account.
+    async fn is_administrator_accepted(&mut self, tags: &[&str]) -> bool {
         let administrator = &self.job.api.identifier;
         if self.account == administrator {
             return false;
@@ -146,18 +129,17 @@ impl ProbeClient<'_> {
         self.call_with_retry(tags).await.is_ok()
     }
 
-    /// Asks again what may pass, and once more with a UserSig that is signed anew, as an export does.
-    async fn call_with_retry(&mut self, tags: &[&str]) -> Result<Answered, CallFailure> {
-        let mut was_signed_anew = false;
+    /// Retries transient failures, and once with a renewed UserSig, as an export does.
+    async fn call_with_retry(&mut self, tags: &[&str]) -> Result<AccountProbe, CallFailure> {
+        let mut was_renewed = false;
         let mut tries = 0;
         loop {
-            let failure = match self.ask(tags).await {
-                Ok(answered) => return Ok(answered),
+            let failure = match self.call(tags).await {
+                Ok(account) => return Ok(account),
                 Err(failure) => failure,
             };
-            if failure.needs_renewed_signature() && !was_signed_anew && self.client.signer().renew()
-            {
-                was_signed_anew = true;
+            if failure.needs_renewed_signature() && !was_renewed && self.client.signer().renew() {
+                was_renewed = true;
                 continue;
             }
             tries += 1;
@@ -170,17 +152,17 @@ impl ProbeClient<'_> {
     }
 
     fn pause_after(&self, failure: &CallFailure, class: Class, tries: u32) -> Duration {
-        let asked_for = match failure {
-            CallFailure::Refused { rule, .. } => rule.pause.max(self.retry_after),
+        let demanded = match failure {
+            CallFailure::Refused { rule, .. } => rule.min_pause.max(self.retry_after),
             CallFailure::Transport(_) | CallFailure::Unusable { .. } => self.retry_after,
         };
         let least = if class == Class::Throttle { THROTTLE_PAUSE } else { Duration::ZERO };
-        let pause = backoff(&self.job.retry, tries, fastrand::f64()).max(least).max(asked_for);
+        let pause = backoff(&self.job.retry, tries, fastrand::f64()).max(least).max(demanded);
         pause.min(LONGEST_PAUSE).min(self.job.retry.outage_patience)
     }
 
-    async fn ask(&mut self, tags: &[&str]) -> Result<Answered, CallFailure> {
-        // From the end of one call to the start of the next, so that they come no closer than they may.
+    async fn call(&mut self, tags: &[&str]) -> Result<AccountProbe, CallFailure> {
+        // From the end of one call to the start of the next, so that the rate holds however long calls take.
         tokio::time::sleep(self.pause_before_next).await;
         self.pause_before_next = match self.job.api.calls_per_second {
             0 => Duration::ZERO,
@@ -194,52 +176,50 @@ impl ProbeClient<'_> {
             let ahead = clock_ahead_seconds(sent, (self.clock)(), server_time);
             self.clock_ahead_seconds = Some(ahead);
         }
-        read(&result.body?, self.account, tags)
+        read_account(&result.body?, self.account, tags)
     }
 }
 
-/// How far this machine's clock is ahead of the service's at the least, below 0 behind it: its `date` was made between
-/// `sent` and `received`, however long the call took.
+/// By how much this machine's clock is at least ahead of the service's; negative if behind. The service took its `date`
+/// between `sent` and `received`.
 fn clock_ahead_seconds(sent: Timestamp, received: Timestamp, date: Timestamp) -> i64 {
     let at_most = received.as_second() - date.as_second();
     let at_least = sent.as_second() - date.as_second();
     if at_least > 0 { at_least } else { at_most.min(0) }
 }
 
-/// What an answer says of the account.
-fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailure> {
-    let text = String::from_utf8_lossy(body);
-    let asked = RequestedTags::new(tags.iter().copied());
-    let answer = decode(&text, &asked).map_err(|_| undecodable(&text))?;
-    if let Some(failure) = call_failure(&answer) {
-        return Err(failure);
-    }
-    let outcome = reconcile(&[account], &answer).first().copied();
-    match outcome {
+/// What the response to a request for one account says about it.
+fn read_account(body: &[u8], account: &str, tags: &[&str]) -> Result<AccountProbe, CallFailure> {
+    let text = ResponseText::new(body);
+    let requested = RequestedTags::new(tags.iter().copied());
+    let interpretation = interpret(&text, &[account], &requested)?;
+    let response = &interpretation.response;
+    match interpretation.outcomes.first() {
         Some(AccountOutcome::Row(index)) => {
-            let values = &answer.values[answer.items[index].values.clone()];
+            let values = &response.values[response.items[*index].values.clone()];
             let is_there = |tag_index| values.iter().any(|value| value.tag_index == tag_index);
             let absent = tags.iter().enumerate().filter(|(tag_index, _)| !is_there(*tag_index));
-            Ok(Answered::Profile { absent: absent.map(|(_, tag)| (*tag).to_owned()).collect() })
+            let absent = absent.map(|(_, tag)| (*tag).to_owned()).collect();
+            Ok(AccountProbe::Profile { absent })
         }
         Some(AccountOutcome::Code(index)) => {
-            let item = &answer.items[index];
-            let Code::Number(code) = item.result_code else {
-                return Ok(Answered::Refused("the response gives no code for it".to_owned()));
+            let Some(refusal) = interpretation.refusal(*index) else {
+                return Ok(AccountProbe::Refused("the response gives no code for it".to_owned()));
             };
-            let rule = ErrorCodeRule::for_code(code);
-            let failure =
-                CallFailure::Refused { rule, info: sanitize_and_truncate(&item.result_info) };
+            let rule = refusal.rule;
+            let failure = CallFailure::from(refusal);
             match rule.class {
-                _ if rule.is_not_found() => Ok(Answered::NotFound),
-                // A code of one account that can only mean all of them, or that may pass.
+                _ if rule.is_not_found() => Ok(AccountProbe::NotFound),
+                // A code of one account that can only mean all of them, or a transient one.
                 Class::Fatal | Class::Retry | Class::Throttle => Err(failure),
-                Class::BadBatch | Class::Permanent => Ok(Answered::Refused(failure.to_string())),
+                Class::BadBatch | Class::Permanent => {
+                    Ok(AccountProbe::Refused(failure.to_string()))
+                }
             }
         }
-        Some(AccountOutcome::Doubtful(doubt)) => Ok(Answered::Refused(doubt.to_string())),
+        Some(AccountOutcome::Doubtful(doubt)) => Ok(AccountProbe::Refused(doubt.to_string())),
         Some(AccountOutcome::Ambiguous | AccountOutcome::Unanswered) | None => {
-            Ok(Answered::Refused("the response does not mention it".to_owned()))
+            Ok(AccountProbe::Refused("the response does not mention it".to_owned()))
         }
     }
 }
@@ -247,17 +227,18 @@ fn read(body: &[u8], account: &str, tags: &[&str]) -> Result<Answered, CallFailu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::error_codes::ErrorCodeRule;
     use crate::api::transport::TransportFailure;
 
     const TAGS: [&str; 2] = ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"];
 
-    fn of_item(item: &str) -> Result<Answered, CallFailure> {
+    fn read_item(item: &str) -> Result<AccountProbe, CallFailure> {
         let body = format!(r#"{{"UserProfileItem":[{item}],"ErrorCode":0}}"#);
-        read(body.as_bytes(), "a", &TAGS)
+        read_account(body.as_bytes(), "a", &TAGS)
     }
 
     #[test]
-    fn a_call_that_takes_its_time_does_not_put_the_clock_off() {
+    fn a_slow_call_does_not_shift_the_clock_difference() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let ahead = |date| clock_ahead_seconds(at(100), at(130), at(date));
         assert_eq!([ahead(100), ahead(115), ahead(130)], [0, 0, 0]);
@@ -265,41 +246,40 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_are_not_in_the_answer_are_named() {
-        let of_values = |values: &str| {
-            of_item(&format!(r#"{{"To_Account":"a","ProfileItem":[{values}],"ResultCode":0}}"#))
+    fn absent_tags_are_named() {
+        let read_values = |values: &str| {
+            read_item(&format!(r#"{{"To_Account":"a","ProfileItem":[{values}],"ResultCode":0}}"#))
         };
         let absent = |tags: &[&str]| {
-            Ok(Answered::Profile { absent: tags.iter().map(|tag| (*tag).to_owned()).collect() })
+            Ok(AccountProbe::Profile { absent: tags.iter().map(|tag| (*tag).to_owned()).collect() })
         };
         let level = r#"{"Tag":"Tag_Profile_IM_Level","Value":1}"#;
-        assert_eq!(of_values(level), absent(&TAGS[..1]));
-        assert_eq!(of_values(""), absent(&TAGS));
+        assert_eq!(read_values(level), absent(&TAGS[..1]));
+        assert_eq!(read_values(""), absent(&TAGS));
         let nick = r#"{"Tag":"Tag_Profile_IM_Nick","Value":""}"#;
-        assert_eq!(of_values(&format!("{level},{nick}")), absent(&[]));
+        assert_eq!(read_values(&format!("{level},{nick}")), absent(&[]));
     }
 
     #[test]
-    fn codes_of_the_account_are_its_own_or_everybodys() {
-        let of_code = |code: i64| of_item(&format!(r#"{{"To_Account":"a","ResultCode":{code}}}"#));
-        assert_eq!(of_code(40003), Ok(Answered::NotFound));
-        assert!(matches!(of_code(40601), Ok(Answered::Refused(_))));
+    fn an_account_code_is_a_refusal_or_a_failure_of_the_call() {
+        let read_code =
+            |code: i64| read_item(&format!(r#"{{"To_Account":"a","ResultCode":{code}}}"#));
+        assert_eq!(read_code(40003), Ok(AccountProbe::NotFound));
+        assert!(matches!(read_code(40601), Ok(AccountProbe::Refused(_))));
         for code in [40006, 40007, 40009] {
-            assert_eq!(of_code(code).unwrap_err().code(), Some(code));
+            assert_eq!(read_code(code).unwrap_err().code(), Some(code));
         }
         let marker = r#"{"To_Account":"@TLS#NOT_FOUND","ResultCode":40003}"#;
-        assert_eq!(of_item(marker), Ok(Answered::NotFound));
-        assert!(matches!(of_item(""), Err(_) | Ok(Answered::Refused(_))));
-        assert_eq!(read(b"<html>", "a", &TAGS), Err(TransportFailure::NotJson.into()));
+        assert_eq!(read_item(marker), Ok(AccountProbe::NotFound));
+        assert!(matches!(read_item(""), Err(_) | Ok(AccountProbe::Refused(_))));
+        assert_eq!(read_account(b"<html>", "a", &TAGS), Err(TransportFailure::NotJson.into()));
     }
 
     #[test]
-    fn codes_that_blame_the_request_are_told_from_those_that_blame_the_caller() {
+    fn codes_about_the_request_differ_from_codes_about_the_caller() {
         let is_about = |code| {
-            is_about_the_request(&CallFailure::Refused {
-                rule: ErrorCodeRule::for_code(code),
-                info: String::new(),
-            })
+            CallFailure::Refused { rule: ErrorCodeRule::for_code(code), info: String::new() }
+                .is_about_request(TRIES)
         };
         for code in [40001, 40007, 40009, 40610, 60003] {
             assert!(is_about(code), "{code}");
@@ -307,6 +287,6 @@ mod tests {
         for code in [60006, 60026, 70001, 70009, 60007, 40006] {
             assert!(!is_about(code), "{code}");
         }
-        assert!(!is_about_the_request(&TransportFailure::Status(403).into()));
+        assert!(!CallFailure::from(TransportFailure::Status(403)).is_about_request(TRIES));
     }
 }
