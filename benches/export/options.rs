@@ -118,7 +118,7 @@ pub enum Step {
 }
 
 fn hundreds(text: &str) -> Result<u64, String> {
-    let number: u64 = text.replace('_', "").parse().map_err(|_| "is no number".to_owned())?;
+    let number: u64 = text.replace('_', "").parse().map_err(|_| "must be a number".to_owned())?;
     if number > 0 && number.is_multiple_of(100) {
         return Ok(number);
     }
