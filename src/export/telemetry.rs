@@ -11,11 +11,12 @@ use tracing::{info, warn};
 use crate::job::{Job, MetricsSettings};
 use crate::observability::logging::LogRunId;
 use crate::observability::metrics::{End, RunMetrics, last_success_in};
-use crate::observability::metrics_listener::{BoundListener, MetricsServer};
+use crate::observability::metrics_listener::MetricsListener;
 use crate::observability::progress::Reporter;
 use crate::pipeline::events::Event;
 use crate::report::summary::Summary;
-use crate::util::disk_error::{DiskError, SystemError};
+use crate::util::background_server::BackgroundServer;
+use crate::util::disk_error::DiskError;
 use crate::util::failure::{Failure, chain};
 use crate::util::staged_file::StagedFile;
 
@@ -36,7 +37,7 @@ pub struct RunTelemetry<'r> {
     date: String,
     run_id: String,
     run_id_of_log: &'r LogRunId,
-    server: Option<MetricsServer>,
+    server: Option<BackgroundServer>,
 }
 
 impl<'r> RunTelemetry<'r> {
@@ -78,18 +79,17 @@ impl<'r> RunTelemetry<'r> {
     }
 
     /// Binds the address of `metrics.listen`, if the job has one.
-    pub fn bind(&self) -> Result<Option<BoundListener>, Failure> {
-        let bound = self.settings.listen.map(BoundListener::bind).transpose();
+    pub fn bind(&self) -> Result<Option<MetricsListener>, Failure> {
+        let bound = self.settings.listen.map(MetricsListener::bind).transpose();
         Ok(bound?)
     }
 
     /// Logs the start of the run, and serves its metrics from now on.
-    pub fn start(&mut self, listener: Option<BoundListener>) -> Result<(), Failure> {
+    pub fn start(&mut self, listener: Option<MetricsListener>) -> Result<(), Failure> {
         info!(job = self.job, date = self.date, "run started");
         let Some(listener) = listener else { return Ok(()) };
         let url = format!("http://{}/metrics", listener.address());
-        let server = listener.serve(Arc::clone(&self.metrics));
-        self.server = Some(server.map_err(SystemError::on("serve the metrics"))?);
+        self.server = Some(listener.serve(Arc::clone(&self.metrics))?);
         info!(url, "serving metrics");
         Ok(())
     }

@@ -1,31 +1,42 @@
-//! `GET /metrics` for as long as a run goes on.
+//! `GET /metrics` while a run is in progress.
 //!
-//! One connection at a time, each for a short time only: whoever connects, and whatever they send or leave unsaid, the
-//! run's memory and open files stay as they are.
+//! The number of connections, the lifetime of each and the length of its request are bounded, so that no client can make
+//! the run's memory or its number of open files grow. The bounds are on connections and not on requests, because a client
+//! that sends nothing holds a connection without ever making a request.
 
-use std::future::Future;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 
-use crate::observability::metrics::{CONTENT_TYPE, RunMetrics};
+use super::metrics::{CONTENT_TYPE, RunMetrics};
+use crate::util::background_server::{BackgroundServer, ServerSocket};
+use crate::util::disk_error::SystemError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
-use crate::util::runtime::runtime;
 
-/// How long one connection may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Connections at once; further ones wait in the backlog of the socket.
+const MAX_CONNECTIONS: usize = 8;
 
-/// Longest head of a request that is read to its end.
+/// Lifetime of a connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest head of a request; the least that hyper allows.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
 
-/// `metrics.listen` cannot be had.
+/// The address of `metrics.listen` is not available.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot listen on {address}, which metrics.listen names; choose another address, or port 0 for a free one"
@@ -42,137 +53,69 @@ impl HasExitCode for ListenError {
     }
 }
 
-/// The address is taken; nobody is served yet.
+/// The bound address of `metrics.listen`, not served yet.
 #[derive(Debug)]
-pub struct BoundListener {
-    listener: std::net::TcpListener,
-    address: SocketAddr,
-}
+pub struct MetricsListener(ServerSocket);
 
-/// A server of metrics; it stops when this value is dropped.
-#[derive(Debug)]
-pub struct MetricsServer {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl BoundListener {
-    /// Takes an address; port 0 is any free one.
-    pub fn bind(address: SocketAddr) -> Result<BoundListener, ListenError> {
-        let bound = || {
-            let listener = std::net::TcpListener::bind(address)?;
-            listener.set_nonblocking(true)?;
-            let address = listener.local_addr()?;
-            Ok(BoundListener { listener, address })
-        };
-        bound().map_err(|source| ListenError { address, source })
+impl MetricsListener {
+    /// Binds an address; port 0 takes a free port.
+    pub fn bind(address: SocketAddr) -> Result<MetricsListener, ListenError> {
+        let socket = ServerSocket::bind(address);
+        socket.map(MetricsListener).map_err(|source| ListenError { address, source })
     }
 
-    /// Where it is.
+    /// The address with the port that was taken.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
-    /// Serves on a thread of its own, so that whoever asks takes no time of the run's.
-    pub fn serve(self, metrics: Arc<RunMetrics>) -> io::Result<MetricsServer> {
-        let runtime = runtime().map_err(io::Error::other)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let work = move || {
-            // A sender that is gone asks for the stop as well.
-            runtime.block_on(serve(self.listener, &metrics, async { drop(stopped.await) }));
-        };
-        let thread = thread::Builder::new().name("metrics".to_owned()).spawn(work)?;
-        Ok(MetricsServer { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for MetricsServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Metrics that could not be served are no failure of the run.
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(
-    listener: std::net::TcpListener,
-    metrics: &RunMetrics,
-    stopped: impl Future<Output = ()>,
-) {
-    let serving = async {
-        let Ok(listener) = TcpListener::from_std(listener) else { return };
-        loop {
-            match listener.accept().await {
-                // One who hangs up or is too slow has lost interest.
-                Ok((stream, _)) => drop(timeout(PATIENCE, answer(stream, metrics)).await),
-                // Such as no file descriptor left, which only time mends.
-                Err(_) => tokio::time::sleep(PATIENCE).await,
+    /// Serves the metrics until the returned server is dropped.
+    pub fn serve(self, metrics: Arc<RunMetrics>) -> Result<BackgroundServer, SystemError> {
+        BackgroundServer::start("metrics", self.0, |listener, shutdown| async move {
+            tokio::select! {
+                never = accept_connections(listener, router(metrics)) => match never {},
+                _ = shutdown => {}
             }
-        }
-    };
-    tokio::select! {
-        () = serving => {}
-        () = stopped => {}
+        })
     }
 }
 
-async fn answer(mut stream: TcpStream, metrics: &RunMetrics) -> io::Result<()> {
-    let mut head = Vec::new();
-    let mut buffer = [0; 1024];
-    while !has_end(&head) && head.len() < MAX_HEAD_BYTES {
-        match stream.read(&mut buffer).await? {
-            0 => return Ok(()),
-            length => head.extend_from_slice(&buffer[..length]),
-        }
-    }
-    let answer = if asks_for_metrics(&head) { page(metrics) } else { not_found() };
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await
+fn router(metrics: Arc<RunMetrics>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_page).fallback(not_found))
+        .fallback(not_found)
+        .with_state(metrics)
 }
 
-fn has_end(head: &[u8]) -> bool {
-    head.windows(4).any(|window| window == b"\r\n\r\n")
-}
-
-/// Whether the first line of a request is that of `GET /metrics`, with or without a query.
-fn asks_for_metrics(head: &[u8]) -> bool {
-    let rest = head.strip_prefix(b"GET /metrics").unwrap_or_default();
-    matches!(rest.first(), Some(b' ' | b'?'))
-}
-
-fn page(metrics: &RunMetrics) -> String {
+async fn metrics_page(State(metrics): State<Arc<RunMetrics>>) -> Response {
     match metrics.text() {
-        Ok(text) => response("200 OK", CONTENT_TYPE, &text),
-        Err(error) => response("500 Internal Server Error", "text/plain", &error.to_string()),
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-fn not_found() -> String {
-    response("404 Not Found", "text/plain", "the metrics are at GET /metrics\n")
+async fn not_found() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "the metrics are at GET /metrics\n")
 }
 
-fn response(status: &str, content_type: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_get_metrics_asks_for_metrics() {
-        for head in ["GET /metrics HTTP/1.1\r\n\r\n", "GET /metrics?x=1 HTTP/1.0\r\n\r\n"] {
-            assert!(asks_for_metrics(head.as_bytes()), "{head}");
-        }
-        for head in
-            ["", "GET /", "GET / HTTP/1.1", "GET /metricsx ", "POST /metrics ", "GET /metrics"]
-        {
-            assert!(!asks_for_metrics(head.as_bytes()), "{head}");
-        }
+async fn accept_connections(listener: TcpListener, router: Router) -> Infallible {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let slot = Arc::clone(&slots).acquire_owned().await;
+        // Accepting fails if, for example, the process has no file descriptor left; only time can fix that.
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(CONNECTION_TIMEOUT).await;
+            continue;
+        };
+        let connection = http1::Builder::new()
+            .keep_alive(false)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .title_case_headers(true)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        tokio::spawn(async move {
+            let _slot = slot;
+            // A client that disconnects early or is too slow has lost interest.
+            let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+        });
     }
 }

@@ -297,8 +297,13 @@ fn metrics_are_served_while_the_run_goes_on_and_no_longer() {
         [("run_id", begin["run_id"].as_str().unwrap()), ("date", begin["date"].as_str().unwrap())];
     assert_eq!(metrics.value("im_profiles_run_info", &labels), 1.0);
 
-    for request in ["GET / HTTP/1.1\r\n\r\n", "POST /metrics HTTP/1.1\r\n\r\n", "x\r\n\r\n"] {
-        assert!(ask(&address, request).0.starts_with("HTTP/1.1 404 "), "{request}");
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", 404),
+        ("POST /metrics HTTP/1.1\r\n\r\n", 404),
+        ("x\r\n\r\n", 400),
+    ] {
+        let head = ask(&address, request).0;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {head}");
     }
     // Neither who says nothing nor who does not stop talking keeps others out.
     let silent = TcpStream::connect(&address).unwrap();
