@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::report::html::columns::ColumnTotals;
-use crate::report::html::{Report, Resumed, page};
+use crate::report::column_totals::ColumnTotals;
+use crate::report::html::{Report, page};
 use crate::report::timeline::Timeline;
 use crate::snapshot::journal::{Checkpoint, Journal, RunHeader};
 use crate::snapshot::manifest::Manifest;
@@ -32,8 +32,8 @@ impl CallsOfProcess {
         page(&Report {
             manifest,
             timeline: &self.timeline,
-            calls_began_at: &self.started_at,
-            resumed: self.is_resumed.then(|| Resumed { at: self.started_at.clone() }),
+            calls_started_at: &self.started_at,
+            resumed_at: self.is_resumed.then_some(&self.started_at),
             columns: ColumnTotals::of(&checkpoint.parts()),
         })
     }

@@ -2,6 +2,7 @@
 
 pub mod cells;
 pub mod check;
+pub mod column_totals;
 pub mod html;
 pub mod latency;
 pub mod plan;

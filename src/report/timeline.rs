@@ -17,7 +17,7 @@ const MOST_CODES: usize = 64;
 
 /// Calls by how they ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Calls<N> {
+pub struct CallCounts<N> {
     /// With an answer.
     pub answered: N,
     /// With "too fast".
@@ -26,13 +26,13 @@ pub struct Calls<N> {
     pub failed: N,
 }
 
-impl Calls<u64> {
+impl CallCounts<u64> {
     /// All of them.
     pub fn total(&self) -> u64 {
         self.answered + self.throttled + self.failed
     }
 
-    fn merge(&mut self, other: &Calls<u64>) {
+    fn merge(&mut self, other: &CallCounts<u64>) {
         self.answered += other.answered;
         self.throttled += other.throttled;
         self.failed += other.failed;
@@ -43,7 +43,7 @@ impl Calls<u64> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Slot {
     /// How they ended.
-    pub calls: Calls<u64>,
+    pub calls: CallCounts<u64>,
     /// How long they took.
     pub latencies: Latencies,
 }
@@ -181,7 +181,7 @@ impl Timeline {
 
     /// Calls per second at the begin and at the end of each slot, with the time in seconds from the begin: the mean over the slot, and
     /// over the second before where slots are shorter. So no burst within a second looks like more than the limit.
-    pub fn rates(&self) -> Vec<(f64, Calls<f64>)> {
+    pub fn rates(&self) -> Vec<(f64, CallCounts<f64>)> {
         let spans = self.spans(MOST_SLOTS);
         let slots_in_second = (1.0 / self.width.as_secs_f64()) as usize;
         let rate = |(index, span): (usize, &Span)| {
@@ -191,9 +191,9 @@ impl Timeline {
             let window = &spans[(index + 1).saturating_sub(slots)..=index];
             let from_seconds = window.first().map_or(0.0, |first| first.from_seconds);
             let seconds = (span.to_seconds - from_seconds).max(1.0);
-            let mut sum = Calls::default();
+            let mut sum = CallCounts::default();
             window.iter().for_each(|span| sum.merge(&span.slot.calls));
-            let mean = Calls {
+            let mean = CallCounts {
                 answered: sum.answered as f64 / seconds,
                 throttled: sum.throttled as f64 / seconds,
                 failed: sum.failed as f64 / seconds,
@@ -203,7 +203,7 @@ impl Timeline {
         let mut rates: Vec<_> = spans.iter().enumerate().map(rate).collect();
         if let Some((_, first)) = rates.first() {
             // Where slots are short the first second begins with no call in it.
-            let at_begin = if slots_in_second > 1 { Calls::default() } else { *first };
+            let at_begin = if slots_in_second > 1 { CallCounts::default() } else { *first };
             rates.insert(0, (0.0, at_begin));
         }
         rates
@@ -267,7 +267,7 @@ mod tests {
         timeline.add(seconds(3600), LATENCY, CallOutcome::Failed(None));
         timeline.add(seconds(1), LATENCY, CallOutcome::Failed(Some(40006)));
         let calls = timeline.whole().calls;
-        assert_eq!(calls, Calls { answered: 0, throttled: 1, failed: 3 });
+        assert_eq!(calls, CallCounts { answered: 0, throttled: 1, failed: 3 });
         assert_eq!(timeline.failed_by_code(), &BTreeMap::from([(None, 1), (Some(40006), 2)]));
         let spans = timeline.spans(12);
         assert!(spans.len() <= 12);

@@ -1,75 +1,90 @@
-//! Where every account of the list went, and what is meant by each reason for having no row.
+//! The section of the accounts: how each account of the list ended, and what the failures mean.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use super::escape::escape;
-use super::text::{bar, count, percent, reasons, told};
+use super::elements::{ReasonRow, count, manifest_count, reason_table, stacked_bar};
 use crate::api::error_codes::ErrorCodeRule;
 use crate::snapshot::manifest::Manifest;
 use crate::snapshot::sidecars::Category;
+use crate::util::human::percent_text;
 
-/// The section of the accounts.
-pub fn accounts(manifest: &Manifest) -> String {
+pub fn accounts(manifest: &Manifest) -> Markup {
     let counts = &manifest.counts;
     let whole = counts.accounts_in_list;
-    let ways = [
-        ("rows", "have a row", counts.rows),
-        ("failed", "failed: were asked for and have no row", counts.failed),
+    let outcomes = [
+        ("rows", "exported: have a row", counts.rows),
+        ("failed", "failed: were requested and have no row", counts.failed),
         ("duplicates", "duplicates: repeat an earlier account", counts.duplicates),
-        ("invalid", "invalid: are no account id and were never asked", counts.invalid),
+        ("invalid", "invalid: are not account ids and were not requested", counts.invalid),
     ];
-    let segments = ways.map(|(class, _, accounts)| (class, accounts));
-    let label = ways.map(|(class, _, accounts)| format!("{class} {}", count(accounts))).join(", ");
-    let mut html = format!(
-        "<section>\n<h2>Accounts</h2>\n<p>Where every account of the list went.</p>\n{}\n<table class=\"ways\">\n<tbody>\n",
-        bar(&label, &segments, whole)
-    );
-    for (class, words, accounts) in ways {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            html,
-            "<tr><th scope=\"row\"><i class=\"key {class}\"></i>{words}</th><td>{}</td><td>{}</td></tr>",
-            told(&format!("/counts/{class}"), accounts),
-            percent(accounts, whole)
-        );
+    let segments = outcomes.map(|(class, _, accounts)| (class, accounts));
+    let label =
+        outcomes.map(|(class, _, accounts)| format!("{class} {}", count(accounts))).join(", ");
+    html! {
+        section {
+            h2 { "Accounts" }
+            p { "Every account of the list by outcome." }
+            (stacked_bar(&label, &segments, whole))
+            table.ways {
+                tbody {
+                    @for (class, words, accounts) in outcomes {
+                        tr {
+                            th scope="row" { i.key.(class) {} (words) }
+                            td { (manifest_count(&format!("/counts/{class}"), accounts)) }
+                            td { (percent_text(accounts, whole)) }
+                        }
+                    }
+                }
+                tfoot {
+                    tr {
+                        th scope="row" { "in the list" }
+                        td { (manifest_count("/counts/accounts_in_list", whole)) }
+                        td {}
+                    }
+                }
+            }
+            (failures(manifest))
+        }
     }
-    let _ = writeln!(
-        html,
-        "</tbody>\n<tfoot><tr><th scope=\"row\">in the list</th><td>{}</td><td></td></tr></tfoot>\n</table>\n{}</section>",
-        told("/counts/accounts_in_list", whole),
-        failures(manifest)
-    );
-    html
 }
 
 /// Accounts without a row by category and code.
-fn failures(manifest: &Manifest) -> String {
+fn failures(manifest: &Manifest) -> Markup {
     if manifest.failures.is_empty() {
-        return "<p>Every account that was asked for has a row.</p>\n".to_owned();
+        return html! { p { "Every requested account has a row." } };
     }
-    let rows = manifest.failures.iter().enumerate().map(|(index, failure)| {
-        let code = failure.error_code.map(|code| format!(" {code}")).unwrap_or_default();
-        let reason = format!("<code>{}{code}</code>", failure.category.name());
-        let accounts = told(&format!("/failures/{index}/accounts"), failure.accounts);
-        (reason, meaning(failure.category, failure.error_code), accounts)
+    let rows = manifest.failures.iter().enumerate().map(|(index, failure)| ReasonRow {
+        reason: html! {
+            code {
+                (failure.category.name())
+                @if let Some(code) = failure.error_code { " " (code) }
+            }
+        },
+        meaning: meaning(failure.category, failure.error_code),
+        count: manifest_count(&format!("/failures/{index}/accounts"), failure.accounts),
     });
-    format!(
-        "<h3>Without a row</h3>\n{}<p class=\"note\">Each of them is in <code>_failed_accounts.csv</code> with its line of the list.</p>\n",
-        reasons("Accounts", rows)
-    )
+    html! {
+        h3 { "Without a row" }
+        (reason_table("Accounts", rows))
+        p.note {
+            "Each of them is listed in " code { "_failed_accounts.csv" } " with its line in the account list."
+        }
+    }
 }
 
-/// What a category says of an account, and what its code adds.
+/// What a category and an error code mean for an account.
 fn meaning(category: Category, code: Option<i64>) -> String {
     let words = match category {
-        Category::NotFound => "not known to the service",
+        Category::NotFound => "does not exist in the app",
         Category::InternalError => "failed at the service until the attempts were used up",
-        Category::Rejected => "refused by the service, alone as in a call with others",
-        Category::NoAnswer => "not answered until the attempts were used up",
-        Category::InvalidAccount => "no account id: empty, too long, not UTF-8 or a system marker",
+        Category::Rejected => "refused by the service, also in a call of its own",
+        Category::NoAnswer => "no response until the attempts were used up",
+        Category::InvalidAccount => {
+            "not an account id: empty, too long, not UTF-8 or a system marker"
+        }
     };
     match code.map(ErrorCodeRule::for_code) {
-        Some(rule) => format!("{words}: {}", escape(rule.meaning)),
+        Some(rule) => format!("{words}: {}", rule.meaning),
         None => words.to_owned(),
     }
 }

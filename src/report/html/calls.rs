@@ -1,113 +1,125 @@
-//! The calls: how many, how fast, how long they took, how they failed.
+//! The section of the calls: number, rate, latency and failures.
 
-use std::fmt::Write;
+use std::cmp::Reverse;
 
+use maud::{Markup, html};
+
+use super::Report;
 use super::charts::{latency_chart, rate_chart};
-use super::escape::escape;
-use super::head::stamp_text;
-use super::text::{count, counted, facts, reasons, told};
-use super::{Report, Resumed};
+use super::elements::{ReasonRow, count, counted, definition_list, manifest_count, reason_table};
+use super::head::time_stamp_text;
+use super::visible::Untrusted;
 use crate::api::error_codes::ErrorCodeRule;
 use crate::report::latency::Latencies;
 use crate::report::timeline::{Span, Timeline};
 use crate::snapshot::manifest::CallInfo;
 use crate::util::human::{duration_text, two_digits};
 
-/// Rows in the table of what the pictures show.
+/// Rows in the table of the charts' numbers.
 const TABLE_ROWS: usize = 12;
 
-/// A run that ends sooner, in seconds, is told in words alone.
-const LEAST_SECONDS_OF_PICTURE: f64 = 0.3;
+/// A shorter run has no charts.
+const MIN_CHART_SECONDS: f64 = 0.3;
 
-/// The section of the calls.
-pub fn calls(report: &Report<'_>) -> String {
+/// Class, name and share of the percentiles that are shown.
+const PERCENTILES: [(&str, &str, f64); 3] =
+    [("p50", "half", 0.5), ("p90", "90 %", 0.9), ("p99", "99 %", 0.99)];
+
+pub fn calls(report: &Report<'_>) -> Markup {
     let (calls, timeline) = (&report.manifest.calls, report.timeline);
-    let mut html = "<section>\n<h2>Calls</h2>\n".to_owned();
-    if let Some(Resumed { at }) = &report.resumed {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            html,
-            "<p class=\"notice\">The run was stopped, and resumed at {}. What is told of calls is since the run was \
-             resumed; all else on this page is of the whole run.</p>",
-            escape(&stamp_text(at))
-        );
+    html! {
+        section {
+            h2 { "Calls" }
+            @if let Some(resumed_at) = report.resumed_at {
+                p.notice {
+                    "The run was interrupted and resumed at " (Untrusted(&time_stamp_text(resumed_at)))
+                    ". The numbers of calls are those since then; everything else on this page covers the whole run."
+                }
+            }
+            (figures(calls))
+            @if calls.made == 0 {
+                p { "No call was made" @if report.resumed_at.is_some() { " since then" } "." }
+            } @else if timeline.seconds() >= MIN_CHART_SECONDS {
+                (charts(calls, timeline, report.calls_started_at))
+            } @else {
+                (latency_legend(timeline))
+            }
+            (failed_calls(timeline))
+        }
     }
-    html.push_str(&facts("figures", &figures(calls)));
-    if calls.made == 0 {
-        let since = if report.resumed.is_some() { " since then" } else { "" };
-        let _ = writeln!(html, "<p>No call was made{since}.</p>");
-    } else if timeline.seconds() >= LEAST_SECONDS_OF_PICTURE {
-        html.push_str(&pictures(calls, timeline, report.calls_began_at));
-    } else {
-        html.push_str(&latency_legend(timeline));
-    }
-    html.push_str(&failed_calls(timeline));
-    html.push_str("</section>\n");
-    html
 }
 
-fn figures(calls: &CallInfo) -> Vec<(&'static str, String)> {
-    let limit = match calls.calls_per_second {
-        // Without a call there is nothing to compare with it.
-        _ if calls.made == 0 => String::new(),
-        0 => "<small>no limit</small>".to_owned(),
-        limit => format!("<small>of {} allowed</small>", count(limit.into())),
+fn figures(calls: &CallInfo) -> Markup {
+    let number = |key: &str, calls: u64| manifest_count(&format!("/calls/{key}"), calls);
+    let made = html! {
+        (number("made", calls.made))
+        @if let Some(percent) = calls.rate_utilization_percent {
+            small {
+                data data-manifest="/calls/rate_utilization_percent" value=(percent) { (percent) }
+                " % of the limit"
+            }
+        }
     };
-    let used = calls.rate_utilization_percent.map(|percent| {
-        format!(
-            "<small><data data-manifest=\"/calls/rate_utilization_percent\" value=\"{percent}\">{percent}</data> % of the limit</small>"
-        )
-    });
-    let told_calls = |key: &str, calls: u64| told(&format!("/calls/{key}"), calls);
-    vec![
-        ("Calls", told_calls("made", calls.made) + &used.unwrap_or_default()),
-        (
-            "Highest second",
-            told_calls("peak_calls_per_second", calls.peak_calls_per_second) + &limit,
-        ),
-        ("Throttled", told_calls("throttled", calls.throttled)),
-        ("Failed", told_calls("failed", calls.failed) + "<small>for a passing reason</small>"),
-        ("Accounts asked again", told_calls("account_retries", calls.account_retries)),
-    ]
-}
-
-fn pictures(calls: &CallInfo, timeline: &Timeline, began_at: &str) -> String {
-    let whole = timeline.whole().calls;
-    let mut keys = vec![("answered", "answered".to_owned())];
-    if whole.throttled + whole.failed > 0 {
-        keys.push(("failed", "failed".to_owned()));
-        keys.push(("throttled", "throttled".to_owned()));
-    }
-    if calls.calls_per_second > 0 {
-        let limit = count(calls.calls_per_second.into());
-        keys.push(("limit", format!("limit, {limit} calls a second")));
-    }
-    format!(
-        "<figure>\n<figcaption><h3>Calls per second</h3>{}</figcaption>\n{}</figure>\n\
-         <figure>\n<figcaption><h3>Latency</h3>{}</figcaption>\n{}</figure>\n\
-         <p class=\"note\">Time runs from {}. A call stands where it was made. Calls per second are a mean over a second or \
-         more; latencies are true to a twelfth, and failed calls count.</p>\n{}",
-        legend(&keys),
-        rate_chart(timeline, calls.calls_per_second),
-        latency_legend(timeline),
-        latency_chart(timeline),
-        escape(&stamp_text(began_at)),
-        table(timeline)
+    let peak = html! {
+        (number("peak_calls_per_second", calls.peak_calls_per_second))
+        // Without a call there is nothing to compare with the limit.
+        @if calls.made > 0 {
+            small {
+                @match calls.calls_per_second {
+                    0 => "no limit",
+                    limit => { "of " (count(limit.into())) " allowed" },
+                }
+            }
+        }
+    };
+    let failed = html! { (number("failed", calls.failed)) small { "for transient reasons" } };
+    definition_list(
+        "figures",
+        &[
+            ("Calls", made),
+            ("Peak per second", peak),
+            ("Throttled", number("throttled", calls.throttled)),
+            ("Failed", failed),
+            ("Account retries", number("account_retries", calls.account_retries)),
+        ],
     )
 }
 
-/// The percentiles over all calls, with their colours.
-fn latency_legend(timeline: &Timeline) -> String {
+fn charts(calls: &CallInfo, timeline: &Timeline, started_at: &str) -> Markup {
+    let whole = timeline.whole().calls;
+    let mut keys = vec![("answered", html! { "answered" })];
+    if whole.throttled + whole.failed > 0 {
+        keys.push(("failed", html! { "failed" }));
+        keys.push(("throttled", html! { "throttled" }));
+    }
+    if calls.calls_per_second > 0 {
+        let limit = count(calls.calls_per_second.into());
+        keys.push(("limit", html! { "limit, " (limit) " calls per second" }));
+    }
+    html! {
+        figure {
+            figcaption { h3 { "Calls per second" } (legend(&keys)) }
+            (rate_chart(timeline, calls.calls_per_second))
+        }
+        figure {
+            figcaption { h3 { "Latency" } (latency_legend(timeline)) }
+            (latency_chart(timeline))
+        }
+        p.note {
+            "Time starts at " (Untrusted(&time_stamp_text(started_at)))
+            ". A call counts at the time it was made. Calls per second are an average over at least a second; latencies are \
+             accurate to 1/12 and include failed calls."
+        }
+        (number_table(timeline))
+    }
+}
+
+/// The percentiles over all calls, with their colors in the chart.
+fn latency_legend(timeline: &Timeline) -> Markup {
     let latencies = timeline.whole().latencies;
-    let keys = [("p50", "half", 0.5), ("p90", "90 %", 0.9), ("p99", "99 %", 0.99)];
-    legend(&keys.map(|(class, words, share)| {
-        (
-            class,
-            format!(
-                "{words} of the calls took up to <b>{}</b>",
-                percentile_text(&latencies, share)
-            ),
-        )
+    legend(&PERCENTILES.map(|(class, words, share)| {
+        let latency = percentile_text(&latencies, share);
+        (class, html! { (words) " of the calls took up to " b { (latency) } })
     }))
 }
 
@@ -115,68 +127,81 @@ fn percentile_text(latencies: &Latencies, share: f64) -> String {
     latencies.percentile(share).map_or("–".to_owned(), duration_text)
 }
 
-fn legend(keys: &[(&str, String)]) -> String {
-    let keys: String = keys
-        .iter()
-        .map(|(class, words)| format!("<li><i class=\"key {class}\"></i>{words}</li>"))
-        .collect();
-    format!("<ul class=\"legend\">{keys}</ul>")
+fn legend(keys: &[(&str, Markup)]) -> Markup {
+    html! {
+        ul.legend {
+            @for (class, words) in keys { li { i.key.(class) {} (words) } }
+        }
+    }
 }
 
-/// What the pictures show, in numbers.
-fn table(timeline: &Timeline) -> String {
-    let header: String = ["From", "Calls/s", "Throttled", "Failed", "50 %", "90 %", "99 %"]
-        .iter()
-        .map(|name| format!("<th scope=\"col\">{name}</th>"))
-        .collect();
-    // A piece that is shorter than a second is no measure of a rate.
-    let at_most = TABLE_ROWS.min(timeline.seconds() as usize);
-    let rows: String = timeline.spans(at_most).iter().map(row).collect();
-    format!(
-        "<details>\n<summary>The same in numbers</summary>\n<div class=\"wide-table\"><table class=\"times\">\n<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n</details>\n"
-    )
+/// The numbers of the charts.
+fn number_table(timeline: &Timeline) -> Markup {
+    // An average over less than a second does not say anything about the rate.
+    let max_rows = TABLE_ROWS.min(timeline.seconds() as usize);
+    html! {
+        details {
+            summary { "The same in numbers" }
+            div.wide-table {
+                table.times {
+                    thead {
+                        tr {
+                            @for name in ["From", "Calls/s", "Throttled", "Failed", "50 %", "90 %", "99 %"] {
+                                th scope="col" { (name) }
+                            }
+                        }
+                    }
+                    tbody { @for span in timeline.spans(max_rows) { (number_row(&span)) } }
+                }
+            }
+        }
+    }
 }
 
-fn row(span: &Span) -> String {
+fn number_row(span: &Span) -> Markup {
     let calls = &span.slot.calls;
     let seconds = (span.to_seconds - span.from_seconds).max(1.0);
-    let cells =
-        [two_digits(calls.total() as f64 / seconds), count(calls.throttled), count(calls.failed)];
-    let cells = cells
-        .into_iter()
-        .chain([0.5, 0.9, 0.99].map(|share| percentile_text(&span.slot.latencies, share)));
-    let cells: String = cells.map(|cell| format!("<td>{cell}</td>")).collect();
-    format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", duration_text(span.from_seconds))
+    html! {
+        tr {
+            th scope="row" { (duration_text(span.from_seconds)) }
+            td { (two_digits(calls.total() as f64 / seconds)) }
+            td { (count(calls.throttled)) }
+            td { (count(calls.failed)) }
+            @for (_, _, share) in PERCENTILES {
+                td { (percentile_text(&span.slot.latencies, share)) }
+            }
+        }
+    }
 }
 
-/// Failed calls by code, with what they mean.
-fn failed_calls(timeline: &Timeline) -> String {
+/// Failed calls by code, the most frequent first.
+fn failed_calls(timeline: &Timeline) -> Markup {
     if timeline.failed_by_code().is_empty() {
-        return String::new();
+        return Markup::default();
     }
     let mut codes: Vec<(Option<i64>, u64)> =
         timeline.failed_by_code().iter().map(|(code, calls)| (*code, *calls)).collect();
-    codes.sort_by_key(|(code, calls)| (std::cmp::Reverse(*calls), *code));
+    codes.sort_by_key(|(code, calls)| (Reverse(*calls), *code));
     let rows = codes.into_iter().map(|(code, calls)| {
         let (name, meaning) = match code.map(ErrorCodeRule::for_code) {
             Some(rule) => (rule.code.to_string(), format!("{}; {}", rule.meaning, rule.remedy)),
             None => (
                 "no code".to_owned(),
-                "the network, a timeout, or an answer that could not be read".to_owned(),
+                "a network error, a timeout or an unreadable response".to_owned(),
             ),
         };
-        (format!("<code>{name}</code>"), escape(&meaning), count(calls))
+        ReasonRow { reason: html! { code { (name) } }, meaning, count: html! { (count(calls)) } }
     });
-    let mut html = format!("<h3>Failed calls</h3>\n{}", reasons("Calls", rows));
     let others = timeline.failed_by_other_codes();
-    if others > 0 {
-        let calls = counted(others, "call", "calls");
-        // Writing to a String cannot fail.
-        let _ = writeln!(html, "<p class=\"note\">{calls} more failed with still other codes.</p>");
+    html! {
+        h3 { "Failed calls" }
+        (reason_table("Calls", rows))
+        @if others > 0 {
+            p.note { (counted(others, "call", "calls")) " more failed with other codes." }
+        }
+        p.note {
+            "Accounts of a call that failed for a transient reason were retried. A chunk that was refused was split until the \
+             account at fault was alone."
+        }
     }
-    html.push_str(
-        "<p class=\"note\">The accounts of a call that failed for a passing reason were asked again. Those of a call that was refused were \
-         asked in halves, until the account to blame stood alone.</p>\n",
-    );
-    html
 }

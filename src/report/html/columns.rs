@@ -1,112 +1,89 @@
-//! The columns: how full each is, and what its values are like. Values of people are never shown, only what they share.
-
-use std::fmt::Write;
+//! The section of the columns: how full each is, and what its values have in common. Values of single people are not shown.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
+use maud::{Markup, html};
 
 use super::Report;
-use super::escape::isolated;
-use super::text::{bar, count, counted, percent};
+use super::elements::{count, counted, stacked_bar};
+use super::visible::isolated;
 use crate::snapshot::manifest::ColumnInfo;
-use crate::snapshot::parts::CommittedPart;
 use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, MinMax, Values};
+use crate::util::human::percent_text;
 
-/// Tags whose values are words of the service and not of a person.
+/// Tags whose values are constants of the service.
 const ENUMERATIONS: [&str; 3] =
     ["Tag_Profile_IM_Gender", "Tag_Profile_IM_AllowType", "Tag_Profile_IM_AdminForbidType"];
 
-/// Values of other tags are shown only if this many accounts share one on average, so that they tell of no single one.
-const ACCOUNTS_PER_SHOWN_VALUE: u64 = 20;
+/// Values of other tags are shown only if each is shared by this many accounts on average, so that they do not identify
+/// anyone.
+const MIN_ACCOUNTS_PER_VALUE: u64 = 20;
 
-/// What the columns of all parts are like.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ColumnTotals {
-    /// Rows that were counted.
-    pub rows: u64,
-    /// The columns, `account` first; empty if no row was counted.
-    pub columns: Vec<ColumnStatistics>,
-}
-
-impl ColumnTotals {
-    /// Adds up parts; those that an earlier version wrote without counting are left out.
-    pub fn of(parts: &[CommittedPart]) -> ColumnTotals {
-        let mut totals = ColumnTotals::default();
-        for part in parts.iter().filter(|part| !part.columns.is_empty()) {
-            totals.rows += part.rows;
-            if totals.columns.is_empty() {
-                totals.columns.clone_from(&part.columns);
-                continue;
-            }
-            for (total, column) in totals.columns.iter_mut().zip(&part.columns) {
-                total.merge(column);
-            }
-        }
-        totals
-    }
-}
-
-/// The section of the columns.
-pub fn columns(report: &Report<'_>) -> String {
+pub fn columns(report: &Report<'_>) -> Markup {
     let (totals, rows) = (&report.columns, report.manifest.counts.rows);
-    let mut html = "<section>\n<h2>Columns</h2>\n".to_owned();
-    if totals.rows < rows {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            html,
-            "<p class=\"notice\">Counted over {} of {} rows: the others were written by an earlier version of the program, \
-             which did not count, before the run was stopped and resumed.</p>",
-            count(totals.rows),
-            count(rows)
-        );
-    }
-    html.push_str("<ul class=\"columns\">\n");
-    for (index, facts) in report.manifest.columns.iter().enumerate() {
-        let tag = facts.tag.as_deref().map(|tag| format!(" <code>{}</code>", isolated(tag)));
-        let _ = writeln!(
-            html,
-            "<li><div class=\"name\"><b>{}</b> <small>{}{}</small></div>",
-            isolated(&facts.name),
-            facts.column_type,
-            tag.unwrap_or_default()
-        );
-        if let Some(statistics) = totals.columns.get(index) {
-            html.push_str(&column(facts, statistics, totals.rows));
+    html! {
+        section {
+            h2 { "Columns" }
+            @if totals.rows < rows {
+                p.notice {
+                    "Counted over " (count(totals.rows)) " of " (count(rows)) " rows: the others were written before the run \
+                     was resumed, by an earlier version of the program without statistics."
+                }
+            }
+            ul.columns {
+                @for (index, info) in report.manifest.columns.iter().enumerate() {
+                    li {
+                        div.name {
+                            b { (isolated(&info.name)) } " "
+                            small {
+                                (info.column_type)
+                                @if let Some(tag) = &info.tag { " " code { (isolated(tag)) } }
+                            }
+                        }
+                        @if let Some(statistics) = totals.columns.get(index) {
+                            (column(info, statistics, totals.rows))
+                        }
+                    }
+                }
+            }
         }
-        html.push_str("</li>\n");
     }
-    html.push_str("</ul>\n</section>\n");
-    html
 }
 
-fn column(facts: &ColumnInfo, statistics: &ColumnStatistics, rows: u64) -> String {
+fn column(info: &ColumnInfo, statistics: &ColumnStatistics, rows: u64) -> Markup {
     let filled = statistics.filled;
-    let label = format!("{} of {} filled", count(filled), counted(rows, "row", "rows"));
-    let mut html = format!(
-        "<div class=\"fill\">{}<span>{}</span></div>\n<p><data data-filled=\"{filled}\" value=\"{filled}\">{}</data> of {}",
-        bar(&label, &[("rows", filled)], rows),
-        percent(filled, rows),
-        count(filled),
-        counted(rows, "row", "rows"),
-    );
-    for fact in value_facts(&statistics.values) {
-        html.push_str(" · ");
-        html.push_str(&fact);
+    let all_rows = counted(rows, "row", "rows");
+    let label = format!("{} of {all_rows} filled", count(filled));
+    html! {
+        div.fill {
+            (stacked_bar(&label, &[("rows", filled)], rows))
+            span { (percent_text(filled, rows)) }
+        }
+        p {
+            data data-filled=(filled) value=(filled) { (count(filled)) } " of " (all_rows)
+            @for text in value_texts(&statistics.values) { " · " (text) }
+            @if statistics.rejected > 0 {
+                " · " b.warn { (counted(statistics.rejected, "value", "values")) " did not fit" }
+            }
+        }
+        @if let Some(values) = shown_values(info, statistics) {
+            table.values {
+                tbody {
+                    @for (value, accounts) in values {
+                        tr {
+                            th scope="row" { (value) }
+                            td { (count(accounts)) }
+                            td { (percent_text(accounts, filled)) }
+                        }
+                    }
+                }
+            }
+        }
     }
-    if statistics.rejected > 0 {
-        let rejected = counted(statistics.rejected, "value", "values");
-        // Writing to a String cannot fail.
-        let _ = write!(html, " · <b class=\"warn\">{rejected} did not fit</b>");
-    }
-    html.push_str("</p>\n");
-    if let Some(values) = shown_values(facts, statistics) {
-        html.push_str(&values_table(&values, filled));
-    }
-    html
 }
 
-/// What there is to say of values without showing one of a text.
-fn value_facts(values: &Values) -> Vec<String> {
+/// The range and the number of distinct values; never a text itself.
+fn value_texts(values: &Values) -> Vec<String> {
     let (range, distinct) = match values {
         Values::Text { characters, distinct } => {
             (length_text(*characters, "character", "characters"), Some(distinct_text(distinct)))
@@ -122,20 +99,20 @@ fn value_facts(values: &Values) -> Vec<String> {
     range.into_iter().chain(distinct.flatten()).collect()
 }
 
-fn length_text(lengths: MinMax<u64>, one: &str, more: &str) -> Option<String> {
-    let (least, most) = lengths?;
-    if least == most {
-        return Some(format!("all of {}", counted(most, one, more)));
+fn length_text(lengths: MinMax<u64>, one: &str, many: &str) -> Option<String> {
+    let (min, max) = lengths?;
+    if min == max {
+        return Some(format!("all of {}", counted(max, one, many)));
     }
-    Some(format!("{} to {}", count(least), counted(most, one, more)))
+    Some(format!("{} to {}", count(min), counted(max, one, many)))
 }
 
 fn range_text<T: PartialEq>(range: MinMax<T>, text: impl Fn(T) -> String) -> Option<String> {
-    let (least, most) = range?;
-    if least == most {
-        return Some(format!("all {}", text(most)));
+    let (min, max) = range?;
+    if min == max {
+        return Some(format!("all {}", text(max)));
     }
-    Some(format!("{} to {}", text(least), text(most)))
+    Some(format!("{} to {}", text(min), text(max)))
 }
 
 fn distinct_text<T: PartialEq>(distinct: &BoundedValueCounts<T>) -> Option<String> {
@@ -151,44 +128,30 @@ fn day_text(days: i32) -> String {
     EPOCH.checked_add(days.days()).map_or(format!("day {days}"), |day| day.to_string())
 }
 
-/// The distinct values as HTML with their counts, the most frequent first; none where they are too many, or where they could
-/// be those of single people.
-fn shown_values(facts: &ColumnInfo, statistics: &ColumnStatistics) -> Option<Vec<(String, u64)>> {
-    let tag = facts.tag.as_deref()?;
-    let mut values: Vec<(String, u64)> = match &statistics.values {
-        Values::Text { distinct, .. } => in_html(distinct, |text| match text.as_str() {
-            "" => "<i>empty text</i>".to_owned(),
+/// The distinct values with their counts, the most frequent first; `None` if they are too many, or could be those of single
+/// people.
+fn shown_values(info: &ColumnInfo, statistics: &ColumnStatistics) -> Option<Vec<(Markup, u64)>> {
+    let tag = info.tag.as_deref()?;
+    let mut values: Vec<(Markup, u64)> = match &statistics.values {
+        Values::Text { distinct, .. } => rendered(distinct, |text| match text.as_str() {
+            "" => html! { i { "empty text" } },
             text => isolated(text),
         })?,
-        Values::Number { distinct, .. } => in_html(distinct, |number| number.to_string())?,
-        Values::Day { distinct, .. } => in_html(distinct, |days| day_text(*days))?,
+        Values::Number { distinct, .. } => rendered(distinct, |number| html! { (number) })?,
+        Values::Day { distinct, .. } => rendered(distinct, |days| html! { (day_text(*days)) })?,
         Values::Bytes { .. } => return None,
     };
-    let shared = ACCOUNTS_PER_SHOWN_VALUE * values.len() as u64 <= statistics.filled;
-    if values.is_empty() || !(shared || ENUMERATIONS.contains(&tag)) {
+    let are_shared = MIN_ACCOUNTS_PER_VALUE * values.len() as u64 <= statistics.filled;
+    if values.is_empty() || !(are_shared || ENUMERATIONS.contains(&tag)) {
         return None;
     }
-    values.sort_by(|one, two| two.1.cmp(&one.1).then_with(|| one.0.cmp(&two.0)));
+    values.sort_by(|one, two| two.1.cmp(&one.1).then_with(|| one.0.0.cmp(&two.0.0)));
     Some(values)
 }
 
-fn in_html<T: PartialEq>(
+fn rendered<T: PartialEq>(
     distinct: &BoundedValueCounts<T>,
-    html: impl Fn(&T) -> String,
-) -> Option<Vec<(String, u64)>> {
-    Some(distinct.values()?.iter().map(|(value, count)| (html(value), *count)).collect())
-}
-
-fn values_table(values: &[(String, u64)], filled: u64) -> String {
-    let rows: String = values
-        .iter()
-        .map(|(value, accounts)| {
-            format!(
-                "<tr><th scope=\"row\">{value}</th><td>{}</td><td>{}</td></tr>\n",
-                count(*accounts),
-                percent(*accounts, filled)
-            )
-        })
-        .collect();
-    format!("<table class=\"values\">\n<tbody>\n{rows}</tbody>\n</table>\n")
+    render: impl Fn(&T) -> Markup,
+) -> Option<Vec<(Markup, u64)>> {
+    Some(distinct.values()?.iter().map(|(value, count)| (render(value), *count)).collect())
 }

@@ -1,105 +1,109 @@
-//! The head of the page: what was asked, what came, how long it took.
+//! The head of the page: what was requested, the result, and the time it took.
 
 use indicatif::HumanBytes;
 use jiff::Timestamp;
+use maud::{Markup, html};
 
 use super::Report;
-use super::escape::{escape, isolated};
-use super::text::{counted, facts, percent, told};
+use super::elements::{counted, definition_list, manifest_count};
+use super::visible::{Untrusted, isolated};
 use crate::snapshot::manifest::Manifest;
-use crate::util::human::duration_text;
+use crate::util::human::{duration_text, percent_text};
 
-/// The head of the page.
-pub fn head(report: &Report<'_>) -> String {
-    let Manifest { job, run, counts, parts, account_list: list, .. } = report.manifest;
-    let bytes = parts.iter().map(|part| part.bytes).sum();
-    let number_of_parts = counted(parts.len() as u64, "part", "parts");
-    let took = duration_seconds(&run.started_at, &run.finished_at);
-    let figures = [
-        (
-            "Rows",
-            format!(
-                "{}<small>{} of the accounts</small>",
-                told("/counts/rows", counts.rows),
-                percent(counts.rows, counts.accounts_in_list)
-            ),
-        ),
-        ("Failed", told("/counts/failed", counts.failed)),
-        (
-            "Size",
-            format!(
-                "<data data-bytes=\"{bytes}\" value=\"{bytes}\">{}</data> <small>in {number_of_parts}</small>",
-                HumanBytes(bytes)
-            ),
-        ),
-        ("Took", took.map_or("–".to_owned(), took_text)),
-    ];
-    let pause = if report.resumed.is_some() { ", with the time it was stopped" } else { "" };
-    let asked = [
-        ("Run", format!("<code>{}</code>", escape(&run.id))),
-        ("Time", format!("{}{pause}", escape(&period(&run.started_at, &run.finished_at)))),
-        (
-            "List",
-            format!(
-                "{}, {}",
-                isolated(&list.path),
-                counted(counts.accounts_in_list, "account", "accounts")
-            ),
-        ),
-        ("Asked for", asked_for(report.manifest)),
-    ];
-    let rejected = match counts.rejected_values {
-        0 => String::new(),
-        rejected => format!(
-            "<p>{} {} not fit the column: the cell is NULL, the text is in <code>_rejected_values.csv</code>.</p>\n",
-            told("/counts/rejected_values", rejected),
-            if rejected == 1 { "value did" } else { "values did" },
-        ),
+pub fn head(report: &Report<'_>) -> Markup {
+    let Manifest { job, run, counts, .. } = report.manifest;
+    html! {
+        header {
+            p.date { (Untrusted(&run.date)) }
+            h1 { (isolated(&job.name)) }
+            (figures(report.manifest))
+            (request(report))
+            @if counts.rejected_values > 0 {
+                p {
+                    (manifest_count("/counts/rejected_values", counts.rejected_values))
+                    @if counts.rejected_values == 1 { " value does" } @else { " values do" }
+                    " not fit the column: the cell is NULL, the text is in "
+                    code { "_rejected_values.csv" } "."
+                }
+            }
+        }
+    }
+}
+
+fn figures(manifest: &Manifest) -> Markup {
+    let Manifest { run, counts, parts, .. } = manifest;
+    let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+    let rows = html! {
+        (manifest_count("/counts/rows", counts.rows))
+        small { (percent_text(counts.rows, counts.accounts_in_list)) " of the accounts" }
     };
-    format!(
-        "<header>\n<p class=\"date\">{}</p>\n<h1>{}</h1>\n{}{}{rejected}</header>\n",
-        escape(&run.date),
-        isolated(&job.name),
-        facts("figures", &figures),
-        facts("asked", &asked),
+    let size = html! {
+        data data-bytes=(bytes) value=(bytes) { (HumanBytes(bytes).to_string()) } " "
+        small { "in " (counted(parts.len() as u64, "part", "parts")) }
+    };
+    let elapsed = match seconds_between(&run.started_at, &run.finished_at) {
+        None => "–".to_owned(),
+        Some(0) => "less than 1 s".to_owned(),
+        Some(seconds) => duration_text(seconds as f64),
+    };
+    definition_list(
+        "figures",
+        &[
+            ("Rows", rows),
+            ("Failed", manifest_count("/counts/failed", counts.failed)),
+            ("Size", size),
+            ("Took", html! { (elapsed) }),
+        ],
     )
 }
 
-fn asked_for(manifest: &Manifest) -> String {
-    let tags = manifest.columns.iter().filter(|column| column.tag.is_some()).count();
-    let limit = match manifest.calls.calls_per_second {
-        0 => String::new(),
-        limit => format!(", at up to {} a second", counted(limit.into(), "call", "calls")),
+/// What was requested, and when.
+fn request(report: &Report<'_>) -> Markup {
+    let Manifest { run, counts, columns, calls, account_list: list, .. } = report.manifest;
+    let tags = columns.iter().filter(|column| column.tag.is_some()).count();
+    let time = html! {
+        (Untrusted(&period(&run.started_at, &run.finished_at)))
+        @if report.resumed_at.is_some() { ", including the interruption" }
     };
-    format!("{} of each account{limit}", counted(tags as u64, "tag", "tags"))
+    let accounts = html! {
+        (isolated(&list.path)) ", " (counted(counts.accounts_in_list, "account", "accounts"))
+    };
+    let requested = html! {
+        (counted(tags as u64, "tag", "tags")) " of each account"
+        @if calls.calls_per_second > 0 {
+            ", at up to " (counted(calls.calls_per_second.into(), "call", "calls")) " per second"
+        }
+    };
+    definition_list(
+        "asked",
+        &[
+            ("Run", html! { code { (Untrusted(&run.id)) } }),
+            ("Time", time),
+            ("List", accounts),
+            ("Requested", requested),
+        ],
+    )
 }
 
 /// An RFC 3339 time stamp as 2026-11-22 03:00:00 UTC.
-pub fn stamp_text(stamp: &str) -> String {
+pub fn time_stamp_text(stamp: &str) -> String {
     stamp.replacen('T', " ", 1).replacen('Z', " UTC", 1)
 }
 
-/// From one time stamp to the next, which tells the day only if it is another one.
+/// The time between two time stamps, with the second day only if it is another one.
 fn period(from: &str, to: &str) -> String {
     let to = match (from.split_once('T'), to.split_once('T')) {
         (Some((day, _)), Some((same, time))) if day == same => time,
         _ => to,
     };
-    format!("{} to {}", stamp_text(from.trim_end_matches('Z')), stamp_text(to))
+    format!("{} to {}", time_stamp_text(from.trim_end_matches('Z')), time_stamp_text(to))
 }
 
-/// Seconds between two RFC 3339 time stamps; none where one cannot be read or the clock was set back.
-fn duration_seconds(from: &str, to: &str) -> Option<u64> {
+/// Seconds between two RFC 3339 time stamps; `None` if one is not valid or the clock was set back.
+fn seconds_between(from: &str, to: &str) -> Option<u64> {
     let from: Timestamp = from.parse().ok()?;
     let to: Timestamp = to.parse().ok()?;
     u64::try_from(to.as_second() - from.as_second()).ok()
-}
-
-fn took_text(seconds: u64) -> String {
-    match seconds {
-        0 => "less than 1 s".to_owned(),
-        seconds => duration_text(seconds as f64),
-    }
 }
 
 #[cfg(test)]
@@ -107,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_tells_a_day_once() {
+    fn a_period_names_its_day_once() {
         let from = "2026-11-22T23:00:00Z";
         assert_eq!(period(from, "2026-11-22T23:59:00Z"), "2026-11-22 23:00:00 to 23:59:00 UTC");
         assert_eq!(
@@ -119,8 +123,8 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_gives_no_duration() {
         let (early, late) = ("2026-11-22T03:00:00Z", "2026-11-22T05:04:30Z");
-        assert_eq!(duration_seconds(early, late), Some(7470));
-        assert_eq!(duration_seconds(late, early), None);
-        assert_eq!(duration_seconds("", late), None);
+        assert_eq!(seconds_between(early, late), Some(7470));
+        assert_eq!(seconds_between(late, early), None);
+        assert_eq!(seconds_between("", late), None);
     }
 }

@@ -1,26 +1,26 @@
-//! Where the marks of an axis stand, and what is written at them.
+//! Marks of the axes.
 
-/// Steps of a time axis in seconds, each easy to count by.
+/// Steps of a time axis in seconds.
 const TIME_STEPS: [f64; 22] = [
     0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
     7200.0, 14_400.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0, 604_800.0,
 ];
 
-/// The marks of an axis from 0 to `end` seconds, `at_most` and the one at 0.
-pub fn time_marks(end: f64, at_most: usize) -> Vec<f64> {
-    let fits = |step: &&f64| end / **step <= at_most as f64;
+/// Marks of an axis from 0 to `end` seconds: 0 and up to `max_marks` more.
+pub fn time_marks(end: f64, max_marks: usize) -> Vec<f64> {
+    let fits = |step: &&f64| end / **step <= max_marks as f64;
     let step = TIME_STEPS.iter().find(fits).copied().unwrap_or(end);
     multiples(step, end)
 }
 
-/// The marks of an axis from 0 that has to hold `most`, and its end, which is a mark.
-pub fn count_marks(most: f64, at_most: usize) -> (Vec<f64>, f64) {
-    let least_step = most / at_most as f64;
-    let decade = 10_f64.powf(least_step.log10().floor());
-    let nice = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade);
+/// Marks of an axis from 0 to at least `max`, and its end, which is a mark.
+pub fn count_marks(max: f64, max_marks: usize) -> (Vec<f64>, f64) {
+    let min_step = max / max_marks as f64;
+    let decade = 10_f64.powf(min_step.log10().floor());
+    let round_steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade);
     // Calls are whole.
-    let step = nice.into_iter().find(|step| *step >= least_step).unwrap_or(least_step).max(1.0);
-    let end = (most / step).ceil() * step;
+    let step = round_steps.into_iter().find(|step| *step >= min_step).unwrap_or(min_step).max(1.0);
+    let end = (max / step).ceil() * step;
     (multiples(step, end), end)
 }
 
@@ -29,23 +29,23 @@ fn multiples(step: f64, end: f64) -> Vec<f64> {
     (0..=count).map(|mark| mark as f64 * step).collect()
 }
 
-/// The marks of an axis of seconds that grows tenfold step by step, as decimal logarithms: from the mark at or below
-/// `least` to the one at `most` or next to it, by 1, 2 and 5 where those are at most `at_most`, by tens otherwise.
-pub fn latency_marks(least: f64, most: f64, at_most: usize) -> Vec<f64> {
+/// Marks of a logarithmic axis of seconds, as decimal logarithms, from the mark at or below `min` to the one at or next to
+/// `max`: by 1, 2 and 5 if those are at most `max_marks`, else by tens.
+pub fn latency_marks(min: f64, max: f64, max_marks: usize) -> Vec<f64> {
     let by = |factors: &[f64]| {
         let mut marks: Vec<f64> = (-5..=3)
             .flat_map(|decade| factors.iter().map(move |factor| factor * 10_f64.powi(decade)))
             .collect();
-        let first = marks.iter().rposition(|mark| *mark <= least).unwrap_or(0);
-        // What is a little above the last mark needs no further one.
-        let last = marks.iter().position(|mark| *mark * 1.2 >= most).unwrap_or(marks.len() - 1);
-        // A run of equal latencies still needs an axis of some height.
+        let first = marks.iter().rposition(|mark| *mark <= min).unwrap_or(0);
+        // A value slightly above the last mark needs no further one.
+        let last = marks.iter().position(|mark| *mark * 1.2 >= max).unwrap_or(marks.len() - 1);
+        // Equal latencies still need an axis of some height.
         let last = last.max(first + 1).min(marks.len() - 1);
         marks.truncate(last + 1);
         marks.split_off(first)
     };
     let fine = by(&[1.0, 2.0, 5.0]);
-    let marks = if fine.len() <= at_most { fine } else { by(&[1.0]) };
+    let marks = if fine.len() <= max_marks { fine } else { by(&[1.0]) };
     marks.into_iter().map(f64::log10).collect()
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use crate::util::human::duration_text;
 
     #[test]
-    fn marks_are_numbers_that_people_count_by() {
+    fn marks_are_round_numbers() {
         assert_eq!(time_marks(0.8, 5), [0.0, 0.25, 0.5, 0.75]);
         assert_eq!(time_marks(7300.0, 8), [0.0, 1800.0, 3600.0, 5400.0, 7200.0]);
         assert_eq!(time_marks(36_000.0, 5), [0.0, 7200.0, 14_400.0, 21_600.0, 28_800.0, 36_000.0]);

@@ -57,7 +57,7 @@ fn counts(rows: u64) -> Counts {
     Counts { accounts_in_list: rows, rows, ..Counts::default() }
 }
 
-/// Rows of an account, a gender and a tier, counted.
+/// Statistics of rows of an account, a gender and a tier.
 fn totals(rows: &[(&str, Option<&str>, u64)]) -> ColumnTotals {
     let column =
         |tag: &str, column_type| Column { tag: tag.to_owned(), name: tag.to_owned(), column_type };
@@ -79,8 +79,8 @@ fn report<'r>(manifest: &'r Manifest, timeline: &'r Timeline) -> Report<'r> {
     Report {
         manifest,
         timeline,
-        calls_began_at: "2026-11-22T03:00:01Z",
-        resumed: None,
+        calls_started_at: "2026-11-22T03:00:01Z",
+        resumed_at: None,
         columns: ColumnTotals::default(),
     }
 }
@@ -119,7 +119,7 @@ fn long_run(hours: u32, calls_per_second: u32) -> Timeline {
     timeline
 }
 
-/// The page, which is whole and asks for nothing.
+/// The page, after checking that it is well formed and fetches nothing.
 #[track_caller]
 fn checked(report: &Report<'_>) -> String {
     let html = page(report);
@@ -152,7 +152,7 @@ fn a_run_over_an_empty_list_has_a_page() {
 }
 
 #[test]
-fn one_call_is_told_in_words_without_a_picture() {
+fn a_single_call_has_no_chart() {
     let manifest =
         manifest(counts(1), CallInfo { made: 1, peak_calls_per_second: 1, ..CallInfo::default() });
     let mut timeline = Timeline::default();
@@ -165,12 +165,12 @@ fn one_call_is_told_in_words_without_a_picture() {
 }
 
 #[test]
-fn long_runs_with_faults_have_pictures_and_their_numbers() {
+fn long_runs_with_faults_have_charts_and_their_numbers() {
     for (hours, limit, calls_per_second) in [(2, 40, 40), (10, 10, 0)] {
         let timeline = long_run(hours, limit);
         let calls = timeline.whole().calls;
-        let facts = CallInfo { made: calls.total(), calls_per_second, ..CallInfo::default() };
-        let manifest = manifest(counts(1), facts);
+        let stats = CallInfo { made: calls.total(), calls_per_second, ..CallInfo::default() };
+        let manifest = manifest(counts(1), stats);
         let html = checked(&report(&manifest, &timeline));
         assert_eq!(html.matches("<figure>").count(), 2);
         assert_eq!(
@@ -187,22 +187,22 @@ fn long_runs_with_faults_have_pictures_and_their_numbers() {
 }
 
 #[test]
-fn a_resumed_run_says_whose_calls_it_tells_of() {
+fn a_resumed_run_says_which_calls_it_counts() {
     let manifest = manifest(counts(5), CallInfo::default());
     let timeline = Timeline::default();
-    let at = "2026-11-22T04:00:00Z".to_owned();
-    let report = Report { resumed: Some(Resumed { at }), ..report(&manifest, &timeline) };
+    let report =
+        Report { resumed_at: Some("2026-11-22T04:00:00Z"), ..report(&manifest, &timeline) };
     let html = checked(&report);
     assert!(html.contains("resumed at 2026-11-22 04:00:00 UTC"));
     assert!(html.contains("No call was made since then."));
     assert!(html.contains("Counted over 0 of 5 rows"));
     let unbroken =
-        checked(&Report { resumed: None, columns: totals(&[("a", None, 1); 5]), ..report });
+        checked(&Report { resumed_at: None, columns: totals(&[("a", None, 1); 5]), ..report });
     assert!(!unbroken.contains("notice\""));
 }
 
 #[test]
-fn parts_add_up_and_those_without_statistics_are_left_out() {
+fn column_totals_leave_out_parts_without_statistics() {
     let part = |rows: u64, columns: Vec<ColumnStatistics>| CommittedPart {
         index: 0,
         file: String::new(),
@@ -225,7 +225,7 @@ fn parts_add_up_and_those_without_statistics_are_left_out() {
 }
 
 #[test]
-fn values_are_shown_where_many_accounts_share_them_and_no_others() {
+fn only_values_that_many_accounts_share_are_shown() {
     let manifest = manifest(counts(60), CallInfo::default());
     let timeline = Timeline::default();
     let rows = |shared: usize| -> Vec<(&str, Option<&str>, u64)> {
@@ -247,7 +247,7 @@ fn values_are_shown_where_many_accounts_share_them_and_no_others() {
 }
 
 #[test]
-fn what_others_wrote_is_text() {
+fn hostile_texts_are_escaped() {
     let mut manifest = manifest(counts(1), CallInfo::default());
     manifest.job.name = HOSTILE.to_owned();
     manifest.account_list.path = HOSTILE.to_owned();
@@ -266,7 +266,7 @@ fn what_others_wrote_is_text() {
 
 proptest! {
     #[test]
-    fn whatever_a_job_is_called_the_page_stays_the_same_page(name in "\\PC{0,40}|[<>&\"' ]{0,20}") {
+    fn the_name_of_a_job_cannot_change_the_markup(name in "\\PC{0,40}|[<>&\"' ]{0,20}") {
         let with = |name: &str| {
             let mut manifest = manifest(counts(1), CallInfo::default());
             manifest.job.name = name.to_owned();

@@ -1,30 +1,36 @@
-//! Text that others wrote, made harmless for HTML. Everything that is not the program's own words goes through here.
+//! Text of others (job names, paths, values), made harmless and visible in HTML.
+//!
+//! maud escapes the markup of every text it inserts. A text that is not the program's own is inserted through
+//! [`Untrusted`], which also spells out what cannot be seen.
 
-/// The text for an element or for an attribute in quotes. Characters that cannot be seen, or that change how what follows
-/// is shown, are spelled out as in Rust (`\n`, `\u{202e}`), and the text's direction stays its own matter.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            character if is_unseen(character) => escaped.extend(character.escape_default()),
-            character => escaped.push(character),
+use std::fmt::Write;
+
+use maud::{Escaper, Markup, Render, html};
+
+/// A text of others. Characters that are invisible, or that change how the text behind them is shown, are spelled out as
+/// in Rust (`\n`, `\u{202e}`).
+pub struct Untrusted<'t>(pub &'t str);
+
+impl Render for Untrusted<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        for character in self.0.chars() {
+            match character {
+                '\'' => buffer.push_str("&#39;"),
+                character if is_invisible(character) => buffer.extend(character.escape_default()),
+                // Writing to a String cannot fail.
+                character => drop(Escaper::new(buffer).write_char(character)),
+            }
         }
     }
-    escaped
 }
 
-/// [`escape`] in an element that keeps right-to-left letters from turning round what stands beside them.
-pub fn isolated(text: &str) -> String {
-    format!("<bdi>{}</bdi>", escape(text))
+/// [`Untrusted`] in an element that keeps right-to-left letters from reordering the text around them.
+pub fn isolated(text: &str) -> Markup {
+    html! { bdi { (Untrusted(text)) } }
 }
 
 /// Control characters, and those of Unicode that have no width, break lines or change direction.
-fn is_unseen(character: char) -> bool {
+fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -38,8 +44,12 @@ mod tests {
 
     use super::*;
 
+    fn escape(text: &str) -> String {
+        Untrusted(text).render().into_string()
+    }
+
     #[test]
-    fn markup_is_text_and_the_unseen_is_spelled_out() {
+    fn markup_is_escaped_and_invisible_characters_are_spelled_out() {
         for (text, expected) in [
             ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
             ("\" onload='x' &amp;", "&quot; onload=&#39;x&#39; &amp;amp;"),
@@ -49,11 +59,11 @@ mod tests {
         ] {
             assert_eq!(escape(text), expected);
         }
-        assert_eq!(isolated("<"), "<bdi>&lt;</bdi>");
+        assert_eq!(isolated("<").into_string(), "<bdi>&lt;</bdi>");
     }
 
-    /// What a browser makes of it.
-    fn read_back(escaped: &str) -> String {
+    /// The text that a browser shows.
+    fn unescape(escaped: &str) -> String {
         let entities =
             [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
         entities.iter().fold(escaped.to_owned(), |text, (entity, of)| text.replace(entity, of))
@@ -61,11 +71,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_harmless_and_is_read_back(text in "\\PC*|[<>&\"'a;#-]*|.*", more: String) {
+        fn any_text_is_harmless_and_readable(text in "\\PC*|[<>&\"'a;#-]*|.*", more: String) {
             for text in [text, more] {
                 let escaped = escape(&text);
                 prop_assert!(!escaped.contains(['<', '>', '"', '\'']), "{}", escaped);
-                prop_assert!(!escaped.contains(is_unseen), "{}", escaped);
+                prop_assert!(!escaped.contains(is_invisible), "{}", escaped);
                 for (at, _) in escaped.match_indices('&') {
                     let is_entity = ["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"]
                         .iter()
@@ -74,12 +84,12 @@ mod tests {
                 }
                 let spelled_out: String = text
                     .chars()
-                    .flat_map(|c| match is_unseen(c) {
+                    .flat_map(|c| match is_invisible(c) {
                         true => c.escape_default().collect::<Vec<char>>(),
                         false => vec![c],
                     })
                     .collect();
-                prop_assert_eq!(read_back(&escaped), spelled_out);
+                prop_assert_eq!(unescape(&escaped), spelled_out);
             }
         }
     }
