@@ -1,19 +1,18 @@
 //! The account service: `account_import`, `multiaccount_import`, `account_check` and `account_delete`
-//! (`docs/im-rest-api.md` section 7). None of them is fast or meets call faults; they are here so that a population
-//! can be set up as in the real app.
+//! (`docs/im-rest-api.md`). They set up a population as in a real app; call faults do not affect them.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Emulator;
-use super::answer::{status_body, words_of};
 use super::population::ChangeError;
-use super::portrait_get::{CallError, DECODE_FAILED};
-use super::profiles::{Value, is_account};
-use super::request_body::{AccountsIn, read_object};
+use super::profiles::{ProfileValue, is_account};
+use super::request_body::{AccountLocation, read_object};
+use super::response_body::status_body;
+use super::service_error::{ServiceError, error_info};
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 
-const ACCOUNT_ILLEGAL: CallError = (70402, None);
+const INVALID_PARAMETER: ServiceError = ServiceError { code: 70402, info: None };
 
 /// An account to import; `Identifier` is the older name of `UserID`.
 #[derive(Deserialize)]
@@ -26,27 +25,25 @@ struct ImportBody {
     image: Option<String>,
 }
 
-/// Imports one account.
-pub(super) fn account_import(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
+pub fn account_import(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, ServiceError> {
     let import: ImportBody =
-        read_object(body, &[AccountsIn::Key("UserID"), AccountsIn::Key("Identifier")])
-            .map_err(in_words_of_accounts)?;
+        read_object(body, &[AccountLocation::Key("UserID"), AccountLocation::Key("Identifier")])
+            .map_err(into_account_service_error)?;
     if !is_account(&import.account) {
-        return Err(ACCOUNT_ILLEGAL);
+        return Err(INVALID_PARAMETER);
     }
-    import_one(emulator, import).map_err(|error| (code_of_import(error), None))?;
-    Ok(status_body(0, None, false, &emulator.settings().open_questions))
+    import_one(emulator, import).map_err(|error| ServiceError::from(import_error_code(error)))?;
+    Ok(status_body(0.into(), false, &emulator.settings().undocumented_behavior))
 }
 
-/// The account service has a code of its own for an ill-formed body.
-fn in_words_of_accounts(error: CallError) -> CallError {
-    if error == DECODE_FAILED { ACCOUNT_ILLEGAL } else { error }
+/// The account service has its own code for an invalid body.
+fn into_account_service_error(error: ServiceError) -> ServiceError {
+    if error == ServiceError::DECODE_FAILED { INVALID_PARAMETER } else { error }
 }
 
-/// The code for an account that is not imported.
-fn code_of_import(error: ChangeError) -> i64 {
+fn import_error_code(error: ChangeError) -> i64 {
     match error {
-        ChangeError::QuotaUsedUp => 70398,
+        ChangeError::QuotaExceeded => 70398,
         ChangeError::Deleted => 70399,
         ChangeError::NotFound => 70107,
     }
@@ -56,7 +53,7 @@ fn import_one(emulator: &Emulator, import: ImportBody) -> Result<(), ChangeError
     let fields = [("Tag_Profile_IM_Nick", import.nick), ("Tag_Profile_IM_Image", import.image)];
     let values = fields
         .into_iter()
-        .filter_map(|(tag, text)| Some((tag.to_owned(), Value::Text(text?))))
+        .filter_map(|(tag, text)| Some((tag.to_owned(), ProfileValue::Text(text?))))
         .collect();
     emulator.population().import(&import.account, values)
 }
@@ -69,17 +66,17 @@ struct MultiImportBody {
     list: Vec<ImportBody>,
 }
 
-const MULTI_IMPORT_ACCOUNTS: [AccountsIn; 2] =
-    [AccountsIn::List("Accounts"), AccountsIn::EachOf("AccountList", "UserID")];
+const MULTI_IMPORT_ACCOUNTS: [AccountLocation; 2] =
+    [AccountLocation::List("Accounts"), AccountLocation::ObjectList("AccountList", "UserID")];
 
-/// Imports up to 100 accounts, in the older or the newer form; those that cannot be are listed.
-pub(super) fn multiaccount_import(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
+/// Imports up to 100 accounts in the older or the newer form. The response lists those that failed.
+pub fn multiaccount_import(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, ServiceError> {
     let MultiImportBody { accounts, mut list } =
-        read_object(body, &MULTI_IMPORT_ACCOUNTS).map_err(in_words_of_accounts)?;
+        read_object(body, &MULTI_IMPORT_ACCOUNTS).map_err(into_account_service_error)?;
     let older = accounts.into_iter().map(|account| ImportBody { account, nick: None, image: None });
     list.extend(older);
     if list.is_empty() || list.len() > MAX_ACCOUNTS_PER_CALL {
-        return Err(ACCOUNT_ILLEGAL);
+        return Err(INVALID_PARAMETER);
     }
     let mut failed = Vec::new();
     for import in list {
@@ -103,11 +100,10 @@ struct UserItem {
     account: String,
 }
 
-/// Reports which accounts are imported.
-pub(super) fn account_check(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
-    let places = [AccountsIn::EachOf("CheckItem", "UserID")];
-    let CheckBody { items } = read_object(body, &places).map_err(in_words_of_accounts)?;
-    result_of_each(emulator, items, |account| {
+pub fn account_check(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, ServiceError> {
+    let locations = [AccountLocation::ObjectList("CheckItem", "UserID")];
+    let CheckBody { items } = read_object(body, &locations).map_err(into_account_service_error)?;
+    item_results(emulator, items, |account| {
         let is_known = emulator.population().is_known(account);
         let status = if is_known { "Imported" } else { "NotImported" };
         (0, json!({ "AccountStatus": status }))
@@ -120,37 +116,37 @@ struct DeleteBody {
     items: Vec<UserItem>,
 }
 
-/// Deletes up to 100 accounts; those that are not there fail alone.
-pub(super) fn account_delete(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, CallError> {
-    let places = [AccountsIn::EachOf("DeleteItem", "UserID")];
-    let DeleteBody { items } = read_object(body, &places).map_err(in_words_of_accounts)?;
-    result_of_each(emulator, items, |account| {
+/// Deletes up to 100 accounts. An unknown account fails in its own item.
+pub fn account_delete(emulator: &Emulator, body: &[u8]) -> Result<Vec<u8>, ServiceError> {
+    let locations = [AccountLocation::ObjectList("DeleteItem", "UserID")];
+    let DeleteBody { items } = read_object(body, &locations).map_err(into_account_service_error)?;
+    item_results(emulator, items, |account| {
         let code = match emulator.population().delete(account) {
             Ok(()) => 0,
             Err(ChangeError::NotFound) => 70107,
-            Err(ChangeError::QuotaUsedUp | ChangeError::Deleted) => 70500,
+            Err(ChangeError::QuotaExceeded | ChangeError::Deleted) => 70500,
         };
         (code, json!({}))
     })
 }
 
-/// `ResultItem` with a code and more keys for each account.
-fn result_of_each(
+/// A response with a `ResultItem` per account.
+fn item_results(
     emulator: &Emulator,
     items: Vec<UserItem>,
     mut result_of: impl FnMut(&str) -> (i64, serde_json::Value),
-) -> Result<Vec<u8>, CallError> {
+) -> Result<Vec<u8>, ServiceError> {
     if items.is_empty() || items.len() > MAX_ACCOUNTS_PER_CALL {
-        return Err(ACCOUNT_ILLEGAL);
+        return Err(INVALID_PARAMETER);
     }
-    let questions = &emulator.settings().open_questions;
+    let behavior = &emulator.settings().undocumented_behavior;
     let results: Vec<serde_json::Value> = items
         .into_iter()
         .map(|UserItem { account }| {
             let (code, mut item) =
                 if is_account(&account) { result_of(&account) } else { (70402, json!({})) };
             item["ResultCode"] = json!(code);
-            item["ResultInfo"] = json!(words_of(code, None, questions));
+            item["ResultInfo"] = json!(error_info(code.into(), behavior));
             item["UserID"] = json!(account);
             item
         })
@@ -158,11 +154,11 @@ fn result_of_each(
     Ok(ok_with(json!({ "ResultItem": results })))
 }
 
-fn ok_with(mut answer: serde_json::Value) -> Vec<u8> {
-    answer["ActionStatus"] = json!("OK");
-    answer["ErrorCode"] = json!(0);
-    answer["ErrorInfo"] = json!("");
-    answer.to_string().into_bytes()
+fn ok_with(mut response: serde_json::Value) -> Vec<u8> {
+    response["ActionStatus"] = json!("OK");
+    response["ErrorCode"] = json!(0);
+    response["ErrorInfo"] = json!("");
+    response.to_string().into_bytes()
 }
 
 #[cfg(test)]
@@ -175,24 +171,24 @@ mod tests {
         Emulator::for_test(&toml, Profiles::generated())
     }
 
-    fn json_of(answer: Result<Vec<u8>, CallError>) -> serde_json::Value {
-        serde_json::from_slice(&answer.unwrap()).unwrap()
+    fn json_of(result: Result<Vec<u8>, ServiceError>) -> serde_json::Value {
+        serde_json::from_slice(&result.unwrap()).unwrap()
     }
 
     #[test]
-    fn imported_accounts_are_known_from_then_on() {
+    fn imported_accounts_are_known() {
         let emulator = emulator("");
         for (account, body) in [
             ("new1", r#"{"UserID":"new1","Nick":"N","FaceUrl":"http://a.example/1.png"}"#),
             ("new2", r#"{"Identifier":"new2"}"#),
         ] {
             assert!(!emulator.population().is_known(account));
-            let answer = json_of(account_import(&emulator, body.as_bytes()));
-            assert_eq!(answer["ErrorCode"], 0);
+            let response = json_of(account_import(&emulator, body.as_bytes()));
+            assert_eq!(response["ErrorCode"], 0);
             assert!(emulator.population().is_known(account));
         }
         let nick = emulator.population().value("new1", "Tag_Profile_IM_Nick");
-        assert_eq!(nick, Some(Value::Text("N".to_owned())));
+        assert_eq!(nick, Some(ProfileValue::Text("N".to_owned())));
         let long = format!(r#"{{"UserID":"{}"}}"#, "x".repeat(33));
         for (body, code) in [
             (long.as_str(), 70402),
@@ -201,17 +197,20 @@ mod tests {
             ("{}", 70402),
             ("[", 60003),
         ] {
-            assert_eq!(account_import(&emulator, body.as_bytes()).map_err(|e| e.0), Err(code));
+            assert_eq!(
+                account_import(&emulator, body.as_bytes()).map_err(|error| error.code),
+                Err(code)
+            );
         }
     }
 
     #[test]
-    fn many_are_imported_in_both_forms_and_failures_are_listed() {
+    fn multi_import_accepts_both_forms_and_lists_failures() {
         let emulator = emulator("");
         let body = br#"{"Accounts":["new1","@TLS#NOT_FOUND"],"AccountList":[{"UserID":"new2","Nick":"N"}]}"#;
-        let answer = json_of(multiaccount_import(&emulator, body));
-        assert_eq!(answer["FailAccounts"], json!(["@TLS#NOT_FOUND"]));
-        assert_eq!(answer["ActionStatus"], "OK");
+        let response = json_of(multiaccount_import(&emulator, body));
+        assert_eq!(response["FailAccounts"], json!(["@TLS#NOT_FOUND"]));
+        assert_eq!(response["ActionStatus"], "OK");
         assert!(["new1", "new2"].iter().all(|account| emulator.population().is_known(account)));
         let many = json!({ "Accounts": vec!["a"; 101] }).to_string();
         for (body, code) in [
@@ -223,24 +222,28 @@ mod tests {
             ("", 60003),
         ] {
             let refused = multiaccount_import(&emulator, body.as_bytes());
-            assert_eq!(refused.map_err(|error| error.0), Err(code));
+            assert_eq!(refused.map_err(|error| error.code), Err(code));
         }
     }
 
     #[test]
-    fn account_check_tells_who_is_imported() {
+    fn account_check_reports_imported_accounts() {
         let emulator = emulator("");
         let body = br#"{"CheckItem":[{"UserID":"a"},{"UserID":"new1"},{"UserID":""}]}"#;
-        let answer = json_of(account_check(&emulator, body));
-        let statuses: Vec<_> =
-            answer["ResultItem"].as_array().unwrap().iter().map(|i| &i["AccountStatus"]).collect();
+        let response = json_of(account_check(&emulator, body));
+        let statuses: Vec<_> = response["ResultItem"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|i| &i["AccountStatus"])
+            .collect();
         assert_eq!(statuses, [&json!("Imported"), &json!("NotImported"), &json!(null)]);
-        assert_eq!(answer["ResultItem"][1]["ResultCode"], 0);
-        assert_eq!(answer["ResultItem"][2]["ResultCode"], 70402);
-        assert_eq!(account_check(&emulator, b"{}"), Err(ACCOUNT_ILLEGAL));
+        assert_eq!(response["ResultItem"][1]["ResultCode"], 0);
+        assert_eq!(response["ResultItem"][2]["ResultCode"], 70402);
+        assert_eq!(account_check(&emulator, b"{}"), Err(INVALID_PARAMETER));
         let number = account_check(&emulator, br#"{"CheckItem":[{"UserID":5}]}"#);
-        assert_eq!(number.map_err(|error| error.0), Err(60015));
-        assert_eq!(account_check(&emulator, b"").map_err(|error| error.0), Err(60003));
+        assert_eq!(number.map_err(|error| error.code), Err(60015));
+        assert_eq!(account_check(&emulator, b"").map_err(|error| error.code), Err(60003));
     }
 
     fn delete(emulator: &Emulator, accounts: &[&str]) -> serde_json::Value {
@@ -250,21 +253,21 @@ mod tests {
     }
 
     #[test]
-    fn account_delete_answers_for_each_account() {
+    fn account_delete_reports_each_account() {
         let emulator = emulator("");
-        let answer = delete(&emulator, &["a", "new1", "a", ""]);
-        let not_there = "Err_TLS_PT_Open_Login_Account_Not_Exist";
+        let response = delete(&emulator, &["a", "new1", "a", ""]);
+        let not_found = "Err_TLS_PT_Open_Login_Account_Not_Exist";
         let item = |account: &str, code: i64, info: &str| json!({ "UserID": account, "ResultCode": code, "ResultInfo": info });
         assert_eq!(
-            answer["ResultItem"],
+            response["ResultItem"],
             json!([
                 item("a", 0, ""),
-                item("new1", 70107, not_there),
-                item("a", 70107, not_there),
+                item("new1", 70107, not_found),
+                item("a", 70107, not_found),
                 item("", 70402, "a parameter is illegal"),
             ])
         );
-        assert_eq!((&answer["ActionStatus"], &answer["ErrorCode"]), (&json!("OK"), &json!(0)));
+        assert_eq!((&response["ActionStatus"], &response["ErrorCode"]), (&json!("OK"), &json!(0)));
         let many = json!({ "DeleteItem": vec![json!({ "UserID": "b" }); 101] }).to_string();
         for (body, code) in [
             (many.as_str(), 70402),
@@ -275,20 +278,20 @@ mod tests {
             ("[", 60003),
         ] {
             let refused = account_delete(&emulator, body.as_bytes());
-            assert_eq!(refused.map_err(|error| error.0), Err(code), "{body:.80}");
+            assert_eq!(refused.map_err(|error| error.code), Err(code), "{body:.80}");
         }
-        assert!(emulator.population().is_known("b"), "a refused call deletes nobody");
+        assert!(emulator.population().is_known("b"), "a refused call deletes no account");
     }
 
     #[test]
-    fn a_deleted_account_is_imported_again_only_if_so_set() {
+    fn reimport_of_deleted_account_needs_the_setting() {
         for (toml, code) in [("", Err(70399)), ("open_questions.reimport_deleted = true", Ok(()))] {
             let emulator = emulator(toml);
             delete(&emulator, &["a", "b"]);
             let check = json_of(account_check(&emulator, br#"{"CheckItem":[{"UserID":"a"}]}"#));
             assert_eq!(check["ResultItem"][0]["AccountStatus"], "NotImported");
             let import = account_import(&emulator, br#"{"UserID":"a"}"#);
-            assert_eq!(import.map(|_| ()).map_err(|error| error.0), code);
+            assert_eq!(import.map(|_| ()).map_err(|error| error.code), code);
             let many = json_of(multiaccount_import(&emulator, br#"{"Accounts":["b","new1"]}"#));
             let failed = if code.is_ok() { json!([]) } else { json!(["b"]) };
             assert_eq!(many["FailAccounts"], failed);

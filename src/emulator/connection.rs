@@ -1,4 +1,4 @@
-//! Connections that can be made to break in the midst of an answer.
+//! Connections that the emulator can close or reset in the middle of a response.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,12 +12,12 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A connection's handle, for the code that answers on it.
+/// Handle with which a request handler breaks its connection.
 #[derive(Debug, Clone)]
-pub(super) struct ConnectionHandle(Arc<LineState>);
+pub struct ConnectionHandle(Arc<ConnectionState>);
 
 #[derive(Debug)]
-struct LineState {
+struct ConnectionState {
     bytes_left: AtomicU64,
     is_reset: AtomicBool,
 }
@@ -26,20 +26,22 @@ const NO_LIMIT: u64 = u64::MAX;
 
 impl ConnectionHandle {
     fn new() -> ConnectionHandle {
-        let state =
-            LineState { bytes_left: AtomicU64::new(NO_LIMIT), is_reset: AtomicBool::new(false) };
+        let state = ConnectionState {
+            bytes_left: AtomicU64::new(NO_LIMIT),
+            is_reset: AtomicBool::new(false),
+        };
         ConnectionHandle(Arc::new(state))
     }
 
-    /// Ends the connection after so many more bytes.
-    pub(super) fn cut_after(&self, bytes: u64) {
+    /// Closes the connection after this many more bytes.
+    pub fn close_after(&self, bytes: u64) {
         self.0.bytes_left.store(bytes, Ordering::Relaxed);
     }
 
-    /// Resets the connection (RST) before any more bytes.
-    pub(super) fn reset(&self) {
+    /// Resets the connection (RST) before the next byte.
+    pub fn reset(&self) {
         self.0.is_reset.store(true, Ordering::Relaxed);
-        self.cut_after(0);
+        self.close_after(0);
     }
 
     fn bytes_left(&self) -> u64 {
@@ -47,17 +49,17 @@ impl ConnectionHandle {
     }
 }
 
-/// A TCP stream that breaks when its [`ConnectionHandle`] says so.
+/// A TCP stream that its [`ConnectionHandle`] can break.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub struct Connection {
     stream: TcpStream,
-    line: ConnectionHandle,
+    handle: ConnectionHandle,
 }
 
 impl Connection {
-    fn broken(&self) -> io::Error {
-        if self.line.0.is_reset.load(Ordering::Relaxed) {
-            // Without this the connection ends in good order, which a client may take for an empty answer.
+    fn break_connection(&self) -> io::Error {
+        if self.handle.0.is_reset.load(Ordering::Relaxed) {
+            // Otherwise the connection would close gracefully, which a client could take for an empty response.
             let _ = self.stream.set_zero_linger();
         }
         io::ErrorKind::ConnectionReset.into()
@@ -80,17 +82,17 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let left = self.line.bytes_left();
+        let left = self.handle.bytes_left();
         if left == NO_LIMIT {
             return Pin::new(&mut self.stream).poll_write(context, bytes);
         }
         if left == 0 {
-            return Poll::Ready(Err(self.broken()));
+            return Poll::Ready(Err(self.break_connection()));
         }
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        let written = Pin::new(&mut self.stream).poll_write(context, &bytes[..most]);
+        let max = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let written = Pin::new(&mut self.stream).poll_write(context, &bytes[..max]);
         if let Poll::Ready(Ok(count)) = &written {
-            self.line.cut_after(left - *count as u64);
+            self.handle.close_after(left - *count as u64);
         }
         written
     }
@@ -100,7 +102,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.line.bytes_left() == NO_LIMIT {
+        if self.handle.bytes_left() == NO_LIMIT {
             return Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         }
         let first = slices.iter().find(|slice| !slice.is_empty());
@@ -120,19 +122,19 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Accepts connections that can break.
+/// A listener whose connections can be broken.
 #[derive(Debug)]
-pub(super) struct Connections(pub(super) TcpListener);
+pub struct ConnectionListener(pub TcpListener);
 
-impl Listener for Connections {
+impl Listener for ConnectionListener {
     type Io = Connection;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers go out as one write; to wait for more would only delay the last packet.
+        // A response is one write; Nagle's algorithm would only delay its last packet.
         let _ = stream.set_nodelay(true);
-        (Connection { stream, line: ConnectionHandle::new() }, address)
+        (Connection { stream, handle: ConnectionHandle::new() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -140,8 +142,8 @@ impl Listener for Connections {
     }
 }
 
-impl Connected<IncomingStream<'_, Connections>> for ConnectionHandle {
-    fn connect_info(stream: IncomingStream<'_, Connections>) -> ConnectionHandle {
-        stream.io().line.clone()
+impl Connected<IncomingStream<'_, ConnectionListener>> for ConnectionHandle {
+    fn connect_info(stream: IncomingStream<'_, ConnectionListener>) -> ConnectionHandle {
+        stream.io().handle.clone()
     }
 }

@@ -1,72 +1,75 @@
-//! Which accounts the answers contradict themselves about, and how: decided by seed and account alone.
+//! Accounts about which responses contradict themselves: a function of seed and account.
 
-use super::faults::{falls_within, mix, salt_of};
+use super::draw::{falls_within, mix, salt};
 use super::settings::Quirks;
 
-/// How an answer contradicts itself about an account.
+/// How a response contradicts itself about an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Contradiction {
-    /// Only `Fail_Account` names it.
+pub enum Contradiction {
+    /// `Fail_Account` lists it, and it has no item.
     FailedWithoutItem,
-    /// Its item is right, and `Fail_Account` names it.
+    /// Its item is valid, and `Fail_Account` lists it.
     FailedWithProfile,
-    /// Its item is right but for a `ResultCode` that is not a number.
+    /// Its item is valid except for a `ResultCode` that is not a number.
     UnreadableCode,
-    /// Its item has a name and nothing else of use.
+    /// Its item has neither a profile nor a code.
     BareItem,
-    /// Its failure, 40006, stands under a marker.
+    /// Its item has code 40006 and a marker in place of the account.
     FailedMarker,
 }
 
 #[derive(Debug)]
-struct Share {
+struct ContradictionRate {
     contradiction: Contradiction,
     rate: f64,
     salt: u64,
 }
 
-/// The contradictions that are switched on.
+/// The contradictions that are enabled.
 #[derive(Debug)]
-pub(super) struct Contradictions {
-    shares: Vec<Share>,
-    asks: u32,
+pub struct Contradictions {
+    rates: Vec<ContradictionRate>,
+    /// Contradictory responses per account; 0 is unlimited.
+    response_limit: u32,
 }
 
 impl Contradictions {
-    pub(super) fn new(oddities: &Quirks) -> Contradictions {
+    pub fn new(quirks: &Quirks) -> Contradictions {
         use Contradiction::{
             BareItem, FailedMarker, FailedWithProfile, FailedWithoutItem, UnreadableCode,
         };
-        let shares = [
-            (FailedWithoutItem, "failed_without_item", oddities.failed_without_item),
-            (FailedWithProfile, "failed_with_profile", oddities.failed_with_profile),
-            (UnreadableCode, "unreadable_code", oddities.unreadable_code),
-            (BareItem, "bare_item", oddities.bare_item),
-            (FailedMarker, "failed_marker", oddities.failed_marker),
+        let rates = [
+            (FailedWithoutItem, "failed_without_item", quirks.failed_without_item),
+            (FailedWithProfile, "failed_with_profile", quirks.failed_with_profile),
+            (UnreadableCode, "unreadable_code", quirks.unreadable_code),
+            (BareItem, "bare_item", quirks.bare_item),
+            (FailedMarker, "failed_marker", quirks.failed_marker),
         ];
-        let shares = shares
+        let rates = rates
             .into_iter()
             .filter(|(_, _, rate)| *rate > 0.0)
-            .map(|(contradiction, name, rate)| Share { contradiction, rate, salt: salt_of(name) })
+            .map(|(contradiction, name, rate)| ContradictionRate {
+                contradiction,
+                rate,
+                salt: salt(name),
+            })
             .collect();
-        Contradictions { shares, asks: oddities.contradiction_asks }
+        Contradictions { rates, response_limit: quirks.contradiction_asks }
     }
 
-    /// What befalls an account with this hash, until it has befallen it often enough.
-    pub(super) fn of(&self, hash: u64) -> Option<Contradiction> {
-        let share =
-            self.shares.iter().find(|share| falls_within(mix(hash, share.salt), share.rate))?;
-        Some(share.contradiction)
+    pub fn contradiction_for(&self, hash: u64) -> Option<Contradiction> {
+        let is_selected = |rate: &&ContradictionRate| falls_within(mix(hash, rate.salt), rate.rate);
+        self.rates.iter().find(is_selected).map(|rate| rate.contradiction)
     }
 
-    /// How many answers contradict themselves about an account; `None` is all.
-    pub(super) fn asks(&self) -> Option<u32> {
-        (self.asks > 0).then_some(self.asks)
+    /// How many responses contradict themselves about an account; `None` is all of them.
+    pub fn response_limit(&self) -> Option<u32> {
+        (self.response_limit > 0).then_some(self.response_limit)
     }
 
-    /// Whether no answer about such an account makes sense.
-    pub(super) fn last_for_ever(&self) -> bool {
-        self.asks().is_none()
+    /// Whether every response about such an account contradicts itself.
+    pub fn are_permanent(&self) -> bool {
+        self.response_limit().is_none()
     }
 }
 
@@ -75,12 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_meets_one_contradiction_or_none() {
+    fn account_has_at_most_one_contradiction() {
         let none = Contradictions::new(&Quirks::default());
-        assert!((0..1_000).all(|hash| none.of(hash).is_none()));
+        assert!((0..1_000).all(|hash| none.contradiction_for(hash).is_none()));
         let half = Quirks { bare_item: 0.5, failed_marker: 0.5, ..Quirks::default() };
         let half = Contradictions::new(&half);
-        let met = |expected| (0..10_000).filter(|&hash| half.of(hash) == expected).count();
+        let met =
+            |expected| (0..10_000).filter(|&hash| half.contradiction_for(hash) == expected).count();
         let counts = [None, Some(Contradiction::BareItem), Some(Contradiction::FailedMarker)];
         let counts = counts.map(met);
         assert!((4_700..5_300).contains(&counts[1]), "{counts:?}");

@@ -1,31 +1,30 @@
-//! The checks that come before any command, in the order of `docs/im-rest-api.md` section 5:
-//! method and URL with `random`, command, SDKAppID, content type, identifier, UserSig, administrator, rate. The body
-//! comes after them.
+//! The checks before every command, in the order of `docs/im-rest-api.md`: method and URL with `random`, command,
+//! SDKAppID, content type, identifier, UserSig, administrator, rate. The body is checked after them.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::command::Command;
 use super::profiles::is_account;
 use super::query::{Query, decimal};
 use super::rate::RateWindow;
-use super::settings::{NotAdmin, OverLimit, Settings};
+use super::service_command::ServiceCommand;
+use super::settings::{NotAdmin, OverLimitResponse, Settings};
 use crate::api::usersig::{self, SecretKey};
 
-/// Whom the emulator lets in.
+/// Credentials that the emulator accepts.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The app.
+    /// SDKAppID of the app.
     pub sdkappid: u64,
-    /// Its administrators.
+    /// Administrators of the app.
     pub admins: Vec<String>,
-    /// Its secret key.
+    /// Secret key of the app.
     pub secret_key: SecretKey,
 }
 
-/// Why a call is not let through.
+/// A call that failed a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Rejection {
     /// HTTP 200 with this code.
     Code(i64),
     /// HTTP 429 with `Retry-After`.
@@ -34,117 +33,117 @@ pub(super) enum Refusal {
 
 /// A call that passed the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Admitted {
-    pub(super) command: Command,
-    /// False only where the service itself checks that, `open_questions.not_admin`.
-    pub(super) is_admin: bool,
+pub struct AdmittedCall {
+    pub command: ServiceCommand,
+    /// False only if the service checks this itself (`open_questions.not_admin`).
+    pub is_admin: bool,
 }
 
-/// The first line of a request, in parts.
+/// The first line of a request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RequestLine<'r> {
-    pub(super) method: &'r str,
-    pub(super) path: &'r str,
-    pub(super) query: &'r str,
+pub struct RequestLine<'r> {
+    pub method: &'r str,
+    pub path: &'r str,
+    pub query: &'r str,
 }
 
-/// When a call came.
+/// The time at which a call arrived.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RequestTime {
-    pub(super) since_start: Duration,
-    pub(super) unix_seconds: u64,
+pub struct RequestTime {
+    pub since_start: Duration,
+    pub unix_seconds: u64,
 }
 
 #[derive(Debug)]
-struct Counts {
-    windows: [RateWindow; Command::ALL.len()],
+struct GatewayCounters {
+    windows: [RateWindow; ServiceCommand::ALL.len()],
     day: u64,
-    calls_of_day: u64,
-    called_expired: u64,
+    calls_today: u64,
+    expired_calls: u64,
 }
 
-/// The checks and what they count.
+/// The checks and their counters.
 #[derive(Debug)]
-pub(super) struct Gateway {
+pub struct Gateway {
     credentials: Credentials,
-    counts: Mutex<Counts>,
+    counters: Mutex<GatewayCounters>,
 }
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 impl Gateway {
-    pub(super) fn new(settings: &Settings, credentials: Credentials) -> Gateway {
-        let windows = Command::ALL
-            .map(|command| RateWindow::new(command.limit(settings), settings.rate.window));
-        let counts = Counts { windows, day: 0, calls_of_day: 0, called_expired: 0 };
-        Gateway { credentials, counts: Mutex::new(counts) }
+    pub fn new(settings: &Settings, credentials: Credentials) -> Gateway {
+        let windows = ServiceCommand::ALL
+            .map(|command| RateWindow::new(command.rate_limit(settings), settings.rate.window));
+        let counters = GatewayCounters { windows, day: 0, calls_today: 0, expired_calls: 0 };
+        Gateway { credentials, counters: Mutex::new(counters) }
     }
 
-    pub(super) fn credentials(&self) -> &Credentials {
+    pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// Lets a call through to its command, or says why not.
-    pub(super) fn check(
+    /// Admits a call to its command, or rejects it with the first check that fails.
+    pub fn check(
         &self,
-        head: RequestLine<'_>,
+        line: RequestLine<'_>,
         settings: &Settings,
-        moment: RequestTime,
-    ) -> Result<Admitted, Refusal> {
-        let is_well_formed = head.method == "POST" && head.path.starts_with('/');
-        let query = Query::parse(head.query)
+        time: RequestTime,
+    ) -> Result<AdmittedCall, Rejection> {
+        let is_well_formed = line.method == "POST" && line.path.starts_with('/');
+        let query = Query::parse(line.query)
             .filter(|query| is_well_formed && query.has_random())
-            .ok_or(Refusal::Code(60002))?;
-        let command = Command::at(head.path).ok_or(Refusal::Code(60009))?;
+            .ok_or(Rejection::Code(60002))?;
+        let command = ServiceCommand::from_path(line.path).ok_or(Rejection::Code(60009))?;
         self.check_parameters(&query)?;
-        let is_admin = if settings.open_questions.rate_before_usersig {
-            self.check_rate(command, settings, moment)?;
-            self.check_caller(&query, settings, moment)?
+        let is_admin = if settings.undocumented_behavior.rate_before_usersig {
+            self.check_rate(command, settings, time)?;
+            self.check_caller(&query, settings, time)?
         } else {
-            let is_admin = self.check_caller(&query, settings, moment)?;
-            self.check_rate(command, settings, moment)?;
+            let is_admin = self.check_caller(&query, settings, time)?;
+            self.check_rate(command, settings, time)?;
             is_admin
         };
-        Ok(Admitted { command, is_admin })
+        Ok(AdmittedCall { command, is_admin })
     }
 
-    fn check_parameters(&self, query: &Query<'_>) -> Result<(), Refusal> {
+    fn check_parameters(&self, query: &Query<'_>) -> Result<(), Rejection> {
         let sdkappid = query.get("sdkappid");
         if sdkappid.is_empty() {
-            return Err(Refusal::Code(60012));
+            return Err(Rejection::Code(60012));
         }
         if decimal(sdkappid) != Some(self.credentials.sdkappid) {
-            return Err(Refusal::Code(60006));
+            return Err(Rejection::Code(60006));
         }
         if query.get("contenttype") != "json" || !is_account(query.get("identifier")) {
-            return Err(Refusal::Code(60025));
+            return Err(Rejection::Code(60025));
         }
         Ok(())
     }
 
-    /// Whether the caller is an administrator; refuses who is none, unless the service is to do so.
+    /// Whether the caller is an administrator. Rejects any other caller, unless the service checks this itself.
     fn check_caller(
         &self,
         query: &Query<'_>,
         settings: &Settings,
-        moment: RequestTime,
-    ) -> Result<bool, Refusal> {
+        time: RequestTime,
+    ) -> Result<bool, Rejection> {
         let identifier = query.get("identifier");
-        self.check_usersig(query.get("usersig"), identifier, settings, moment.unix_seconds)
-            .map_err(Refusal::Code)?;
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.called_expired < settings.faults.usersig_expired_calls {
-            counts.called_expired += 1;
-            return Err(Refusal::Code(70001));
+        self.check_usersig(query.get("usersig"), identifier, settings, time.unix_seconds)
+            .map_err(Rejection::Code)?;
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if counters.expired_calls < settings.faults.usersig_expired_calls {
+            counters.expired_calls += 1;
+            return Err(Rejection::Code(70001));
         }
         let is_admin = self.credentials.admins.iter().any(|admin| admin == identifier);
-        match settings.open_questions.not_admin {
-            NotAdmin::Gateway if !is_admin => Err(Refusal::Code(60010)),
+        match settings.undocumented_behavior.not_admin {
+            NotAdmin::Gateway if !is_admin => Err(Rejection::Code(60010)),
             NotAdmin::Gateway | NotAdmin::Service => Ok(is_admin),
         }
     }
 
-    /// The order of the official Go verifier, with the codes of `docs/im-rest-api.md` section 2.
+    /// Checks in the order of the official Go verifier, with the codes of `docs/im-rest-api.md`.
     fn check_usersig(
         &self,
         sig: &str,
@@ -156,51 +155,51 @@ impl Gateway {
             return Err(70002);
         }
         let claims = usersig::decode(sig).map_err(|_| 70003)?;
-        let questions = &settings.open_questions;
+        let behavior = &settings.undocumented_behavior;
         if claims.sdkappid != self.credentials.sdkappid {
             return Err(70014);
         }
         if !claims.has_base64_sig() {
-            return Err(questions.sig_not_base64);
+            return Err(behavior.sig_not_base64);
         }
         if claims.identifier != identifier {
             return Err(70013);
         }
         let is_signed = claims.is_signed_by(&self.credentials.secret_key);
-        if !is_signed && questions.signature_before_expiry {
+        if !is_signed && behavior.signature_before_expiry {
             return Err(70009);
         }
-        let is_too_early = questions
+        let is_too_early = behavior
             .clock_skew_seconds
             .is_some_and(|skew| claims.time > unix_seconds.saturating_add(skew));
         if unix_seconds > claims.expires_at() || is_too_early {
             return Err(70001);
         }
-        let is_unexpected = claims.has_userbuf() && questions.refuse_userbuf;
+        let is_unexpected = claims.has_userbuf() && behavior.refuse_userbuf;
         if is_signed && !is_unexpected { Ok(()) } else { Err(70009) }
     }
 
     fn check_rate(
         &self,
-        command: Command,
+        command: ServiceCommand,
         settings: &Settings,
-        moment: RequestTime,
-    ) -> Result<(), Refusal> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if !counts.windows[command as usize].admit(moment.since_start) {
+        time: RequestTime,
+    ) -> Result<(), Rejection> {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if !counters.windows[command as usize].admit(time.since_start) {
             return Err(match settings.rate.answer {
-                OverLimit::Code => Refusal::Code(60007),
-                OverLimit::Http429 => Refusal::Http429,
+                OverLimitResponse::Code => Rejection::Code(60007),
+                OverLimitResponse::Http429 => Rejection::Http429,
             });
         }
-        let day = moment.since_start.as_secs() / DAY_SECONDS;
-        if day != counts.day {
-            (counts.day, counts.calls_of_day) = (day, 0);
+        let day = time.since_start.as_secs() / DAY_SECONDS;
+        if day != counters.day {
+            (counters.day, counters.calls_today) = (day, 0);
         }
-        counts.calls_of_day += 1;
+        counters.calls_today += 1;
         let calls_per_day = settings.rate.calls_per_day;
-        if calls_per_day > 0 && counts.calls_of_day > calls_per_day {
-            return Err(Refusal::Code(60028));
+        if calls_per_day > 0 && counters.calls_today > calls_per_day {
+            return Err(Rejection::Code(60028));
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
-//! Values made up from nothing but the seed, the account and the tag: what real profiles hold, and what breaks
-//! careless readers (commas, quotes, newlines, emoji, numbers of all 64 bits).
+//! Values generated from the seed, the account and the tag: realistic ones, and ones that break careless readers
+//! (commas, quotes, newlines, emoji, 64-bit numbers).
 
 use std::fmt::Write;
 
-use super::faults::{falls_within, mix, pick};
-use super::profiles::ValueRef;
+use super::draw::{falls_within, mix, pick};
+use super::profiles::ProfileValueRef;
 use super::settings::{PopulationSettings, Quirks};
 use super::tags::TagKind;
 
@@ -70,10 +70,10 @@ const GENDERS: [&str; 3] = ["Gender_Type_Unknown", "Gender_Type_Female", "Gender
 const ALLOW_TYPES: [&str; 3] =
     ["AllowType_Type_NeedConfirm", "AllowType_Type_AllowAny", "AllowType_Type_DenyAny"];
 const ADMIN_FORBIDS: [&str; 2] = ["AdminForbid_Type_None", "AdminForbid_Type_SendOut"];
-/// 498 bytes: the longest text of three-byte characters that a value of 500 bytes holds.
+/// 498 bytes: the longest text of three-byte characters within the limit of 500 bytes.
 const LONGEST_TEXT_CHARACTERS: usize = 166;
 
-/// Purposes of the numbers that are drawn for one value.
+/// Purposes of the random decisions about one value.
 const UNSET: u64 = 1;
 const EMPTY: u64 = 2;
 const CONTROL: u64 = 3;
@@ -82,58 +82,60 @@ const SURROGATE: u64 = 5;
 const CHOICE: u64 = 6;
 const SECOND_CHOICE: u64 = 7;
 
-/// Whether a text is to come as a JSON number; `drawn` is what [`value`] was given.
-pub(super) fn comes_as_number(drawn: u64, oddities: &Quirks) -> bool {
-    falls_within(mix(drawn, DIGITS), oddities.strings_as_numbers)
+/// Whether a text is sent as a JSON number.
+pub fn is_sent_as_number(hash: u64, quirks: &Quirks) -> bool {
+    falls_within(mix(hash, DIGITS), quirks.strings_as_numbers)
 }
 
-/// The value of a tag for an account, both mixed into `drawn`; `None` when the account never set it.
-pub(super) fn value<'s>(
+/// The value for the hash of an account and a tag; `None` if the account never set it.
+pub fn value<'s>(
     kind: TagKind,
-    drawn: u64,
+    hash: u64,
     settings: &PopulationSettings,
-    oddities: &Quirks,
+    quirks: &Quirks,
     scratch: &'s mut String,
-) -> Option<ValueRef<'s>> {
-    if falls_within(mix(drawn, UNSET), settings.unset) {
+) -> Option<ProfileValueRef<'s>> {
+    if falls_within(mix(hash, UNSET), settings.unset) {
         return None;
     }
-    let choice = mix(drawn, CHOICE);
+    let choice = mix(hash, CHOICE);
     let text = match kind {
-        TagKind::BirthDay => return Some(ValueRef::Number(birthday(choice))),
-        TagKind::Flag => return Some(ValueRef::Number(choice % 2)),
-        TagKind::Uint32 => return Some(ValueRef::Number(number(choice) & u64::from(u32::MAX))),
-        TagKind::Number => return Some(ValueRef::Number(number(choice))),
+        TagKind::BirthDay => return Some(ProfileValueRef::Number(birthday(choice))),
+        TagKind::Flag => return Some(ProfileValueRef::Number(choice % 2)),
+        TagKind::Uint32 => {
+            return Some(ProfileValueRef::Number(number(choice) & u64::from(u32::MAX)));
+        }
+        TagKind::Number => return Some(ProfileValueRef::Number(number(choice))),
         TagKind::Gender => pick(&GENDERS, choice),
         TagKind::AllowType => pick(&ALLOW_TYPES, choice),
         TagKind::AdminForbid => pick(&ADMIN_FORBIDS, choice),
-        _ if falls_within(mix(drawn, EMPTY), settings.empty) => "",
+        _ if falls_within(mix(hash, EMPTY), settings.empty) => "",
         TagKind::Location => pick(&PLACES, choice),
         TagKind::Nick | TagKind::Text | TagKind::Bytes | TagKind::Image => {
-            write_text(kind, drawn, oddities, scratch);
-            if falls_within(mix(drawn, CONTROL), settings.control_characters) {
+            write_text(kind, hash, quirks, scratch);
+            if falls_within(mix(hash, CONTROL), settings.control_characters) {
                 scratch.push_str("\u{0}\u{1}\u{8}\u{1f}\u{7f}");
             }
             scratch.as_str()
         }
     };
-    Some(ValueRef::Text(text))
+    Some(ProfileValueRef::Text(text))
 }
 
-fn write_text(kind: TagKind, drawn: u64, oddities: &Quirks, text: &mut String) {
+fn write_text(kind: TagKind, hash: u64, quirks: &Quirks, text: &mut String) {
     text.clear();
-    let (first, second) = (mix(drawn, CHOICE), mix(drawn, SECOND_CHOICE));
-    if kind != TagKind::Image && comes_as_number(drawn, oddities) {
-        write_displayed(text, format_args!("{}", number(second)));
+    let (first, second) = (mix(hash, CHOICE), mix(hash, SECOND_CHOICE));
+    if kind != TagKind::Image && is_sent_as_number(hash, quirks) {
+        write_formatted(text, format_args!("{}", number(second)));
     } else if kind == TagKind::Image {
-        write_displayed(text, format_args!("https://cdn.example.com/avatar/{first:016x}.png"));
+        write_formatted(text, format_args!("https://cdn.example.com/avatar/{first:016x}.png"));
     } else if kind == TagKind::Nick {
         text.push_str(pick(&NAMES, first));
         if first & (1 << 40) != 0 {
-            write_displayed(text, format_args!(" {}", second >> 50));
+            write_formatted(text, format_args!(" {}", second >> 50));
         }
         text.push_str(pick(&ENDINGS, second));
-        if falls_within(mix(drawn, SURROGATE), oddities.lone_surrogates) {
+        if falls_within(mix(hash, SURROGATE), quirks.lone_surrogates) {
             text.push('\u{fffd}');
         }
     } else if first >> 56 == 0 {
@@ -143,25 +145,25 @@ fn write_text(kind: TagKind, drawn: u64, oddities: &Quirks, text: &mut String) {
     }
 }
 
-fn write_displayed(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+fn write_formatted(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("writing into a String cannot fail");
 }
 
-/// A day as yyyymmdd that exists in every year.
-fn birthday(drawn: u64) -> u64 {
-    let (year, month, day) = (1950 + drawn % 65, 1 + (drawn >> 8) % 12, 1 + (drawn >> 16) % 28);
+/// A date as yyyymmdd.
+fn birthday(random: u64) -> u64 {
+    let (year, month, day) = (1950 + random % 65, 1 + (random >> 8) % 12, 1 + (random >> 16) % 28);
     year * 10_000 + month * 100 + day
 }
 
-/// Mostly small numbers, and each border of 32 and 64 bits.
-fn number(drawn: u64) -> u64 {
-    match drawn >> 60 {
+/// Mostly small numbers, and the limits of 32 and 64 bits.
+fn number(random: u64) -> u64 {
+    match random >> 60 {
         0 => 0,
         1 => u64::MAX,
         2 => u64::from(u32::MAX),
-        3 => drawn,
-        4 => i64::MAX as u64 + (drawn & 1),
-        _ => (drawn >> 8) % 100_000,
+        3 => random,
+        4 => i64::MAX as u64 + (random & 1),
+        _ => (random >> 8) % 100_000,
     }
 }
 
@@ -171,14 +173,14 @@ mod tests {
 
     use super::*;
 
-    fn all_of(kind: TagKind, oddities: &Quirks) -> Vec<Option<String>> {
+    fn all_of(kind: TagKind, quirks: &Quirks) -> Vec<Option<String>> {
         let settings = PopulationSettings { unset: 0.2, empty: 0.1, ..Default::default() };
         let mut scratch = String::new();
         let values = (0..2_000).map(|account| {
-            value(kind, mix(account, 99), &settings, oddities, &mut scratch).map(
+            value(kind, mix(account, 99), &settings, quirks, &mut scratch).map(
                 |value| match value {
-                    ValueRef::Text(text) => text.to_owned(),
-                    ValueRef::Number(number) => number.to_string(),
+                    ProfileValueRef::Text(text) => text.to_owned(),
+                    ProfileValueRef::Number(number) => number.to_string(),
                 },
             )
         });
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn nicks_hold_what_breaks_careless_readers() {
+    fn nicks_contain_difficult_characters() {
         let nicks = all_of(TagKind::Nick, &Quirks::default());
         for piece in ["小明", "🎉", "👨‍👩‍👧‍👦", ",", "\"", "\n", "\r\n", "\\", "\t", "=1+1"]
         {
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_reach_every_border() {
+    fn numbers_include_the_limits_of_32_and_64_bits() {
         let numbers: HashSet<_> =
             all_of(TagKind::Number, &Quirks::default()).into_iter().flatten().collect();
         for border in ["0", "18446744073709551615", "4294967295", "9223372036854775808"] {
@@ -210,28 +212,28 @@ mod tests {
     }
 
     #[test]
-    fn birthdays_are_days() {
+    fn birthdays_are_dates() {
         for day in all_of(TagKind::BirthDay, &Quirks::default()).into_iter().flatten() {
             assert!(jiff::civil::Date::strptime("%Y%m%d", &day).is_ok(), "{day}");
         }
     }
 
     #[test]
-    fn no_text_is_longer_than_the_service_stores() {
-        for (kind, most_bytes) in [
+    fn texts_are_within_the_limits_of_the_service() {
+        for (kind, max_bytes) in [
             (TagKind::Nick, 500),
             (TagKind::Text, 500),
             (TagKind::Location, 16),
             (TagKind::Image, 500),
         ] {
             let longest = all_of(kind, &Quirks::default()).iter().flatten().map(String::len).max();
-            assert!(longest <= Some(most_bytes), "{kind:?} {longest:?}");
+            assert!(longest <= Some(max_bytes), "{kind:?} {longest:?}");
         }
         assert!(all_of(TagKind::Text, &Quirks::default()).iter().flatten().any(|t| t.len() == 498));
     }
 
     #[test]
-    fn oddities_change_texts_as_said() {
+    fn quirks_change_texts() {
         let digits = Quirks { strings_as_numbers: 1.0, ..Quirks::default() };
         let texts = all_of(TagKind::Text, &digits);
         assert!(texts.iter().flatten().all(|text| text.is_empty() || text.parse::<u64>().is_ok()));

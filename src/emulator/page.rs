@@ -1,36 +1,31 @@
-//! What a person sees who opens the emulator in a browser, and the counts for a script: `GET /`, `HEAD /` and
-//! `GET /__stats`. Shows the secret key only when it is the built-in one, which is no secret.
+//! The page for a browser (`GET /`, `HEAD /`) and the statistics for scripts (`GET /__stats`). The page shows the secret
+//! key only if it is the built-in one, which is public.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, header};
 
-use super::command::Command;
 use super::gateway::RequestLine;
-use super::reply::Reply;
+use super::http_reply::HttpReply;
+use super::service_command::ServiceCommand;
 use super::{EMULATOR_SECRET_KEY, Emulator};
 use crate::api::usersig;
 
-/// Where the counts are.
 const STATS_PATH: &str = "/__stats";
 
 const TEMPLATE: &str = include_str!("page.html");
 
-/// How long the UserSig of the example holds.
+/// Lifetime of the UserSig in the example.
 const EXAMPLE_LIFETIME_SECONDS: u64 = 86_400;
 
-/// The reply to anything that is no call of the service.
-pub(super) fn reply(
-    emulator: &Emulator,
-    head: RequestLine<'_>,
-    headers: &HeaderMap,
-) -> Option<Reply> {
-    match (head.method, head.path) {
+/// The reply to a request that is not a call of the service.
+pub fn reply(emulator: &Emulator, line: RequestLine<'_>, headers: &HeaderMap) -> Option<HttpReply> {
+    match (line.method, line.path) {
         ("GET" | "HEAD", "/") => {
             let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            Some(Reply::text(200, &html(emulator, host.unwrap_or_default())))
+            Some(HttpReply::text(200, &html(emulator, host.unwrap_or_default())))
         }
-        ("GET", STATS_PATH) => Some(Reply::json(emulator.stats().to_json().into_bytes())),
+        ("GET", STATS_PATH) => Some(HttpReply::json(emulator.stats().to_json().into_bytes())),
         _ => None,
     }
 }
@@ -39,12 +34,12 @@ fn html(emulator: &Emulator, host: &str) -> String {
     let credentials = emulator.credentials();
     let settings = toml::to_string(emulator.settings())
         .unwrap_or_else(|_| "(cannot be shown as TOML)".to_owned());
-    let key = if credentials.are_built_in() {
-        format!("built in, no secret: {EMULATOR_SECRET_KEY}")
+    let key = if credentials.has_built_in_key() {
+        format!("built-in, public: {EMULATOR_SECRET_KEY}")
     } else {
-        "set by whoever started the emulator; not shown".to_owned()
+        "set when the emulator was started; not shown".to_owned()
     };
-    let rows: String = Command::ALL
+    let rows: String = ServiceCommand::ALL
         .iter()
         .map(|command| format!("<tr><td><code>{}</code></td></tr>\n", command.path()))
         .collect();
@@ -58,29 +53,29 @@ fn html(emulator: &Emulator, host: &str) -> String {
         .replace("{{settings}}", &escaped(&settings))
 }
 
-/// The custom tags that are known, as HTML, and what to do about others.
+/// The custom tags of the app as HTML, and how to add others.
 fn custom_tags(emulator: &Emulator) -> String {
     let known = emulator.settings().population.custom_tags.keys();
     let known: Vec<String> = known.map(|tag| format!("<code>{}</code>", escaped(tag))).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     format!(
-        "{known}; any other is refused (40009). They are those that <code>[population.custom_tags]</code> of the \
-         settings lists, or without such a list those that the profiles file names."
+        "{known}; any other is refused (40009). They are the tags listed in <code>[population.custom_tags]</code> of the \
+         settings, or without such a list the tags in the profiles file."
     )
 }
 
-/// A command line that works as it stands with the built-in key, and with a UserSig put in otherwise.
+/// A command line that works as shown with the built-in key, and otherwise needs a UserSig.
 fn curl_example(emulator: &Emulator, host: &str) -> String {
     let credentials = emulator.credentials();
     let admin = credentials.admins.first().map_or("administrator", String::as_str);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-    let sig = if credentials.are_built_in() {
+    let sig = if credentials.has_built_in_key() {
         let key = &credentials.secret_key;
         usersig::sign(key, credentials.sdkappid, admin, now, EXAMPLE_LIFETIME_SECONDS)
     } else {
         usersig::UserSig::new("USERSIG".to_owned())
     };
-    // The host comes from the request and goes into a command line, so nothing but a plain host may pass.
+    // The host comes from the request and becomes part of a command line, so only a plain host is accepted.
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     let host = if !host.is_empty() && host.bytes().all(is_plain) { host } else { "127.0.0.1" };
     format!(
@@ -104,11 +99,11 @@ mod tests {
     use crate::api::usersig::SecretKey;
 
     #[test]
-    fn the_page_tells_how_to_call_and_what_is_in_force() {
+    fn page_shows_an_example_call_and_the_settings() {
         let emulator =
             Emulator::for_test("seed = 77\nrate.portrait_get = 123", Profiles::generated());
         let page = html(&emulator, "127.0.0.1:8080");
-        for text in Command::ALL.map(Command::path) {
+        for text in ServiceCommand::ALL.map(ServiceCommand::path) {
             assert!(page.contains(text), "{text}");
         }
         for text in [
@@ -125,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_lists_the_custom_tags() {
+    fn page_lists_the_custom_tags() {
         let page = |toml: &str| html(&Emulator::for_test(toml, Profiles::generated()), "localhost");
         assert!(page("").contains("<td>none; any other is refused (40009)."));
         let listed = "population.custom_tags = { Tag_Profile_Custom_A = 'text', Tag_Profile_Custom_B = 'number' }";
@@ -135,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_ones_own_is_not_shown_nor_used() {
+    fn custom_key_is_neither_shown_nor_used() {
         let credentials = Credentials {
             sdkappid: 14,
             admins: vec!["<b>".to_owned()],

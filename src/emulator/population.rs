@@ -1,40 +1,41 @@
-//! The accounts of the app and their profiles: made up, or read from NDJSON, and what calls changed since.
+//! The accounts of the app and their profiles: generated or from NDJSON, with the changes made by calls.
 //!
-//! Made-up profiles cost no memory, whatever the number of accounts.
+//! Generated profiles use no memory, whatever the number of accounts.
 
 mod changes;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::contradictions::Contradictions;
-use super::faults::{Picker, falls_within, hash_of, mix, salt_of};
+use super::draw::{account_hash, falls_within, mix, salt};
+use super::faults::AccountSelector;
 use super::generated;
-use super::profiles::{Profiles, StoredProfile, Value, ValueRef, is_account};
+use super::profiles::{ProfileValue, ProfileValueRef, Profiles, StoredProfile, is_account};
 use super::settings::{PopulationSettings, Quirks, Settings};
 use super::tags::{Tag, TagKind};
-pub(super) use changes::ChangeError;
-use changes::{AccountState, Changed, ChangedAccounts};
+pub use changes::ChangeError;
+use changes::{AccountChanges, AccountState, ChangedAccounts};
 
-/// What an export of an account ends with, for reconciliation.
+/// The outcome of an account in an export, to check the export against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedOutcome {
-    /// A row, perhaps after some transient failures.
-    Exports,
-    /// The service does not know it.
+    /// It has a row, possibly after transient failures.
+    Exported,
+    /// The app does not know it.
     NotFound,
-    /// Its item always carries a code.
-    FailsAlways {
-        /// The code.
+    /// Its item always has an error code.
+    AlwaysFails {
+        /// Code of the item.
         code: i64,
     },
-    /// It makes each call fail that asks for it.
+    /// Every call that includes it fails.
     Poison {
-        /// The top-level code.
+        /// Top-level code.
         code: i64,
     },
-    /// Its item is always left out.
-    NeverAnswered,
-    /// What the answers say of it always contradicts itself.
+    /// It never has an item.
+    NeverReturned,
+    /// Every response contradicts itself about it.
     Contradicted,
 }
 
@@ -43,99 +44,97 @@ pub enum ExpectedOutcome {
 pub struct Population {
     seed: u64,
     settings: PopulationSettings,
-    oddities: Quirks,
+    quirks: Quirks,
     profiles: Profiles,
-    unknown: Picker,
-    permanent: Picker,
-    poison: Picker,
+    unknown: AccountSelector,
+    permanent: AccountSelector,
+    poison: AccountSelector,
     contradictions: Contradictions,
     reimport_deleted: bool,
     changed: RwLock<ChangedAccounts>,
 }
 
 impl Population {
-    /// The population that an emulator with these settings and profiles serves.
     pub fn new(settings: &Settings, profiles: Profiles) -> Population {
-        let settings = settings.clone().with_custom_tags_of(&profiles);
         let faults = &settings.faults;
         Population {
             seed: settings.seed,
             settings: settings.population.clone(),
-            oddities: settings.oddities.clone(),
+            quirks: settings.quirks.clone(),
             profiles,
-            unknown: Picker::new("unknown", &faults.unknown, 40003),
-            permanent: Picker::new("permanent", &faults.permanent, 40006),
-            poison: Picker::new("poison", &faults.poison, 40001),
-            contradictions: Contradictions::new(&settings.oddities),
-            reimport_deleted: settings.open_questions.reimport_deleted,
+            unknown: AccountSelector::new("unknown", &faults.unknown, 40003),
+            permanent: AccountSelector::new("permanent", &faults.permanent, 40006),
+            poison: AccountSelector::new("poison", &faults.poison, 40001),
+            contradictions: Contradictions::new(&settings.quirks),
+            reimport_deleted: settings.undocumented_behavior.reimport_deleted,
             changed: RwLock::default(),
         }
     }
 
-    /// Whether the app has the account.
     pub fn is_known(&self, account: &str) -> bool {
-        self.view().profile(account, hash_of(self.seed, account)).is_ok()
+        self.view().profile(account, account_hash(self.seed, account)).is_ok()
     }
 
-    /// The value of a tag; `None` when the account is unknown, never set it, or the app has no such tag.
-    pub fn value(&self, account: &str, tag: &str) -> Option<Value> {
+    /// The value of a tag; `None` if the account is unknown or never set it, or the app does not have the tag.
+    pub fn value(&self, account: &str, tag: &str) -> Option<ProfileValue> {
         let tag = Tag::new(tag, TagKind::of(tag, &self.settings)?);
         let view = self.view();
-        let profile = view.profile(account, hash_of(self.seed, account)).ok()?;
+        let profile = view.profile(account, account_hash(self.seed, account)).ok()?;
         let mut scratch = String::new();
         Some(match profile.value(&tag, &mut scratch)? {
-            ValueRef::Number(number) => Value::Number(number),
-            ValueRef::Text(text) => Value::Text(text.to_owned()),
+            ProfileValueRef::Number(number) => ProfileValue::Number(number),
+            ProfileValueRef::Text(text) => ProfileValue::Text(text.to_owned()),
         })
     }
 
-    /// What an export of the account ends with.
-    pub fn fate(&self, account: &str) -> ExpectedOutcome {
-        let hash = hash_of(self.seed, account);
+    pub fn expected_outcome(&self, account: &str) -> ExpectedOutcome {
+        let hash = account_hash(self.seed, account);
         if !self.is_known(account) {
             ExpectedOutcome::NotFound
         } else if let Some(code) = self.poison.code_for(account, hash) {
             ExpectedOutcome::Poison { code }
-        } else if self.oddities.drop_asks == 0 && self.is_dropped(hash) {
-            ExpectedOutcome::NeverAnswered
-        } else if self.contradictions.last_for_ever() && self.contradictions.of(hash).is_some() {
+        } else if self.quirks.drop_asks == 0 && self.is_dropped(hash) {
+            ExpectedOutcome::NeverReturned
+        } else if self.contradictions.are_permanent()
+            && self.contradictions.contradiction_for(hash).is_some()
+        {
             ExpectedOutcome::Contradicted
         } else if let Some(code) = self.permanent.code_for(account, hash) {
-            ExpectedOutcome::FailsAlways { code }
+            ExpectedOutcome::AlwaysFails { code }
         } else {
-            ExpectedOutcome::Exports
+            ExpectedOutcome::Exported
         }
     }
 
-    /// Whether the account's item is left out of the first answers.
-    pub(super) fn is_dropped(&self, hash: u64) -> bool {
-        falls_within(mix(hash, salt_of("drop")), self.oddities.drop)
+    /// Whether the first responses omit the account's item.
+    pub fn is_dropped(&self, hash: u64) -> bool {
+        falls_within(mix(hash, salt("drop")), self.quirks.drop)
     }
 
-    /// What contradicts itself in the first answers about an account.
-    pub(super) fn contradictions(&self) -> &Contradictions {
+    pub fn contradictions(&self) -> &Contradictions {
         &self.contradictions
     }
 
-    /// The population as one call sees it.
-    pub(super) fn view(&self) -> View<'_> {
+    /// A consistent view for one call.
+    pub fn view(&self) -> PopulationView<'_> {
         let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
-        View { population: self, changed }
+        PopulationView { population: self, changed }
     }
 }
 
-/// The population while no call changes it.
-pub(super) struct View<'p> {
+/// The population, locked against changes.
+pub struct PopulationView<'p> {
     population: &'p Population,
     changed: RwLockReadGuard<'p, ChangedAccounts>,
 }
 
-impl View<'_> {
-    /// The profile of an account, or the code that says it is unknown.
-    pub(super) fn profile(&self, account: &str, hash: u64) -> Result<Profile<'_>, i64> {
+impl PopulationView<'_> {
+    /// The profile of an account, or the code of an unknown account.
+    pub fn profile(&self, account: &str, hash: u64) -> Result<AccountProfile<'_>, i64> {
         let population = self.population;
         let changed = if self.changed.is_empty() { None } else { self.changed.get(account) };
-        let mut profile = Profile { population, hash, changed, stored: None, is_made_up: false };
+        let mut profile =
+            AccountProfile { population, hash, changed, stored: None, is_generated: false };
         match changed.map(|changed| changed.state) {
             Some(AccountState::Imported) => return Ok(profile),
             Some(AccountState::Deleted) => return Err(40003),
@@ -145,69 +144,69 @@ impl View<'_> {
             return Err(code);
         }
         match &population.profiles.stored {
-            None if is_account(account) => profile.is_made_up = true,
+            None if is_account(account) => profile.is_generated = true,
             None => return Err(40003),
             Some(profiles) => profile.stored = Some(profiles.get(account).ok_or(40003)?),
         }
         Ok(profile)
     }
 
-    /// The code with which an account fails the whole call, if it does.
-    pub(super) fn poison(&self, account: &str, hash: u64) -> Option<i64> {
+    /// The code with which the account fails the whole call, if it does.
+    pub fn poison(&self, account: &str, hash: u64) -> Option<i64> {
         let code = self.population.poison.code_for(account, hash)?;
         self.profile(account, hash).is_ok().then_some(code)
     }
 
-    /// The code with which an account always fails, if it does.
-    pub(super) fn permanent(&self, account: &str, hash: u64) -> Option<i64> {
+    /// The code with which the account always fails, if it does.
+    pub fn permanent_failure(&self, account: &str, hash: u64) -> Option<i64> {
         self.population.permanent.code_for(account, hash)
     }
 }
 
-/// One account's profile as a call sees it.
-pub(super) struct Profile<'v> {
+/// The profile of one account.
+pub struct AccountProfile<'v> {
     population: &'v Population,
     hash: u64,
-    changed: Option<&'v Changed>,
+    changed: Option<&'v AccountChanges>,
     stored: Option<&'v StoredProfile>,
-    is_made_up: bool,
+    is_generated: bool,
 }
 
-impl Profile<'_> {
-    /// The number that all decisions about this value are drawn from.
-    pub(super) fn drawn(&self, tag: &Tag<'_>) -> u64 {
+impl AccountProfile<'_> {
+    /// The basis of all random decisions about the value of a tag.
+    pub fn tag_hash(&self, tag: &Tag<'_>) -> u64 {
         mix(self.hash, tag.salt)
     }
 
-    /// Whether `ProfileItem` is `null`, and nothing set.
-    pub(super) fn is_null(&self) -> bool {
-        falls_within(mix(self.hash, 0x6e75_6c6c), self.population.oddities.null_profile_item)
+    /// Whether the account has no value and `ProfileItem` is `null`.
+    pub fn is_null(&self) -> bool {
+        falls_within(mix(self.hash, 0x6e75_6c6c), self.population.quirks.null_profile_item)
     }
 
-    /// The value of a tag; `scratch` holds it while it is looked at.
-    pub(super) fn value<'s>(
+    /// The value of a tag. A generated text is written to `scratch`.
+    pub fn value<'s>(
         &'s self,
         tag: &Tag<'_>,
         scratch: &'s mut String,
-    ) -> Option<ValueRef<'s>> {
+    ) -> Option<ProfileValueRef<'s>> {
         if self.is_null() {
             return None;
         }
         if let Some(value) = self.changed.and_then(|changed| changed.values.get(tag.name)) {
             return Some(value.borrowed());
         }
-        if self.is_made_up {
+        if self.is_generated {
             let population = self.population;
-            let drawn = self.drawn(tag);
+            let drawn = self.tag_hash(tag);
             return generated::value(
                 tag.kind,
                 drawn,
                 &population.settings,
-                &population.oddities,
+                &population.quirks,
                 scratch,
             );
         }
-        self.stored?.get(tag.name).map(Value::borrowed)
+        self.stored?.get(tag.name).map(ProfileValue::borrowed)
     }
 }
 
@@ -221,11 +220,13 @@ mod tests {
     const NICK: &str = "Tag_Profile_IM_Nick";
 
     fn population(toml: &str, profiles: Profiles) -> Population {
-        Population::new(&toml::from_str(toml).unwrap(), profiles)
+        let mut settings: Settings = toml::from_str(toml).unwrap();
+        settings.population.custom_tags.extend(profiles.custom_tags.clone());
+        Population::new(&settings, profiles)
     }
 
     #[test]
-    fn made_up_profiles_come_from_seed_and_account_alone() {
+    fn generated_profiles_depend_only_on_seed_and_account() {
         let (one, same) = (
             population("seed = 1", Profiles::generated()),
             population("seed = 1", Profiles::generated()),
@@ -242,32 +243,33 @@ mod tests {
     }
 
     #[test]
-    fn ndjson_profiles_are_all_there_is() {
+    fn stored_profiles_are_the_only_accounts() {
         let text = "{\"account\":\"a\",\"Tag_Profile_IM_Nick\":\"N,\\n\",\"Tag_Profile_Custom_Coins\":18446744073709551615}\n\n\
                     {\"account\":\"b\",\"Tag_Profile_IM_Nick\":null}\n";
         let profiles = Profiles::from_ndjson(text.as_bytes()).unwrap();
         let population = population("", profiles);
-        assert_eq!(population.value("a", NICK), Some(Value::Text("N,\n".to_owned())));
+        assert_eq!(population.value("a", NICK), Some(ProfileValue::Text("N,\n".to_owned())));
         assert_eq!(
             population.value("a", "Tag_Profile_Custom_Coins"),
-            Some(Value::Number(u64::MAX))
+            Some(ProfileValue::Number(u64::MAX))
         );
         assert_eq!(population.value("a", "Tag_Profile_IM_Level"), None);
         assert_eq!((population.value("b", NICK), population.is_known("b")), (None, true));
-        assert_eq!(population.fate("c"), ExpectedOutcome::NotFound);
+        assert_eq!(population.expected_outcome("c"), ExpectedOutcome::NotFound);
     }
 
     #[test]
-    fn fates_are_as_set() {
+    fn expected_outcomes_follow_the_settings() {
         let toml = "[faults]\nunknown = { prefix = 'ghost' }\npoison = { accounts = ['p', 'ghost-p'], codes = [40003] }\n\
                     permanent = { accounts = ['f'] }\n[oddities]\ndrop = 0.5\ndrop_asks = 0\n";
         let population = population(toml, Profiles::generated());
-        assert_eq!(population.fate("ghost1"), ExpectedOutcome::NotFound);
-        assert_eq!(population.fate("ghost-p"), ExpectedOutcome::NotFound);
-        assert_eq!(population.fate("p"), ExpectedOutcome::Poison { code: 40003 });
-        let fates: Vec<ExpectedOutcome> =
-            (0..1_000).map(|n| population.fate(&n.to_string())).collect();
-        let dropped = fates.iter().filter(|&&fate| fate == ExpectedOutcome::NeverAnswered).count();
+        assert_eq!(population.expected_outcome("ghost1"), ExpectedOutcome::NotFound);
+        assert_eq!(population.expected_outcome("ghost-p"), ExpectedOutcome::NotFound);
+        assert_eq!(population.expected_outcome("p"), ExpectedOutcome::Poison { code: 40003 });
+        let outcomes: Vec<ExpectedOutcome> =
+            (0..1_000).map(|n| population.expected_outcome(&n.to_string())).collect();
+        let dropped =
+            outcomes.iter().filter(|&&outcome| outcome == ExpectedOutcome::NeverReturned).count();
         assert!((400..600).contains(&dropped), "{dropped}");
         let sound = Population::new(
             &Settings {
@@ -280,14 +282,17 @@ mod tests {
             Profiles::generated(),
         );
         let failing = (0..1_000)
-            .filter(|n| sound.fate(&n.to_string()) == ExpectedOutcome::FailsAlways { code: 40006 })
+            .filter(|n| {
+                sound.expected_outcome(&n.to_string())
+                    == ExpectedOutcome::AlwaysFails { code: 40006 }
+            })
             .count();
         assert!((150..250).contains(&failing), "{failing}");
     }
 
     proptest! {
         #[test]
-        fn any_account_and_tag_is_answered_the_same_twice(account in ".{0,40}", tag in "(Tag_Profile_Custom_[A-Za-z]{1,8}|.{0,20})") {
+        fn values_are_reproducible(account in ".{0,40}", tag in "(Tag_Profile_Custom_[A-Za-z]{1,8}|.{0,20})") {
             let population = population("seed = 9", Profiles::generated());
             prop_assert_eq!(population.value(&account, &tag), population.value(&account, &tag));
             prop_assert_eq!(population.is_known(&account), is_account(&account));

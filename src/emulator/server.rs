@@ -1,4 +1,4 @@
-//! The emulator on a socket: HTTP in and out, time, and a clean stop.
+//! The HTTP server of the emulator: requests, delays and a clean shutdown.
 
 use std::future::{Future, IntoFuture};
 use std::io::{self, Write};
@@ -17,40 +17,44 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Emulator;
-use super::connection::{ConnectionHandle, Connections};
+use super::connection::{ConnectionHandle, ConnectionListener};
 use super::gateway::{RequestLine, RequestTime};
+use super::http_reply::{Delivery, HttpReply};
 use super::page;
-use super::reply::{Reply, Wire};
 
-/// Largest body of a request that is read (`docs/im-rest-api.md` section 1).
+/// Maximum size of a request body that is read.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
-/// About how long the head of an answer is; half a body more is never the whole answer.
-const ANSWER_HEAD_BYTES: u64 = 150;
+/// Approximate size of the head of a response: with half of the body added, the response is never complete.
+const RESPONSE_HEAD_BYTES: u64 = 150;
 
-/// How long a stop waits for answers that are under way.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a shutdown waits for responses in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
-struct Server {
+struct ServerState {
     emulator: Emulator,
     start: Instant,
     stopping: watch::Receiver<bool>,
 }
 
-/// Serves calls until `shutdown` is ready; then accepts no more, finishes quick answers and drops hanging ones.
+/// Serves calls until `shutdown` is ready. Then it accepts no more connections, completes the responses in flight and
+/// resets those that hang.
+///
+/// # Errors
+/// When the listener fails.
 pub async fn run(
     listener: TcpListener,
     emulator: Emulator,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let server = Server { emulator, start: Instant::now(), stopping: stopping.clone() };
+    let server = ServerState { emulator, start: Instant::now(), stopping: stopping.clone() };
     let service = Router::new()
         .fallback(handle)
         .with_state(server)
         .into_make_service_with_connect_info::<ConnectionHandle>();
-    let serving = axum::serve(Connections(listener), service)
+    let serving = axum::serve(ConnectionListener(listener), service)
         .with_graceful_shutdown(stopped(stopping))
         .into_future();
     tokio::pin!(serving);
@@ -59,60 +63,60 @@ pub async fn run(
         () = shutdown => {}
     }
     stop.send_replace(true);
-    // Whoever still has half a request to send loses the connection when the runtime goes.
-    tokio::time::timeout(STOP_PATIENCE, serving).await.unwrap_or(Ok(()))
+    // A client with an incomplete request loses its connection when the runtime shuts down.
+    tokio::time::timeout(SHUTDOWN_TIMEOUT, serving).await.unwrap_or(Ok(()))
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // An error means that `run` is gone, which is a stop too.
+    // An error means that `run` was dropped, which is a shutdown too.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 async fn handle(
-    State(server): State<Server>,
-    ConnectInfo(line): ConnectInfo<ConnectionHandle>,
+    State(server): State<ServerState>,
+    ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response<Body> {
     let unix_seconds = unix_seconds().saturating_add_signed(server.clock_ahead_seconds());
-    let moment = RequestTime { since_start: server.start.elapsed(), unix_seconds };
+    let time = RequestTime { since_start: server.start.elapsed(), unix_seconds };
     let (parts, body) = request.into_parts();
-    let head = RequestLine {
+    let line = RequestLine {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
     };
     let emulator = &server.emulator;
-    let reply = match page::reply(emulator, head, &parts.headers) {
+    let reply = match page::reply(emulator, line, &parts.headers) {
         Some(reply) => reply,
         None => {
-            let arrived = emulator.arrive(head, moment);
-            // A body is read even when nobody wants it, or the connection could not be used again.
+            let admission = emulator.admit(line, time);
+            // The body is read even after a rejection, so that the connection can be reused.
             let body = to_bytes(body, MAX_REQUEST_BYTES).await;
-            match (arrived, body) {
+            match (admission, body) {
                 (Err(reply), _) => reply,
-                (Ok(admitted), Ok(body)) => emulator.answer(admitted, &body),
-                (Ok(_), Err(_)) => emulator.refuse((60002, None), false),
+                (Ok(call), Ok(body)) => emulator.respond(call, &body),
+                (Ok(_), Err(_)) => emulator.error_reply(60002.into(), false),
             }
         }
     };
-    server.deliver(reply, &line, &parts.headers).await
+    server.deliver(reply, &connection, &parts.headers).await
 }
 
-/// The clock of the UserSig; a clock before 1970 counts as 1970.
+/// The time in UserSigs; a clock before 1970 counts as 1970.
 fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
-impl Server {
+impl ServerState {
     fn clock_ahead_seconds(&self) -> i64 {
-        self.emulator.settings().oddities.clock_ahead_seconds
+        self.emulator.settings().quirks.clock_ahead_seconds
     }
 
     async fn deliver(
         self,
-        mut reply: Reply,
-        line: &ConnectionHandle,
-        asked: &HeaderMap,
+        mut reply: HttpReply,
+        connection: &ConnectionHandle,
+        request_headers: &HeaderMap,
     ) -> Response<Body> {
         if !reply.latency.is_zero() {
             tokio::time::sleep(reply.latency).await;
@@ -120,34 +124,37 @@ impl Server {
         if let Some(hang) = reply.hang {
             tokio::select! {
                 () = tokio::time::sleep(hang) => {}
-                () = stopped(self.stopping.clone()) => reply.wire = Wire::Reset,
+                () = stopped(self.stopping.clone()) => reply.delivery = Delivery::Reset,
             }
         }
-        let is_gzip = self.emulator.settings().open_questions.gzip && accepts_gzip(asked);
+        let is_gzip =
+            self.emulator.settings().undocumented_behavior.gzip && accepts_gzip(request_headers);
         if is_gzip {
             reply.body = gzip(&reply.body);
         }
-        match reply.wire {
-            Wire::Whole => {}
-            Wire::Cut => line.cut_after(ANSWER_HEAD_BYTES + reply.body.len() as u64 / 2),
-            Wire::Reset => line.reset(),
+        match reply.delivery {
+            Delivery::Complete => {}
+            Delivery::Truncated => {
+                connection.close_after(RESPONSE_HEAD_BYTES + reply.body.len() as u64 / 2)
+            }
+            Delivery::Reset => connection.reset(),
         }
-        // Of its own accord the server sends this machine's time.
-        let other_clock = match self.clock_ahead_seconds() {
+        // Without this header the server sends the time of this machine.
+        let date = match self.clock_ahead_seconds() {
             0 => None,
             ahead => http_date(unix_seconds().saturating_add_signed(ahead)),
         };
-        respond(reply, is_gzip, other_clock)
+        respond(reply, is_gzip, date)
     }
 }
 
-/// A time as the `Date` header has it (RFC 9110 section 5.6.7); none beyond the years that it can tell.
+/// A time in the form of the `Date` header (RFC 9110 section 5.6.7), if the header can represent it.
 fn http_date(unix_seconds: u64) -> Option<String> {
     let time = Timestamp::from_second(i64::try_from(unix_seconds).ok()?).ok()?;
     DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()
 }
 
-fn respond(reply: Reply, is_gzip: bool, date: Option<String>) -> Response<Body> {
+fn respond(reply: HttpReply, is_gzip: bool, date: Option<String>) -> Response<Body> {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::builder()
         .status(status)
@@ -165,7 +172,9 @@ fn respond(reply: Reply, is_gzip: bool, date: Option<String>) -> Response<Body> 
     if let Some(location) = reply.location {
         response = response.header(header::LOCATION, location);
     }
-    response.body(Body::from(reply.body)).expect("all header values are fixed texts or numbers")
+    response
+        .body(Body::from(reply.body))
+        .expect("all header values are constants, numbers or dates")
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {
@@ -181,3 +190,6 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.write_all(body).expect("writing into memory cannot fail");
     encoder.finish().expect("writing into memory cannot fail")
 }
+
+#[cfg(test)]
+pub mod tests;

@@ -1,81 +1,68 @@
-//! What has been called and answered: an exact meter of arrivals, and counts of codes and faults.
+//! Counts of calls, responses and faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::command::Command;
-use super::faults::Fault;
-use super::rate::Meter;
+use super::faults::InjectedFault;
+use super::rate::CallMeter;
+use super::service_command::ServiceCommand;
 
-/// Most different codes that are counted; the settings could name any number of them.
+/// Maximum of distinct codes that are counted, since the settings can name any number of them.
 const MAX_CODES: usize = 1_000;
 
 /// Counts since the start.
 #[derive(Debug, Default)]
 pub struct Stats {
-    meters: [Meter; Command::ALL.len()],
-    accounts: u64,
+    meters: [CallMeter; ServiceCommand::ALL.len()],
+    requested_accounts: u64,
     codes: BTreeMap<i64, u64>,
     faults: BTreeMap<&'static str, u64>,
 }
 
 impl Stats {
-    pub(super) fn arrive(&mut self, command: Command, since_start: Duration) {
-        self.meters[command as usize].arrive(since_start);
+    pub fn record_call(&mut self, command: ServiceCommand, since_start: Duration) {
+        self.meters[command as usize].record(since_start);
     }
 
-    pub(super) fn ask(&mut self, accounts: usize) {
-        self.accounts += accounts as u64;
+    pub fn record_requested_accounts(&mut self, accounts: usize) {
+        self.requested_accounts += accounts as u64;
     }
 
-    pub(super) fn answer(&mut self, code: i64) {
+    pub fn record_response(&mut self, code: i64) {
         if self.codes.len() < MAX_CODES || self.codes.contains_key(&code) {
             *self.codes.entry(code).or_default() += 1;
         }
     }
 
-    pub(super) fn meet(&mut self, fault: Fault) {
-        let name = match fault {
-            Fault::Hang => "hang",
-            Fault::Reset => "reset",
-            Fault::HttpError(_) => "http_error",
-            Fault::Http429 => "http_429",
-            Fault::Code(_) => "code",
-            Fault::Redirect => "redirect",
-            Fault::Garbage => "garbage",
-            Fault::Oversized => "oversized",
-            Fault::Truncated => "truncated",
-            Fault::InvalidUtf8 => "invalid_utf8",
-            Fault::FailWithCodeZero => "fail_with_code_zero",
-        };
-        *self.faults.entry(name).or_default() += 1;
+    pub fn record_fault(&mut self, fault: InjectedFault) {
+        *self.faults.entry(fault.key()).or_default() += 1;
     }
 
     /// Calls of `portrait_get`, refused ones too.
-    pub fn portrait_get(&self) -> &Meter {
-        &self.meters[Command::PortraitGet as usize]
+    pub fn portrait_get(&self) -> &CallMeter {
+        &self.meters[ServiceCommand::PortraitGet as usize]
     }
 
-    /// Accounts that well-formed calls of `portrait_get` asked for.
-    pub fn accounts(&self) -> u64 {
-        self.accounts
+    /// Accounts in well-formed calls of `portrait_get`.
+    pub fn requested_accounts(&self) -> u64 {
+        self.requested_accounts
     }
 
-    /// Answers with this top-level code, over all commands.
-    pub fn answers_with(&self, code: i64) -> u64 {
+    /// Responses of all commands with this top-level code.
+    pub fn responses_with_code(&self, code: i64) -> u64 {
         self.codes.get(&code).copied().unwrap_or(0)
     }
 
-    /// Calls that met a fault, by its key in the settings; a reset by an outage counts as `reset`.
-    pub fn faults(&self, key: &str) -> u64 {
+    /// Calls that met a fault, by its key in the settings; an outage window counts as `reset`.
+    pub fn fault_count(&self, key: &str) -> u64 {
         self.faults.get(key).copied().unwrap_or(0)
     }
 
-    /// All of it as one line of JSON.
+    /// All counts as one line of JSON.
     pub fn to_json(&self) -> String {
-        let commands: serde_json::Map<String, serde_json::Value> = Command::ALL
+        let commands: serde_json::Map<String, serde_json::Value> = ServiceCommand::ALL
             .into_iter()
             .zip(&self.meters)
             .map(|(command, meter)| {
@@ -86,7 +73,7 @@ impl Stats {
             .collect();
         json!({
             "commands": commands,
-            "accounts": self.accounts,
+            "accounts": self.requested_accounts,
             "codes": self.codes,
             "faults": self.faults,
         })

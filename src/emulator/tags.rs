@@ -1,14 +1,13 @@
-//! The tags of the app: which there are and what each holds (`docs/im-rest-api.md` section 4).
+//! The tags of the app and the kinds of their values (`docs/im-rest-api.md`).
 
-use super::faults::salt_of;
+use super::draw::salt;
 use super::settings::{CustomKind, PopulationSettings};
 
-/// What every custom tag begins with.
 const CUSTOM_PREFIX: &str = "Tag_Profile_Custom_";
 
-/// What a tag holds.
+/// Kind of the values of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TagKind {
+pub enum TagKind {
     Nick,
     Text,
     Bytes,
@@ -24,8 +23,8 @@ pub(super) enum TagKind {
 }
 
 impl TagKind {
-    /// The kind of a tag; `None` when the app has no such tag.
-    pub(super) fn of(tag: &str, settings: &PopulationSettings) -> Option<TagKind> {
+    /// The kind of a tag; `None` if the app does not have the tag.
+    pub fn of(tag: &str, settings: &PopulationSettings) -> Option<TagKind> {
         Some(match tag {
             "Tag_Profile_IM_Nick" => TagKind::Nick,
             "Tag_Profile_IM_Gender" => TagKind::Gender,
@@ -47,19 +46,20 @@ impl TagKind {
         })
     }
 
-    /// Whether the service gives the tag as a number.
-    pub(super) fn is_number(self) -> bool {
+    /// Whether the service sends the value as a number.
+    pub fn is_number(self) -> bool {
         use TagKind::{BirthDay, Flag, Number, Uint32};
         matches!(self, BirthDay | Flag | Uint32 | Number)
     }
 }
 
-/// Whether a tag is `Tag_Profile_Custom_` and more: enough for one that the app has, whatever the console allows now.
-pub(super) fn has_custom_prefix(tag: &str) -> bool {
+/// Whether a tag is a custom tag that an app can have, even if the console would no longer create it.
+pub fn has_custom_prefix(tag: &str) -> bool {
     tag.strip_prefix(CUSTOM_PREFIX).is_some_and(|keyword| !keyword.is_empty())
 }
 
-/// `Tag_Profile_Custom_` and 1 to 8 letters, or the older form with the SDKAppID in between: what the console creates.
+/// Whether the console can create the tag: `Tag_Profile_Custom_` and 1 to 8 letters, or the older form with the
+/// SDKAppID in between.
 pub fn is_custom_tag(tag: &str) -> bool {
     let Some(keyword) = tag.strip_prefix(CUSTOM_PREFIX) else {
         return false;
@@ -71,17 +71,17 @@ pub fn is_custom_tag(tag: &str) -> bool {
     (1..=8).contains(&keyword.len()) && keyword.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// A tag of a call, looked at once.
+/// A tag of a call, with its kind and salt.
 #[derive(Debug)]
-pub(super) struct Tag<'t> {
-    pub(super) name: &'t str,
-    pub(super) kind: TagKind,
-    pub(super) salt: u64,
+pub struct Tag<'t> {
+    pub name: &'t str,
+    pub kind: TagKind,
+    pub salt: u64,
 }
 
 impl<'t> Tag<'t> {
-    pub(super) fn new(name: &'t str, kind: TagKind) -> Tag<'t> {
-        Tag { name, kind, salt: salt_of(name) }
+    pub fn new(name: &'t str, kind: TagKind) -> Tag<'t> {
+        Tag { name, kind, salt: salt(name) }
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_that_do_not_exist_have_no_kind() {
+    fn only_tags_of_the_app_have_a_kind() {
         let custom_tags = BTreeMap::from([
             ("Tag_Profile_Custom_Test".to_owned(), CustomKind::Number),
             ("Tag_Profile_Custom_Blob".to_owned(), CustomKind::Bytes),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_console_creates_short_custom_tags_of_letters() {
+    fn custom_tags_are_short_and_made_of_letters() {
         for (tag, expected) in [
             ("Tag_Profile_Custom_Test", true),
             ("Tag_Profile_Custom_888888_Test", true),

@@ -191,7 +191,7 @@ fn tags_are_asked_for_one_by_one_within_the_rate() {
         output.stdout.contains("failed   tags      Tag_Profile_IM_Level: code 40007"),
         "{output}"
     );
-    assert_eq!((server.calls(), server.emulator.stats().answers_with(60007)), (3, 0));
+    assert_eq!((server.calls(), server.emulator.stats().responses_with_code(60007)), (3, 0));
 }
 
 #[test]

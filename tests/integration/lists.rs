@@ -293,7 +293,7 @@ fn assert_invalid(
     assert!(failed.iter().all(|failed| failed.category == "invalid_account"
         && (failed.error_code, failed.attempts) == (None, 0)
         && failed.last_attempt_at.is_empty()));
-    assert_eq!(server.emulator.stats().accounts(), valid, "accounts that were asked for");
+    assert_eq!(server.emulator.stats().requested_accounts(), valid, "accounts that were asked for");
 }
 
 fn run_against(

@@ -49,7 +49,7 @@ fn no_second_holds_more_calls_than_the_limit() {
     let output = export_to(&server, 70_000, &["api.calls_per_second=200"]);
     assert!(number(&output, "made") >= 700, "{output}");
     ensure_limit_kept(&output, 200);
-    let refused = server.emulator.stats().answers_with(60007);
+    let refused = server.emulator.stats().responses_with_code(60007);
     assert_eq!(number(&output, "throttled"), refused, "{output}");
     assert!(server.emulator.peak_calls_per_second() as u64 <= 200 + refused, "{output}");
 }

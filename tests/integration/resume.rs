@@ -50,7 +50,7 @@ fn only_failed_accounts_are_asked_again_until_the_service_has_got_better() {
     let mut arguments: Vec<&str> = overrides.iter().map(String::as_str).collect();
     arguments.push("--json");
 
-    let asked = || server.emulator.stats().accounts();
+    let asked = || server.emulator.stats().requested_accounts();
     let output = directory.export(&arguments).expect_code(3);
     let summary = output.summary();
     assert_eq!(summary["status"], "too_many_failed");

@@ -148,7 +148,7 @@ fn after_a_success_whatever_the_secret_is_in() {
         for talkative in TALKATIVE {
             run(talkative, source, KEY, &server.base_url, &[], 0);
         }
-        assert_eq!(server.emulator.stats().answers_with(0), 6, "calls of two runs");
+        assert_eq!(server.emulator.stats().responses_with_code(0), 6, "calls of two runs");
     }
 }
 
@@ -271,7 +271,7 @@ fn when_a_usersig_is_refused_and_signed_anew_or_cannot_be() {
         for talkative in TALKATIVE {
             run(talkative, source, &wrong, &server.base_url, &[], 4);
         }
-        assert_eq!(server.emulator.stats().answers_with(0), 0);
+        assert_eq!(server.emulator.stats().responses_with_code(0), 0);
     }
 }
 

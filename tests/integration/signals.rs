@@ -38,7 +38,7 @@ impl Stuck {
         }
         let mut run = directory.start_export(&as_strs(&overrides), &[]);
         run.wait_told("account list read");
-        wait_until("a stand", || server.emulator.stats().faults("hang") == STUCK_CALLS);
+        wait_until("a stand", || server.emulator.stats().fault_count("hang") == STUCK_CALLS);
         assert!(!run.has_ended());
         let calls = server.calls();
         assert!((STUCK_CALLS + 2..STUCK_PARTS - 2).contains(&calls), "{calls} calls");

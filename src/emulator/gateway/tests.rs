@@ -1,3 +1,5 @@
+mod usersig_checks;
+
 use std::io::Write;
 
 use base64::Engine;
@@ -35,20 +37,20 @@ fn good_query() -> String {
     format!("sdkappid=14&identifier=administrator&usersig={sig}&random=1&contenttype=json")
 }
 
-fn outcome(toml: &str, method: &str, path: &str, query: &str) -> Result<Command, Refusal> {
+fn outcome(toml: &str, method: &str, path: &str, query: &str) -> Result<ServiceCommand, Rejection> {
     let (gateway, settings) = gateway(toml);
     command(gateway.check(RequestLine { method, path, query }, &settings, at(0)))
 }
 
-/// The command that a call reaches, for a caller that is known to be an administrator.
-fn command(admitted: Result<Admitted, Refusal>) -> Result<Command, Refusal> {
-    admitted.map(|Admitted { command, is_admin }| {
+/// The command of an admitted call by an administrator.
+fn command(admitted: Result<AdmittedCall, Rejection>) -> Result<ServiceCommand, Rejection> {
+    admitted.map(|AdmittedCall { command, is_admin }| {
         assert!(is_admin);
         command
     })
 }
 
-/// A UserSig with any claims.
+/// A UserSig with arbitrary claims.
 fn packed(claims: &serde_json::Value) -> String {
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(claims.to_string().as_bytes()).unwrap();
@@ -56,29 +58,29 @@ fn packed(claims: &serde_json::Value) -> String {
     base64.replace('+', "*").replace('/', "-").replace('=', "_")
 }
 
-fn code(query: &str) -> Result<Command, Refusal> {
+fn code(query: &str) -> Result<ServiceCommand, Rejection> {
     outcome("", "POST", "/v4/profile/portrait_get", query)
 }
 
 #[test]
-fn a_good_call_reaches_each_command() {
-    for command in Command::ALL {
+fn valid_call_reaches_every_command() {
+    for command in ServiceCommand::ALL {
         let path = format!("/{}", command.path());
         assert_eq!(outcome("", "POST", &path, &good_query()), Ok(command));
     }
 }
 
-/// Each query corrects the fault of the one before and nothing else, so the order is tested too.
+/// Each query fixes only the error of the one before, so this tests the order too.
 #[test]
 fn checks_come_in_order() {
     let path = "/v4/profile/portrait_get";
-    assert_eq!(outcome("", "GET", "/nothing", "random=1"), Err(Refusal::Code(60002)));
-    assert_eq!(outcome("", "POST", "/nothing", "random=1&a=%ff"), Err(Refusal::Code(60002)));
-    assert_eq!(outcome("", "POST", "/nothing", ""), Err(Refusal::Code(60002)));
-    assert_eq!(outcome("", "POST", "/nothing", "random=x"), Err(Refusal::Code(60002)));
-    assert_eq!(outcome("", "POST", "/nothing", "random=1"), Err(Refusal::Code(60009)));
+    assert_eq!(outcome("", "GET", "/nothing", "random=1"), Err(Rejection::Code(60002)));
+    assert_eq!(outcome("", "POST", "/nothing", "random=1&a=%ff"), Err(Rejection::Code(60002)));
+    assert_eq!(outcome("", "POST", "/nothing", ""), Err(Rejection::Code(60002)));
+    assert_eq!(outcome("", "POST", "/nothing", "random=x"), Err(Rejection::Code(60002)));
+    assert_eq!(outcome("", "POST", "/nothing", "random=1"), Err(Rejection::Code(60009)));
     let wrong_case = outcome("", "POST", "/V4/profile/portrait_get", "random=1");
-    assert_eq!(wrong_case, Err(Refusal::Code(60009)));
+    assert_eq!(wrong_case, Err(Rejection::Code(60009)));
     let other_app = sig_of(&SecretKey::new("x".to_owned()), 15, "else", 0);
     let unreadable_mac =
         packed(&json!({ "TLS.ver": "2.0", "TLS.identifier": "else", "TLS.sdkappid": 14,
@@ -107,11 +109,11 @@ fn checks_come_in_order() {
         (format!("{app}&identifier=nobody&usersig={not_admin}"), 60010),
     ] {
         let found = outcome("rate.portrait_get = 1", "POST", path, &query);
-        assert_eq!(found, Err(Refusal::Code(expected)), "{query}");
+        assert_eq!(found, Err(Rejection::Code(expected)), "{query}");
     }
 }
 
-/// Each parameter, wrong in each way, in a call that is right otherwise.
+/// Every parameter with every kind of error, in a call that is valid otherwise.
 #[test]
 fn every_parameter_is_validated() {
     let good = good_query();
@@ -152,184 +154,106 @@ fn every_parameter_is_validated() {
     ] {
         assert!(good.contains(parameter), "{parameter}");
         let query = good.replacen(parameter, wrong, 1);
-        assert_eq!(code(&query), Err(Refusal::Code(expected)), "{wrong}");
+        assert_eq!(code(&query), Err(Rejection::Code(expected)), "{wrong}");
     }
     for random in ["0", "4294967295", "%31"] {
         let query = good.replace("random=1", &format!("random={random}"));
-        assert_eq!(code(&query), Ok(Command::PortraitGet), "{random}");
+        assert_eq!(code(&query), Ok(ServiceCommand::PortraitGet), "{random}");
     }
 }
 
 #[test]
-fn values_are_percent_decoded_and_their_order_is_free() {
+fn parameters_are_percent_decoded_and_in_any_order() {
     let sig = sig_of(&key(), 14, "张三", NOW).replace('*', "%2A");
     let query = format!(
         "contenttype=json&usersig={sig}&random=7&identifier=%E5%BC%A0%E4%B8%89&sdkappid=14"
     );
-    assert_eq!(code(&query), Ok(Command::PortraitGet));
+    assert_eq!(code(&query), Ok(ServiceCommand::PortraitGet));
 }
 
 #[test]
-fn open_questions_of_the_signature_are_switches() {
-    let query = |sig| {
-        format!("sdkappid=14&random=7&contenttype=json&identifier=administrator&usersig={sig}")
-    };
-    let forged = SecretKey::new("x".to_owned());
-    let old_and_forged = query(sig_of(&forged, 14, "administrator", NOW - 101));
-    let path = "/v4/profile/portrait_get";
-    let first = "open_questions.signature_before_expiry = true";
-    assert_eq!(outcome(first, "POST", path, &old_and_forged), Err(Refusal::Code(70009)));
-    let early = query(sig_of(&key(), 14, "administrator", NOW + 31));
-    assert_eq!(code(&early), Ok(Command::PortraitGet));
-    let strict = "open_questions.clock_skew_seconds = 30";
-    assert_eq!(outcome(strict, "POST", path, &early), Err(Refusal::Code(70001)));
-}
-
-/// The vectors of the official signers, with `TLS.userbuf` in what is signed.
-#[test]
-fn room_rights_are_verified_and_refused_if_so_set() {
-    const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
-    const V3_NODE: &str = "eJxVjMsOgjAURP-lbjU8DGLTxB0aJeJCDUZ2xRZyq8XaFkNi-HcThIWzm3Mm84bT7ui9hAEKMy*Aad*Ri8ZhhT1mXGGD1hnmHmYYWH5jWiMHGkbBkJ9xqATQcPFPRafRCKAkjkbUWmHKtgIKl3Mqx1*sgQKpRfO8y1KvWFrkmd2WqlKFT*b7LvYZCeS1XW*SXE4O2RI*X0HFOoQ_";
-    const V3_PYTHON: &str = "eJyrVgrxCdYrSy1SslJQMtIzUNJRAItkpqTmlWSmZUIkElNyM-Myi0uKEkvyi2BKilOyEwsKMlOACgxNDKAAKpdaUZBZlAqUsTAzgQuWZOaChAzN0RSXFqcWJZWmgSyKDPfKgpufmQ4SskhPzSvMyUoqcE30igrzLfZMyk3LjdK3MPWrMNNPtDDISi5183AJy9IO8rVVqgUAVGk8JA__";
-    let response_handler = |toml: &str, sig: &str, unix_seconds: u64| {
-        let settings: Settings = toml::from_str(toml).unwrap();
-        let admins = vec!["administrator".to_owned()];
-        let secret_key = SecretKey::new(KEY.to_owned());
-        let credentials = Credentials { sdkappid: 1_400_000_000, admins, secret_key };
-        Gateway::new(&settings, credentials).check_usersig(
-            sig,
-            "administrator",
-            &settings,
-            unix_seconds,
-        )
-    };
-    let refusing = "open_questions.refuse_userbuf = true";
-    for sig in [V3_NODE, V3_PYTHON] {
-        assert_eq!(response_handler("", sig, NOW), Ok(()));
-        assert_eq!(response_handler(refusing, sig, NOW), Err(70009));
-        assert_eq!(response_handler(refusing, sig, NOW + 86_401), Err(70001), "expiry comes first");
-    }
-    let genuine = usersig::decode(V3_NODE).unwrap();
-    assert_eq!((genuine.time, genuine.expire), (NOW, 86_400));
-    let mac = "8genqljbpEaJZVMsIbmfmZ/85Nx6/a80jcuFHDVj+RM=";
-    let claims = |userbuf: Option<&str>| {
-        packed(
-            &json!({ "TLS.ver": "2.0", "TLS.identifier": "administrator", "TLS.sdkappid": 1_400_000_000,
-            "TLS.time": NOW, "TLS.expire": 86_400, "TLS.userbuf": userbuf, "TLS.sig": mac }),
-        )
-    };
-    assert_eq!(response_handler("", &claims(Some("YWJj")), NOW), Ok(()));
-    assert_eq!(
-        response_handler("", &claims(Some("YWJk")), NOW),
-        Err(70009),
-        "other rights than signed"
-    );
-    assert_eq!(
-        response_handler("", &claims(None), NOW),
-        Err(70009),
-        "without the rights it was signed with"
-    );
-    let plain =
-        usersig::sign(&SecretKey::new(KEY.to_owned()), 1_400_000_000, "administrator", NOW, 9);
-    assert_eq!(response_handler(refusing, plain.as_str(), NOW), Ok(()));
-}
-
-#[test]
-fn the_code_of_an_unreadable_signature_is_a_switch() {
-    let sig =
-        packed(&json!({ "TLS.ver": "2.0", "TLS.identifier": "administrator", "TLS.sdkappid": 14,
-        "TLS.time": NOW, "TLS.expire": 100, "TLS.sig": "***" }));
-    let query =
-        format!("sdkappid=14&random=7&contenttype=json&identifier=administrator&usersig={sig}");
-    for (toml, expected) in [("", 70014), ("open_questions.sig_not_base64 = 70009", 70009)] {
-        let found = outcome(toml, "POST", "/v4/profile/portrait_get", &query);
-        assert_eq!(found, Err(Refusal::Code(expected)), "{toml}");
-    }
-}
-
-#[test]
-fn the_service_may_refuse_who_is_not_an_administrator() {
+fn non_admin_is_admitted_if_the_service_checks() {
     let sig = sig_of(&key(), 14, "nobody", NOW);
     let query = format!("sdkappid=14&random=7&contenttype=json&identifier=nobody&usersig={sig}");
-    let head = RequestLine { method: "POST", path: "/v4/profile/portrait_get", query: &query };
+    let line = RequestLine { method: "POST", path: "/v4/profile/portrait_get", query: &query };
     let (gateway, settings) =
         gateway("open_questions.not_admin = 'service'\nrate.portrait_get = 1");
-    let admitted = Admitted { command: Command::PortraitGet, is_admin: false };
-    assert_eq!(gateway.check(head, &settings, at(0)), Ok(admitted));
-    assert_eq!(gateway.check(head, &settings, at(1)), Err(Refusal::Code(60007)), "it counts");
+    let admitted = AdmittedCall { command: ServiceCommand::PortraitGet, is_admin: false };
+    assert_eq!(gateway.check(line, &settings, at(0)), Ok(admitted));
+    assert_eq!(gateway.check(line, &settings, at(1)), Err(Rejection::Code(60007)), "it counts");
 }
 
 #[test]
-fn each_command_has_its_own_rate() {
+fn rates_are_separate_per_command() {
     let (gateway, settings) = gateway("rate = { portrait_get = 2, account_check = 1 }");
     let query = good_query();
-    let call = |command: Command, milliseconds| {
+    let call = |command: ServiceCommand, milliseconds| {
         let path = format!("/{}", command.path());
-        let head = RequestLine { method: "POST", path: &path, query: &query };
-        gateway.check(head, &settings, at(milliseconds)).is_ok()
+        let line = RequestLine { method: "POST", path: &path, query: &query };
+        gateway.check(line, &settings, at(milliseconds)).is_ok()
     };
-    assert!(call(Command::PortraitGet, 0) && call(Command::PortraitGet, 1));
-    assert!(!call(Command::PortraitGet, 999) && call(Command::AccountCheck, 999));
-    assert!(call(Command::PortraitGet, 1_000) && !call(Command::AccountCheck, 1_000));
+    assert!(call(ServiceCommand::PortraitGet, 0) && call(ServiceCommand::PortraitGet, 1));
+    assert!(!call(ServiceCommand::PortraitGet, 999) && call(ServiceCommand::AccountCheck, 999));
+    assert!(call(ServiceCommand::PortraitGet, 1_000) && !call(ServiceCommand::AccountCheck, 1_000));
 }
 
 #[test]
-fn the_documented_rates_are_the_default() {
+fn default_rates_are_the_documented_ones() {
     let query = good_query();
     for (command, limit) in [
-        (Command::PortraitGet, 200),
-        (Command::PortraitSet, 200),
-        (Command::AccountImport, 200),
-        (Command::MultiaccountImport, 100),
-        (Command::AccountCheck, 100),
-        (Command::AccountDelete, 100),
+        (ServiceCommand::PortraitGet, 200),
+        (ServiceCommand::PortraitSet, 200),
+        (ServiceCommand::AccountImport, 200),
+        (ServiceCommand::MultiaccountImport, 100),
+        (ServiceCommand::AccountCheck, 100),
+        (ServiceCommand::AccountDelete, 100),
     ] {
         let (gateway, settings) = gateway("");
         let path = format!("/{}", command.path());
-        let head = RequestLine { method: "POST", path: &path, query: &query };
-        let admitted = (0..limit).filter(|_| gateway.check(head, &settings, at(0)).is_ok()).count();
+        let line = RequestLine { method: "POST", path: &path, query: &query };
+        let admitted = (0..limit).filter(|_| gateway.check(line, &settings, at(0)).is_ok()).count();
         assert_eq!(admitted, limit, "{command:?}");
-        assert_eq!(gateway.check(head, &settings, at(999)), Err(Refusal::Code(60007)));
+        assert_eq!(gateway.check(line, &settings, at(999)), Err(Rejection::Code(60007)));
     }
 }
 
 #[test]
-fn refused_callers_count_only_if_so_set() {
+fn refused_callers_count_only_if_set() {
     for (toml, expected) in [
-        ("rate.portrait_get = 1", Ok(Command::PortraitGet)),
+        ("rate.portrait_get = 1", Ok(ServiceCommand::PortraitGet)),
         (
             "rate.portrait_get = 1\nopen_questions.rate_before_usersig = true",
-            Err(Refusal::Code(60007)),
+            Err(Rejection::Code(60007)),
         ),
         (
             "rate = { portrait_get = 1, answer = 'http429' }\nopen_questions.rate_before_usersig = true",
-            Err(Refusal::Http429),
+            Err(Rejection::Http429),
         ),
     ] {
         let (gateway, settings) = gateway(toml);
         let path = "/v4/profile/portrait_get";
         let unsigned = "sdkappid=14&random=7&contenttype=json&identifier=administrator";
-        let head = |query| RequestLine { method: "POST", path, query };
-        assert!(gateway.check(head(unsigned), &settings, at(0)).is_err());
-        assert_eq!(command(gateway.check(head(&good_query()), &settings, at(1))), expected);
+        let line = |query| RequestLine { method: "POST", path, query };
+        assert!(gateway.check(line(unsigned), &settings, at(0)).is_err());
+        assert_eq!(command(gateway.check(line(&good_query()), &settings, at(1))), expected);
     }
 }
 
 #[test]
-fn the_first_calls_are_told_to_sign_again() {
+fn first_calls_are_refused_as_expired() {
     let (gateway, settings) = gateway("faults.usersig_expired_calls = 2\nrate.calls_per_day = 1");
     let query = good_query();
-    let head = RequestLine { method: "POST", path: "/v4/profile/portrait_get", query: &query };
-    let answers: Vec<_> = (0..4).map(|_| command(gateway.check(head, &settings, at(0)))).collect();
-    let expected = [Err(70001), Err(70001), Ok(Command::PortraitGet), Err(60028)];
-    assert_eq!(answers, expected.map(|answer| answer.map_err(Refusal::Code)));
+    let line = RequestLine { method: "POST", path: "/v4/profile/portrait_get", query: &query };
+    let outcomes: Vec<_> = (0..4).map(|_| command(gateway.check(line, &settings, at(0)))).collect();
+    let expected = [Err(70001), Err(70001), Ok(ServiceCommand::PortraitGet), Err(60028)];
+    assert_eq!(outcomes, expected.map(|outcome| outcome.map_err(Rejection::Code)));
     let next_day = at(DAY_SECONDS * 1_000);
-    assert_eq!(command(gateway.check(head, &settings, next_day)), Ok(Command::PortraitGet));
+    assert_eq!(command(gateway.check(line, &settings, next_day)), Ok(ServiceCommand::PortraitGet));
 }
 
 proptest! {
     #[test]
-    fn no_request_line_panics_or_gets_in(method in "[A-Z]{0,5}", path in ".{0,40}", query in ".{0,200}") {
+    fn arbitrary_request_lines_are_rejected(method in "[A-Z]{0,5}", path in ".{0,40}", query in ".{0,200}") {
         prop_assert!(outcome("", &method, &path, &query).is_err());
     }
 }

@@ -1,52 +1,52 @@
-//! What calls changed: accounts imported, deleted, and values set.
+//! Changes made by calls: accounts imported or deleted, values set.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 
-use super::super::profiles::Value;
+use super::super::profiles::ProfileValue;
 use super::Population;
 
-/// Most accounts that calls may import or change; then they are told of the quota (70398).
+/// Maximum of changed accounts; further calls are refused because of the quota (70398).
 const MAX_CHANGED_ACCOUNTS: usize = 1_000_000;
 
-/// What calls made of an account.
+/// Changes of one account.
 #[derive(Debug, Default)]
-pub(super) struct Changed {
-    pub(super) state: AccountState,
-    /// What was set since.
-    pub(super) values: BTreeMap<String, Value>,
+pub struct AccountChanges {
+    pub state: AccountState,
+    /// Values set since the start.
+    pub values: BTreeMap<String, ProfileValue>,
 }
 
-/// How an account that calls changed came to be.
+/// State of a changed account.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AccountState {
-    /// It was there from the start, and has what it had.
+pub enum AccountState {
+    /// It existed at the start and keeps its values.
     #[default]
     Original,
-    /// It has nothing but what was set.
+    /// It has only the values that were set.
     Imported,
     Deleted,
 }
 
-/// Why an account is not imported or changed.
+/// An account that was not imported or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum ChangeError {
-    /// There is no room for more changes.
-    QuotaUsedUp,
-    /// It was deleted, and the settings do not let it return.
+pub enum ChangeError {
+    /// Too many accounts were changed.
+    QuotaExceeded,
+    /// It was deleted, and the settings forbid importing it again.
     Deleted,
     /// The app does not know it.
     NotFound,
 }
 
-pub(super) type ChangedAccounts = HashMap<String, Changed>;
+pub type ChangedAccounts = HashMap<String, AccountChanges>;
 
 impl Population {
-    /// Imports an account, or sets values of one that is there.
-    pub(in super::super) fn import(
+    /// Imports an account, or sets values of an existing one.
+    pub fn import(
         &self,
         account: &str,
-        values: Vec<(String, Value)>,
+        values: Vec<(String, ProfileValue)>,
     ) -> Result<(), ChangeError> {
         let is_known = self.is_known(account);
         self.change(account, |changed| {
@@ -62,10 +62,10 @@ impl Population {
     }
 
     /// Sets values of a known account.
-    pub(in super::super) fn set(
+    pub fn set(
         &self,
         account: &str,
-        values: Vec<(String, Value)>,
+        values: Vec<(String, ProfileValue)>,
     ) -> Result<(), ChangeError> {
         if !self.is_known(account) {
             return Err(ChangeError::NotFound);
@@ -77,12 +77,12 @@ impl Population {
     }
 
     /// Deletes a known account with all its values.
-    pub(in super::super) fn delete(&self, account: &str) -> Result<(), ChangeError> {
+    pub fn delete(&self, account: &str) -> Result<(), ChangeError> {
         if !self.is_known(account) {
             return Err(ChangeError::NotFound);
         }
         self.change(account, |changed| {
-            *changed = Changed { state: AccountState::Deleted, values: BTreeMap::new() };
+            *changed = AccountChanges { state: AccountState::Deleted, values: BTreeMap::new() };
             Ok(())
         })
     }
@@ -90,11 +90,11 @@ impl Population {
     fn change(
         &self,
         account: &str,
-        apply: impl FnOnce(&mut Changed) -> Result<(), ChangeError>,
+        apply: impl FnOnce(&mut AccountChanges) -> Result<(), ChangeError>,
     ) -> Result<(), ChangeError> {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
         if changed.len() >= MAX_CHANGED_ACCOUNTS && !changed.contains_key(account) {
-            return Err(ChangeError::QuotaUsedUp);
+            return Err(ChangeError::QuotaExceeded);
         }
         apply(changed.entry(account.to_owned()).or_default())
     }
@@ -107,21 +107,20 @@ mod tests {
 
     const NICK: &str = "Tag_Profile_IM_Nick";
 
-    fn population(toml: &str, profiles: Profiles) -> Population {
-        Population::new(&toml::from_str(toml).unwrap(), profiles)
+    fn population(toml: &str) -> Population {
+        Population::new(&toml::from_str(toml).unwrap(), Profiles::generated())
     }
 
     #[test]
-    fn changes_add_to_what_was_there() {
-        let population =
-            population("[faults]\nunknown = { prefix = 'new' }", Profiles::generated());
+    fn changes_keep_other_values() {
+        let population = population("[faults]\nunknown = { prefix = 'new' }");
         let level = population.value("old", "Tag_Profile_IM_Level");
-        let nick = || vec![(NICK.to_owned(), Value::Text("set".to_owned()))];
+        let nick = || vec![(NICK.to_owned(), ProfileValue::Text("set".to_owned()))];
         assert_eq!(population.set("old", nick()), Ok(()));
         assert_eq!(population.set("new1", nick()), Err(ChangeError::NotFound));
         assert_eq!(population.import("new1", nick()), Ok(()));
         for account in ["old", "new1"] {
-            assert_eq!(population.value(account, NICK), Some(Value::Text("set".to_owned())));
+            assert_eq!(population.value(account, NICK), Some(ProfileValue::Text("set".to_owned())));
         }
         assert_eq!(population.value("old", "Tag_Profile_IM_Level"), level);
         assert_eq!(population.value("new1", "Tag_Profile_IM_Level"), None);
@@ -129,20 +128,23 @@ mod tests {
     }
 
     #[test]
-    fn deleted_accounts_are_unknown_and_come_back_empty_if_at_all() {
+    fn deleted_accounts_are_unknown_and_reimported_without_values() {
         let level = "Tag_Profile_IM_Level";
-        for (toml, returns) in [("", false), ("open_questions.reimport_deleted = true", true)] {
+        for (toml, can_return) in [("", false), ("open_questions.reimport_deleted = true", true)] {
             let text = format!("{toml}\n[population]\nunset = 0.0\n");
-            let population = population(&text, Profiles::generated());
+            let population = population(&text);
             assert!(population.value("a", level).is_some());
             assert_eq!(population.delete("a"), Ok(()));
             assert_eq!(population.delete("a"), Err(ChangeError::NotFound));
-            assert_eq!(population.fate("a"), ExpectedOutcome::NotFound);
+            assert_eq!(population.expected_outcome("a"), ExpectedOutcome::NotFound);
             assert_eq!(population.value("a", level), None);
             assert!(population.is_known("b"));
-            let expected = if returns { Ok(()) } else { Err(ChangeError::Deleted) };
+            let expected = if can_return { Ok(()) } else { Err(ChangeError::Deleted) };
             assert_eq!(population.import("a", Vec::new()), expected);
-            assert_eq!((population.is_known("a"), population.value("a", level)), (returns, None));
+            assert_eq!(
+                (population.is_known("a"), population.value("a", level)),
+                (can_return, None)
+            );
         }
     }
 }

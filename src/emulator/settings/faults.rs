@@ -1,14 +1,17 @@
-//! What goes wrong.
+//! Faults of accounts, calls and connections.
 //!
-//! An account fault is decided by seed and account alone. A call fault is decided by seed, the first account of
-//! the call and how often that account has met the fault, so that neither depends on concurrency.
+//! A fault of an account is determined by seed and account alone. A fault of a call is determined by the seed, the first
+//! account of the call and the number of times that this account has met the fault. Neither depends on concurrency.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NO_FAILURE, ensure_is_a_share};
+use super::{InvalidSetting, ensure_is_a_share};
 
-/// What goes wrong; nothing by default. Call faults meet `portrait_get` alone, windows and latency every call.
+const MAX_OVERSIZED_BYTES: usize = 256 * 1024 * 1024;
+
+/// Faults of accounts, calls and connections; none by default. Call faults affect `portrait_get` only, windows and
+/// latency every command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
@@ -16,15 +19,15 @@ pub struct Faults {
     pub unknown: AccountFault,
     /// Accounts that fail the first `transient_asks` times (40006).
     pub transient: AccountFault,
-    /// How many answers a transient failure lasts.
+    /// How many responses report a transient failure before the account succeeds.
     pub transient_asks: u32,
-    /// Accounts that fail always (40006).
+    /// Accounts that always fail (40006).
     pub permanent: AccountFault,
-    /// Accounts that make the whole call fail (40001).
+    /// Accounts that make every call fail that includes them (40001).
     pub poison: AccountFault,
-    /// Codes for the whole call.
+    /// Codes of calls that fail as a whole.
     pub codes: Vec<CodeFault>,
-    /// The call is answered 60007 although the rate was kept.
+    /// Calls that fail with 60007 although they are within the rate.
     pub throttle: CallFault,
     /// HTTP 429 with `Retry-After`.
     pub http_429: CallFault,
@@ -32,37 +35,37 @@ pub struct Faults {
     pub retry_after_seconds: u32,
     /// An HTTP error with a body that is not JSON.
     pub http_error: CallFault,
-    /// The statuses that `http_error` takes turns with.
+    /// The statuses of `http_error`; each call gets one of them.
     #[schemars(inner(range(min = 400, max = 599)))]
     pub http_statuses: Vec<u16>,
-    /// The connection is reset before any byte of the answer.
+    /// The connection is reset before the first byte of the response.
     pub reset: CallFault,
-    /// The connection ends in the midst of the answer.
+    /// The connection closes in the middle of the response.
     pub truncated: CallFault,
     /// A body that is not JSON.
     pub garbage: CallFault,
-    /// A body with a byte that is not UTF-8 within a text.
+    /// A body with a text that is not valid UTF-8.
     pub invalid_utf8: CallFault,
-    /// The answer says `FAIL` in `ActionStatus` and 0 in `ErrorCode`, whatever else it holds.
+    /// A complete response with `FAIL` as `ActionStatus` and 0 as `ErrorCode`.
     pub fail_with_code_zero: CallFault,
-    /// The answer comes after `hang_ms`.
+    /// A response that arrives after `hang_ms`.
     pub hang: CallFault,
-    /// How long a hanging answer takes; the default is longer than any sensible timeout.
+    /// Delay of a hanging response; the default is longer than any sensible timeout.
     pub hang_ms: u64,
-    /// A body larger than any answer.
+    /// A body larger than any response of the service.
     pub oversized: CallFault,
     /// Size of an oversized body.
     pub oversized_bytes: usize,
-    /// HTTP 302 to another place.
+    /// HTTP 302 to another location.
     pub redirect: CallFault,
-    /// The first so many calls are told that their UserSig has expired (70001).
+    /// How many calls, from the start, are refused because their UserSig has expired (70001).
     pub usersig_expired_calls: u64,
-    /// Time that every answer takes.
+    /// Delay of every response.
     pub latency_ms: u64,
-    /// Most time to add to it; drawn evenly.
+    /// Maximum of an additional random delay, evenly distributed.
     pub latency_jitter_ms: u64,
-    /// Times of outage or throttling.
-    pub windows: Vec<Window>,
+    /// Periods of outage or throttling.
+    pub windows: Vec<FaultWindow>,
 }
 
 impl Default for Faults {
@@ -97,31 +100,31 @@ impl Default for Faults {
     }
 }
 
-/// Accounts that something befalls: a share of all, those listed, and those whose id begins with the prefix.
+/// A fault of accounts: a share of all accounts, those listed, and those with the prefix.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountFault {
     /// Share of all accounts.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
-    /// Accounts by name.
+    /// Affected accounts.
     pub accounts: Vec<String>,
-    /// Accounts by the beginning of their name; empty is none.
+    /// Prefix of affected accounts; if empty, the prefix selects none.
     pub prefix: String,
-    /// The codes, each account keeping one of them; empty is the code of the fault.
+    /// The codes; each account keeps one of them. If empty, the default code of the fault.
     pub codes: Vec<i64>,
 }
 
-/// A call that something befalls.
+/// A fault of calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CallFault {
-    /// Share of calls; each time the same call meets the fault, it is drawn anew whether it does again.
+    /// Share of calls. A retry of the same call is another draw.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
-    /// How many times in a row the same call meets it.
+    /// How many times in a row the same call meets the fault.
     pub times: u32,
-    /// Most calls that meet it in all; 0 is any number. Which those are depends on the order of calls.
+    /// Maximum of affected calls in total; 0 is unlimited. Which calls those are depends on their order.
     pub limit: u64,
 }
 
@@ -137,12 +140,12 @@ impl Default for CallFault {
 pub struct CodeFault {
     /// The top-level code.
     pub code: i64,
-    /// Share of calls; each time the same call meets the fault, it is drawn anew whether it does again.
+    /// Share of calls. A retry of the same call is another draw.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
-    /// How many times in a row the same call meets it.
+    /// How many times in a row the same call meets the fault.
     pub times: u32,
-    /// Most calls that meet it in all; 0 is any number.
+    /// Maximum of affected calls in total; 0 is unlimited.
     pub limit: u64,
 }
 
@@ -153,19 +156,19 @@ impl Default for CodeFault {
 }
 
 impl CodeFault {
-    /// The fault without its code.
+    /// The same fault without its code.
     pub fn call_fault(&self) -> CallFault {
         CallFault { rate: self.rate, times: self.times, limit: self.limit }
     }
 }
 
-/// A time in which every call meets the same; counted in calls or in milliseconds since the start, from the
-/// first number up to but not including the second.
+/// A period in which every call fails in the same way, in calls or in milliseconds since the start. The end is
+/// exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
-    /// What every call meets.
-    pub kind: WindowKind,
+pub struct FaultWindow {
+    /// The failure of every call.
+    pub kind: FaultWindowKind,
     /// The first call, counted from 0 over all commands.
     #[serde(default)]
     pub from_call: u64,
@@ -180,13 +183,13 @@ pub struct Window {
     pub until_ms: u64,
 }
 
-/// What every call of a window meets.
+/// The failure of every call in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum WindowKind {
+pub enum FaultWindowKind {
     /// The connection is reset.
     Outage,
-    /// 60007.
+    /// Code 60007.
     Throttle,
     /// HTTP 429 with `Retry-After`.
     Http429,
@@ -194,16 +197,15 @@ pub enum WindowKind {
     Http503,
 }
 
-impl Window {
-    /// Whether a call lies in the window.
-    pub fn holds(&self, call: u64, milliseconds: u64) -> bool {
+impl FaultWindow {
+    pub fn contains(&self, call: u64, milliseconds: u64) -> bool {
         (self.from_call..self.until_call).contains(&call)
             || (self.from_ms..self.until_ms).contains(&milliseconds)
     }
 }
 
 impl Faults {
-    /// The call faults with their keys, in the order in which they are drawn; a call meets at most one.
+    /// The call faults with their keys, by precedence: a call meets at most one.
     pub fn call_faults(&self) -> [(&'static str, &CallFault); 11] {
         [
             ("hang", &self.hang),
@@ -220,17 +222,16 @@ impl Faults {
         ]
     }
 
-    pub(super) fn check(&self) -> Result<(), (String, String)> {
-        let accounts = [
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        for (name, fault) in [
             ("unknown", &self.unknown),
             ("transient", &self.transient),
             ("permanent", &self.permanent),
             ("poison", &self.poison),
-        ];
-        for (name, fault) in accounts {
+        ] {
             ensure_is_a_share(&format!("faults.{name}.rate"), fault.rate)?;
             if fault.codes.contains(&0) {
-                return Err((format!("faults.{name}.codes"), NO_FAILURE.to_owned()));
+                return Err(InvalidSetting::success_code(format!("faults.{name}.codes")));
             }
         }
         for (name, fault) in self.call_faults() {
@@ -239,31 +240,33 @@ impl Faults {
         for (index, fault) in self.codes.iter().enumerate() {
             ensure_is_a_share(&format!("faults.codes[{index}].rate"), fault.rate)?;
             if fault.code == 0 {
-                return Err((format!("faults.codes[{index}].code"), NO_FAILURE.to_owned()));
+                return Err(InvalidSetting::success_code(format!("faults.codes[{index}].code")));
             }
         }
         if self.http_statuses.is_empty()
             || self.http_statuses.iter().any(|status| !(400..600).contains(status))
         {
-            let problem = "must name at least one status, each from 400 to 599";
-            return Err(("faults.http_statuses".to_owned(), problem.to_owned()));
+            let problem = "must list at least one status, each from 400 to 599";
+            return Err(InvalidSetting::new("faults.http_statuses", problem));
         }
         if self.oversized_bytes > MAX_OVERSIZED_BYTES {
-            let problem = "is more than 256 MiB, which the emulator would hold in memory";
-            return Err(("faults.oversized_bytes".to_owned(), problem.to_owned()));
+            let problem =
+                "is more than 256 MiB, which the emulator would hold in memory; write less";
+            return Err(InvalidSetting::new("faults.oversized_bytes", problem));
         }
         self.check_windows()
     }
 
-    fn check_windows(&self) -> Result<(), (String, String)> {
-        for (index, window) in self.windows.iter().enumerate() {
-            if window.from_call >= window.until_call && window.from_ms >= window.until_ms {
-                let problem = "is empty; write from_call and until_call, or from_ms and until_ms";
-                return Err((format!("faults.windows[{index}]"), problem.to_owned()));
-            }
+    fn check_windows(&self) -> Result<(), InvalidSetting> {
+        let is_empty = |window: &FaultWindow| {
+            window.from_call >= window.until_call && window.from_ms >= window.until_ms
+        };
+        match self.windows.iter().position(is_empty) {
+            None => Ok(()),
+            Some(index) => Err(InvalidSetting::new(
+                format!("faults.windows[{index}]"),
+                "is empty; write from_call and until_call, or from_ms and until_ms",
+            )),
         }
-        Ok(())
     }
 }
-
-const MAX_OVERSIZED_BYTES: usize = 256 * 1024 * 1024;

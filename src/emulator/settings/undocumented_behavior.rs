@@ -1,74 +1,74 @@
-//! What the documents of the service leave open, each as a switch. Defaults are those of
-//! `docs/im-rest-api.md` sections 3 and 10.
+//! Behavior that the documentation of the service leaves open. The defaults are the emulator defaults of
+//! `docs/im-rest-api.md`.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::NO_FAILURE;
+use super::InvalidSetting;
 
-/// How the emulator answers what the documents leave open.
+/// Behavior that the documentation of the service leaves open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UndocumentedBehavior {
-    /// How an account that the app does not know comes back.
-    pub unknown: Unknown,
-    /// What `Fail_Account` holds for an unknown account.
-    pub unknown_in_fail_account: FailAccount,
-    /// What `ProfileItem` of an unknown account is.
-    pub unknown_profile_item: UnknownProfile,
-    /// How a tag comes back that the account never set.
+    /// Item of an account that the app does not know.
+    pub unknown: UnknownAccount,
+    /// Content of `Fail_Account` for an unknown account.
+    pub unknown_in_fail_account: FailAccountContent,
+    /// `ProfileItem` of an unknown account.
+    pub unknown_profile_item: UnknownProfileItem,
+    /// A tag that the account never set.
     pub unset_tag: UnsetTag,
-    /// How an account comes back that set none of the tags.
+    /// An account that set none of the tags.
     pub all_unset: AllUnset,
-    /// Whom an unknown or unreadable tag fails (40009, 40007).
+    /// What fails because of an unknown or unreadable tag (40009, 40007).
     pub tag_errors: TagErrors,
-    /// What happens to more than 100 accounts in a call.
+    /// A call with more than 100 accounts.
     pub too_many_accounts: TooManyAccounts,
-    /// Whether an account that is asked for twice in a call comes back once.
+    /// Whether an account that a call lists twice has one item.
     pub collapse_duplicates: bool,
-    /// Whether numbers come as JSON strings.
+    /// Whether numbers are sent as JSON strings.
     pub numbers_as_strings: bool,
-    /// How the values of custom tags of kind `bytes` are written.
+    /// Encoding of the values of custom tags of kind `bytes`.
     pub bytes: BytesEncoding,
-    /// Whether answers carry `RequestId`.
+    /// Whether responses contain `RequestId`.
     pub request_id: bool,
-    /// Whether answers carry `CurrentStandardSequence`.
+    /// Whether responses contain `CurrentStandardSequence`.
     pub current_standard_sequence: bool,
-    /// Whether answers carry `Fail_Account` and `Invalid_Account` even when empty, as before 2019.
+    /// Whether responses contain `Fail_Account` and `Invalid_Account` even when empty, as before 2019.
     pub invalid_account: bool,
-    /// `ErrorInfo` or `ResultInfo` to give instead of the built-in text, by code.
+    /// `ErrorInfo` or `ResultInfo` in place of the built-in text, by code.
     pub error_info: BTreeMap<String, String>,
-    /// Whether the rate is checked before the signature, so that refused calls count too.
+    /// Whether the rate is checked before the signature, so that refused calls count.
     pub rate_before_usersig: bool,
-    /// Whether an expired UserSig with a wrong signature is called wrong (70009) rather than expired (70001).
+    /// Whether an expired UserSig with a wrong signature is reported as wrong (70009) rather than expired (70001).
     pub signature_before_expiry: bool,
     /// The code for a UserSig whose `TLS.sig` is not base64.
     pub sig_not_base64: i64,
-    /// Whether a UserSig with room rights of a sibling product (`TLS.userbuf`) is refused (70009) although its signature
+    /// Whether a UserSig with room rights of a sibling product (`TLS.userbuf`) is refused (70009) although the signature
     /// covers them.
     pub refuse_userbuf: bool,
-    /// Who refuses a caller that is not an administrator.
+    /// What refuses a caller that is not an administrator.
     pub not_admin: NotAdmin,
-    /// Whether `portrait_set` takes `"20190419"` for a tag that holds a number; otherwise 40610.
+    /// Whether `portrait_set` accepts `"20190419"` for a tag of numbers; otherwise 40610.
     pub set_numbers_as_strings: bool,
-    /// Whether a deleted account may be imported again at once, as on the trial plan; otherwise 70399.
+    /// Whether a deleted account can be imported again immediately, as on the trial plan; otherwise 70399.
     pub reimport_deleted: bool,
-    /// How far the UserSig's time may lie ahead before it is refused (70001), in seconds. Default: any.
+    /// How many seconds the time of a UserSig may be in the future before it is refused (70001). Default: unlimited.
     pub clock_skew_seconds: Option<u64>,
-    /// Whether answers are compressed for a client that accepts gzip.
+    /// Whether responses are compressed for a client that accepts gzip.
     pub gzip: bool,
-    /// Whether everything beyond ASCII is written as `\uXXXX`.
+    /// Whether non-ASCII characters are written as `\uXXXX`.
     pub escape_non_ascii: bool,
 }
 
 impl Default for UndocumentedBehavior {
     fn default() -> UndocumentedBehavior {
         UndocumentedBehavior {
-            unknown: Unknown::Marker,
-            unknown_in_fail_account: FailAccount::Account,
-            unknown_profile_item: UnknownProfile::Absent,
+            unknown: UnknownAccount::Marker,
+            unknown_in_fail_account: FailAccountContent::Account,
+            unknown_profile_item: UnknownProfileItem::Absent,
             unset_tag: UnsetTag::Omitted,
             all_unset: AllUnset::EmptyList,
             tag_errors: TagErrors::Call,
@@ -95,42 +95,45 @@ impl Default for UndocumentedBehavior {
 }
 
 impl UndocumentedBehavior {
-    pub(super) fn check(&self) -> Result<(), (String, String)> {
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         for code in self.error_info.keys() {
             if code.parse::<i64>().is_err() {
                 let key = format!("open_questions.error_info.{code}");
-                return Err((key, "is no error code; write one such as 60007".to_owned()));
+                return Err(InvalidSetting::new(
+                    key,
+                    "is not an error code; write one such as 60007",
+                ));
             }
         }
         if self.sig_not_base64 == 0 {
-            return Err(("open_questions.sig_not_base64".to_owned(), NO_FAILURE.to_owned()));
+            return Err(InvalidSetting::success_code("open_questions.sig_not_base64"));
         }
         Ok(())
     }
 }
 
-/// How an account that the app does not know comes back.
+/// Item of an account that the app does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Unknown {
-    /// Under `@TLS#NOT_FOUND`, one item for each.
+pub enum UnknownAccount {
+    /// One item per account, named `@TLS#NOT_FOUND`.
     Marker,
-    /// Under its own name.
+    /// One item per account, with its own name.
     Echo,
-    /// Under the empty name.
+    /// One item per account, with an empty name.
     Empty,
-    /// All under one `@TLS#NOT_FOUND`.
+    /// One `@TLS#NOT_FOUND` item for all unknown accounts.
     Collapsed,
-    /// Not at all.
+    /// No item.
     Omitted,
     /// The whole call fails with 40003.
     Call,
 }
 
-/// What `Fail_Account` holds for an unknown account.
+/// Content of `Fail_Account` for an unknown account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum FailAccount {
+pub enum FailAccountContent {
     /// The account.
     Account,
     /// `@TLS#NOT_FOUND`.
@@ -139,11 +142,11 @@ pub enum FailAccount {
     Nothing,
 }
 
-/// What `ProfileItem` of an unknown account is.
+/// `ProfileItem` of an unknown account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum UnknownProfile {
-    /// The key is left out.
+pub enum UnknownProfileItem {
+    /// The key is absent.
     Absent,
     /// An empty list.
     EmptyList,
@@ -151,63 +154,63 @@ pub enum UnknownProfile {
     Null,
 }
 
-/// How a tag comes back that the account never set.
+/// A tag that the account never set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnsetTag {
-    /// Left out.
+    /// It is absent.
     Omitted,
-    /// As `""` or 0.
+    /// Its value is `""` or 0.
     Empty,
 }
 
-/// How an account comes back that set none of the tags.
+/// An account that set none of the tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AllUnset {
-    /// With an empty `ProfileItem`.
+    /// Its `ProfileItem` is an empty list.
     EmptyList,
-    /// Without the key `ProfileItem`.
+    /// Its item has no `ProfileItem`.
     Absent,
-    /// With `ProfileItem` `null`.
+    /// Its `ProfileItem` is `null`.
     Null,
 }
 
-/// Whom an unknown or unreadable tag fails.
+/// What fails because of an unknown or unreadable tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TagErrors {
     /// The whole call.
     Call,
-    /// Each account, on its item.
+    /// Each account, in its item.
     Account,
-    /// Nobody: the tag is left out.
+    /// Nothing; the tag is left out.
     Ignored,
 }
 
-/// Who refuses a caller that is not an administrator.
+/// What refuses a caller that is not an administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotAdmin {
     /// The gateway, with 60010.
     Gateway,
-    /// The service behind it, once rate and JSON are right: 40004 from profile commands, 70403 from account commands.
+    /// The service behind it, after the checks of rate and JSON: 40004 from profile commands, 70403 from account commands.
     Service,
 }
 
-/// What happens to more than 100 accounts in a call.
+/// A call with more than 100 accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TooManyAccounts {
-    /// 40001.
+    /// It fails with 40001.
     Refuse,
-    /// All are answered.
+    /// The response contains all of them.
     Accept,
-    /// The first 100 are answered.
+    /// The response contains the first 100.
     Truncate,
 }
 
-/// How bytes are written in JSON.
+/// Encoding of bytes in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BytesEncoding {

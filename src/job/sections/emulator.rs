@@ -4,8 +4,7 @@ use std::path::Path;
 
 use toml::Table;
 
-use crate::emulator::settings::CustomKind;
-use crate::emulator::{Settings, is_custom_tag};
+use crate::emulator::{CustomKind, Settings};
 use crate::job::error::{JobError, KeyError, KeyPath};
 use crate::job::{file, locate, source};
 use crate::table::{Column, ColumnType};
@@ -29,26 +28,23 @@ fn settings(table: Table) -> Result<Settings, KeyError> {
 
 /// Checks that the settings are consistent; `table` is the key of their table.
 pub fn validate(settings: &Settings, table: KeyPath) -> Result<(), KeyError> {
-    settings.check().map_err(|(key, problem)| {
-        let segments = key.split(['.', '[', ']']).filter(|segment| !segment.is_empty());
-        KeyError { key: segments.fold(table, |path, segment| path.then(segment)), message: problem }
+    settings.check().map_err(|invalid| {
+        let segments = invalid.key.split(['.', '[', ']']).filter(|segment| !segment.is_empty());
+        let key = segments.fold(table, |path, segment| path.then(segment));
+        KeyError { key, message: invalid.message }
     })
 }
 
 /// Adds the custom tags of the job's columns to the emulated app, so that any job can be tried without the service. If
 /// the settings list custom tags, the list is complete; tags that the console would not create are left out.
 pub fn add_custom_tags(columns: &[Column], settings: &mut Settings) {
-    let custom_tags = &mut settings.population.custom_tags;
-    if !custom_tags.is_empty() {
-        return;
-    }
-    for column in columns.iter().filter(|column| is_custom_tag(&column.tag)) {
+    settings.set_default_custom_tags(columns.iter().map(|column| {
         let kind = match column.column_type {
             ColumnType::String | ColumnType::Bytes => CustomKind::Text,
             _ => CustomKind::Number,
         };
-        custom_tags.insert(column.tag.clone(), kind);
-    }
+        (column.tag.as_str(), kind)
+    }));
 }
 
 #[cfg(test)]

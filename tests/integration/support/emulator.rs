@@ -1,11 +1,11 @@
 //! An emulator in the test's own process, to see what reaches the service, and its settings.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::thread::{self, JoinHandle};
 
-use im_profiles::emulator::settings::CustomKind;
-use im_profiles::emulator::{self, Credentials, EMULATOR_SECRET_KEY, Emulator, Profiles, Settings};
+use im_profiles::emulator::{
+    self, Credentials, CustomKind, EMULATOR_SECRET_KEY, Emulator, Profiles, Settings,
+};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -23,13 +23,11 @@ pub fn settings_of(toml: &str) -> Settings {
 
 /// The settings, with the custom tags of the tests' jobs where they name none: an emulator outside of a job knows no other.
 fn with_tags_of_jobs(mut settings: Settings) -> Settings {
-    if settings.population.custom_tags.is_empty() {
-        settings.population.custom_tags = BTreeMap::from([
-            ("Tag_Profile_Custom_Points".to_owned(), CustomKind::Number),
-            ("Tag_Profile_Custom_Coins".to_owned(), CustomKind::Number),
-            ("Tag_Profile_Custom_Raw".to_owned(), CustomKind::Bytes),
-        ]);
-    }
+    settings.set_default_custom_tags([
+        ("Tag_Profile_Custom_Points", CustomKind::Number),
+        ("Tag_Profile_Custom_Coins", CustomKind::Number),
+        ("Tag_Profile_Custom_Raw", CustomKind::Bytes),
+    ]);
     settings
 }
 

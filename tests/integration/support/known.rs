@@ -5,14 +5,12 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use im_profiles::emulator::settings::{
-    BytesEncoding, CustomKind, FailAccount, Settings, Unknown, UnsetTag,
-};
-use im_profiles::emulator::{ExpectedOutcome, Population, Profiles, Value};
+use im_profiles::emulator::{Credentials, Emulator, ExpectedOutcome, ProfileValue, Profiles};
 use im_profiles::internals::{Class, ErrorCodeRule};
 use im_profiles::internals::{Column, ColumnType};
 use im_profiles::job::Job;
 use jiff::civil::{Date, date};
+use serde_json::Value as Json;
 
 use super::TestDir;
 use super::snapshot::{Cell, RejectedValue, Snapshot};
@@ -54,7 +52,10 @@ impl Known {
 
     /// What a job must end with for a list.
     pub fn of(job: &Job, listed: Vec<(String, u64)>) -> Known {
-        let population = Population::new(&job.emulator, Profiles::generated());
+        let emulator =
+            Emulator::new(job.emulator.clone(), Credentials::built_in(), Profiles::generated());
+        let population = emulator.population();
+        let settings = serde_json::to_value(&job.emulator).unwrap();
         let mut known = Known {
             listed,
             rows: BTreeMap::new(),
@@ -65,13 +66,14 @@ impl Known {
             may_be_spoilt: job.emulator.faults.invalid_utf8.rate > 0.0,
         };
         for (account, _) in &known.listed {
-            if let Some(failure) = failure_of(population.fate(account), &job.emulator) {
+            if let Some(failure) = expected_failure(population.expected_outcome(account), &settings)
+            {
                 known.failed.insert(account.clone(), failure);
                 continue;
             }
             let mut row = vec![Some(account.clone())];
             for column in &job.columns {
-                let value = as_answered(population.value(account, &column.tag), column, job);
+                let value = sent_value(population.value(account, &column.tag), column, &settings);
                 row.push(value.and_then(|value| {
                     let cell = cell(&value, column.column_type);
                     if cell.is_none() {
@@ -239,20 +241,24 @@ fn remedy(cell: &mut Cell) {
     }
 }
 
-fn failure_of(fate: ExpectedOutcome, settings: &Settings) -> Option<Failure> {
-    match fate {
-        ExpectedOutcome::Exports => None,
-        ExpectedOutcome::NotFound => Some(match settings.open_questions.unknown {
-            // That it failed is all that is said of the account, or nothing is.
-            Unknown::Omitted => match settings.open_questions.unknown_in_fail_account {
-                FailAccount::Account => ("internal_error", None),
-                FailAccount::Marker | FailAccount::Nothing => ("no_answer", None),
-            },
-            _ => ("not_found", Some(*settings.faults.unknown.codes.first().unwrap_or(&40003))),
-        }),
-        ExpectedOutcome::NeverAnswered => Some(("no_answer", None)),
+fn expected_failure(outcome: ExpectedOutcome, settings: &Json) -> Option<Failure> {
+    let behavior = &settings["open_questions"];
+    match outcome {
+        ExpectedOutcome::Exported => None,
+        // The only information about the account is that it failed, or there is none.
+        ExpectedOutcome::NotFound if behavior["unknown"] == "omitted" => {
+            Some(match behavior["unknown_in_fail_account"] == "account" {
+                true => ("internal_error", None),
+                false => ("no_answer", None),
+            })
+        }
+        ExpectedOutcome::NotFound => {
+            let code = settings["faults"]["unknown"]["codes"][0].as_i64();
+            Some(("not_found", Some(code.unwrap_or(40003))))
+        }
+        ExpectedOutcome::NeverReturned => Some(("no_answer", None)),
         ExpectedOutcome::Contradicted => Some(("internal_error", None)),
-        ExpectedOutcome::FailsAlways { code } | ExpectedOutcome::Poison { code } => {
+        ExpectedOutcome::AlwaysFails { code } | ExpectedOutcome::Poison { code } => {
             let category = match (code, ErrorCodeRule::for_code(code).class) {
                 (40003 | 70107, _) => "not_found",
                 (_, Class::Retry) => "internal_error",
@@ -264,31 +270,37 @@ fn failure_of(fate: ExpectedOutcome, settings: &Settings) -> Option<Failure> {
     }
 }
 
-/// The value as the service tells it.
-fn as_answered(value: Option<Value>, column: &Column, job: &Job) -> Option<Value> {
-    let settings = &job.emulator;
+/// The value as the service sends it.
+fn sent_value(
+    value: Option<ProfileValue>,
+    column: &Column,
+    settings: &Json,
+) -> Option<ProfileValue> {
+    let behavior = &settings["open_questions"];
     match value {
-        None if settings.open_questions.unset_tag == UnsetTag::Empty => {
-            // An account whose profile is null has nothing, not even empty values.
-            assert_eq!(settings.oddities.null_profile_item, 0.0, "cannot be told apart");
-            let is_number = is_number(&column.tag, settings);
-            Some(if is_number { Value::Number(0) } else { Value::Text(String::new()) })
+        None if behavior["unset_tag"] == "empty" => {
+            // An account whose profile is null has no values, not even empty ones.
+            let is_null = &settings["oddities"]["null_profile_item"];
+            assert_eq!(is_null, 0.0, "the two cannot be distinguished");
+            Some(match is_number(&column.tag, settings) {
+                true => ProfileValue::Number(0),
+                false => ProfileValue::Text(String::new()),
+            })
         }
-        Some(Value::Text(text))
-            if custom_kind(&column.tag, settings) == Some(CustomKind::Bytes)
-                && settings.open_questions.bytes == BytesEncoding::Base64 =>
+        Some(ProfileValue::Text(text))
+            if *custom_kind(&column.tag, settings) == "bytes" && behavior["bytes"] == "base64" =>
         {
-            Some(Value::Text(STANDARD.encode(text)))
+            Some(ProfileValue::Text(STANDARD.encode(text)))
         }
         other => other,
     }
 }
 
-fn custom_kind(tag: &str, settings: &Settings) -> Option<CustomKind> {
-    settings.population.custom_tags.get(tag).copied()
+fn custom_kind<'s>(tag: &str, settings: &'s Json) -> &'s Json {
+    &settings["population"]["custom_tags"][tag]
 }
 
-fn is_number(tag: &str, settings: &Settings) -> bool {
+fn is_number(tag: &str, settings: &Json) -> bool {
     const NUMBERS: [&str; 8] = [
         "Tag_Profile_IM_BirthDay",
         "Tag_Profile_IM_Language",
@@ -300,13 +312,13 @@ fn is_number(tag: &str, settings: &Settings) -> bool {
         "Tag_Profile_Custom_Score",
     ];
     match custom_kind(tag, settings) {
-        Some(kind) => kind == CustomKind::Number,
-        None => NUMBERS.contains(&tag),
+        Json::Null => NUMBERS.contains(&tag),
+        kind => kind == "number",
     }
 }
 
 /// The cell of a value; none where it does not fit.
-fn cell(value: &Value, column_type: ColumnType) -> Cell {
+fn cell(value: &ProfileValue, column_type: ColumnType) -> Cell {
     let text = text_of(value);
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match column_type {
@@ -320,7 +332,7 @@ fn cell(value: &Value, column_type: ColumnType) -> Cell {
     }
 }
 
-fn rejected(account: &str, column: &Column, value: &Value) -> RejectedValue {
+fn rejected(account: &str, column: &Column, value: &ProfileValue) -> RejectedValue {
     RejectedValue {
         account: account.to_owned(),
         tag: column.tag.clone(),
@@ -329,9 +341,9 @@ fn rejected(account: &str, column: &Column, value: &Value) -> RejectedValue {
     }
 }
 
-fn text_of(value: &Value) -> String {
+fn text_of(value: &ProfileValue) -> String {
     match value {
-        Value::Number(number) => number.to_string(),
-        Value::Text(text) => text.clone(),
+        ProfileValue::Number(number) => number.to_string(),
+        ProfileValue::Text(text) => text.clone(),
     }
 }

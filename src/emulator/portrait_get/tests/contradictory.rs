@@ -1,19 +1,19 @@
-//! Answers that contradict themselves about an account.
+//! Responses that contradict themselves about an account.
 
 use super::*;
 
-/// What an answer says of the account `a`: its item, and whether `Fail_Account` names it.
-fn said_of_a(toml: &str) -> (Emulator, Json) {
+/// An emulator with these settings, and its first response about the account `a`.
+fn first_response(toml: &str) -> (Emulator, Json) {
     let toml = format!("population = {{ unset = 0.0 }}\n{toml}");
     let emulator = emulator(&toml);
-    let answer = ask(&emulator, &["a"], &[NICK]);
-    (emulator, answer)
+    let response = request(&emulator, &["a"], &[NICK]);
+    (emulator, response)
 }
 
 #[test]
-fn an_answer_can_contradict_itself_about_an_account() {
-    let always = |oddity: &str| {
-        said_of_a(&format!("oddities = {{ {oddity} = 1.0, contradiction_asks = 0 }}"))
+fn responses_can_contradict_themselves_about_an_account() {
+    let always = |quirk: &str| {
+        first_response(&format!("oddities = {{ {quirk} = 1.0, contradiction_asks = 0 }}"))
     };
     let (_, no_item) = always("failed_without_item");
     assert_eq!(
@@ -31,34 +31,42 @@ fn an_answer_can_contradict_itself_about_an_account() {
     let (_, bare) = always("bare_item");
     assert_eq!(bare["UserProfileItem"], json!([{ "To_Account": "a", "ResultInfo": "" }]));
 
-    for oddity in [
+    for quirk in [
         "failed_without_item",
         "failed_with_profile",
         "unreadable_code",
         "bare_item",
         "failed_marker",
     ] {
-        let (emulator, first) = always(oddity);
-        assert_eq!(emulator.population().fate("a"), ExpectedOutcome::Contradicted, "{oddity}");
-        assert!((0..3).all(|_| ask(&emulator, &["a"], &[NICK]) == first), "{oddity}");
+        let (emulator, first) = always(quirk);
+        assert_eq!(
+            emulator.population().expected_outcome("a"),
+            ExpectedOutcome::Contradicted,
+            "{quirk}"
+        );
+        assert!((0..3).all(|_| request(&emulator, &["a"], &[NICK]) == first), "{quirk}");
         let (passing, first) =
-            said_of_a(&format!("oddities = {{ {oddity} = 1.0, contradiction_asks = 2 }}"));
-        assert_eq!(passing.population().fate("a"), ExpectedOutcome::Exports, "{oddity}");
-        assert_eq!(ask(&passing, &["a"], &[NICK]), first, "{oddity}");
-        let third = ask(&passing, &["a"], &[NICK]);
-        assert_eq!(third["UserProfileItem"][0]["ResultCode"], 0, "{oddity}");
-        assert_eq!((names(&third), third.get("Fail_Account")), (vec!["a"], None), "{oddity}");
+            first_response(&format!("oddities = {{ {quirk} = 1.0, contradiction_asks = 2 }}"));
+        assert_eq!(
+            passing.population().expected_outcome("a"),
+            ExpectedOutcome::Exported,
+            "{quirk}"
+        );
+        assert_eq!(request(&passing, &["a"], &[NICK]), first, "{quirk}");
+        let third = request(&passing, &["a"], &[NICK]);
+        assert_eq!(third["UserProfileItem"][0]["ResultCode"], 0, "{quirk}");
+        assert_eq!((names(&third), third.get("Fail_Account")), (vec!["a"], None), "{quirk}");
     }
 }
 
 #[test]
-fn codes_are_missing_or_unreadable_and_failures_hide_behind_markers() {
+fn codes_can_be_missing_or_unreadable_and_accounts_can_be_markers() {
     let accounts: Vec<String> = (0..100).map(|n| n.to_string()).collect();
     let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
-    let ask_with = |toml: &str| ask(&emulator(toml), &accounts, &[NICK]);
-    let items = |answer: &Json| answer["UserProfileItem"].as_array().unwrap().clone();
+    let request_with = |toml: &str| request(&emulator(toml), &accounts, &[NICK]);
+    let items = |response: &Json| response["UserProfileItem"].as_array().unwrap().clone();
 
-    let missing = ask_with("oddities.missing_code = 1.0\nfaults.permanent.accounts = ['7']");
+    let missing = request_with("oddities.missing_code = 1.0\nfaults.permanent.accounts = ['7']");
     let failed: Vec<Json> =
         items(&missing).into_iter().filter(|item| item.get("ResultCode").is_some()).collect();
     assert_eq!(failed.len(), 1, "a failure keeps its code");
@@ -68,7 +76,7 @@ fn codes_are_missing_or_unreadable_and_failures_hide_behind_markers() {
     );
     assert_eq!(missing["Fail_Account"], json!(["7"]));
 
-    let unreadable = ask_with("oddities.unreadable_code = 1.0");
+    let unreadable = request_with("oddities.unreadable_code = 1.0");
     let mut codes: Vec<String> =
         items(&unreadable).iter().map(|item| item["ResultCode"].to_string()).collect();
     assert!(items(&unreadable).iter().all(|item| item["ProfileItem"].is_array()));
@@ -81,7 +89,7 @@ fn codes_are_missing_or_unreadable_and_failures_hide_behind_markers() {
         let toml = format!(
             "oddities.failed_marker = 1.0\nopen_questions.unknown_in_fail_account = '{switch}'"
         );
-        let hidden = ask_with(&toml);
+        let hidden = request_with(&toml);
         assert_eq!(hidden.get("Fail_Account"), failed.as_ref());
         assert!(items(&hidden).iter().all(|item| item["ResultCode"] == 40006));
         assert!(items(&hidden).iter().all(|item| item.get("ProfileItem").is_none()));
@@ -93,15 +101,15 @@ fn codes_are_missing_or_unreadable_and_failures_hide_behind_markers() {
 }
 
 #[test]
-fn contradictions_befall_a_share_of_known_accounts_and_the_same_each_time() {
+fn contradictions_affect_a_reproducible_share_of_known_accounts() {
     let accounts: Vec<String> = (0..1_000).map(|n| format!("u{n}")).collect();
     let toml = "seed = 3\nfaults.unknown.rate = 0.1\n[oddities]\nfailed_without_item = 0.1\nunreadable_code = 0.1\n\
                 contradiction_asks = 0\n";
-    let fates = || -> Vec<ExpectedOutcome> {
+    let outcomes = || -> Vec<ExpectedOutcome> {
         let emulator = emulator(toml);
-        accounts.iter().map(|account| emulator.population().fate(account)).collect()
+        accounts.iter().map(|account| emulator.population().expected_outcome(account)).collect()
     };
-    let count = |fate| fates().into_iter().filter(|&other| other == fate).count();
+    let count = |outcome| outcomes().into_iter().filter(|&other| other == outcome).count();
     assert!(
         (130..220).contains(&count(ExpectedOutcome::Contradicted)),
         "{}",
@@ -112,11 +120,11 @@ fn contradictions_befall_a_share_of_known_accounts_and_the_same_each_time() {
         "{}",
         count(ExpectedOutcome::NotFound)
     );
-    assert_eq!(fates(), fates());
+    assert_eq!(outcomes(), outcomes());
     let emulator = emulator(toml);
-    for (account, fate) in accounts.iter().zip(fates()) {
-        let answer = ask(&emulator, &[account], &[NICK]);
-        let is_right = answer["UserProfileItem"][0]["ResultCode"] == 0;
-        assert_eq!(is_right, fate == ExpectedOutcome::Exports, "{account} {answer}");
+    for (account, outcome) in accounts.iter().zip(outcomes()) {
+        let response = request(&emulator, &[account], &[NICK]);
+        let is_valid = response["UserProfileItem"][0]["ResultCode"] == 0;
+        assert_eq!(is_valid, outcome == ExpectedOutcome::Exported, "{account} {response}");
     }
 }

@@ -1,7 +1,7 @@
-//! What the emulator does, as a TOML table: a file of its own or a job's `[emulator]`.
+//! Settings of the emulator: a TOML file of their own, or the `[emulator]` table of a job.
 //!
-//! Every key has a default, and the defaults are a service that works: known accounts, no faults, the
-//! documented limits. A `rate` is a share from 0.0 (never) to 1.0 (always). Units are in the names.
+//! Every key has a default. The defaults are a service that works: every account known, no faults, the documented
+//! limits. A `rate` is a share from 0.0 (never) to 1.0 (always). Units are part of the key names.
 
 mod faults;
 mod quirks;
@@ -12,35 +12,37 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::profiles::Profiles;
+use super::tags::is_custom_tag;
 
+pub use self::faults::{AccountFault, CallFault, FaultWindowKind, Faults};
 pub use self::quirks::Quirks;
 pub use self::undocumented_behavior::{
-    AllUnset, BytesEncoding, FailAccount, NotAdmin, TagErrors, TooManyAccounts,
-    UndocumentedBehavior, Unknown, UnknownProfile, UnsetTag,
+    AllUnset, BytesEncoding, FailAccountContent, NotAdmin, TagErrors, TooManyAccounts,
+    UndocumentedBehavior, UnknownAccount, UnknownProfileItem, UnsetTag,
 };
-pub use faults::{AccountFault, CallFault, CodeFault, Faults, Window, WindowKind};
 
 /// Settings of the emulator. The same settings give the same profiles and, for the same calls, the same
 /// faults, whatever the concurrency.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Decides every made-up profile and every fault.
+    /// Seed of every generated profile and every fault.
     pub seed: u64,
-    /// How many calls are let through.
+    /// Frequency limits.
     pub rate: Rate,
-    /// What made-up profiles look like.
+    /// Contents of generated profiles.
     pub population: PopulationSettings,
-    /// How the emulator answers what the documents leave open.
-    pub open_questions: UndocumentedBehavior,
-    /// What goes wrong.
+    /// Behavior that the documentation of the service leaves open.
+    #[serde(rename = "open_questions")]
+    pub undocumented_behavior: UndocumentedBehavior,
+    /// Failures of accounts, calls and connections.
     pub faults: Faults,
-    /// What is unusual about answers that are otherwise right.
-    pub oddities: Quirks,
+    /// Unusual responses.
+    #[serde(rename = "oddities")]
+    pub quirks: Quirks,
 }
 
-/// Frequency limits of each command, in calls a second; 0 is unlimited.
+/// Frequency limits of each command, in calls per second; 0 is unlimited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rate {
@@ -56,13 +58,13 @@ pub struct Rate {
     pub account_check: u32,
     /// Limit of `account_delete`.
     pub account_delete: u32,
-    /// What a second is.
+    /// Which seconds the limits apply to.
     pub window: RateWindowKind,
-    /// How a call over the limit is answered.
-    pub answer: OverLimit,
-    /// `Retry-After` of an answer with HTTP 429, in seconds.
+    /// Response to a call over the limit.
+    pub answer: OverLimitResponse,
+    /// `Retry-After` of a response with HTTP 429, in seconds.
     pub retry_after_seconds: u32,
-    /// Calls of all commands in 24 hours, as the trial plan limits them (60028); 0 is unlimited.
+    /// Limit of the calls of all commands in 24 hours, as on the trial plan (60028); 0 is unlimited.
     pub calls_per_day: u64,
 }
 
@@ -76,36 +78,36 @@ impl Default for Rate {
             account_check: 100,
             account_delete: 100,
             window: RateWindowKind::default(),
-            answer: OverLimit::default(),
+            answer: OverLimitResponse::default(),
             retry_after_seconds: 1,
             calls_per_day: 0,
         }
     }
 }
 
-/// What a second is to the rate limit; undocumented, hence a switch.
+/// Which seconds a limit applies to; the documentation does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RateWindowKind {
-    /// Any second: the strictest reading.
+    /// Every sliding second: the strictest reading.
     #[default]
     Sliding,
-    /// Each whole second since the start, counted afresh.
+    /// Each whole second since the start.
     Calendar,
 }
 
-/// How a call over the limit is answered.
+/// Response to a call over the limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum OverLimit {
+pub enum OverLimitResponse {
     /// HTTP 200 with code 60007, as documented.
     #[default]
     Code,
-    /// HTTP 429 with `Retry-After`, as a proxy in between would.
+    /// HTTP 429 with `Retry-After`, as from an intermediate proxy.
     Http429,
 }
 
-/// What made-up profiles look like.
+/// Contents of generated profiles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PopulationSettings {
@@ -115,13 +117,13 @@ pub struct PopulationSettings {
     /// Share of text values that are the empty string.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub empty: f64,
-    /// Share of text values that hold NUL and other control characters.
+    /// Share of text values that contain NUL and other control characters.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub control_characters: f64,
-    /// The custom tags that the app has and what they hold; any other is refused (40009). Empty: those of the profiles
-    /// file, or of the job's columns.
+    /// The custom tags of the app with their kinds; any other is refused (40009). If empty, those of the profiles file
+    /// or of the job's columns.
     pub custom_tags: BTreeMap<String, CustomKind>,
-    /// Tags that exist but may not be read (40007).
+    /// Tags that exist but cannot be read (40007).
     pub unreadable_tags: Vec<String>,
 }
 
@@ -137,29 +139,55 @@ impl Default for PopulationSettings {
     }
 }
 
-/// What a custom tag holds.
+/// Kind of the values of a custom tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomKind {
     /// Text of up to 500 bytes.
     Text,
-    /// A number, all 64 bits of it.
+    /// A number of up to 64 bits.
     Number,
-    /// Bytes, shown as `open_questions.bytes` says.
+    /// Bytes, encoded as `open_questions.bytes` says.
     Bytes,
 }
 
-impl Settings {
-    /// Gives the app the custom tags of the profiles, unless the settings list some.
-    pub(super) fn with_custom_tags_of(mut self, profiles: &Profiles) -> Settings {
-        if self.population.custom_tags.is_empty() {
-            self.population.custom_tags.clone_from(&profiles.custom_tags);
-        }
-        self
+/// A setting with a value that makes no sense.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidSetting {
+    /// Path of the key below the table of the settings.
+    pub key: String,
+    /// The problem and how to fix it.
+    pub message: String,
+}
+
+impl InvalidSetting {
+    fn new(key: impl Into<String>, message: impl Into<String>) -> InvalidSetting {
+        InvalidSetting { key: key.into(), message: message.into() }
     }
 
-    /// Whether the settings make sense; the error is the key's path below this table and what is wrong with it.
-    pub fn check(&self) -> Result<(), (String, String)> {
+    /// A code 0 where the code of a failure is expected.
+    fn success_code(key: impl Into<String>) -> InvalidSetting {
+        InvalidSetting::new(key, "0 is the code of success; write the code of a failure")
+    }
+}
+
+impl Settings {
+    /// Adds custom tags to the app, unless the settings list some. A tag that the console cannot create is ignored.
+    pub fn set_default_custom_tags<'t>(
+        &mut self,
+        tags: impl IntoIterator<Item = (&'t str, CustomKind)>,
+    ) {
+        if self.population.custom_tags.is_empty() {
+            let tags = tags.into_iter().filter(|(tag, _)| is_custom_tag(tag));
+            self.population.custom_tags = tags.map(|(tag, kind)| (tag.to_owned(), kind)).collect();
+        }
+    }
+
+    /// Checks what the types leave open, such as ranges.
+    ///
+    /// # Errors
+    /// The first setting that is not valid.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         let population = &self.population;
         for (key, rate) in [
             ("population.unset", population.unset),
@@ -168,43 +196,40 @@ impl Settings {
         ] {
             ensure_is_a_share(key, rate)?;
         }
-        for tag in population.custom_tags.keys() {
-            if !super::tags::is_custom_tag(tag) {
-                return Err((
-                    format!("population.custom_tags.{tag}"),
-                    "is not a custom tag; write Tag_Profile_Custom_ and 1 to 8 letters".to_owned(),
-                ));
-            }
+        if let Some(tag) = population.custom_tags.keys().find(|tag| !is_custom_tag(tag)) {
+            return Err(InvalidSetting::new(
+                format!("population.custom_tags.{tag}"),
+                "is not a custom tag; write Tag_Profile_Custom_ and 1 to 8 letters",
+            ));
         }
         if i64::try_from(self.seed).is_err() {
-            return Err(("seed".to_owned(), "is larger than a TOML number may be".to_owned()));
+            return Err(InvalidSetting::new("seed", "is larger than a TOML number can be"));
         }
-        self.open_questions.check()?;
+        self.undocumented_behavior.check()?;
         self.faults.check()?;
-        self.oddities.check()
+        self.quirks.check()
     }
 }
 
-const NO_FAILURE: &str = "0 is the code of success; write the code of a failure";
-
-/// Refuses what is not within 0.0..=1.0, NaN too.
-fn ensure_is_a_share(key: &str, rate: f64) -> Result<(), (String, String)> {
+/// Refuses a number outside of 0.0..=1.0, and NaN.
+fn ensure_is_a_share(key: &str, rate: f64) -> Result<(), InvalidSetting> {
     if (0.0..=1.0).contains(&rate) {
         return Ok(());
     }
-    Err((key.to_owned(), format!("{rate} is not a share; write a number from 0.0 to 1.0")))
+    let message = format!("{rate} is not a share; write a number from 0.0 to 1.0");
+    Err(InvalidSetting::new(key, message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn problem(toml: &str) -> (String, String) {
-        toml::from_str::<Settings>(toml).unwrap().check().unwrap_err()
+    fn invalid_key(toml: &str) -> String {
+        toml::from_str::<Settings>(toml).unwrap().check().unwrap_err().key
     }
 
     #[test]
-    fn an_empty_table_is_the_documented_service() {
+    fn defaults_are_the_documented_limits() {
         let settings: Settings = toml::from_str("").unwrap();
         assert_eq!(settings, Settings::default());
         assert_eq!(settings.rate.portrait_get, 200);
@@ -214,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_survive_their_own_toml() {
+    fn settings_round_trip_through_toml() {
         let text = "seed = 7\n[rate]\nportrait_get = 0\nwindow = 'calendar'\n[population.custom_tags]\n\
                     Tag_Profile_Custom_Coins = 'number'\n[faults]\nreset = { rate = 0.5, times = 3 }\n\
                     codes = [{ code = 70009, rate = 1.0 }]\nunknown = { prefix = 'ghost' }\n\
@@ -235,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_its_key() {
+    fn errors_name_the_invalid_key() {
         for (text, key) in [
             ("[population]\nunset = 1.5", "population.unset"),
             ("[faults.reset]\nrate = -0.1", "faults.reset.rate"),
@@ -261,7 +286,7 @@ mod tests {
             ("[oddities]\nbyte_order_mark = -1.0", "oddities.byte_order_mark"),
             ("[faults.fail_with_code_zero]\nrate = 2.0", "faults.fail_with_code_zero.rate"),
         ] {
-            assert_eq!(problem(text).0, key, "{text}");
+            assert_eq!(invalid_key(text), key, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The answer of `portrait_get`, written into one buffer: no tree, no copy, no allocation for an account.
+//! Writes the response of `portrait_get` to one buffer, without an allocation per account.
 
 mod contradictory;
 
@@ -6,64 +6,64 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::Emulator;
-use super::super::answer::{
-    Status, TextStyle, push_formatted, push_number, push_status, push_text, words_of,
-};
-use super::super::faults::{falls_within, mix, salt_of};
+use super::super::draw::{falls_within, mix, salt};
 use super::super::generated;
-use super::super::population::{Profile, View};
-use super::super::profiles::ValueRef;
+use super::super::json_text::{TextStyle, push_formatted, push_number, push_text};
+use super::super::population::{AccountProfile, PopulationView};
+use super::super::profiles::ProfileValueRef;
+use super::super::response_body::{ResponseStatus, push_status};
+use super::super::service_error::error_info;
 use super::super::settings::{
-    AllUnset, BytesEncoding, FailAccount, Quirks, Settings, UndocumentedBehavior, Unknown,
-    UnknownProfile, UnsetTag,
+    AllUnset, BytesEncoding, FailAccountContent, Quirks, Settings, UndocumentedBehavior,
+    UnknownAccount, UnknownProfileItem, UnsetTag,
 };
 use super::super::tags::{Tag, TagKind};
 use crate::api::response::NOT_FOUND_MARKER;
 
-/// Room for one value in the answer; a guess that saves most reallocations.
+/// Estimated size of one value in the response, to avoid most reallocations.
 const BYTES_PER_VALUE: usize = 88;
 
-/// What stands for `ResultCode` in an item.
+/// `ResultCode` of an item.
 #[derive(Debug, Clone, Copy)]
 enum ItemCode {
-    /// Nothing, not even the key.
+    /// The key is absent.
     Missing,
-    /// JSON that is not a code.
+    /// A JSON value that is not a number.
     Json(&'static str),
     Number(i64),
 }
 
-/// Writes one answer.
-pub(super) struct Writer<'w> {
+/// Writes one response.
+pub struct ResponseWriter<'w> {
     emulator: &'w Emulator,
-    view: &'w View<'w>,
-    questions: &'w UndocumentedBehavior,
-    oddities: &'w Quirks,
+    view: &'w PopulationView<'w>,
+    behavior: &'w UndocumentedBehavior,
+    quirks: &'w Quirks,
     tags: &'w [Tag<'w>],
-    /// For each tag what comes before its value.
+    /// The JSON before the value of each tag.
     tag_prefixes: Vec<Vec<u8>>,
-    /// The code that a bad tag gives every account.
+    /// The code with which a bad tag fails every account.
     tag_error: Option<i64>,
     style: TextStyle,
     codes_as_strings: bool,
     scratch: String,
     out: Vec<u8>,
-    /// `Fail_Account`, as JSON without brackets.
-    failed: Vec<u8>,
+    /// The items of `Fail_Account` in JSON.
+    failed_accounts: Vec<u8>,
     is_marker_written: bool,
 }
 
-impl<'w> Writer<'w> {
-    pub(super) fn new(
+impl<'w> ResponseWriter<'w> {
+    pub fn new(
         emulator: &'w Emulator,
-        view: &'w View<'w>,
+        view: &'w PopulationView<'w>,
         tags: &'w [Tag<'w>],
         tag_error: Option<i64>,
-    ) -> Writer<'w> {
-        let Settings { open_questions: questions, oddities, .. } = emulator.settings();
+    ) -> ResponseWriter<'w> {
+        let Settings { undocumented_behavior: behavior, quirks, .. } = emulator.settings();
         let style = TextStyle {
-            escape_non_ascii: questions.escape_non_ascii,
-            lone_surrogates: oddities.lone_surrogates > 0.0,
+            escape_non_ascii: behavior.escape_non_ascii,
+            lone_surrogates: quirks.lone_surrogates > 0.0,
         };
         let prefix_of = |tag: &Tag<'_>| {
             let mut prefix = b"{\"Tag\":".to_vec();
@@ -71,11 +71,11 @@ impl<'w> Writer<'w> {
             prefix.extend_from_slice(b",\"Value\":");
             prefix
         };
-        Writer {
+        ResponseWriter {
             emulator,
             view,
-            questions,
-            oddities,
+            behavior,
+            quirks,
             tags,
             tag_prefixes: tags.iter().map(prefix_of).collect(),
             tag_error,
@@ -83,37 +83,37 @@ impl<'w> Writer<'w> {
             codes_as_strings: false,
             scratch: String::with_capacity(512),
             out: Vec::new(),
-            failed: Vec::new(),
+            failed_accounts: Vec::new(),
             is_marker_written: false,
         }
     }
 
-    /// The whole answer for accounts with their hashes; `call` is what chance is drawn from.
-    pub(super) fn write(mut self, accounts: &[(&str, u64)], call: u64) -> Vec<u8> {
+    /// Writes the response for accounts with their hashes; `call` is the hash of the call.
+    pub fn write(mut self, accounts: &[(&str, u64)], call: u64) -> Vec<u8> {
         self.out.reserve(accounts.len() * (80 + self.tags.len() * BYTES_PER_VALUE) + 256);
-        let happens = |purpose, rate| falls_within(mix(call, salt_of(purpose)), rate);
-        self.codes_as_strings = happens("codes_as_strings", self.oddities.codes_as_strings);
-        if happens("byte_order_mark", self.oddities.byte_order_mark) {
+        let is_selected = |purpose, rate| falls_within(mix(call, salt(purpose)), rate);
+        self.codes_as_strings = is_selected("codes_as_strings", self.quirks.codes_as_strings);
+        if is_selected("byte_order_mark", self.quirks.byte_order_mark) {
             self.out.extend_from_slice(b"\xef\xbb\xbf");
         }
         self.out.extend_from_slice(b"{\"UserProfileItem\":[");
         for &(account, hash) in accounts {
             self.write_account(account, hash);
         }
-        if happens("extra", self.oddities.extra) {
+        if is_selected("extra", self.quirks.extra) {
             self.write_extra(call);
         }
         if self.out.last() == Some(&b',') {
             self.out.pop();
         }
         self.out.extend_from_slice(b"],");
-        self.write_tail(happens("missing_status", self.oddities.missing_status));
+        self.write_tail(is_selected("missing_status", self.quirks.missing_status));
         self.out
     }
 
-    /// One account's item, with a comma after it; or two, or none.
+    /// Writes the items of one account, usually one, each followed by a comma.
     fn write_account(&mut self, account: &str, hash: u64) {
-        if self.emulator.drops(hash) {
+        if self.emulator.omits_item(hash) {
             return;
         }
         let start = self.out.len();
@@ -121,34 +121,34 @@ impl<'w> Writer<'w> {
             Err(code) => self.write_unknown(account, code),
             Ok(profile) => self.write_known(account, hash, &profile),
         }
-        if falls_within(mix(hash, salt_of("repeat")), self.oddities.repeat) {
+        if falls_within(mix(hash, salt("repeat")), self.quirks.repeat) {
             self.out.extend_from_within(start..);
         }
     }
 
-    fn write_known(&mut self, account: &str, hash: u64, profile: &Profile<'_>) {
+    fn write_known(&mut self, account: &str, hash: u64, profile: &AccountProfile<'_>) {
         if let Some(code) = self.tag_error {
             self.write_failed(account, code);
         } else if let Some(contradiction) = self.emulator.contradiction(hash) {
             self.write_contradiction(contradiction, account, hash, profile);
-        } else if let Some(code) = self.failure_of(account, hash) {
+        } else if let Some(code) = self.account_failure(account, hash) {
             self.write_failed(account, code);
         } else {
             self.write_profile(account, hash, profile);
             let is_missing =
-                falls_within(mix(hash, salt_of("missing_code")), self.oddities.missing_code);
+                falls_within(mix(hash, salt("missing_code")), self.quirks.missing_code);
             self.end_item(if is_missing { ItemCode::Missing } else { ItemCode::Number(0) });
         }
     }
 
-    fn failure_of(&self, account: &str, hash: u64) -> Option<i64> {
+    fn account_failure(&self, account: &str, hash: u64) -> Option<i64> {
         self.view
-            .permanent(account, hash)
+            .permanent_failure(account, hash)
             .or_else(|| self.emulator.transient_failure(account, hash))
     }
 
-    /// An item of a known account up to its code.
-    fn write_profile(&mut self, account: &str, hash: u64, profile: &Profile<'_>) {
+    /// Writes the item of a known account up to its code.
+    fn write_profile(&mut self, account: &str, hash: u64, profile: &AccountProfile<'_>) {
         self.start_item(account);
         let start = self.out.len();
         self.out.extend_from_slice(b"\"ProfileItem\":[");
@@ -163,44 +163,46 @@ impl<'w> Writer<'w> {
             self.out.extend_from_slice(b"],");
         } else {
             self.out.truncate(start);
-            self.out.extend_from_slice(match self.questions.all_unset {
+            self.out.extend_from_slice(match self.behavior.all_unset {
                 _ if profile.is_null() => b"\"ProfileItem\":null,".as_slice(),
                 AllUnset::EmptyList => b"\"ProfileItem\":[],",
                 AllUnset::Absent => b"",
                 AllUnset::Null => b"\"ProfileItem\":null,",
             });
         }
-        if falls_within(mix(hash, salt_of("unknown_keys")), self.oddities.unknown_keys) {
+        if falls_within(mix(hash, salt("unknown_keys")), self.quirks.unknown_keys) {
             self.out.extend_from_slice(b"\"New_Key\":{\"a\":[1,\"]}\",null]},\"\":-1.5e3,");
         }
     }
 
-    /// One `{"Tag":…,"Value":…}` with a comma after it, or nothing for a tag that is not set.
-    fn write_value(&mut self, index: usize, profile: &Profile<'_>) {
+    /// Writes `{"Tag":…,"Value":…},`, or nothing if the tag is not set.
+    fn write_value(&mut self, index: usize, profile: &AccountProfile<'_>) {
         let tag = &self.tags[index];
         let value = match profile.value(tag, &mut self.scratch) {
             Some(value) => value,
-            None if self.questions.unset_tag == UnsetTag::Omitted => return,
-            None if tag.kind.is_number() => ValueRef::Number(0),
-            None => ValueRef::Text(""),
+            None if self.behavior.unset_tag == UnsetTag::Omitted => return,
+            None if tag.kind.is_number() => ProfileValueRef::Number(0),
+            None => ProfileValueRef::Text(""),
         };
         self.out.extend_from_slice(&self.tag_prefixes[index]);
         match value {
-            ValueRef::Number(number) => {
-                let as_string = self.questions.numbers_as_strings
+            ProfileValueRef::Number(number) => {
+                let as_string = self.behavior.numbers_as_strings
                     || falls_within(
-                        mix(profile.drawn(tag), 0x6e61),
-                        self.oddities.numbers_as_strings,
+                        mix(profile.tag_hash(tag), 0x6e61),
+                        self.quirks.numbers_as_strings,
                     );
                 push_number(&mut self.out, number, as_string);
             }
-            ValueRef::Text(text) if tag.kind == TagKind::Bytes => {
-                push_bytes(&mut self.out, text, self.questions.bytes, self.style);
+            ProfileValueRef::Text(text) if tag.kind == TagKind::Bytes => {
+                push_bytes(&mut self.out, text, self.behavior.bytes, self.style);
             }
-            ValueRef::Text(text) if comes_as_number(text, profile.drawn(tag), self.oddities) => {
+            ProfileValueRef::Text(text)
+                if is_sent_as_number(text, profile.tag_hash(tag), self.quirks) =>
+            {
                 self.out.extend_from_slice(text.as_bytes());
             }
-            ValueRef::Text(text) => push_text(&mut self.out, text, self.style),
+            ProfileValueRef::Text(text) => push_text(&mut self.out, text, self.style),
         }
         self.out.extend_from_slice(b"},");
     }
@@ -208,34 +210,36 @@ impl<'w> Writer<'w> {
     fn write_failed(&mut self, account: &str, code: i64) {
         self.start_item(account);
         self.end_item(ItemCode::Number(code));
-        self.push_failed(account);
+        self.push_failed_account(account);
     }
 
     fn write_unknown(&mut self, account: &str, code: i64) {
-        self.push_unknown_as_failed(account);
-        let name = match self.questions.unknown {
-            Unknown::Echo => account,
-            Unknown::Empty => "",
-            Unknown::Omitted => return,
-            Unknown::Collapsed if self.is_marker_written => return,
-            Unknown::Marker | Unknown::Collapsed | Unknown::Call => NOT_FOUND_MARKER,
+        self.push_unnamed_failure(account);
+        let name = match self.behavior.unknown {
+            UnknownAccount::Echo => account,
+            UnknownAccount::Empty => "",
+            UnknownAccount::Omitted => return,
+            UnknownAccount::Collapsed if self.is_marker_written => return,
+            UnknownAccount::Marker | UnknownAccount::Collapsed | UnknownAccount::Call => {
+                NOT_FOUND_MARKER
+            }
         };
         self.is_marker_written = true;
         self.start_item(name);
-        self.out.extend_from_slice(match self.questions.unknown_profile_item {
-            UnknownProfile::Absent => b"".as_slice(),
-            UnknownProfile::EmptyList => b"\"ProfileItem\":[],",
-            UnknownProfile::Null => b"\"ProfileItem\":null,",
+        self.out.extend_from_slice(match self.behavior.unknown_profile_item {
+            UnknownProfileItem::Absent => b"".as_slice(),
+            UnknownProfileItem::EmptyList => b"\"ProfileItem\":[],",
+            UnknownProfileItem::Null => b"\"ProfileItem\":null,",
         });
         self.end_item(ItemCode::Number(code));
     }
 
-    /// Names an account whose item does not, as the settings say.
-    fn push_unknown_as_failed(&mut self, account: &str) {
-        match self.questions.unknown_in_fail_account {
-            FailAccount::Account => self.push_failed(account),
-            FailAccount::Marker => self.push_failed(NOT_FOUND_MARKER),
-            FailAccount::Nothing => {}
+    /// Adds an account without an item of its own to `Fail_Account`, as the settings say.
+    fn push_unnamed_failure(&mut self, account: &str) {
+        match self.behavior.unknown_in_fail_account {
+            FailAccountContent::Account => self.push_failed_account(account),
+            FailAccountContent::Marker => self.push_failed_account(NOT_FOUND_MARKER),
+            FailAccountContent::Nothing => {}
         }
     }
 
@@ -264,47 +268,47 @@ impl<'w> Writer<'w> {
             }
         }
         self.out.extend_from_slice(b"\"ResultInfo\":");
-        let words = match code {
-            ItemCode::Number(code) => words_of(code, None, self.questions),
+        let info = match code {
+            ItemCode::Number(code) => error_info(code.into(), self.behavior),
             ItemCode::Missing | ItemCode::Json(_) => "",
         };
-        push_text(&mut self.out, words, self.style);
+        push_text(&mut self.out, info, self.style);
         self.out.extend_from_slice(b"},");
     }
 
-    fn push_failed(&mut self, account: &str) {
-        if !self.failed.is_empty() {
-            self.failed.push(b',');
+    fn push_failed_account(&mut self, account: &str) {
+        if !self.failed_accounts.is_empty() {
+            self.failed_accounts.push(b',');
         }
-        push_text(&mut self.failed, account, self.style);
+        push_text(&mut self.failed_accounts, account, self.style);
     }
 
     fn write_tail(&mut self, is_bare: bool) {
-        if !self.failed.is_empty() || self.questions.invalid_account {
+        if !self.failed_accounts.is_empty() || self.behavior.invalid_account {
             self.out.extend_from_slice(b"\"Fail_Account\":[");
-            self.out.append(&mut self.failed);
+            self.out.append(&mut self.failed_accounts);
             self.out.extend_from_slice(b"],");
         }
-        if self.questions.invalid_account {
+        if self.behavior.invalid_account {
             self.out.extend_from_slice(b"\"Invalid_Account\":[],");
         }
-        if self.questions.current_standard_sequence {
+        if self.behavior.current_standard_sequence {
             push_formatted(&mut self.out, format_args!("\"CurrentStandardSequence\":{},", 3));
         }
-        let status = Status {
+        let status = ResponseStatus {
             code: 0,
             with_display: true,
             is_bare,
             codes_as_strings: self.codes_as_strings,
         };
-        push_status(&mut self.out, status, "", self.questions);
+        push_status(&mut self.out, status, "", self.behavior);
         self.out.push(b'}');
     }
 }
 
-/// Only texts that a number cannot be told from, or the oddity would change what is meant.
-fn comes_as_number(text: &str, drawn: u64, oddities: &Quirks) -> bool {
-    generated::comes_as_number(drawn, oddities)
+/// Only for texts that are canonical numbers, since the quirk must not change the value.
+fn is_sent_as_number(text: &str, hash: u64, quirks: &Quirks) -> bool {
+    generated::is_sent_as_number(hash, quirks)
         && text.parse::<u64>().is_ok_and(|number| number.to_string() == text)
 }
 

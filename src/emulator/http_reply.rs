@@ -1,36 +1,35 @@
-//! What a call is given: a status, a body, when, and how much of it.
+//! The HTTP response to a call: status, headers, body, delay and delivery.
 
 use std::time::Duration;
 
-/// How much of a reply goes over the wire.
+/// How much of a reply is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire {
-    Whole,
-    /// About half of the body, then the connection ends.
-    Cut,
+pub enum Delivery {
+    Complete,
+    /// About half of the body; then the connection closes.
+    Truncated,
     /// Nothing; the connection is reset.
     Reset,
 }
 
-/// A reply, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: &'static str,
-    pub(super) body: Vec<u8>,
-    pub(super) retry_after_seconds: Option<u32>,
-    pub(super) location: Option<&'static str>,
-    /// Time before the reply that a stop of the emulator waits for.
-    pub(super) latency: Duration,
-    /// Time before the reply that a stop of the emulator cuts short.
-    pub(super) hang: Option<Duration>,
-    pub(super) wire: Wire,
+pub struct HttpReply {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+    pub retry_after_seconds: Option<u32>,
+    pub location: Option<&'static str>,
+    /// Delay that a shutdown waits for.
+    pub latency: Duration,
+    /// Delay that a shutdown interrupts.
+    pub hang: Option<Duration>,
+    pub delivery: Delivery,
 }
 
-impl Reply {
+impl HttpReply {
     /// HTTP 200 with JSON.
-    pub(super) fn json(body: Vec<u8>) -> Reply {
-        Reply {
+    pub fn json(body: Vec<u8>) -> HttpReply {
+        HttpReply {
             status: 200,
             content_type: "application/json",
             body,
@@ -38,19 +37,19 @@ impl Reply {
             location: None,
             latency: Duration::ZERO,
             hang: None,
-            wire: Wire::Whole,
+            delivery: Delivery::Complete,
         }
     }
 
-    /// HTML or less, as a proxy in between would say it.
-    pub(super) fn text(status: u16, text: &str) -> Reply {
+    /// An HTML body, as from an intermediate proxy.
+    pub fn text(status: u16, text: &str) -> HttpReply {
         let content_type = "text/html; charset=utf-8";
-        Reply { status, content_type, ..Reply::json(text.as_bytes().to_vec()) }
+        HttpReply { status, content_type, ..HttpReply::json(text.as_bytes().to_vec()) }
     }
 }
 
-/// JSON that no reader should hold in memory.
-pub(super) fn oversized_body(bytes: usize) -> Vec<u8> {
+/// JSON of at least this size.
+pub fn oversized_body(bytes: usize) -> Vec<u8> {
     let (before, after) = (b"{\"UserProfileItem\":[],\"ErrorInfo\":\"", b"\"}");
     let mut body = Vec::with_capacity(bytes + before.len() + after.len());
     body.extend_from_slice(before);
@@ -59,8 +58,8 @@ pub(super) fn oversized_body(bytes: usize) -> Vec<u8> {
     body
 }
 
-/// The body with a byte that UTF-8 knows not, within the first value that is a text, or at least within a text.
-pub(super) fn with_a_bad_byte(mut body: Vec<u8>) -> Vec<u8> {
+/// Inserts an invalid byte into the first text value, or else into the first text.
+pub fn with_invalid_utf8(mut body: Vec<u8>) -> Vec<u8> {
     let at = [b"\"Value\":\"".as_slice(), b":\""]
         .iter()
         .find_map(|start| Some(memchr::memmem::find(&body, start)? + start.len()))
@@ -69,14 +68,13 @@ pub(super) fn with_a_bad_byte(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
-/// The answer, whose `ActionStatus` says that it failed while its code says otherwise. An answer without such a status, or
-/// with a code of its own, stays as it is.
-pub(super) fn with_failed_status(mut body: Vec<u8>) -> Vec<u8> {
+/// Sets `ActionStatus` to `FAIL` and leaves code 0. A response without that status, or with another code, is unchanged.
+pub fn with_failed_status(mut body: Vec<u8>) -> Vec<u8> {
     let replacements: [(&[u8], &[u8]); 2] = [
         (b"\"ActionStatus\":\"OK\"", b"\"ActionStatus\":\"FAIL\""),
         (b"\"ErrorInfo\":\"\"", b"\"ErrorInfo\":\"internal error, please try again\""),
     ];
-    // Quotes within values are escaped, so the last of each is the status itself.
+    // Quotes in values are escaped, so the last match is the field itself.
     for (found, replacement) in replacements {
         if let Some(at) = memchr::memmem::rfind(&body, found) {
             body.splice(at..at + found.len(), replacement.iter().copied());
@@ -90,14 +88,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_oversized_body_is_json_of_at_least_that_size() {
+    fn oversized_body_is_json_of_at_least_that_size() {
         let body = oversized_body(1_000);
         assert!(body.len() >= 1_000);
         assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
     }
 
     #[test]
-    fn a_failed_status_leaves_the_rest_of_the_answer_as_it_is() {
+    fn failed_status_leaves_other_fields_unchanged() {
         let right = br#"{"V":"\"ActionStatus\":\"OK\"","ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
         let expected = r#"{"V":"\"ActionStatus\":\"OK\"","ActionStatus":"FAIL","ErrorCode":0,"ErrorInfo":"internal error, please try again","ErrorDisplay":""}"#;
         assert_eq!(String::from_utf8(with_failed_status(right.to_vec())).unwrap(), expected);
@@ -106,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_byte_spoils_one_text_and_nothing_else() {
+    fn invalid_byte_damages_only_one_text() {
         for (body, expected) in [
             (r#"{"A":"x","Tag":"T","Value":"v"}"#, r#"{"A":"x","Tag":"T","Value":"�v"}"#),
             (r#"{"A":"x"}"#, r#"{"A":"�x"}"#),
         ] {
-            let corrupt_reply = with_a_bad_byte(body.as_bytes().to_vec());
-            assert!(std::str::from_utf8(&corrupt_reply).is_err());
-            assert_eq!(String::from_utf8_lossy(&corrupt_reply), expected);
+            let damaged = with_invalid_utf8(body.as_bytes().to_vec());
+            assert!(std::str::from_utf8(&damaged).is_err());
+            assert_eq!(String::from_utf8_lossy(&damaged), expected);
         }
     }
 }

@@ -1,35 +1,35 @@
-//! What an answer says of an account when it contradicts itself.
+//! Writes contradictions about an account.
 
 use super::super::super::contradictions::Contradiction;
-use super::super::super::faults::{mix, pick, salt_of};
-use super::super::super::population::Profile;
-use super::{ItemCode, Writer};
+use super::super::super::draw::{mix, pick, salt};
+use super::super::super::population::AccountProfile;
+use super::{ItemCode, ResponseWriter};
 use crate::api::response::NOT_FOUND_MARKER;
 
-/// What comes in place of a `ResultCode`.
+/// JSON in place of a `ResultCode`.
 const UNREADABLE_CODES: [&str; 4] = ["null", "\"OK\"", "true", "false"];
 
-/// What comes in place of the account.
+/// Markers in place of the account.
 const MARKERS: [&str; 3] = [NOT_FOUND_MARKER, "@TLS#ERROR", ""];
 
-/// The code that a marker comes with: the service failed to read a profile that is there.
+/// Code of an item with a marker: the service failed to read an existing profile.
 const READ_FAILED: i64 = 40006;
 
-impl Writer<'_> {
-    pub(super) fn write_contradiction(
+impl ResponseWriter<'_> {
+    pub fn write_contradiction(
         &mut self,
         contradiction: Contradiction,
         account: &str,
         hash: u64,
-        profile: &Profile<'_>,
+        profile: &AccountProfile<'_>,
     ) {
-        let choice = mix(hash, salt_of("choice"));
+        let choice = mix(hash, salt("choice"));
         match contradiction {
-            Contradiction::FailedWithoutItem => self.push_failed(account),
+            Contradiction::FailedWithoutItem => self.push_failed_account(account),
             Contradiction::FailedWithProfile => {
                 self.write_profile(account, hash, profile);
                 self.end_item(ItemCode::Number(0));
-                self.push_failed(account);
+                self.push_failed_account(account);
             }
             Contradiction::UnreadableCode => {
                 self.write_profile(account, hash, profile);
@@ -42,7 +42,7 @@ impl Writer<'_> {
             Contradiction::FailedMarker => {
                 self.start_item(pick(&MARKERS, choice));
                 self.end_item(ItemCode::Number(READ_FAILED));
-                self.push_unknown_as_failed(account);
+                self.push_unnamed_failure(account);
             }
         }
     }
