@@ -422,7 +422,7 @@ fn what_it_cannot_use_is_refused() {
     insta::assert_snapshot!(refused(&["--faults", "faults.toml"]), @"faults.toml:5: faults.hangs: is not a known key; did you mean hang?");
     insta::assert_snapshot!(refused(&["--faults", "rates.toml"]), @"rates.toml:3: faults.reset.rate: 1.1 is not a share; write a number from 0.0 to 1.0");
     insta::assert_snapshot!(refused(&["--faults", "gone.toml"]), @"gone.toml: the file does not exist; check the path");
-    insta::assert_snapshot!(refused(&["--profiles", "profiles.ndjson"]), @r#"profiles.ndjson cannot be used: line 2: there is no "account" that is a string; write one object a line, such as {"account":"id","Tag_Profile_IM_Nick":"N"}"#);
+    insta::assert_snapshot!(refused(&["--profiles", "profiles.ndjson"]), @r#"profiles.ndjson cannot be used: line 2: "account" is missing or not a string; write one object per line, such as {"account":"id","Tag_Profile_IM_Nick":"N"}"#);
     insta::assert_snapshot!(refused(&["--profiles", "gone.ndjson"]), @"cannot read gone.ndjson, which --profiles names; correct the path: No such file or directory (os error 2)");
     insta::assert_snapshot!(refused(&["--secret-key-env", "IM_KEY"]), @"the environment variable IM_KEY, which --secret-key-env names, is not set, or is empty; set it to the app's secret key");
     insta::assert_snapshot!(refused(&["--listen", "localhost"]), @"invalid value 'localhost' for '--listen <ADDRESS:PORT>': write an IP address and a port, such as 127.0.0.1:8080");
@@ -497,7 +497,7 @@ fn a_second_signal_ends_an_export_at_once() {
         let mut stderr = BufReader::new(export.child.stderr.take().unwrap());
         export.signal(signal);
         let mut line = String::new();
-        while !line.contains("stop again to leave at once") {
+        while !line.contains("press Ctrl-C again to exit immediately") {
             line.clear();
             assert!(
                 stderr.read_line(&mut line).unwrap() > 0,
