@@ -1,6 +1,6 @@
 //! Items of private modules for the benches, the fuzz targets and the integration tests of this repository.
 //!
-//! They are no interface of the library and change without notice.
+//! They are not part of the library's interface and change without notice.
 
 pub use crate::accounts::{
     AccountList, AccountName, ListFormat, ListPath, ListSource, MAX_ACCOUNT_BYTES,

@@ -1,7 +1,7 @@
-//! Entry point: arguments in, exit code out.
+//! Entry point.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    im_profiles::cli::run()
+    im_profiles::run()
 }

@@ -1,4 +1,4 @@
-//! The command line, as clap types. What each verb does is in `commands/`.
+//! The command line, as clap types. The commands are in `commands/`.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -19,8 +19,8 @@ use crate::observability::{LogFormat, ProgressChoice};
     version,
     propagate_version = true,
     arg_required_else_help = true,
-    subcommand_value_name = "VERB",
-    subcommand_help_heading = "Verbs",
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Commands",
     after_help = "\
 Example:
   im-profiles export jobs/sample.toml     (needs no account, no key and no network)
@@ -31,15 +31,15 @@ Exit codes:
   75 stopped by an outage or a deadline · 130/143 stopped by SIGINT/SIGTERM"
 )]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
+    /// The command to run.
     pub command: Command,
-    /// Flags that every verb knows.
     #[command(flatten)]
+    /// Flags of all commands.
     pub flags: Flags,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Export the profiles of a job's accounts and publish the snapshot
@@ -47,28 +47,28 @@ pub enum Command {
         after_help = "Example:\n  im-profiles export jobs/nightly.toml --set api.calls_per_second=100"
     )]
     Export(ExportArgs),
-    /// Tell what an export of a job would do, without any call
+    /// Report what an export of a job would do, without any call
     #[command(
-        long_about = "Tell what an export of a job would do, without any call
+        long_about = "Report what an export of a job would do, without any call
 
-Reads the job and the whole account list, looks at what is at the output path, and prints what is to be done: \
-accounts, calls, parts, the least time, the size on disk, and what is left of an unfinished run. Opens no \
-connection, needs no secret, takes no lock and leaves nothing on disk, so it may be run beside an export. \
-Ends with the exit code that an export would refuse with.",
+Reads the job and the whole account list, inspects the output path, and prints accounts, calls, parts, the \
+minimum time, the size on disk, and what is left of an unfinished run. Opens no connection, needs no secret, takes \
+no lock and writes nothing to disk, so it can run beside an export. Exits with the code with which an export would \
+refuse.",
         after_help = "Example:\n  im-profiles plan jobs/nightly.toml --date 2026-11-22"
     )]
     Plan(PlanArgs),
-    /// Try out all that an export of a job needs, with one real call
+    /// Check everything that an export of a job needs, with one real call
     #[command(
-        long_about = "Try out all that an export of a job needs, with one real call
+        long_about = "Check everything that an export of a job needs, with one real call
 
 Prints a line for the job, the account list, the secret, the output path, and a call with every tag for the first \
-account of the list: passed or failed, with what is to be done. When the service refuses the tags, each is asked \
-for alone to name those at fault. Leaves nothing on disk. Ends with the exit code that an export would give.",
+account of the list: passed or failed, with the fix. When the service refuses the tags, requests each of them alone \
+to find those at fault. Leaves nothing on disk. Exits with the code that an export would return.",
         after_help = "Example:\n  im-profiles check jobs/nightly.toml"
     )]
     Check(CheckArgs),
-    /// Show the first rows of a job as a table; writes no file
+    /// Print the first rows of a job as a table; writes no file
     #[command(
         after_help = "Example:\n  im-profiles preview jobs/nightly.toml -n 5 --set api.emulator=true"
     )]
@@ -83,13 +83,13 @@ for alone to name those at fault. Leaves nothing on disk. Ends with the exit cod
                       im-profiles usersig --sdkappid 1400000000 --secret-key-env IM_SECRET_KEY\n  \
                       im-profiles usersig --inspect jobs/nightly.toml < usersig.txt\n\n\
                       With --inspect the exit code is 4 when the service would refuse the UserSig: it cannot be\n\
-                      read, has expired, or is not of the app, the account or the key that the job or the flags name.")]
+                      read, has expired, or is not for the app, the account or the key that the job or the flags name.")]
     Usersig(UsersigArgs),
     /// Print the JSON Schema of the job file, for editors
     #[command(after_help = "Example:\n  im-profiles schema > job.schema.json\n\n\
-                      Editors that know Taplo find it by the first line of a job: #:schema ./job.schema.json")]
+                      Editors with Taplo find it by the first line of a job: #:schema ./job.schema.json")]
     Schema,
-    /// Print the completions of a shell
+    /// Print the completion script of a shell
     #[command(
         after_help = "Examples:\n  im-profiles completions bash > /etc/bash_completion.d/im-profiles\n  \
                       im-profiles completions zsh > \"${fpath[1]}/_im-profiles\"\n  \
@@ -107,10 +107,10 @@ for alone to name those at fault. Leaves nothing on disk. Ends with the exit cod
 pub struct ExportArgs {
     /// The job file (TOML)
     pub job: PathBuf,
-    /// Start over instead of going on with an unfinished run
+    /// Start over instead of resuming an unfinished run
     #[arg(long)]
     pub restart: bool,
-    /// Print the run's summary as one line of JSON on stdout when it ends
+    /// Print the run's summary as one line of JSON on stdout at the end
     #[arg(long)]
     pub json: bool,
 }
@@ -140,10 +140,10 @@ pub struct CheckArgs {
 pub struct PreviewArgs {
     /// The job file (TOML)
     pub job: PathBuf,
-    /// How many accounts to ask for, from the begin of the list, 1 to 1000
+    /// Number of accounts to request, from the start of the list, 1 to 1000
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = previewed_accounts)]
     pub accounts: u32,
-    /// Print one JSON object a row instead of a table
+    /// Print one JSON object per row instead of a table
     #[arg(long)]
     pub json: bool,
 }
@@ -151,19 +151,19 @@ pub struct PreviewArgs {
 /// Arguments of `usersig`.
 #[derive(Debug, Args)]
 pub struct UsersigArgs {
-    /// Job that names app, administrator and key; without it the flags name them
+    /// The job file (TOML) with app, administrator and key; the flags replace it
     #[arg(conflicts_with_all = ["sdkappid", "identifier", "secret_key_env"])]
     pub job: Option<PathBuf>,
     /// SDKAppID of the app
     #[arg(long, value_name = "N")]
     pub sdkappid: Option<u64>,
-    /// Account in whose name the tool calls [default: administrator]
+    /// Account that the tool calls as [default: administrator]
     #[arg(long, value_name = "ACCOUNT")]
     pub identifier: Option<String>,
     /// Environment variable that holds the app's secret key
     #[arg(long, value_name = "NAME")]
     pub secret_key_env: Option<String>,
-    /// How long the UserSig holds, from 1m to 180d
+    /// Lifetime of the UserSig, from 1m to 180d
     #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = lifetime, conflicts_with = "inspect")]
     pub expire: Duration,
     /// Explain the UserSig on standard input instead of signing one
@@ -188,44 +188,44 @@ pub struct EmulateArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: SocketAddr,
-    /// Profiles to serve, NDJSON with one {"account":…,"Tag_Profile_…":…} a line; made up from the account id without it.
-    /// The app has the custom tags that the file names
+    /// Profiles to serve, NDJSON with one {"account":…,"Tag_Profile_…":…} per line; generated from the account id without
+    /// it. The app has the custom tags that the file names
     #[arg(long, value_name = "FILE")]
     pub profiles: Option<PathBuf>,
     /// Settings and faults (TOML), the same keys as a job's [emulator] table; population.custom_tags lists the custom tags
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
-    /// SDKAppID of the app it plays
+    /// SDKAppID of the emulated app
     #[arg(long, default_value_t = 1_400_000_000)]
     pub sdkappid: u64,
-    /// Administrator account of the app; may be given several times
+    /// Administrator account of the app; repeatable
     #[arg(long = "admin", default_value = "administrator", value_name = "ACCOUNT")]
     pub admins: Vec<String>,
-    /// Environment variable that holds the secret key UserSigs are verified with; the emulator's own public key without it
+    /// Environment variable that holds the secret key to verify UserSigs with; the emulator's own public key without it
     #[arg(long, value_name = "NAME")]
     pub secret_key_env: Option<String>,
 }
 
-/// Flags that every verb knows.
+/// Flags of all commands.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Flags of every verb")]
+#[command(next_help_heading = "Global flags")]
 pub struct Flags {
-    /// Override one key of the job; may be given several times
+    /// Override one key of the job; repeatable
     #[arg(long = "set", global = true, value_name = "KEY.PATH=VALUE")]
     pub overrides: Vec<String>,
     /// The run's logical date, for {date} in paths [default: today, UTC]
     #[arg(long, global = true, value_name = "YYYY-MM-DD", value_parser = date)]
     pub date: Option<Date>,
-    /// How progress is shown on stderr
+    /// Progress display on stderr
     #[arg(long, global = true, value_enum, default_value_t = ProgressChoice::Auto)]
     pub progress: ProgressChoice,
-    /// How log lines are written on stderr
+    /// Format of the log lines on stderr
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Say less: warnings and errors only; twice: errors only
+    /// Log warnings and errors only; twice: errors only
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
     pub quiet: u8,
-    /// Say more; twice: everything
+    /// Log more; twice: everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -243,7 +243,7 @@ fn date(text: &str) -> Result<Date, &'static str> {
     text.parse().map_err(|_| "write a date, such as 2026-11-22")
 }
 
-/// A UserSig that holds for less is gone before it is used; signers of the service give 180 days when not told.
+/// A shorter lifetime ends before the UserSig is used; 180 days is the default of the service's own signers.
 const LIFETIMES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(180 * 24);
 
 fn lifetime(text: &str) -> Result<Duration, &'static str> {
@@ -255,7 +255,7 @@ fn lifetime(text: &str) -> Result<Duration, &'static str> {
         .ok_or("write a number with its unit, from 1m to 180d, such as 12h or 30d")
 }
 
-/// A shell whose completions there are.
+/// A shell with completions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ShellChoice {
     /// bash
@@ -275,12 +275,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn the_help_names_every_exit_code() {
+    fn help_names_every_exit_code() {
         let help = Cli::command().render_long_help().to_string();
         for code in crate::util::exit_code::ExitCode::ALL {
             assert!(help.contains(&code.number().to_string()), "{code:?}");

@@ -1,7 +1,8 @@
-//! The command line: arguments, and a file for each command.
+//! The command line: arguments, suggestions, and a file for each command.
 
 mod arguments;
 mod commands;
+mod man_page;
 mod suggestions;
 
 pub use self::arguments::*;

@@ -1,4 +1,4 @@
-//! Reads the secret from where the job says it is. The secret itself appears in no error.
+//! Reads the secret from where the job names it. No error contains the secret itself.
 
 use std::env;
 use std::fs;
@@ -11,56 +11,30 @@ use crate::emulator::EMULATOR_SECRET_KEY;
 use crate::job::{SecretSource, looks_like_a_secret};
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
-/// Why there is no secret. Each text ends with what to do.
+/// Why there is no secret. `key` is the job's key, or the flag, that names it. Each text ends with the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The variable is not set, or is empty or blank.
+    /// The variable is not set, empty or blank.
     #[error(
-        "the environment variable {name}, which {key} names, is not set, or is empty; set it to the {what}"
+        "the environment variable {name}, which {key} names, is not set, or is empty; set it to the {content}"
     )]
-    NotSet {
-        /// The variable.
-        name: String,
-        /// The job's key.
-        key: &'static str,
-        /// What it should hold.
-        what: &'static str,
-    },
-    /// The variable does not hold text.
+    NotSet { name: String, key: &'static str, content: &'static str },
     #[error(
-        "the environment variable {name}, which {key} names, is not text; set it to the {what}"
+        "the environment variable {name}, which {key} names, is not text; set it to the {content}"
     )]
-    NotText {
-        /// The variable.
-        name: String,
-        /// The job's key.
-        key: &'static str,
-        /// What it should hold.
-        what: &'static str,
-    },
-    /// The name is the secret.
+    NotText { name: String, key: &'static str, content: &'static str },
     #[error(
         "{key} holds what looks like a secret itself; write the name of the environment variable that holds it"
     )]
-    NotAName {
-        /// The job's key, or the flag.
-        key: &'static str,
-    },
-    /// The file cannot be read.
+    NotAName { key: &'static str },
     #[error("cannot read {}, which api.secret_key_file names; put the app's secret key in it", .path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// The file is empty or blank.
     #[error("{}, which api.secret_key_file names, is empty; put the app's secret key in it", .path.display())]
-    EmptyFile {
-        /// The file.
-        path: PathBuf,
-    },
+    EmptyFile { path: PathBuf },
 }
 
 impl HasExitCode for SecretError {
@@ -72,7 +46,7 @@ impl HasExitCode for SecretError {
 const KEY: &str = "app's secret key";
 const SIG: &str = "UserSig of api.identifier";
 
-/// Reads what calls are to be signed with.
+/// Reads the secret with which calls are signed.
 pub fn read(source: &SecretSource) -> Result<SigSource, SecretError> {
     Ok(match source {
         SecretSource::KeyEnv(name) => {
@@ -93,19 +67,25 @@ pub fn read(source: &SecretSource) -> Result<SigSource, SecretError> {
     })
 }
 
-/// The content of a variable, without the white space that shells and editors leave around it.
-pub fn from_env(name: &str, key: &'static str, what: &'static str) -> Result<String, SecretError> {
+/// Reads the key from the environment variable that `--secret-key-env` names.
+pub fn key_from_flag(name: &str) -> Result<SecretKey, SecretError> {
+    Ok(SecretKey::new(from_env(name, "--secret-key-env", KEY)?))
+}
+
+/// Returns the value of a variable without the white space that shells and editors leave around it.
+fn from_env(name: &str, key: &'static str, content: &'static str) -> Result<String, SecretError> {
     if looks_like_a_secret(name) {
         return Err(SecretError::NotAName { key });
     }
-    let Some(value) = env::var_os(name) else {
-        return Err(SecretError::NotSet { name: name.to_owned(), key, what });
-    };
-    let Some(text) = value.to_str() else {
-        return Err(SecretError::NotText { name: name.to_owned(), key, what });
-    };
+    let not_set = || SecretError::NotSet { name: name.to_owned(), key, content };
+    let value = env::var_os(name).ok_or_else(not_set)?;
+    let text = value.to_str().ok_or_else(|| SecretError::NotText {
+        name: name.to_owned(),
+        key,
+        content,
+    })?;
     match text.trim() {
-        "" => Err(SecretError::NotSet { name: name.to_owned(), key, what }),
+        "" => Err(not_set()),
         secret => Ok(secret.to_owned()),
     }
 }

@@ -10,3 +10,4 @@ pub mod size;
 pub mod summary;
 pub mod table;
 pub mod timeline;
+pub mod usersig;

@@ -1,4 +1,4 @@
-//! The contract with schedulers: every way a run can end, and the number it leaves behind.
+//! The exit codes, which are the contract with schedulers.
 //!
 //! Never 99: Airflow's BashOperator reads it as "skipped".
 
@@ -6,29 +6,29 @@ use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
 
-/// How the process ended, as a scheduler sees it.
+/// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
-    /// The snapshot is published (or the verb did what it says).
+    /// The snapshot is published, or another command has succeeded.
     Published,
-    /// A bug in this program, or the disk refused.
+    /// A bug in this program, or an error of the operating system.
     InternalOrDisk,
-    /// Wrong usage, job file or account list; running it again unchanged cannot help.
+    /// Invalid usage, job file or account list; the same command fails again.
     BadUsage,
-    /// A limit of the job was exceeded, such as `max_failed`, or no row came; nothing was published.
+    /// A limit of the job is exceeded, such as `max_failed`, or there are no rows; nothing is published.
     TooManyFailed,
-    /// The service refused: signature, permission, plan or tag.
+    /// The service refused the signature, permission, plan or a tag.
     RefusedByService,
-    /// Stopped by an outage or a deadline; running it again resumes.
+    /// Stopped by an outage or the deadline; the same command resumes.
     TryAgainLater,
-    /// Stopped by SIGINT; running it again resumes.
+    /// Stopped by SIGINT; the same command resumes.
     Interrupted,
-    /// Stopped by SIGTERM; running it again resumes.
+    /// Stopped by SIGTERM; the same command resumes.
     Terminated,
 }
 
 impl ExitCode {
-    /// Every exit code, in ascending order of its number.
+    /// All exit codes, by ascending number.
     pub const ALL: [ExitCode; 8] = [
         ExitCode::Published,
         ExitCode::InternalOrDisk,
@@ -40,7 +40,7 @@ impl ExitCode {
         ExitCode::Terminated,
     ];
 
-    /// The number given to the operating system.
+    /// The number that the process returns to the operating system.
     pub const fn number(self) -> u8 {
         match self {
             ExitCode::Published => 0,
@@ -54,7 +54,7 @@ impl ExitCode {
         }
     }
 
-    /// What the number means, in the words of the README and of `--help`.
+    /// The meaning of the code, in the words of the README and `--help`.
     pub const fn meaning(self) -> &'static str {
         match self {
             ExitCode::Published => "published",
@@ -72,9 +72,8 @@ impl ExitCode {
 }
 
 impl ExitCode {
-    /// For an input (job file, account list) that the operating system could not read: what is missing, forbidden or of
-    /// the wrong kind stays so until a person changes it; anything else (EIO, EMFILE, ENOMEM, a lost network share) may
-    /// be gone when a scheduler retries.
+    /// The code for an input (job file, account list) that cannot be read. A missing or forbidden path, or one of the
+    /// wrong kind, needs a person; any other error (EIO, EMFILE, ENOMEM, a lost network share) may be transient.
     pub fn of_input_error(error: &io::Error) -> ExitCode {
         match error.kind() {
             ErrorKind::NotFound
@@ -110,13 +109,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_the_published_contract() {
+    fn numbers_are_those_of_the_contract() {
         let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4, 75, 130, 143]);
     }
 
     #[test]
-    fn only_errors_that_may_pass_are_worth_a_retry() {
+    fn transient_input_errors_have_their_own_code() {
         let code = |errno: Errno| {
             ExitCode::of_input_error(&io::Error::from_raw_os_error(errno.raw_os_error()))
         };
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn no_code_is_the_one_that_airflow_reads_as_skipped() {
+    fn no_code_is_99_which_airflow_reads_as_skipped() {
         assert!(ExitCode::ALL.iter().all(|code| code.number() != 99));
     }
 }

@@ -478,7 +478,7 @@ fn a_stopped_export_says_how_to_go_on_and_leaves_all_as_it_was() {
         export.signal(signal);
         let arguments = export.arguments.join(" ");
         let output = export.end().expect_code(code);
-        let told = format!("stopped by {name}, run again to resume; go on with: ");
+        let told = format!("stopped by {name}, run again to resume; resume with: ");
         let command = output.error().strip_prefix(&told).unwrap_or_else(|| panic!("{output}"));
         assert!(command.contains(&arguments) && command.contains(" --date="), "{output}");
         assert_eq!(output.summary()["exit_code"], code, "{output}");

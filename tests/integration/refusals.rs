@@ -29,13 +29,13 @@ fn told(directory: &TestDir, output: &Output) -> String {
     assert!(!output.stderr.contains(SOME_KEY), "{output}");
     let code = output.code.unwrap_or_else(|| panic!("killed by a signal\n{output}"));
     let error = output.error().replace(directory.root().to_str().unwrap(), "[directory]");
-    match error.split_once("go on with: ") {
+    match error.split_once("resume with: ") {
         Some((told, command)) => {
             assert!(
                 command.contains(" export job.toml ") && command.contains(" --date="),
                 "{output}"
             );
-            format!("{code}: {told}go on with: [command]")
+            format!("{code}: {told}resume with: [command]")
         }
         None => format!("{code}: {error}"),
     }
@@ -276,8 +276,8 @@ fn an_outage() {
     let base_url = format!("api.base_url=http://127.0.0.1:{port}");
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
     let service = [&*base_url, "api.sdkappid=1400000000", &*secret, "retry.outage_patience=20ms"];
-    assert_snapshot!(refused(&directory, &service).replace(&port.to_string(), "[port]"), @"75: nothing got through to the service for retry.outage_patience (cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)); see that it can be reached from here, then run again to resume; go on with: [command]");
+    assert_snapshot!(refused(&directory, &service).replace(&port.to_string(), "[port]"), @"75: nothing got through to the service for retry.outage_patience (cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)); see that it can be reached from here, then run again to resume; resume with: [command]");
 
     let hangs = "emulator.faults.hang={ rate = 1.0 }";
-    assert_snapshot!(refused(&directory, &[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: nothing got through to the service for retry.outage_patience (no response within 20 ms); see that it can be reached from here, then run again to resume; go on with: [command]");
+    assert_snapshot!(refused(&directory, &[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: nothing got through to the service for retry.outage_patience (no response within 20 ms); see that it can be reached from here, then run again to resume; resume with: [command]");
 }

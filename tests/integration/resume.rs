@@ -260,7 +260,7 @@ fn a_deadline_stops_the_run_resumable() {
     // No call is answered, so that the run cannot end before its deadline does.
     let keys = ["limits.deadline=1ms", "emulator.faults.hang.rate=1.0", "api.timeout=200ms"];
     let output = directory.export(&set(&keys)).expect_code(75);
-    let output = output.expect_told(&["deadline", "go on with: ", "--date="]);
+    let output = output.expect_told(&["deadline", "resume with: ", "--date="]);
     assert!(!directory.path("out").exists(), "{output}");
     directory.export(&[]).expect_code(0);
 }

@@ -117,7 +117,7 @@ fn a_signal_ends_a_run_that_still_reads_its_list() {
         // Whoever waits for a child closes its standard input, which would end the list.
         wait_until("the end", || run.has_ended());
         let output = run.end().expect_code(code);
-        assert!(output.error().contains("go on with: "), "{output}");
+        assert!(output.error().contains("resume with: "), "{output}");
         assert!(!directory.path(WORK_DIRECTORY).exists(), "nothing was done that could go on");
     }
 }

@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete verbs, flags and their values.
+//! `completions`: the script with which a shell completes commands, flags and their values.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -7,7 +7,7 @@ use super::print::print;
 use crate::cli::{Cli, CompletionsArgs, ShellChoice};
 use crate::util::failure::Failure;
 
-/// Prints the completions of a shell.
+/// Prints the script of a shell.
 pub fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     let shell = match args.shell {
         ShellChoice::Bash => Shell::Bash,
@@ -19,11 +19,11 @@ pub fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, &name, &mut script);
-    print(with_one_name_for_each_state(&String::from_utf8_lossy(&script), &name))
+    print(with_consistent_state_names(&String::from_utf8_lossy(&script), &name))
 }
 
-/// clap_complete 4.6 writes the states of its bash script in two ways where the program's name has a hyphen, so that
-/// nothing behind the verb would be completed. Once it does so no more, this changes nothing.
-fn with_one_name_for_each_state(script: &str, program: &str) -> String {
+/// clap_complete 4.6 spells the states of its bash script in two ways if the program's name has a hyphen, so that nothing
+/// after the command is completed. This has no effect once clap_complete is fixed.
+fn with_consistent_state_names(script: &str, program: &str) -> String {
     script.replace(&program.replace('-', "__subcmd__"), &program.replace('-', "__"))
 }

@@ -1,4 +1,4 @@
-//! Standard output of the verbs whose whole work is what they print.
+//! Standard output of the commands that only print.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -8,7 +8,7 @@ use crate::util::failure::Failure;
 /// Writes to standard output.
 ///
 /// # Errors
-/// When it cannot take it all, as a full disk. A reader who has closed the pipe has seen enough.
+/// When not all of it can be written, such as to a full disk. A closed pipe is not an error.
 pub fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {

@@ -4,7 +4,7 @@ use super::print::print;
 use crate::job;
 use crate::util::failure::Failure;
 
-/// Prints the schema.
+/// Prints the schema for editors.
 pub fn schema() -> Result<(), Failure> {
     print(job::json_schema())
 }

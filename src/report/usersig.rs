@@ -1,4 +1,4 @@
-//! What a UserSig says, and how it compares with what is expected of it (pure).
+//! The explanation of a UserSig: its claims, compared with the expected ones.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,50 +8,40 @@ use crate::api::usersig::{Claims, SecretKey};
 use crate::util::human::duration_text;
 use crate::util::timestamp::rfc3339_seconds;
 
-/// What a UserSig is compared with; what is not there is not compared.
+/// The expected claims and key; those that are not given are not compared.
 #[derive(Debug)]
 pub struct Expected {
-    /// The app.
     pub sdkappid: Option<u64>,
-    /// The account.
     pub identifier: Option<String>,
-    /// The app's key.
     pub key: Option<SecretKey>,
 }
 
-/// What a UserSig says. Field names are those of the JSON, and stable.
+/// The claims of a UserSig. The field names are those of the JSON, and stable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// The account.
     pub identifier: String,
-    /// Whether it is the one expected.
     pub identifier_matches: Option<bool>,
-    /// The app.
     pub sdkappid: u64,
-    /// Whether it is the one expected.
     pub sdkappid_matches: Option<bool>,
-    /// When it was signed; `None` for a time beyond the year 9999.
+    /// None for a time beyond the year 9999.
     pub signed_at: Option<String>,
-    /// When it ends; `None` for a time beyond the year 9999.
+    /// None for a time beyond the year 9999.
     pub expires_at: Option<String>,
-    /// How long it holds from when it was signed.
     pub lifetime_seconds: u64,
-    /// How long it still holds; below 0 since when it no longer does.
+    /// Negative after the expiry.
     pub expires_in_seconds: i128,
-    /// Whether it no longer holds.
     pub is_expired: bool,
-    /// Whether it carries room rights of a sibling product.
+    /// Whether it carries room rights, which belong to a sibling product.
     pub has_room_rights: bool,
-    /// Whether it was signed with the key.
     pub key_matches: Option<bool>,
-    /// Whether the signature can be read at all, with any key.
+    /// Whether the signature can be decoded, with any key.
     pub signature_is_base64: bool,
-    /// How long ago it was signed; below 0 for a time to come.
+    /// Negative for a time in the future.
     #[serde(skip)]
     signed_ago_seconds: i128,
 }
 
-/// Compares a UserSig with what is expected, at a time.
+/// Compares the claims of a UserSig with the expected ones at the time `now`.
 pub fn explain(claims: &Claims, expected: &Expected, now: Timestamp) -> Explanation {
     let now = i128::from(now.as_second());
     let expires_in_seconds = i128::from(claims.expires_at()) - now;
@@ -78,20 +68,20 @@ fn rfc3339(unix_seconds: u64) -> Option<String> {
 }
 
 impl Explanation {
-    /// For machines: one line.
+    /// One line of JSON.
     pub fn to_json(&self) -> String {
         let json = serde_json::to_string(self).expect("texts, numbers and flags always serialize");
         json + "\n"
     }
 
-    /// For people: a line for each fact.
+    /// One line for each claim, for people.
     pub fn to_text(&self) -> String {
         let beyond = || "beyond the year 9999".to_owned();
         let signed_at = self.signed_at.clone().unwrap_or_else(beyond);
         let signed = match self.signed_ago_seconds {
             ago @ 0.. => format!("{signed_at}, {} ago", duration_text(ago as f64)),
-            to_come => {
-                format!("{signed_at}, in {}: a clock is off", duration_text((-to_come) as f64))
+            until => {
+                format!("{signed_at}, in {}: a clock is off", duration_text((-until) as f64))
             }
         };
         let expires_at = self.expires_at.clone().unwrap_or_else(beyond);
@@ -99,7 +89,7 @@ impl Explanation {
             left @ 0.. => format!("{expires_at}, in {}", duration_text(left as f64)),
             since => format!("{expires_at}, {} ago", duration_text((-since) as f64)),
         };
-        // Escaped, since whoever made it could have put anything there.
+        // Escaped, because it is untrusted input.
         let identifier: String = self.identifier.escape_debug().collect();
         let rights =
             if self.has_room_rights { "room rights yes, of a sibling product\n" } else { "" };
@@ -111,12 +101,12 @@ impl Explanation {
             match self.key_matches {
                 Some(true) => "matches",
                 Some(false) => "does not match",
-                None => "not compared, since none is given",
+                None => "not compared, because none is given",
             },
         )
     }
 
-    /// Why the service would refuse it, if it would, and what to do.
+    /// Why the service would refuse the UserSig, and the fix; none if it would not.
     pub fn refusal(&self) -> Option<String> {
         let no = Some(false);
         let identifier_bytes = self.identifier.len();
@@ -158,7 +148,7 @@ mod tests {
         SecretKey::new(text.to_owned())
     }
 
-    /// Of a UserSig of one day for `identifier`, `age_seconds` after it was signed.
+    /// The explanation of a UserSig for `identifier` that is valid for a day, `age_seconds` after it was signed.
     fn explained(identifier: &str, expected: &Expected, age_seconds: i64) -> Explanation {
         let sig = sign(&key("right"), 1_400_000_000, identifier, SIGNED_AT, 86_400);
         let claims = decode(sig.as_str()).unwrap();
@@ -174,7 +164,7 @@ mod tests {
     const NOTHING: Expected = Expected { sdkappid: None, identifier: None, key: None };
 
     #[test]
-    fn a_good_one_is_told_with_the_time_it_has_left() {
+    fn valid_usersig_is_explained_with_its_remaining_time() {
         let explanation =
             explained("administrator", &expected(1_400_000_000, "administrator", "right"), 7_260);
         insta::assert_snapshot!(explanation.to_text(), @r"
@@ -188,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_mismatches_are_reported_at_once() {
         let explanation = explained("a\u{1b}[2J", &expected(7, "administrator", "wrong"), 200_000);
         insta::assert_snapshot!(explanation.to_text(), @r"
         identifier  a\u{1b}[2J, which is not the one expected
@@ -201,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn it_expires_after_its_last_second() {
+    fn usersig_expires_after_its_last_second() {
         assert_eq!(explained("a", &NOTHING, 86_400).refusal(), None);
         assert!(explained("a", &NOTHING, 86_401).refusal().unwrap().contains("has expired"));
     }
 
     #[test]
-    fn what_is_not_given_is_not_compared_and_a_time_to_come_is_told() {
+    fn absent_expectations_are_not_compared_and_a_future_signing_time_is_reported() {
         let explanation = explained("a", &NOTHING, -90);
         insta::assert_snapshot!(explanation.to_json(), @r#"
         {"identifier":"a","identifier_matches":null,"sdkappid":1400000000,"sdkappid_matches":null,"signed_at":"2025-11-24T03:00:00Z","expires_at":"2025-11-25T03:00:00Z","lifetime_seconds":86400,"expires_in_seconds":86490,"is_expired":false,"has_room_rights":false,"key_matches":null,"signature_is_base64":true}
@@ -216,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_no_calendar_has_are_told_as_such() {
+    fn times_beyond_the_calendar_are_reported_as_such() {
         let sig = sign(&key("right"), 1, "a", u64::MAX, u64::MAX);
         let explanation = explain(&decode(sig.as_str()).unwrap(), &NOTHING, Timestamp::UNIX_EPOCH);
         assert!(explanation.to_text().contains("expires     beyond the year 9999, in "));
