@@ -97,7 +97,7 @@ fn encoding(criterion: &mut Criterion) {
                     for rows in &batches {
                         part.write(rows.clone()).unwrap();
                     }
-                    part.commit().unwrap()
+                    part.finish().unwrap().commit().unwrap()
                 },
                 BatchSize::PerIteration,
             );

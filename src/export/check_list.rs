@@ -1,6 +1,6 @@
 //! The account list is read and checked against the limits before the first call.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -10,6 +10,7 @@ use super::read_list::{ReadList, count_distinct, read_list};
 use super::telemetry::RunTelemetry;
 use crate::accounts::ListSource;
 use crate::job::Limits;
+use crate::snapshot::store::local::LocalStore;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 
@@ -19,7 +20,7 @@ pub struct ListCheck<'a> {
     pub limits: &'a Limits,
     pub previous: Option<&'a EarlierSnapshot>,
     /// Where standard input is spooled and invalid accounts are recorded.
-    pub work_directory: &'a Path,
+    pub store: &'a Arc<LocalStore>,
 }
 
 impl ListCheck<'_> {
@@ -32,7 +33,7 @@ impl ListCheck<'_> {
         telemetry: &mut RunTelemetry<'_>,
         stop: &mut mpsc::Receiver<ExitCode>,
     ) -> Result<ReadList, Failure> {
-        let input = read_list(self.source, self.work_directory, telemetry, stop).await?;
+        let input = read_list(self.source, self.store, telemetry, stop).await?;
         let mut totals = ListTotals::new(&self.source.path, &input.scan);
         if may_be_too_short(self.limits, &input.scan, self.previous) {
             totals.rows_at_most = count_distinct(&input, stop).await?;

@@ -6,9 +6,9 @@ use super::limits::EarlierSnapshot;
 use super::previous::{PreviousSnapshotError, previous_snapshot};
 use crate::job::{DatedPath, Job, Limit};
 use crate::snapshot::IfExists;
-use crate::snapshot::store::local::lock_holder::holder_of;
-use crate::snapshot::store::local::replace::{Occupant, moved_aside};
-use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
+use crate::snapshot::store::WorkDirectoryError;
+use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::local::replace::Occupant;
 use crate::util::failure::Failure;
 
 /// Where a run publishes, and what it must respect there.
@@ -38,9 +38,9 @@ impl OutputTarget {
     /// When a run may not publish over what is there, or the previous snapshot cannot be read.
     pub fn snapshot_to_compare(
         &self,
-        work: &WorkPaths,
+        store: &LocalStore,
     ) -> Result<Option<EarlierSnapshot>, Failure> {
-        work.ensure_may_be_published(self.if_exists)?;
+        store.ensure_may_be_published(self.if_exists)?;
         Ok(previous_snapshot(self)?)
     }
 }
@@ -64,12 +64,15 @@ pub struct Inspection {
 ///
 /// # Errors
 /// When the operating system does not let the path be read.
-pub fn inspect(work: &WorkPaths, target: &OutputTarget) -> Result<Inspection, WorkDirectoryError> {
+pub fn inspect(
+    store: &LocalStore,
+    target: &OutputTarget,
+) -> Result<Inspection, WorkDirectoryError> {
     Ok(Inspection {
-        moved_aside: moved_aside(work).map_err(WorkDirectoryError::Unreadable)?,
-        occupant: work.occupant().map_err(WorkDirectoryError::Unreadable)?,
-        active_run: holder_of(work),
-        publishable: work.ensure_may_be_published(target.if_exists),
+        moved_aside: store.moved_aside().map_err(WorkDirectoryError::Unreadable)?,
+        occupant: store.occupant().map_err(WorkDirectoryError::Unreadable)?,
+        active_run: store.active_run(),
+        publishable: store.ensure_may_be_published(target.if_exists),
         previous: previous_snapshot(target),
     })
 }

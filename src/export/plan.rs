@@ -16,8 +16,8 @@ use crate::report::plan::{
 };
 use crate::report::size::SizeEstimate;
 use crate::snapshot::IfExists;
+use crate::snapshot::store::local::LocalStore;
 use crate::snapshot::store::local::replace::Occupant;
-use crate::snapshot::work_directory::WorkPaths;
 use crate::util::disk_space::free_bytes;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
@@ -32,12 +32,12 @@ pub fn plan(
     date: Date,
     reporter: &mut Reporter,
 ) -> Result<(Plan, Option<Failure>), Failure> {
-    let work = WorkPaths::of(&job.output.path)?;
+    let store = LocalStore::new(&job.output.path)?;
     let counted = count(&job.accounts, reporter);
     reporter.finish();
     let (counts, scan) = counted?;
-    warn_about_other_unfinished_runs(&work, date);
-    let found = inspect(&work, &OutputTarget::new(job))?;
+    warn_about_other_unfinished_runs(&store, date);
+    let found = inspect(&store, &OutputTarget::new(job))?;
     if let Some(replaced) = &found.moved_aside {
         let replaced = replaced.display();
         warn!(%replaced, "an interrupted run moved the previous snapshot aside; the next export restores it");
@@ -50,7 +50,7 @@ pub fn plan(
         is_active: found.active_run.is_some(),
     };
     let ResumeInspection { resume, parts, refusal } =
-        inspect_unfinished_run(job, &work, findings, date);
+        inspect_unfinished_run(job, &store, findings, date);
     let may_start = previous.and_then(|previous| {
         let rows_at_most = counts.distinct_accounts;
         let totals = ListTotals { rows_at_most, ..ListTotals::new(&job.accounts.path, &scan) };

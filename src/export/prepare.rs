@@ -62,7 +62,7 @@ pub fn prepare(
     options: RunOptions,
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<PreparedRun>, Failure> {
-    let is_restored = WorkDirectory::put_earlier_snapshot_back(&job.output.path, &lock_holder())?;
+    let is_restored = WorkDirectory::restore_previous_snapshot(&job.output.path, &lock_holder())?;
     let sig_source = secret::read(&job.api.secret)?;
     let listener = telemetry.bind()?;
     let work = WorkDirectory::open(&job.output.path, &lock_holder())?;
@@ -78,13 +78,13 @@ pub fn prepare(
     if is_restored {
         warn!("an interrupted run had moved the previous snapshot aside; it was restored");
     }
-    resume::warn_about_other_unfinished_runs(work.paths(), options.date);
-    let read = OutputTarget::new(&job).snapshot_to_compare(work.paths()).and_then(|previous| {
+    resume::warn_about_other_unfinished_runs(work.store(), options.date);
+    let read = OutputTarget::new(&job).snapshot_to_compare(work.store()).and_then(|previous| {
         let check = ListCheck {
             source: &job.accounts,
             limits: &job.limits,
             previous: previous.as_ref(),
-            work_directory: work.root(),
+            store: work.store(),
         };
         let input = runtime.block_on(check.run(telemetry, &mut stop))?;
         Ok((previous, input))
@@ -138,7 +138,7 @@ fn open_journal(
         work.reset(&[LOCK_FILE, INVALID_ACCOUNTS_FILE])?;
     }
     // A journal that cannot be read is refused when it is opened.
-    let unfinished = Journal::read_header(work.root()).ok().flatten();
+    let unfinished = Journal::read_header(&**work.store()).ok().flatten();
     let header = RunHeader {
         version: VERSION,
         run_id: telemetry.run_id().to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::prepare::PreparedRun;
 use crate::report::summary::ResultSummary;
 use crate::snapshot::journal::Checkpoint;
-use crate::snapshot::publish::{self, Written};
+use crate::snapshot::publish::{self, CommittedWork};
 use crate::util::failure::Failure;
 
 /// Publishes the parts of all rounds with their manifest and report.
@@ -13,16 +13,16 @@ pub fn publish(run: PreparedRun, totals: &ResultSummary) -> Result<(), Failure> 
     let checkpoint = run.journal.checkpoint();
     let manifest = run.manifest.manifest(checkpoint, &run.input.scan, totals);
     let report = run.calls_of_process.report(&manifest, checkpoint);
-    let written = Written {
+    let committed = CommittedWork {
         parts: checkpoint.parts(),
-        retried_ordinals: retried_ordinals(checkpoint),
+        retried_parts: retried_parts(checkpoint),
         invalid_lines: run.input.invalid_lines,
     };
-    Ok(publish::publish(run.work, &manifest, &written, &report)?)
+    Ok(publish::publish(run.work, &manifest, &committed, &report)?)
 }
 
-/// Parts whose failed accounts were retried in a later round.
-fn retried_ordinals(checkpoint: &Checkpoint) -> BTreeSet<u64> {
+/// The indexes of parts whose failed accounts were retried in a later round.
+fn retried_parts(checkpoint: &Checkpoint) -> BTreeSet<u64> {
     let Some((_, earlier)) = checkpoint.rounds.split_last() else { return BTreeSet::new() };
     earlier.iter().flat_map(|round| round.parts.values()).map(|part| part.index).collect()
 }

@@ -2,7 +2,6 @@
 //! the writer of standard input.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -16,10 +15,12 @@ use crate::accounts::{AccountList, ListError, ListSource, Scan};
 use crate::pipeline::RunError;
 use crate::snapshot::layout::INVALID_ACCOUNTS_FILE;
 use crate::snapshot::sidecars::write_invalid;
+use crate::snapshot::store::Store;
+use crate::snapshot::store::local::LocalStore;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
-use crate::util::staged_file::{FileInfo, StagedFile};
+use crate::util::staged_file::FileInfo;
 
 /// Interval between progress reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -38,15 +39,14 @@ pub struct ReadList {
 /// When the list cannot be read, or `stop` delivers the exit code to stop with. The thread then ends with the process.
 pub async fn read_list(
     source: &ListSource,
-    work_directory: &Path,
+    store: &Arc<LocalStore>,
     telemetry: &mut RunTelemetry<'_>,
     stop: &mut mpsc::Receiver<ExitCode>,
 ) -> Result<ReadList, Failure> {
     let entries = Arc::new(AtomicU64::new(0));
-    let (source, directory, counted) =
-        (source.clone(), work_directory.to_owned(), Arc::clone(&entries));
+    let (source, store, counted) = (source.clone(), Arc::clone(store), Arc::clone(&entries));
     let on_tick = || telemetry.scanning(entries.load(Ordering::Relaxed));
-    on_thread(move || read(&source, &directory, &counted), on_tick, stop).await
+    on_thread(move || read(&source, &*store, &counted), on_tick, stop).await
 }
 
 /// Counts the distinct accounts of a list, which reads it once more.
@@ -83,16 +83,12 @@ async fn on_thread<T: Send + 'static>(
     }
 }
 
-fn read(
-    source: &ListSource,
-    work_directory: &Path,
-    entries: &AtomicU64,
-) -> Result<ReadList, Failure> {
-    let list = AccountList::open(source, work_directory)?;
-    let path = work_directory.join(INVALID_ACCOUNTS_FILE);
+fn read(source: &ListSource, store: &dyn Store, entries: &AtomicU64) -> Result<ReadList, Failure> {
+    let list = AccountList::open(source, store.scratch())?;
+    let path = store.path(INVALID_ACCOUNTS_FILE);
     let write_failure = |error: io::Error| DiskError::on("write", &path)(error);
     // It gets its final name only when it is complete, and is never written through a link.
-    let file = StagedFile::create(path.clone())?;
+    let file = store.stage(INVALID_ACCOUNTS_FILE)?;
     let mut csv = csv::Writer::from_writer(file);
     let scan = list
         .scan(
@@ -107,6 +103,6 @@ fn read(
             error => error.into(),
         })?;
     let file = csv.into_inner().map_err(|error| write_failure(error.into_error()))?;
-    let invalid_lines = file.commit()?;
+    let invalid_lines = store.commit(file)?;
     Ok(ReadList { list, scan, invalid_lines })
 }

@@ -1,9 +1,8 @@
 //! Whether an unfinished run can be resumed.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
@@ -12,17 +11,16 @@ use tracing::{info, warn};
 
 use crate::accounts::Scan;
 use crate::job::{Job, Target};
-pub use crate::snapshot::committed_files::ensure_parts_are_whole;
-use crate::snapshot::committed_files::{PartFilesError, entries, files_of, remove_others};
+use crate::snapshot::committed_files::{remove_uncommitted_files, verify_parts};
 use crate::snapshot::journal::{Checkpoint, Journal, JournalError, RunHeader};
-use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE};
+use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
 use crate::snapshot::manifest::{Manifest, ManifestError};
-use crate::snapshot::parts::CommittedPart;
-use crate::snapshot::work_directory::{WorkDirectory, WorkPaths};
+use crate::snapshot::store::PartFilesError;
+use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::hex::hex;
-use crate::util::staged_file::parent_directory;
 
 /// Why an unfinished run cannot be resumed. Each text ends with the fix.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +49,9 @@ impl HasExitCode for ResumeError {
 }
 
 /// Returns the run in the work directory if it has published and only its cleanup was interrupted.
-pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError> {
-    let Some(header) = Journal::read_header(work.root())? else { return Ok(None) };
-    let is_published = match Manifest::read(work.output_path()) {
+pub fn published_run(store: &LocalStore) -> Result<Option<RunHeader>, ResumeError> {
+    let Some(header) = Journal::read_header(store)? else { return Ok(None) };
+    let is_published = match Manifest::read(store.output_path()) {
         Ok(manifest) => manifest.is_some_and(|manifest| manifest.run.id == header.run_id),
         // A damaged manifest was not written by this run.
         Err(ManifestError::Damaged { .. }) => false,
@@ -64,16 +62,15 @@ pub fn published_run(work: &WorkPaths) -> Result<Option<RunHeader>, ResumeError>
 
 /// Warns about unfinished runs of other dates, such as one that was stopped before midnight: the names of their work
 /// directories differ from this one in the date only.
-pub fn warn_about_other_unfinished_runs(work: &WorkPaths, date: Date) {
-    let Some(own_name) = work.root().file_name().and_then(OsStr::to_str) else { return };
-    // A directory that cannot be read does not keep this run from starting.
-    for entry in fs::read_dir(parent_directory(work.root())).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let Ok(Some(header)) = Journal::read_header(&path) else { continue };
-        let is_other = entry.file_name() != own_name;
-        if is_other && entry.file_name() == *own_name.replace(&date.to_string(), &header.date) {
+pub fn warn_about_other_unfinished_runs(store: &LocalStore, date: Date) {
+    let Some(own_name) = store.root().file_name().and_then(OsStr::to_str) else { return };
+    for other in store.siblings() {
+        // A journal that cannot be read does not keep this run from starting.
+        let Ok(Some(header)) = Journal::read_header(&other) else { continue };
+        let name_for_date = own_name.replace(&date.to_string(), &header.date);
+        if other.root().file_name() == Some(OsStr::new(&name_for_date)) {
             warn!(
-                directory = %path.display(),
+                directory = %other.root().display(),
                 resume_command = format!("--date={}", header.date),
                 "unfinished run of another date; resume it or remove its work directory"
             );
@@ -84,18 +81,19 @@ pub fn warn_about_other_unfinished_runs(work: &WorkPaths, date: Date) {
 /// Resumes the run in the work directory, or starts the run of `header`. A run that has committed nothing keeps its id when
 /// it starts over, since the log has used that id already.
 pub fn open_journal(work: &WorkDirectory, header: RunHeader) -> Result<Journal, ResumeError> {
-    if let Some(journal) = Journal::open(work.root())? {
+    let store = &**work.store();
+    if let Some(journal) = Journal::open(store)? {
         let parts = journal.checkpoint().parts();
-        if can_resume(work.root(), journal.checkpoint(), &header.content)? {
-            ensure_parts_are_whole(work.paths(), &parts)?;
-            remove_uncommitted_files(work.paths(), &parts)?;
+        if can_resume(store.root(), journal.checkpoint(), &header.content)? {
+            verify_parts(store, &parts)?;
+            remove_uncommitted_files(store, &parts)?;
             let started_at = &journal.checkpoint().header.started_at;
             info!(parts = parts.len(), started_at, "resuming unfinished run");
             return Ok(journal);
         }
     }
     work.reset(&[LOCK_FILE, INVALID_ACCOUNTS_FILE])?;
-    Ok(Journal::create(work.root(), header)?)
+    Ok(Journal::create(store, header)?)
 }
 
 /// Whether a run with this content resumes the run of the checkpoint; if not, it starts over.
@@ -161,26 +159,4 @@ fn ensure_same_content(
         return Ok(());
     }
     Err(ResumeError::Changed { directory: directory.to_owned(), changed: changed.join(" and ") })
-}
-
-/// Removes the files that a stopped run had not committed.
-fn remove_uncommitted_files(
-    work: &WorkPaths,
-    parts: &[CommittedPart],
-) -> Result<(), PartFilesError> {
-    let named: HashSet<PathBuf> =
-        parts.iter().flat_map(|part| files_of(work, part)).map(|(file, _)| file).collect();
-    let snapshot = work.snapshot();
-    let names = |directory: &Path| -> HashSet<OsString> {
-        let files = named.iter().filter(|file| file.parent() == Some(directory));
-        files.filter_map(|file| file.file_name()).map(OsStr::to_owned).collect()
-    };
-    remove_others(&snapshot, &names(&snapshot))?;
-    let mut names = names(work.root());
-    names.extend([LOCK_FILE, JOURNAL_FILE, INVALID_ACCOUNTS_FILE].map(OsString::from));
-    // Directories in the work directory, such as the snapshot, are kept.
-    let directories = entries(work.root())?.into_iter().filter(|(_, kind)| kind.is_dir());
-    names.extend(directories.map(|(entry, _)| entry.file_name()));
-    remove_others(work.root(), &names)?;
-    Ok(())
 }

@@ -136,8 +136,7 @@ fn round_of(run: &PreparedRun) -> Result<(RunSettings, AccountSource, SnapshotWr
         schema(columns),
         MAX_ACCOUNTS_PER_CALL as u64,
         completed.iter().map(|round| round.parts.len() as u64).sum(),
-        &run.work.snapshot(),
-        run.work.root(),
+        run.work.store().clone(),
     );
     Ok((settings, accounts, writer))
 }
@@ -146,8 +145,8 @@ fn failed_accounts_of(round: &Round, work: &WorkDirectory) -> (AccountSource, u6
     let accounts = failed_accounts(round);
     info!(accounts, "retrying failed accounts");
     let parts = round.parts.values();
-    let files = parts.map(|part| work.root().join(failed_lines_file(part.index))).collect();
-    (AccountSource::failed(files), accounts)
+    let files = parts.map(|part| failed_lines_file(part.index)).collect();
+    (AccountSource::failed(work.store().clone(), files), accounts)
 }
 
 /// The accounts of a round that the next one requests: those that may have failed for a transient reason.

@@ -20,9 +20,9 @@ pub fn clean_up_after_publication(
     date: Date,
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<WorkDirectory>, Failure> {
-    match published_run(work.paths())? {
+    match published_run(work.store())? {
         None => {
-            if let Some(unfinished) = Journal::read_header(work.root())? {
+            if let Some(unfinished) = Journal::read_header(&**work.store())? {
                 telemetry.set_run_id(unfinished.run_id);
             }
             Ok(Some(work))
@@ -42,7 +42,7 @@ pub fn clean_up_after_publication(
 
 /// Removes a work directory in which nothing was done, after a refusal.
 pub fn remove_if_unused(work: WorkDirectory) {
-    if matches!(Journal::read_header(work.root()), Ok(None)) {
+    if matches!(Journal::read_header(&**work.store()), Ok(None)) {
         // The refusal is the error to report.
         let _ = work.remove();
     }

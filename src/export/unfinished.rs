@@ -4,16 +4,17 @@ use jiff::civil::Date;
 
 use super::limits::{EarlierSnapshot, ensure_publishable};
 use super::results::totals_of;
-use super::resume::{ResumeError, can_resume, content_of, ensure_parts_are_whole, published_run};
+use super::resume::{ResumeError, can_resume, content_of, published_run};
 use super::rounds::failed_accounts;
 use crate::accounts::Scan;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::job::Job;
 use crate::pipeline::call_stats::CallStats;
 use crate::report::plan::{RemainingWork, Resume, ResumeState, minimum_seconds};
+use crate::snapshot::committed_files::verify_parts;
 use crate::snapshot::journal::{Checkpoint, Journal};
 use crate::snapshot::parts::CommittedPart;
-use crate::snapshot::work_directory::WorkPaths;
+use crate::snapshot::store::local::LocalStore;
 use crate::util::failure::Failure;
 
 /// What an export would do with an unfinished run.
@@ -39,13 +40,13 @@ pub struct Findings<'f> {
 /// Inspects the work directory as an export does.
 pub fn inspect_unfinished_run(
     job: &Job,
-    work: &WorkPaths,
+    store: &LocalStore,
     findings: Findings<'_>,
     date: Date,
 ) -> ResumeInspection {
     let all = work_left(findings.distinct_accounts, &[], job.output.accounts_per_part);
     let new_run = Resume::new_run(all);
-    let (resume, parts, refusal) = match read(job, work, findings, date) {
+    let (resume, parts, refusal) = match read(job, store, findings, date) {
         Ok(Found::Nothing) => (new_run, Vec::new(), None),
         Ok(Found::Published(started_at)) => {
             let (state, started_at) = (ResumeState::HasPublished, Some(started_at));
@@ -84,11 +85,11 @@ enum Found {
 
 fn read(
     job: &Job,
-    work: &WorkPaths,
+    store: &LocalStore,
     findings: Findings<'_>,
     date: Date,
 ) -> Result<Found, ResumeError> {
-    if let Some(begin) = published_run(work)? {
+    if let Some(begin) = published_run(store)? {
         let is_of_this_day = begin.date == date.to_string();
         return Ok(if is_of_this_day {
             Found::Published(begin.started_at)
@@ -96,14 +97,14 @@ fn read(
             Found::Nothing
         });
     }
-    let Some(checkpoint) = Journal::read_checkpoint(work.root())? else {
+    let Some(checkpoint) = Journal::read_checkpoint(store)? else {
         return Ok(Found::Nothing);
     };
-    if !can_resume(work.root(), &checkpoint, &content_of(job, findings.scan))? {
+    if !can_resume(store.root(), &checkpoint, &content_of(job, findings.scan))? {
         return Ok(Found::Nothing);
     }
     if !findings.is_active {
-        ensure_parts_are_whole(work, &checkpoint.parts())?;
+        verify_parts(store, &checkpoint.parts())?;
     }
     Ok(Found::Unfinished(checkpoint))
 }

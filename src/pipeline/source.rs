@@ -1,9 +1,10 @@
 //! The accounts of a round: the account list, or the failed accounts of the round before.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::accounts::{AccountName, DistinctAccounts, ListError};
 use crate::snapshot::sidecars::{FailedLine, FailedLinesError, read_failed_lines};
+use crate::snapshot::store::Store;
 
 /// The accounts of a round, in order.
 pub enum AccountSource {
@@ -31,9 +32,9 @@ pub enum SourceError {
 
 impl AccountSource {
     /// The failed accounts in these files that may get a row in another round.
-    pub fn failed(files: Vec<PathBuf>) -> AccountSource {
-        let lines = files.into_iter().flat_map(|file| {
-            let (records, error) = match read_failed_lines(&file) {
+    pub fn failed(store: Arc<dyn Store>, files: Vec<String>) -> AccountSource {
+        let lines = files.into_iter().flat_map(move |file| {
+            let (records, error) = match read_failed_lines(&*store, &file) {
                 Ok(records) => (Some(records), None),
                 Err(error) => (None, Some(Err(error))),
             };

@@ -16,6 +16,7 @@ use crate::snapshot::journal::RunHeader;
 use crate::snapshot::manifest::FailureSummary;
 use crate::snapshot::settings::{Compression, Format, IfExists, OutputSettings};
 use crate::snapshot::sidecars::Category;
+use crate::snapshot::store::local::LocalStore;
 use crate::table::{ColumnType, schema};
 use crate::util::exit_code::HasExitCode;
 
@@ -230,12 +231,12 @@ fn run_scripted_with(
     change(&mut settings);
     let accounts_per_part = settings.accounts_per_part;
     let directory = tempfile::tempdir().unwrap();
-    let (parts, work) = (directory.path().join("parts"), directory.path().join("work"));
-    std::fs::create_dir(&parts).unwrap();
-    std::fs::create_dir(&work).unwrap();
+    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    std::fs::create_dir_all(store.staged_snapshot()).unwrap();
     let output = output_settings(directory.path(), accounts_per_part);
     let chunk_accounts = MAX_ACCOUNTS_PER_CALL as u64;
-    let writer = SnapshotWriter::new(output, schema(&columns()), chunk_accounts, 0, &parts, &work);
+    let writer =
+        SnapshotWriter::new(output, schema(&columns()), chunk_accounts, 0, Arc::new(store.clone()));
     let list = list_of(accounts, directory.path());
     let capacities = QueueCapacities { prefetched_blocks: UNBOUNDED, writer_messages: UNBOUNDED };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -269,7 +270,7 @@ fn run_scripted_with(
             },
             stop: &mut stopped,
         };
-        let journal = Journal::create(&work, begin()).unwrap();
+        let journal = Journal::create(&store, header()).unwrap();
         let accounts = AccountSource::List(Box::new(list));
         let threads = Threads::start(accounts, &settings, writer, journal, capacities).unwrap();
         while !threads.has_read_all() {
@@ -281,8 +282,8 @@ fn run_scripted_with(
         (service, result, took)
     });
     let calls = std::mem::take(&mut *service.calls.lock().unwrap());
-    let rows = lines_of(&parts, "part-", 1);
-    let failed = lines_of(&work, "failed-", 0)
+    let rows = lines_of(&store.staged_snapshot(), "part-", 1);
+    let failed = lines_of(store.root(), "failed-", 0)
         .into_iter()
         .map(|line| {
             let mut fields = line.split(',');
@@ -292,7 +293,7 @@ fn run_scripted_with(
     Ended { result, rows, failed, calls, events, took }
 }
 
-fn begin() -> RunHeader {
+fn header() -> RunHeader {
     RunHeader {
         version: crate::snapshot::journal::VERSION,
         run_id: "r".to_owned(),

@@ -1,66 +1,61 @@
-//! What a run has made durable, so that the same command can go on after any stop.
+//! The journal: what a run has committed, so that the same command resumes it after any stop.
 //!
-//! A journal of JSON lines in the work directory: first what the run is about, then an entry for each part once its files
-//! are durable under their final names, then an entry for the end of each round. A round asks a list of accounts once:
-//! round 0 the account list, each further one the failed accounts of the round before.
+//! It is a file of JSON lines: a header, then an entry for each part once its files are durable under their final names,
+//! and an entry for the end of each round.
 //!
-//! | what is found                              | what it means                                             |
-//! |--------------------------------------------|-----------------------------------------------------------|
-//! | a last line without its line end           | the crash that it was written in; it is cut off           |
-//! | any other line that is not as it was written | damage: refused, never guessed at                       |
-//! | a version that is not [`VERSION`]          | another program's: refused                                |
-//! | parts that overlap, or a round with a gap  | accounts would be twice or lost: refused                  |
+//! | what is found                                 | what it means                                     |
+//! |-----------------------------------------------|---------------------------------------------------|
+//! | a last line without a line end                | a crash while it was written; it is removed       |
+//! | any other line that is not as it was written  | damage: refused                                   |
+//! | a version other than [`VERSION`]              | a journal of another program: refused             |
+//! | overlapping parts, or a round with a gap      | duplicate or lost accounts: refused               |
 //!
-//! Each line ends with a check, a digest of the line and of the check before it, since a changed digit, or a line that
-//! is missing or in another place, would be read as something else and not as damage.
+//! Each line ends with a checksum of the line and of the checksum before it, because a changed digit, or a line that is
+//! missing or moved, would still be valid JSON.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::snapshot::layout::JOURNAL_FILE;
-use crate::snapshot::parts::CommittedPart;
+use super::layout::JOURNAL_FILE;
+use super::parts::CommittedPart;
+use super::store::{JournalFile, Store};
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
-use crate::util::failpoint;
 use crate::util::hex::hex;
-use crate::util::staged_file::sync_directory;
 
-/// Version of the journal's form.
+/// The version of the format.
 pub const VERSION: u32 = 1;
 
-/// Between an entry's own fields and its check.
+/// Between the fields of an entry and its checksum.
 const CHECKSUM_KEY: &str = ",\"check\":\"";
 
-/// Bytes of the digest that are kept: enough to find an accident, and nobody else writes here.
-const CHECK_BYTES: usize = 8;
+/// Bytes of the digest that are kept: enough to detect accidental damage.
+const CHECKSUM_BYTES: usize = 8;
 
-/// What a run is about; decides whether a later command may go on with it.
+/// Identifies a run, and decides whether a later command may resume it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunHeader {
     /// [`VERSION`].
     pub version: u32,
-    /// Tells this run from every other.
     pub run_id: String,
     /// The run's logical date.
     pub date: String,
-    /// When it began, RFC 3339.
+    /// RFC 3339.
     pub started_at: String,
-    /// Everything that decides what the snapshot holds: the list's digest and keys of the job, by name.
+    /// Everything that decides the content of the snapshot: the digest of the list and keys of the job, by name.
     pub content: BTreeMap<String, String>,
 }
 
-/// The end of a round: what it was asked to bring.
+/// The end of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundEnd {
-    /// Distinct accounts asked for.
+    /// Distinct accounts of the round.
     pub accounts: u64,
-    /// Entries of the list that repeat an earlier one.
+    /// Records of the list that repeat an earlier one.
     pub duplicates: u64,
 }
 
@@ -74,48 +69,39 @@ enum JournalEntry {
     RoundEnd(RoundEnd),
 }
 
-/// What one round has made durable.
+/// What one round has committed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Round {
-    /// Its parts, by first ordinal of the round.
+    /// By first ordinal.
     pub parts: BTreeMap<u64, CommittedPart>,
-    /// Its end, once all its parts are there.
+    /// Set once all parts are committed.
     pub end: Option<RoundEnd>,
 }
 
-/// What a run has made durable: a plain value.
+/// What a run has committed: the journal, replayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// What the run is about.
     pub header: RunHeader,
-    /// Its rounds; the last may be under way.
+    /// The last one may be incomplete.
     pub rounds: Vec<Round>,
 }
 
-/// Why a checkpoint cannot be used. Each text ends with what to do.
+/// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A line that cannot be read, or does not belong where it is.
+    /// A line that cannot be read, or is out of place.
     #[error("line {line} of the checkpoint {} is damaged ({problem}); start over with --restart", .path.display())]
     Damaged {
-        /// The journal.
         path: PathBuf,
-        /// The line, from 1.
+        /// From 1.
         line: usize,
-        /// What is wrong with it.
         problem: String,
     },
     /// Written by another version of the program.
-    #[error("the checkpoint {} has version {found}, this program knows {VERSION}; go on with the program that wrote it, or start over with --restart", .path.display())]
-    Version {
-        /// The journal.
-        path: PathBuf,
-        /// Its version.
-        found: u64,
-    },
+    #[error("the checkpoint {} has version {found}, this program knows {VERSION}; resume with the program that wrote it, or start over with --restart", .path.display())]
+    Version { path: PathBuf, found: u64 },
 }
 
 impl HasExitCode for JournalError {
@@ -125,26 +111,26 @@ impl HasExitCode for JournalError {
 }
 
 /// The entry does not fit what is there; nothing has been changed.
+/// An entry contradicts the earlier ones. Nothing has been changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InconsistentEntry {
-    /// Accounts would be there twice.
+    /// Accounts would be duplicated.
     #[error("part {0} overlaps an earlier one")]
     Overlap(u64),
     /// Accounts would be lost.
     #[error("the round ends with a gap at account {0}")]
     Gap(u64),
-    /// The entry is not of its place.
     #[error("an entry is out of place")]
     OutOfPlace,
 }
 
 impl Checkpoint {
-    /// A run of which nothing is durable yet.
+    /// A run that has not committed anything.
     pub fn new(header: RunHeader) -> Checkpoint {
         Checkpoint { header, rounds: vec![Round::default()] }
     }
 
-    /// All parts, in the order of their files.
+    /// All parts, ordered by index.
     pub fn parts(&self) -> Vec<CommittedPart> {
         let parts = self.rounds.iter().flat_map(|round| round.parts.values());
         let mut parts: Vec<CommittedPart> = parts.cloned().collect();
@@ -152,7 +138,6 @@ impl Checkpoint {
         parts
     }
 
-    /// The last round.
     pub fn last_round(&self) -> Option<&Round> {
         self.rounds.last()
     }
@@ -160,7 +145,7 @@ impl Checkpoint {
     fn add_part(&mut self, part: CommittedPart) -> Result<(), InconsistentEntry> {
         let round = match self.rounds.last_mut() {
             Some(round) if round.end.is_none() => round,
-            // The first part after the end of a round begins the next.
+            // The first part after the end of a round starts the next.
             _ => {
                 let parts = BTreeMap::from([(part.ordinals.start, part)]);
                 self.rounds.push(Round { parts, end: None });
@@ -201,59 +186,54 @@ impl Checkpoint {
     }
 }
 
-/// What an entry's line ends with: a digest of its own fields and of the check before it.
-fn check_of(fields: &str, check_before: &str) -> String {
-    let digest = Sha256::new().chain_update(check_before).chain_update(fields).finalize();
-    hex(&digest[..CHECK_BYTES])
+/// The checksum of an entry: a digest of its fields and of the checksum before it.
+fn checksum_of(fields: &str, previous: &str) -> String {
+    let digest = Sha256::new().chain_update(previous).chain_update(fields).finalize();
+    hex(&digest[..CHECKSUM_BYTES])
 }
 
-/// A line, with its line end.
-fn line_of(entry: &JournalEntry, check_before: &str) -> (String, String) {
-    // Plain structs: serialising them cannot fail.
+/// The line of an entry with its line end, and its checksum.
+fn encode_entry(entry: &JournalEntry, previous: &str) -> (String, String) {
+    // Plain structs always serialize.
     let json = serde_json::to_string(entry).unwrap_or_default();
     let fields = json.strip_suffix('}').unwrap_or_default();
-    let check = check_of(fields, check_before);
-    (format!("{fields}{CHECKSUM_KEY}{check}\"}}\n"), check)
+    let checksum = checksum_of(fields, previous);
+    (format!("{fields}{CHECKSUM_KEY}{checksum}\"}}\n"), checksum)
 }
 
-/// The entry of a line without its line end, and its check; otherwise what is wrong with it.
-fn entry_of(line: &str, check_before: &str) -> Result<(JournalEntry, String), String> {
+/// The entry of a line without its line end, and its checksum.
+///
+/// # Errors
+/// What is wrong with the line.
+fn decode_entry(line: &str, previous: &str) -> Result<(JournalEntry, String), String> {
     let parts = line.strip_suffix("\"}").and_then(|line| line.rsplit_once(CHECKSUM_KEY));
-    let (fields, check) = parts.ok_or("it does not end with a check")?;
-    if check != check_of(fields, check_before) {
+    let (fields, checksum) = parts.ok_or("it does not end with a checksum")?;
+    if checksum != checksum_of(fields, previous) {
         return Err("it is not as it was written, or not in its place".to_owned());
     }
     let entry = serde_json::from_str(&format!("{fields}}}")).map_err(|error| error.to_string())?;
-    Ok((entry, check.to_owned()))
+    Ok((entry, checksum.to_owned()))
 }
 
-/// What was read of a journal.
+/// The content of a journal.
 #[derive(Debug, PartialEq, Eq)]
 struct Parsed {
-    value: Checkpoint,
-    /// Bytes of whole lines.
+    checkpoint: Checkpoint,
+    /// Bytes of the complete lines.
     length: usize,
-    /// The check of the last whole line.
-    check: String,
+    /// The checksum of the last complete line.
+    checksum: String,
 }
 
-/// The bytes of a journal, if there is one.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
-    match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read.map(Some).map_err(DiskError::on("read", path)),
-    }
-}
-
-/// Reads a journal; nothing where not even the first line is whole.
+/// Reads the bytes of the journal at `path`; `None` if not even its first line is complete.
 fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Parsed>, JournalError> {
     let length = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
     let text = std::str::from_utf8(&bytes[..length]).map_err(|error| {
         let line = 1 + memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count();
         JournalError::Damaged { path: path.to_owned(), line, problem: error.to_string() }
     })?;
-    let mut value: Option<Checkpoint> = None;
-    let mut check = String::new();
+    let mut parsed: Option<Checkpoint> = None;
+    let mut checksum = String::new();
     for (index, line) in text.split_terminator('\n').enumerate() {
         let damaged = |problem: String| JournalError::Damaged {
             path: path.to_owned(),
@@ -264,22 +244,22 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Option<Parsed>, JournalError> {
             ensure_version(path, line, damaged)?;
         }
         let entry;
-        (entry, check) = entry_of(line, &check).map_err(damaged)?;
-        let fits = match (entry, &mut value) {
-            (JournalEntry::RunHeader(begin), value @ None) => {
-                *value = Some(Checkpoint::new(begin));
+        (entry, checksum) = decode_entry(line, &checksum).map_err(damaged)?;
+        let applied = match (entry, &mut parsed) {
+            (JournalEntry::RunHeader(header), parsed @ None) => {
+                *parsed = Some(Checkpoint::new(header));
                 Ok(())
             }
-            (JournalEntry::Part(part), Some(value)) => value.add_part(part),
-            (JournalEntry::RoundEnd(end), Some(value)) => value.end_round(end),
+            (JournalEntry::Part(part), Some(checkpoint)) => checkpoint.add_part(part),
+            (JournalEntry::RoundEnd(end), Some(checkpoint)) => checkpoint.end_round(end),
             _ => Err(InconsistentEntry::OutOfPlace),
         };
-        fits.map_err(|misfit| damaged(misfit.to_string()))?;
+        applied.map_err(|inconsistent| damaged(inconsistent.to_string()))?;
     }
-    Ok(value.map(|value| Parsed { value, length, check }))
+    Ok(parsed.map(|checkpoint| Parsed { checkpoint, length, checksum }))
 }
 
-/// Another version may have another form in everything but this.
+/// Checks the version before anything else, because another version may differ in everything else.
 fn ensure_version(
     path: &Path,
     first_line: &str,
@@ -287,7 +267,7 @@ fn ensure_version(
 ) -> Result<(), JournalError> {
     let version = serde_json::from_str::<serde_json::Value>(first_line)
         .map_err(|error| error.to_string())
-        .and_then(|line| line["version"].as_u64().ok_or("it tells no version".to_owned()));
+        .and_then(|line| line["version"].as_u64().ok_or("it has no version".to_owned()));
     match version {
         Ok(found) if found == u64::from(VERSION) => Ok(()),
         Ok(found) => Err(JournalError::Version { path: path.to_owned(), found }),
@@ -299,91 +279,83 @@ fn ensure_version(
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
-    value: Checkpoint,
-    /// The check of the last entry.
-    check: String,
+    file: Box<dyn JournalFile>,
+    checkpoint: Checkpoint,
+    /// The checksum of the last entry.
+    checksum: String,
 }
 
 impl Journal {
-    /// Opens the journal in a work directory, if there is one with anything in it. What a crash left of a last entry is
-    /// cut off.
-    pub fn open(work_directory: &Path) -> Result<Option<Journal>, JournalError> {
-        let path = work_directory.join(JOURNAL_FILE);
-        let Some(bytes) = read(&path)? else { return Ok(None) };
-        let Some(Parsed { value, length, check }) = parse(&path, &bytes)? else { return Ok(None) };
-        let file =
-            OpenOptions::new().append(true).open(&path).map_err(DiskError::on("open", &path))?;
-        file.set_len(length as u64)
-            .and_then(|()| file.sync_all())
-            .map_err(DiskError::on("cut a broken entry off", &path))?;
-        Ok(Some(Journal { path, file, value, check }))
+    /// Starts the journal of a new run; an earlier one is overwritten.
+    pub fn create(store: &dyn Store, header: RunHeader) -> Result<Journal, DiskError> {
+        let mut journal = Journal {
+            path: store.path(JOURNAL_FILE),
+            file: store.create_journal()?,
+            checkpoint: Checkpoint::new(header.clone()),
+            checksum: String::new(),
+        };
+        journal.append(&JournalEntry::RunHeader(header))?;
+        Ok(journal)
     }
 
-    /// Begins a journal; one that is there is overwritten.
-    pub fn create(work_directory: &Path, begin: RunHeader) -> Result<Journal, DiskError> {
-        let path = work_directory.join(JOURNAL_FILE);
-        failpoint::hit("journal:create").map_err(DiskError::on("create", &path))?;
-        let file = File::create(&path).map_err(DiskError::on("create", &path))?;
-        failpoint::hit("journal:created").map_err(DiskError::on("create", &path))?;
-        sync_directory(work_directory)?;
-        let value = Checkpoint::new(begin.clone());
-        let mut journal = Journal { path, file, value, check: String::new() };
-        journal.write(&JournalEntry::RunHeader(begin))?;
-        Ok(journal)
+    /// Opens the journal of a stopped run; `None` if there is none with a complete entry. An incomplete last entry is
+    /// removed.
+    pub fn open(store: &dyn Store) -> Result<Option<Journal>, JournalError> {
+        let path = store.path(JOURNAL_FILE);
+        let Some(bytes) = store.read_journal()? else { return Ok(None) };
+        let Some(Parsed { checkpoint, length, checksum }) = parse(&path, &bytes)? else {
+            return Ok(None);
+        };
+        let file = store.resume_journal(length)?;
+        Ok(Some(Journal { path, file, checkpoint, checksum }))
+    }
+
+    /// Reads the header of the run in a store, if there is one. Changes nothing.
+    pub fn read_header(store: &dyn Store) -> Result<Option<RunHeader>, JournalError> {
+        let Some(bytes) = store.read_journal()? else { return Ok(None) };
+        let first_line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let parsed = parse(&store.path(JOURNAL_FILE), first_line)?;
+        Ok(parsed.map(|parsed| parsed.checkpoint.header))
+    }
+
+    /// Reads what the run in a store has committed, if there is one. Changes nothing.
+    pub fn read_checkpoint(store: &dyn Store) -> Result<Option<Checkpoint>, JournalError> {
+        let Some(bytes) = store.read_journal()? else { return Ok(None) };
+        Ok(parse(&store.path(JOURNAL_FILE), &bytes)?.map(|parsed| parsed.checkpoint))
     }
 
     /// What is durable.
     pub fn checkpoint(&self) -> &Checkpoint {
-        &self.value
+        &self.checkpoint
     }
 
     /// Adds a part whose files are durable.
     ///
     /// # Errors
-    /// A part that does not fit is a bug; nothing is written then.
+    /// An inconsistent part is a bug; then nothing is written.
     pub fn add_part(&mut self, part: &CommittedPart) -> Result<(), JournalError> {
-        self.value.add_part(part.clone()).map_err(|misfit| self.bug(&misfit))?;
-        Ok(self.write(&JournalEntry::Part(part.clone()))?)
+        self.checkpoint.add_part(part.clone()).map_err(|error| self.bug(&error))?;
+        Ok(self.append(&JournalEntry::Part(part.clone()))?)
     }
 
-    /// What the run in a work directory is about, if there is one.
-    pub fn read_header(work_directory: &Path) -> Result<Option<RunHeader>, JournalError> {
-        let path = work_directory.join(JOURNAL_FILE);
-        let Some(bytes) = read(&path)? else { return Ok(None) };
-        let first_line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-        Ok(parse(&path, first_line)?.map(|parsed| parsed.value.header))
-    }
-
-    /// What a run has made durable in a work directory, if there is one; nothing is cut off or opened for more.
-    pub fn read_checkpoint(work_directory: &Path) -> Result<Option<Checkpoint>, JournalError> {
-        let path = work_directory.join(JOURNAL_FILE);
-        let Some(bytes) = read(&path)? else { return Ok(None) };
-        Ok(parse(&path, &bytes)?.map(|parsed| parsed.value))
-    }
-
-    /// Ends the round at hand.
+    /// Ends the current round.
     ///
     /// # Errors
-    /// A round with a gap is a bug; nothing is written then.
+    /// A round with a gap is a bug; then nothing is written.
     pub fn end_round(&mut self, end: RoundEnd) -> Result<(), JournalError> {
-        self.value.end_round(end).map_err(|misfit| self.bug(&misfit))?;
-        Ok(self.write(&JournalEntry::RoundEnd(end))?)
+        self.checkpoint.end_round(end).map_err(|error| self.bug(&error))?;
+        Ok(self.append(&JournalEntry::RoundEnd(end))?)
     }
 
-    fn bug(&self, misfit: &InconsistentEntry) -> JournalError {
-        let line = self.value.parts().len() + self.value.rounds.len() + 1;
-        JournalError::Damaged { path: self.path.clone(), line, problem: misfit.to_string() }
+    fn bug(&self, inconsistent: &InconsistentEntry) -> JournalError {
+        let line = self.checkpoint.parts().len() + self.checkpoint.rounds.len() + 1;
+        JournalError::Damaged { path: self.path.clone(), line, problem: inconsistent.to_string() }
     }
 
-    fn write(&mut self, entry: &JournalEntry) -> Result<(), DiskError> {
+    fn append(&mut self, entry: &JournalEntry) -> Result<(), DiskError> {
         let line;
-        (line, self.check) = line_of(entry, &self.check);
-        failpoint::hit("journal:append")
-            .and_then(|()| self.file.write_all(line.as_bytes()))
-            .and_then(|()| self.file.sync_data())
-            .and_then(|()| failpoint::hit("journal:appended"))
-            .map_err(DiskError::on("write", &self.path))
+        (line, self.checksum) = encode_entry(entry, &self.checksum);
+        self.file.append(&line)
     }
 }
 

@@ -63,6 +63,11 @@ pub fn part_file(index: u64, extension: &str) -> String {
     format!("part-{index:05}.{extension}")
 }
 
+/// The key of a file of the staged snapshot.
+pub fn staged_file(name: &str) -> String {
+    format!("{STAGED_SNAPSHOT}/{name}")
+}
+
 /// The file in the work directory with a part's lines of [`FAILED_ACCOUNTS_FILE`].
 pub fn failed_lines_file(part: u64) -> String {
     format!("failed-{part:05}.csv")
@@ -76,4 +81,9 @@ pub fn rejected_lines_file(part: u64) -> String {
 /// The name of the work directory of a snapshot, beside it and hidden.
 pub fn work_directory_name(snapshot: &OsStr) -> String {
     format!(".{}.partial", snapshot.to_string_lossy())
+}
+
+/// The name of the snapshot of a work directory; `None` for any other name.
+pub fn snapshot_name(work_directory: &str) -> Option<&str> {
+    work_directory.strip_prefix('.')?.strip_suffix(".partial")
 }

@@ -1,26 +1,23 @@
-//! The last steps: sidecars and manifest into the snapshot, `_SUCCESS`, one rename.
+//! Publishes a snapshot: sidecars and manifest, then `_SUCCESS`, then one rename.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::File;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tracing::warn;
 
-use super::committed_files::{
-    PartFilesError, ensure_parts_are_whole, is_as_written, remove_others,
-};
+use super::committed_files::verify_parts;
 use super::layout::{
     FAILED_ACCOUNTS_FILE, INVALID_ACCOUNTS_FILE, JOURNAL_FILE, MANIFEST_FILE, REJECTED_VALUES_FILE,
     REPORT_FILE, SIDECAR_FILES, SUCCESS_MARKER, failed_lines_file, rejected_lines_file,
+    staged_file,
 };
 use super::manifest::Manifest;
 use super::parts::CommittedPart;
 use super::sidecars::{
     FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, io_error, read_failed_lines,
 };
-use super::store::local::replace::{ReplaceError, exchange};
+use super::store::{PartFilesError, ReplaceError, Store, write_file};
 use super::work_directory::WorkDirectory;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
@@ -30,33 +27,23 @@ use crate::util::staged_file::{FileInfo, StagedFile};
 /// The snapshot could not be published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Failed accounts of an earlier round cannot be read back.
     #[error(transparent)]
     FailedLines(#[from] FailedLinesError),
-    /// A part is damaged, or something else cannot be published.
+    /// A part is damaged, or something foreign is in the staged snapshot.
     #[error(transparent)]
     PartFiles(#[from] PartFilesError),
-    /// The lines of the list's invalid accounts are not as this run wrote them.
-    #[error("{} was changed or removed while this run worked, so nothing was published; see that nothing changes it, then run the same command again", .0.display())]
+    /// [`INVALID_ACCOUNTS_FILE`] is not as this run wrote it.
+    #[error("{} was changed or removed during this run, so nothing was published; make sure that nothing changes it, then run the same command again", .0.display())]
     InvalidLines(PathBuf),
-    /// The earlier snapshot could not be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
-    /// The snapshot is published, and only the work directory could not be removed.
-    #[error("could not clean up after the new snapshot was published in {}; {fix}", .output_path.display())]
-    NotCleanedUp {
-        /// Where the snapshot is.
-        output_path: PathBuf,
-        /// How that is done.
-        fix: &'static str,
-        /// What is in the way.
-        source: DiskError,
-    },
-    /// Another run may be at work in the same place.
-    #[error("the lock in {} was removed while this run worked, so another run may work there and nothing was published; see that nothing removes it, then run the same command again", .0.display())]
+    /// The snapshot is published, but the work directory could not be removed.
+    #[error("the snapshot is published in {}, but the work directory could not be removed; {fix}", .output_path.display())]
+    NotCleanedUp { output_path: PathBuf, fix: &'static str, source: DiskError },
+    /// Another run may use the same work directory.
+    #[error("the lock in {} was removed during this run, so another run may use it and nothing was published; make sure that nothing removes it, then run the same command again", .0.display())]
     LockLost(PathBuf),
 }
 
@@ -66,42 +53,45 @@ impl HasExitCode for PublishError {
     }
 }
 
-/// What a run wrote into the work directory for the snapshot.
+/// What a run has committed for its snapshot.
 #[derive(Debug)]
-pub struct Written {
+pub struct CommittedWork {
     /// The parts of the manifest.
     pub parts: Vec<CommittedPart>,
-    /// Parts of which some accounts were requested once more in a later round: these are left out of their failed accounts.
-    pub retried_ordinals: BTreeSet<u64>,
+    /// The indexes of parts whose failed accounts were retried in a later round, which reports them instead.
+    pub retried_parts: BTreeSet<u64>,
     /// Size and digest of [`INVALID_ACCOUNTS_FILE`].
     pub invalid_lines: FileInfo,
 }
 
-/// Completes the snapshot and puts it under its final name, in place of the one before it. `report` is the page for people.
+/// Completes the staged snapshot, publishes it in place of the previous one, and removes the work directory. `report` is
+/// the HTML report.
 pub fn publish(
     work: WorkDirectory,
     manifest: &Manifest,
-    written: &Written,
+    committed: &CommittedWork,
     report: &str,
 ) -> Result<(), PublishError> {
-    let snapshot = work.snapshot();
+    let store = &**work.store();
     let hit = |name| failpoint::hit(name).map_err(DiskError::on("publish", work.output_path()));
     hit("publish:begin")?;
-    // Those of this process as well: hours may have passed since, and only what was read back is known to be there.
-    ensure_parts_are_whole(work.paths(), &written.parts)?;
-    ensure_invalid_lines_are_whole(&work.root().join(INVALID_ACCOUNTS_FILE), written)?;
+    // Also the parts of this process: hours may have passed, and only a read proves that they are intact.
+    verify_parts(store, &committed.parts)?;
+    if !store.is_intact(INVALID_ACCOUNTS_FILE, &committed.invalid_lines)? {
+        return Err(PublishError::InvalidLines(store.path(INVALID_ACCOUNTS_FILE)));
+    }
     hit("publish:verified")?;
-    write_failed_accounts(&work, written)?;
-    write_rejected_values(&work, &written.parts)?;
-    write_file(&snapshot.join(REPORT_FILE), report.as_bytes())?;
-    write_file(&snapshot.join(MANIFEST_FILE), manifest.to_json().as_bytes())?;
-    ensure_nothing_else_is_published(&snapshot, manifest)?;
+    write_failed_accounts(store, committed)?;
+    write_rejected_values(store, &committed.parts)?;
+    write_file(store, &staged_file(REPORT_FILE), report.as_bytes())?;
+    write_file(store, &staged_file(MANIFEST_FILE), manifest.to_json().as_bytes())?;
+    remove_foreign_files(store, manifest)?;
     if !work.is_locked()? {
         return Err(PublishError::LockLost(work.root().to_owned()));
     }
-    write_file(&snapshot.join(SUCCESS_MARKER), b"")?;
+    write_file(store, &staged_file(SUCCESS_MARKER), b"")?;
     hit("publish:complete")?;
-    exchange(work.paths())?;
+    store.publish()?;
     clean_up(work)
 }
 
@@ -111,12 +101,12 @@ pub fn publish(
 /// [`PublishError::NotCleanedUp`], which says that the snapshot is published.
 pub fn clean_up(work: WorkDirectory) -> Result<(), PublishError> {
     let output_path = work.output_path().to_owned();
-    let journal = work.root().join(JOURNAL_FILE);
+    let journal = work.store().path(JOURNAL_FILE);
     failpoint::hit("publish:exchanged")
         .map_err(DiskError::on("clean up", work.root()))
         .and_then(|()| work.remove())
         .map_err(|source| {
-            // Without the journal, which goes last, the next run is a new one and takes over what is left.
+            // The journal is removed last. Without it, the next run is a new one and removes the rest.
             let fix = if journal.exists() {
                 "run the same command again to clean up"
             } else {
@@ -126,77 +116,65 @@ pub fn clean_up(work: WorkDirectory) -> Result<(), PublishError> {
         })
 }
 
-/// Removes what the manifest does not name, and says so.
-fn ensure_nothing_else_is_published(
-    snapshot: &Path,
-    manifest: &Manifest,
-) -> Result<(), PartFilesError> {
+/// Removes the files that the manifest does not name, with a warning.
+fn remove_foreign_files(store: &dyn Store, manifest: &Manifest) -> Result<(), PartFilesError> {
     let parts = manifest.parts.iter().map(|part| part.file.as_str());
-    let named = parts.chain(SIDECAR_FILES).map(OsString::from).collect();
-    for removed in remove_others(snapshot, &named)? {
+    let keep: HashSet<String> = parts.chain(SIDECAR_FILES).map(str::to_owned).collect();
+    for removed in store.remove_unpublished(&keep)? {
         let file = removed.display();
         warn!(%file, "removed a file that does not belong to this run from the staged snapshot");
     }
     Ok(())
 }
 
-fn write_file(path: &Path, content: &[u8]) -> Result<(), DiskError> {
-    let mut file = StagedFile::create(path.to_owned())?;
-    file.write_all(content).map_err(DiskError::on("write", path))?;
-    file.commit().map(drop)
-}
-
-fn ensure_invalid_lines_are_whole(file: &Path, written: &Written) -> Result<(), PublishError> {
-    if is_as_written(file, &written.invalid_lines)? {
-        return Ok(());
-    }
-    Err(PublishError::InvalidLines(file.to_owned()))
-}
-
-fn write_failed_accounts(work: &WorkDirectory, written: &Written) -> Result<(), PublishError> {
-    let path = work.snapshot().join(FAILED_ACCOUNTS_FILE);
-    let mut joined = begin_csv(&path, &FAILED_ACCOUNTS_HEADER)?;
-    for part in &written.parts {
-        let lines = work.root().join(failed_lines_file(part.index));
-        if written.retried_ordinals.contains(&part.index) {
-            append_final_failures(&mut joined, &lines)?;
+fn write_failed_accounts(store: &dyn Store, committed: &CommittedWork) -> Result<(), PublishError> {
+    let mut joined =
+        create_csv(store, &staged_file(FAILED_ACCOUNTS_FILE), &FAILED_ACCOUNTS_HEADER)?;
+    for part in &committed.parts {
+        let lines = failed_lines_file(part.index);
+        if committed.retried_parts.contains(&part.index) {
+            append_permanent_failures(&mut joined, store, &lines)?;
         } else {
-            append(&mut joined, &lines)?;
+            append(&mut joined, store, &lines)?;
         }
     }
-    append(&mut joined, &work.root().join(INVALID_ACCOUNTS_FILE))?;
-    joined.commit()?;
+    append(&mut joined, store, INVALID_ACCOUNTS_FILE)?;
+    store.commit(joined)?;
     Ok(())
 }
 
-fn write_rejected_values(work: &WorkDirectory, parts: &[CommittedPart]) -> Result<(), DiskError> {
-    let path = work.snapshot().join(REJECTED_VALUES_FILE);
-    let mut joined = begin_csv(&path, &REJECTED_VALUES_HEADER)?;
+fn write_rejected_values(store: &dyn Store, parts: &[CommittedPart]) -> Result<(), DiskError> {
+    let mut joined =
+        create_csv(store, &staged_file(REJECTED_VALUES_FILE), &REJECTED_VALUES_HEADER)?;
     for part in parts {
-        append(&mut joined, &work.root().join(rejected_lines_file(part.index)))?;
+        append(&mut joined, store, &rejected_lines_file(part.index))?;
     }
-    joined.commit().map(drop)
+    store.commit(joined).map(drop)
 }
 
 /// Starts a CSV file with its header.
-fn begin_csv(path: &Path, header: &[&str]) -> Result<StagedFile, DiskError> {
-    let mut file = StagedFile::create(path.to_owned())?;
-    writeln!(file, "{}", header.join(",")).map_err(DiskError::on("write", path))?;
+fn create_csv(store: &dyn Store, key: &str, header: &[&str]) -> Result<StagedFile, DiskError> {
+    let mut file = store.stage(key)?;
+    writeln!(file, "{}", header.join(",")).map_err(DiskError::on("write", file.path()))?;
     Ok(file)
 }
 
 /// Appends all lines of another file.
-fn append(joined: &mut StagedFile, lines: &Path) -> Result<(), DiskError> {
-    let mut lines_file = File::open(lines).map_err(DiskError::on("open", lines))?;
-    io::copy(&mut lines_file, joined).map_err(DiskError::on("copy", lines))?;
+fn append(joined: &mut StagedFile, store: &dyn Store, key: &str) -> Result<(), DiskError> {
+    let mut lines = store.open(key)?;
+    io::copy(&mut lines, joined).map_err(DiskError::on("copy", &store.path(key)))?;
     Ok(())
 }
 
-/// Appends the lines of another file whose accounts were not asked again.
-fn append_final_failures(joined: &mut StagedFile, lines: &Path) -> Result<(), PublishError> {
+/// Appends the lines of another file whose accounts a later round did not retry.
+fn append_permanent_failures(
+    joined: &mut StagedFile,
+    store: &dyn Store,
+    key: &str,
+) -> Result<(), PublishError> {
     let path = joined.path().to_owned();
     let mut csv = csv::Writer::from_writer(joined);
-    for record in read_failed_lines(lines)? {
+    for record in read_failed_lines(store, key)? {
         let (line, record) = record?;
         if !line.category.counts_as_failed() {
             csv.write_record(&record).map_err(io_error).map_err(DiskError::on("write", &path))?;
@@ -211,20 +189,21 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::snapshot::store::local::LocalStore;
 
     #[test]
-    fn lines_of_accounts_asked_again_are_left_out() {
+    fn failures_that_a_later_round_retried_are_left_out() {
         let directory = tempfile::tempdir().unwrap();
-        let lines = directory.path().join("failed.csv");
-        let final_line = "gone,not_found,40003,\"no, such\",1,2026-11-22T00:00:00Z,7\n";
-        let passing_line = "b,internal_error,40006,,6,2026-11-22T00:00:00Z,8\n";
-        fs::write(&lines, format!("{passing_line}{final_line}")).unwrap();
-        let path = directory.path().join("joined.csv");
-        let mut joined = begin_csv(&path, &["a", "b"]).unwrap();
-        append_final_failures(&mut joined, &lines).unwrap();
-        append(&mut joined, &lines).unwrap();
-        joined.commit().unwrap();
-        let expected = format!("a,b\n{final_line}{passing_line}{final_line}");
-        assert_eq!(fs::read_to_string(path).unwrap(), expected);
+        let store = LocalStore::new(&directory.path().join("out")).unwrap();
+        fs::create_dir(store.root()).unwrap();
+        let permanent = "gone,not_found,40003,\"no, such\",1,2026-11-22T00:00:00Z,7\n";
+        let transient = "b,internal_error,40006,,6,2026-11-22T00:00:00Z,8\n";
+        fs::write(store.path("failed.csv"), format!("{transient}{permanent}")).unwrap();
+        let mut joined = create_csv(&store, "joined.csv", &["a", "b"]).unwrap();
+        append_permanent_failures(&mut joined, &store, "failed.csv").unwrap();
+        append(&mut joined, &store, "failed.csv").unwrap();
+        store.commit(joined).unwrap();
+        let expected = format!("a,b\n{permanent}{transient}{permanent}");
+        assert_eq!(fs::read_to_string(store.path("joined.csv")).unwrap(), expected);
     }
 }

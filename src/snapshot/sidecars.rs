@@ -1,14 +1,16 @@
-//! Accounts that could not be exported and values that did not fit: the two sidecar tables.
+//! The two sidecar tables: accounts without a row, and values that do not fit their column.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::store::Store;
 use crate::util::timestamp::rfc3339_seconds;
 
-/// Header of `_failed_accounts.csv`; the file is itself a valid account list.
+/// The header of `_failed_accounts.csv`; the file is itself a valid account list.
 pub const FAILED_ACCOUNTS_HEADER: [&str; 7] = [
     "account",
     "category",
@@ -19,7 +21,7 @@ pub const FAILED_ACCOUNTS_HEADER: [&str; 7] = [
     "input_line",
 ];
 
-/// Header of `_rejected_values.csv`.
+/// The header of `_rejected_values.csv`.
 pub const REJECTED_VALUES_HEADER: [&str; 4] = ["account", "tag", "expected_type", "value"];
 
 /// Why an account has no row.
@@ -28,18 +30,18 @@ pub const REJECTED_VALUES_HEADER: [&str; 4] = ["account", "tag", "expected_type"
 pub enum Category {
     /// The service does not know it.
     NotFound,
-    /// The service failed on it until the attempts were used up.
+    /// The service reported a failure at every attempt.
     InternalError,
-    /// The service refuses it, alone as in a chunk.
+    /// The service refuses it, even in a call of its own.
     Rejected,
-    /// The service did not answer for it until the attempts were used up.
+    /// The service did not respond for it at any attempt.
     NoAnswer,
-    /// Not an account id; never asked.
+    /// Not a valid account id; never requested.
     InvalidAccount,
 }
 
 impl Category {
-    /// Every category, in the order reports list them.
+    /// Every category, in the order of the reports.
     pub const ALL: [Category; 5] = [
         Category::NotFound,
         Category::InternalError,
@@ -48,7 +50,7 @@ impl Category {
         Category::InvalidAccount,
     ];
 
-    /// The word in files and messages.
+    /// The name in files and messages.
     pub const fn name(self) -> &'static str {
         match self {
             Category::NotFound => "not_found",
@@ -59,13 +61,13 @@ impl Category {
         }
     }
 
-    /// The category of a word.
-    pub fn of_name(name: &str) -> Option<Category> {
+    /// The category with a name.
+    pub fn from_name(name: &str) -> Option<Category> {
         Category::ALL.into_iter().find(|category| category.name() == name)
     }
 
-    /// Whether accounts of the category count towards `max_failed`: an account that does not exist, or is no account,
-    /// is a fact of the list and no failure of the run.
+    /// Whether accounts of the category count towards `max_failed`. Unknown and invalid accounts do not: the list is wrong,
+    /// the run did not fail.
     pub const fn counts_as_failed(self) -> bool {
         !matches!(self, Category::NotFound | Category::InvalidAccount)
     }
@@ -74,34 +76,28 @@ impl Category {
 /// One account without a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedAccount {
-    /// Its place among the distinct valid accounts; decides the order in the file.
+    /// Decides the order in the file.
     pub ordinal: u64,
-    /// The account id.
     pub account: String,
-    /// Why it has no row.
     pub category: Category,
-    /// The service's last code for it, if it gave one.
+    /// The last error code of the service, if it sent one.
     pub error_code: Option<i64>,
-    /// The service's or the network's last word on it.
+    /// The last error text of the service or the network.
     pub error_info: String,
-    /// How often it was asked.
     pub attempts: u32,
-    /// When it was asked last.
     pub last_attempt_at: Timestamp,
-    /// Where it stands in the account list.
+    /// The line in the account list.
     pub input_line: u64,
 }
 
-/// One value that did not fit its column.
+/// One value that does not fit its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedValue {
-    /// Place of its account; decides the order in the file.
+    /// The ordinal of the account; decides the order in the file.
     pub ordinal: u64,
-    /// Its account.
     pub account: String,
-    /// Its tag.
     pub tag: String,
-    /// The word for the column's type.
+    /// The name of the column type.
     pub expected_type: &'static str,
     /// The value as the service sent it.
     pub value: String,
@@ -122,63 +118,68 @@ pub fn write_failed<W: Write>(csv: &mut csv::Writer<W>, failed: &FailedAccount) 
     .map_err(io_error)
 }
 
-/// An account of a line that [`write_failed`] wrote.
+/// An account that [`write_failed`] wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedLine {
-    /// The account id.
     pub account: String,
-    /// Why it has no row.
     pub category: Category,
-    /// Where it stands in the account list.
+    /// The line in the account list.
     pub input_line: u64,
 }
 
-/// Lines of failed accounts cannot be read back.
+/// The failed accounts of an earlier round cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("could not read the failed accounts of an earlier run back from {}; start over with --restart", .path.display())]
+#[error("could not read the failed accounts of an earlier round from {}; start over with --restart", .path.display())]
 pub struct FailedLinesError {
     path: PathBuf,
     #[source]
-    source: csv::Error,
+    source: Box<dyn Error + Send + Sync>,
 }
 
-/// Reads back what [`write_failed`] wrote into a file without a header: what each line says, and the line itself.
-pub fn read_failed_lines(path: &Path) -> Result<FailedLines, FailedLinesError> {
-    let path = path.to_owned();
-    let lines = csv::ReaderBuilder::new().has_headers(false).from_path(&path);
-    match lines {
-        Ok(lines) => Ok(FailedLines { path, lines: lines.into_records() }),
-        Err(source) => Err(FailedLinesError { path, source }),
+/// Reads a file without a header that [`write_failed`] wrote: the fields that matter, and the record itself.
+pub fn read_failed_lines(store: &dyn Store, key: &str) -> Result<FailedLines, FailedLinesError> {
+    let path = store.path(key);
+    match store.open(key) {
+        Ok(file) => {
+            let records = csv::ReaderBuilder::new().has_headers(false).from_reader(file);
+            Ok(FailedLines { path, records: records.into_records() })
+        }
+        Err(error) => Err(FailedLinesError { path, source: error.into() }),
     }
 }
 
-/// The lines of one file, read back.
+/// The records of one file of failed accounts.
 pub struct FailedLines {
     path: PathBuf,
-    lines: csv::StringRecordsIntoIter<std::fs::File>,
+    records: csv::StringRecordsIntoIter<Box<dyn Read + Send>>,
 }
 
 impl Iterator for FailedLines {
     type Item = Result<(FailedLine, csv::StringRecord), FailedLinesError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let read = self.lines.next()?.and_then(|record| match failed_line(&record) {
+        let read = self.records.next()?.and_then(|record| match failed_line(&record) {
             Some(line) => Ok((line, record)),
-            None => Err(std::io::Error::from(std::io::ErrorKind::InvalidData).into()),
+            None => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
         });
-        Some(read.map_err(|source| FailedLinesError { path: self.path.clone(), source }))
+        Some(
+            read.map_err(|error| FailedLinesError {
+                path: self.path.clone(),
+                source: error.into(),
+            }),
+        )
     }
 }
 
 fn failed_line(record: &csv::StringRecord) -> Option<FailedLine> {
     Some(FailedLine {
         account: record.get(0)?.to_owned(),
-        category: Category::of_name(record.get(1)?)?,
+        category: Category::from_name(record.get(1)?)?,
         input_line: record.get(6)?.parse().ok()?,
     })
 }
 
-/// Writes the line of `_failed_accounts.csv` for an entry of the list that is no account and was never asked.
+/// Writes the line of `_failed_accounts.csv` for an invalid record of the list.
 pub fn write_invalid<W: Write>(
     csv: &mut csv::Writer<W>,
     text: &str,
@@ -199,7 +200,7 @@ pub fn write_rejected<W: Write>(
         .map_err(io_error)
 }
 
-/// The disk's error behind that of the csv crate, which does not tell it as its source.
+/// The I/O error within an error of the csv crate, which does not expose it as its source.
 pub fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -212,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_account_is_one_line_under_the_header() {
+    fn a_failed_account_is_one_record() {
         let failed = FailedAccount {
             ordinal: 0,
             account: "a,b".to_owned(),
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_list_is_to_blame_for_does_not_count_as_failed() {
+    fn unknown_and_invalid_accounts_do_not_count_as_failed() {
         let counted: Vec<&str> = Category::ALL
             .iter()
             .filter(|category| category.counts_as_failed())

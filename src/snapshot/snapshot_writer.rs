@@ -1,12 +1,12 @@
-//! Places answers by ordinal and commits parts as they become complete.
+//! Assigns results to parts by ordinal and commits each part when it is complete.
 //!
-//! A part holds the rows of its chunks' first answers in ordinal order, then the rows that came late (asked again), in
-//! ordinal order. So the bytes of a part depend on what was answered, and never on when.
+//! A part has the rows of the first call of each chunk in ordinal order, then the rows of retries in ordinal order. So the
+//! bytes of a part depend on the responses, and never on when they arrive.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
@@ -14,37 +14,35 @@ use arrow::datatypes::SchemaRef;
 
 use super::parts::CommittedPart;
 use super::parts::file_writer::{PartError, encode_error};
-use super::parts::part_builder::{PartBuilder, PartDirectories};
+use super::parts::part_builder::PartBuilder;
 use super::parts::row_buffer::RowBuffer;
 use super::settings::OutputSettings;
 use super::sidecars::{FailedAccount, RejectedValue};
+use super::store::Store;
 
-/// Memory for rows that wait for their place, over all open parts.
+/// Memory for rows that cannot be written yet, for all open parts together.
 const WAITING_ROWS_BYTES: usize = 8 * 1024 * 1024;
 
-/// What the first call for a chunk brought. Exactly one comes for each chunk, empty where the call failed.
+/// The result of the first call of a chunk. There is exactly one for each chunk; it is empty if the call failed.
 #[derive(Debug)]
 pub struct ChunkResult {
-    /// Ordinals of the chunk's accounts; within one part.
+    /// The ordinals of the chunk, within one part.
     pub ordinals: Range<u64>,
-    /// Rows, in ordinal order.
+    /// In ordinal order.
     pub rows: RecordBatch,
-    /// Values that did not fit.
     pub rejected: Vec<RejectedValue>,
-    /// Accounts that are settled without a row.
+    /// Accounts that permanently have no row.
     pub failed: Vec<FailedAccount>,
 }
 
-/// What a later call brought for accounts of any parts.
+/// The result of a later call, for accounts of any parts.
 #[derive(Debug)]
 pub struct RetryResult {
-    /// Ordinal of each row, ascending.
+    /// The ordinal of each row, ascending.
     pub ordinals: Vec<u64>,
-    /// Rows.
     pub rows: RecordBatch,
-    /// Values that did not fit.
     pub rejected: Vec<RejectedValue>,
-    /// Accounts that are settled without a row.
+    /// Accounts that permanently have no row.
     pub failed: Vec<FailedAccount>,
 }
 
@@ -54,69 +52,65 @@ pub struct SnapshotWriter {
     settings: OutputSettings,
     schema: SchemaRef,
     chunk_accounts: u64,
-    files_before: u64,
-    snapshot_directory: PathBuf,
-    work_directory: PathBuf,
+    first_part_index: u64,
+    store: Arc<dyn Store>,
     total_accounts: Option<u64>,
     open: BTreeMap<u64, PartBuilder>,
-    store: RowBuffer,
+    buffer: RowBuffer,
 }
 
 impl SnapshotWriter {
-    /// A writer of part files into `snapshot_directory`, numbered from `files_before`, and of sidecar lines into
-    /// `work_directory`; chunks hold up to `chunk_accounts`.
+    /// Writes parts numbered from `first_part_index`; chunks hold up to `chunk_accounts`.
     pub fn new(
         settings: OutputSettings,
         schema: SchemaRef,
         chunk_accounts: u64,
-        files_before: u64,
-        snapshot_directory: &Path,
-        work_directory: &Path,
+        first_part_index: u64,
+        store: Arc<dyn Store>,
     ) -> SnapshotWriter {
         SnapshotWriter {
             settings,
             schema,
             chunk_accounts,
-            files_before,
-            snapshot_directory: snapshot_directory.to_owned(),
-            work_directory: work_directory.to_owned(),
+            first_part_index,
             total_accounts: None,
             open: BTreeMap::new(),
-            store: RowBuffer::new(work_directory, WAITING_ROWS_BYTES),
+            buffer: RowBuffer::new(store.scratch(), WAITING_ROWS_BYTES),
+            store,
         }
     }
 
-    /// Takes the first answer of a chunk; gives back the part it completed, if it did.
-    pub fn add_chunk(&mut self, answer: ChunkResult) -> Result<Option<CommittedPart>, PartError> {
-        debug_assert!(answer.ordinals.end - answer.ordinals.start <= self.chunk_accounts);
-        let part_index = self.part_of(answer.ordinals.start);
-        let (part, store) = self.open_part(part_index)?;
-        part.place(answer, store)?;
+    /// Adds the first result of a chunk; returns the part that it completed, if any.
+    pub fn add_chunk(&mut self, result: ChunkResult) -> Result<Option<CommittedPart>, PartError> {
+        debug_assert!(result.ordinals.end - result.ordinals.start <= self.chunk_accounts);
+        let part_index = self.part_of(result.ordinals.start);
+        let (part, buffer) = self.open_part(part_index)?;
+        part.add_chunk(result, buffer)?;
         self.commit_if_complete(part_index)
     }
 
-    /// Takes what a later call brought; gives back the parts it completed.
-    pub fn add_retry(&mut self, answer: RetryResult) -> Result<Vec<CommittedPart>, PartError> {
+    /// Adds the result of a later call; returns the parts that it completed.
+    pub fn add_retry(&mut self, result: RetryResult) -> Result<Vec<CommittedPart>, PartError> {
         let mut touched = Vec::new();
         let mut start = 0;
-        while start < answer.ordinals.len() {
-            let part_index = self.part_of(answer.ordinals[start]);
-            let rest = &answer.ordinals[start..];
+        while start < result.ordinals.len() {
+            let part_index = self.part_of(result.ordinals[start]);
+            let rest = &result.ordinals[start..];
             let count = rest.partition_point(|ordinal| self.part_of(*ordinal) == part_index);
-            // A copy, so that a part's few rows do not keep the other parts' alive.
-            let rows = deep_copy(&answer.rows, start, count)
-                .map_err(encode_error(&self.work_directory))?;
+            // A copy, because a slice would keep the rows of other parts in memory.
+            let rows = deep_copy(&result.rows, start, count)
+                .map_err(encode_error(self.store.scratch()))?;
             let ordinals = rest[..count].to_vec();
-            let (part, store) = self.open_part(part_index)?;
-            part.keep_late_rows(ordinals, rows, store)?;
+            let (part, buffer) = self.open_part(part_index)?;
+            part.keep_late_rows(ordinals, rows, buffer)?;
             touched.push(part_index);
             start += count;
         }
-        for rejected in answer.rejected {
+        for rejected in result.rejected {
             let part_index = self.part_of(rejected.ordinal);
             self.open_part(part_index)?.0.keep_late_rejected(rejected);
         }
-        for failed in answer.failed {
+        for failed in result.failed {
             let part_index = self.part_of(failed.ordinal);
             self.open_part(part_index)?.0.keep_late_failure(failed);
             touched.push(part_index);
@@ -130,7 +124,7 @@ impl SnapshotWriter {
         Ok(committed)
     }
 
-    /// Takes an account that is given up after it was asked again; gives back the part it completed, if it did.
+    /// Adds an account whose retries failed; returns the part that it completed, if any.
     pub fn add_late_failure(
         &mut self,
         failed: FailedAccount,
@@ -140,8 +134,8 @@ impl SnapshotWriter {
         self.commit_if_complete(part_index)
     }
 
-    /// Says how many accounts there are in all, once the list has been read to its end; gives back the last part if
-    /// that completes it. An empty list is published as one empty part, so that readers find the columns.
+    /// Sets the number of accounts at the end of the list; returns the last part if that completes it. An empty list gives
+    /// one empty part, so that readers find the columns.
     pub fn end_of_list(&mut self, total_accounts: u64) -> Result<Option<CommittedPart>, PartError> {
         self.total_accounts = Some(total_accounts);
         if total_accounts == 0 {
@@ -150,7 +144,7 @@ impl SnapshotWriter {
         self.commit_if_complete(total_accounts.saturating_sub(1) / self.settings.accounts_per_part)
     }
 
-    /// Parts that are begun and not complete.
+    /// Parts that are not complete.
     #[cfg(test)]
     pub fn open_parts(&self) -> usize {
         self.open.len()
@@ -160,52 +154,49 @@ impl SnapshotWriter {
         ordinal / self.settings.accounts_per_part
     }
 
-    /// Ordinals of a part; the last one's are known when the list has ended.
+    /// The ordinals of a part; for the last part, they are final only at the end of the list.
     fn ordinals_of(&self, part_index: u64) -> Range<u64> {
         let start = part_index * self.settings.accounts_per_part;
         let end = start + self.settings.accounts_per_part;
         start..self.total_accounts.map_or(end, |total| end.min(total))
     }
 
-    /// A part that is begun, or begins now, and where its rows may wait.
+    /// The builder of a part, created if necessary.
     fn open_part(
         &mut self,
         part_index: u64,
     ) -> Result<(&mut PartBuilder, &mut RowBuffer), PartError> {
         let part = match self.open.entry(part_index) {
             Entry::Occupied(part) => part.into_mut(),
-            Entry::Vacant(place) => {
+            Entry::Vacant(vacant) => {
                 let first_ordinal = part_index * self.settings.accounts_per_part;
-                let directories = PartDirectories {
-                    snapshot: &self.snapshot_directory,
-                    work: &self.work_directory,
-                };
-                let file_index = self.files_before + part_index;
+                let index = self.first_part_index + part_index;
                 let (settings, schema) = (&self.settings, &self.schema);
                 let part =
-                    PartBuilder::create(file_index, first_ordinal, settings, schema, &directories)?;
-                place.insert(part)
+                    PartBuilder::create(index, first_ordinal, settings, schema, &*self.store)?;
+                vacant.insert(part)
             }
         };
-        Ok((part, &mut self.store))
+        Ok((part, &mut self.buffer))
     }
 
     fn commit_if_complete(&mut self, part_index: u64) -> Result<Option<CommittedPart>, PartError> {
         let ordinals = self.ordinals_of(part_index);
         let Some(part) = self.open.get_mut(&part_index) else { return Ok(None) };
-        if !part.has_all_first_answers(&ordinals) {
+        if !part.has_all_chunks(&ordinals) {
             return Ok(None);
         }
-        if !part.is_settled(&ordinals) {
-            // All that is left are accounts asked again: hold few rows while they take their time.
+        if !part.is_complete(&ordinals) {
+            // Only retries are missing, which may take long: do not keep rows in memory until then.
             return part.flush().map(|()| None);
         }
         let Some(part) = self.open.remove(&part_index) else { return Ok(None) };
-        part.commit(self.files_before + part_index, ordinals, &mut self.store).map(Some)
+        let index = self.first_part_index + part_index;
+        part.commit(index, ordinals, &*self.store, &mut self.buffer).map(Some)
     }
 }
 
-/// `count` rows from `start`, in memory of their own.
+/// Copies `count` rows from `start`.
 fn deep_copy(
     rows: &RecordBatch,
     start: usize,

@@ -5,13 +5,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::snapshot::manifest::FailureSummary;
 use crate::snapshot::sidecars::Category;
+use crate::snapshot::store::local::LocalStore;
 use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, Values};
 use crate::util::staged_file::FileInfo;
 
 /// The journal of a run of two rounds. A later program must read it as it is.
 const VERSION_1: &str = include_str!("version-1.ndjson");
 
-fn begin() -> RunHeader {
+fn header() -> RunHeader {
     let content = [("account list", "ab"), ("columns", "Tag_Profile_IM_Nick nick string; ")];
     RunHeader {
         version: 1,
@@ -22,7 +23,7 @@ fn begin() -> RunHeader {
     }
 }
 
-fn facts(bytes: u64) -> FileInfo {
+fn info(bytes: u64) -> FileInfo {
     FileInfo { bytes, sha256: format!("{bytes:02x}") }
 }
 
@@ -32,14 +33,14 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
         file: format!("part-{index:05}.csv"),
         rows: ordinals.end - ordinals.start - 1,
         ordinals,
-        file_info: facts(10 + index),
+        file_info: info(10 + index),
         failed: vec![FailureSummary {
             category: Category::InternalError,
             error_code: Some(40006),
             accounts: 1,
         }],
-        failed_lines: facts(50),
-        rejected_lines: facts(0),
+        failed_lines: info(50),
+        rejected_lines: info(0),
         rejected_values: 0,
         columns: Vec::new(),
     }
@@ -48,7 +49,7 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
 /// The entries of [`VERSION_1`]; the parts of a round are not committed in order.
 fn entries() -> Vec<JournalEntry> {
     vec![
-        JournalEntry::RunHeader(begin()),
+        JournalEntry::RunHeader(header()),
         JournalEntry::Part(part(1, 200..350)),
         JournalEntry::Part(part(0, 0..200)),
         JournalEntry::RoundEnd(RoundEnd { accounts: 350, duplicates: 3 }),
@@ -57,25 +58,25 @@ fn entries() -> Vec<JournalEntry> {
     ]
 }
 
-/// What is durable after so many of the [`entries`].
+/// The checkpoint after the first `count` of the [`entries`].
 fn checkpoint_after(count: usize) -> Checkpoint {
-    let mut checkpoint = Checkpoint::new(begin());
+    let mut checkpoint = Checkpoint::new(header());
     for entry in entries().into_iter().take(count).skip(1) {
         match entry {
             JournalEntry::Part(part) => checkpoint.add_part(part).unwrap(),
             JournalEntry::RoundEnd(end) => checkpoint.end_round(end).unwrap(),
-            JournalEntry::RunHeader(_) => unreachable!("a journal begins once"),
+            JournalEntry::RunHeader(_) => unreachable!("a journal has one header"),
         }
     }
     checkpoint
 }
 
 fn lines_of(entries: &[JournalEntry]) -> Vec<String> {
-    let mut check = String::new();
+    let mut checksum = String::new();
     let mut lines = Vec::new();
     for entry in entries {
         let line;
-        (line, check) = line_of(entry, &check);
+        (line, checksum) = encode_entry(entry, &checksum);
         lines.push(line);
     }
     lines
@@ -85,28 +86,36 @@ fn lines() -> Vec<String> {
     VERSION_1.split_inclusive('\n').map(str::to_owned).collect()
 }
 
-/// A work directory with a journal.
-fn directory_with(journal: &[u8]) -> tempfile::TempDir {
+/// A store without a journal.
+fn empty_store() -> (tempfile::TempDir, LocalStore) {
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join(JOURNAL_FILE), journal).unwrap();
-    directory
+    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    fs::create_dir(store.root()).unwrap();
+    (directory, store)
+}
+
+/// A store with a journal.
+fn store_with(journal: &[u8]) -> (tempfile::TempDir, LocalStore) {
+    let (directory, store) = empty_store();
+    fs::write(store.path(JOURNAL_FILE), journal).unwrap();
+    (directory, store)
 }
 
 fn opened(journal: &[u8]) -> Result<Option<Checkpoint>, JournalError> {
-    let directory = directory_with(journal);
-    let journal = Journal::open(directory.path())?;
+    let (_directory, store) = store_with(journal);
+    let journal = Journal::open(&store)?;
     Ok(journal.map(|journal| journal.checkpoint().clone()))
 }
 
-/// The refusal of a journal, which is left as it was.
+/// Why a journal is refused; the file does not change.
 #[track_caller]
 fn refusal(journal: &[u8]) -> String {
-    let directory = directory_with(journal);
-    let error = match Journal::open(directory.path()) {
+    let (_directory, store) = store_with(journal);
+    let error = match Journal::open(&store) {
         Err(error) => error.to_string(),
         Ok(opened) => panic!("{opened:?} from {}", String::from_utf8_lossy(journal)),
     };
-    assert_eq!(fs::read(directory.path().join(JOURNAL_FILE)).unwrap(), journal, "{error}");
+    assert_eq!(fs::read(store.path(JOURNAL_FILE)).unwrap(), journal, "{error}");
     assert!(error.contains(JOURNAL_FILE), "{error}");
     assert!(error.ends_with("start over with --restart"), "{error}");
     error
@@ -121,28 +130,28 @@ fn a_journal_of_version_1_is_read_by_every_later_program() {
 }
 
 #[test]
-fn what_is_written_is_version_1() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(directory.path(), begin()).unwrap();
+fn the_written_format_is_version_1() {
+    let (_directory, store) = empty_store();
+    let mut journal = Journal::create(&store, header()).unwrap();
     for (index, entry) in entries().into_iter().enumerate().skip(1) {
         // As after a stop at any entry.
         if index % 2 == 0 {
-            journal = Journal::open(directory.path()).unwrap().unwrap();
+            journal = Journal::open(&store).unwrap().unwrap();
         }
         match entry {
             JournalEntry::Part(part) => journal.add_part(&part).unwrap(),
             JournalEntry::RoundEnd(end) => journal.end_round(end).unwrap(),
-            JournalEntry::RunHeader(_) => unreachable!("a journal begins once"),
+            JournalEntry::RunHeader(_) => unreachable!("a journal has one header"),
         }
     }
     assert_eq!(journal.checkpoint(), &checkpoint_after(6));
-    let written = fs::read_to_string(directory.path().join(JOURNAL_FILE)).unwrap();
+    let written = fs::read_to_string(store.path(JOURNAL_FILE)).unwrap();
     assert_eq!(written, VERSION_1);
-    assert_eq!(Journal::read_header(directory.path()).unwrap(), Some(begin()));
+    assert_eq!(Journal::read_header(&store).unwrap(), Some(header()));
 }
 
 #[test]
-fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read() {
+fn column_statistics_are_optional() {
     let counted = |characters: u64| ColumnStatistics {
         filled: 7,
         rejected: 1,
@@ -151,11 +160,11 @@ fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read()
             distinct: BoundedValueCounts::default(),
         },
     };
-    let directory = directory_with(lines()[..2].concat().as_bytes());
-    let mut journal = Journal::open(directory.path()).unwrap().unwrap();
+    let (_directory, store) = store_with(lines()[..2].concat().as_bytes());
+    let mut journal = Journal::open(&store).unwrap().unwrap();
     let part = CommittedPart { columns: vec![counted(3), counted(9)], ..part(0, 0..200) };
     journal.add_part(&part).unwrap();
-    let read = Journal::open(directory.path()).unwrap().unwrap();
+    let read = Journal::open(&store).unwrap().unwrap();
     let columns: Vec<usize> =
         read.checkpoint().parts().iter().map(|part| part.columns.len()).collect();
     assert_eq!(columns, [2, 0]);
@@ -163,42 +172,42 @@ fn statistics_of_columns_are_kept_and_parts_of_a_version_without_them_are_read()
 }
 
 #[test]
-fn a_directory_without_a_journal_has_nothing_to_go_on_with() {
-    let directory = tempfile::tempdir().unwrap();
-    assert!(Journal::open(directory.path()).unwrap().is_none());
-    assert_eq!(Journal::read_header(directory.path()).unwrap(), None);
+fn there_is_nothing_to_resume_without_a_complete_entry() {
+    let (_directory, store) = empty_store();
+    assert!(Journal::open(&store).unwrap().is_none());
+    assert_eq!(Journal::read_header(&store).unwrap(), None);
     assert_eq!(opened(b"").unwrap(), None);
     assert_eq!(opened(b"\0\0\0\0").unwrap(), None);
 }
 
 #[test]
-fn what_a_crash_left_of_the_last_entry_is_cut_off_and_written_again() {
+fn an_incomplete_last_entry_is_removed_and_can_be_written_again() {
     let lines = lines();
     let whole = lines[..4].concat();
     for tail in [&lines[4].as_bytes()[..30], b"\0\0\0", b"\xff\xfe", b"{"] {
-        let directory = directory_with(&[whole.as_bytes(), tail].concat());
-        let mut journal = Journal::open(directory.path()).unwrap().unwrap();
+        let (_directory, store) = store_with(&[whole.as_bytes(), tail].concat());
+        let mut journal = Journal::open(&store).unwrap().unwrap();
         assert_eq!(journal.checkpoint(), &checkpoint_after(4));
         journal.add_part(&part(2, 0..2)).unwrap();
-        let written = fs::read_to_string(directory.path().join(JOURNAL_FILE)).unwrap();
+        let written = fs::read_to_string(store.path(JOURNAL_FILE)).unwrap();
         assert_eq!(written, lines[..5].concat());
     }
 }
 
 #[test]
-fn a_journal_that_is_only_looked_at_stays_as_it_is() {
+fn reading_a_checkpoint_does_not_change_the_journal() {
     let whole: usize = lines()[..2].iter().map(String::len).sum();
-    let directory = directory_with(&VERSION_1.as_bytes()[..whole + 9]);
-    let path = directory.path().join(JOURNAL_FILE);
-    let value = Journal::read_checkpoint(directory.path()).unwrap();
+    let (_directory, store) = store_with(&VERSION_1.as_bytes()[..whole + 9]);
+    let path = store.path(JOURNAL_FILE);
+    let value = Journal::read_checkpoint(&store).unwrap();
     assert_eq!(value, Some(checkpoint_after(2)));
     assert_eq!(std::fs::read(&path).unwrap(), &VERSION_1.as_bytes()[..whole + 9]);
-    let nowhere = directory.path().join("nowhere");
+    let nowhere = LocalStore::new(&store.path("nowhere")).unwrap();
     assert!(matches!(Journal::read_checkpoint(&nowhere), Ok(None)));
 }
 
 #[test]
-fn a_flipped_bit_is_refused_wherever_it_is() {
+fn any_flipped_bit_is_refused() {
     let last_byte = VERSION_1.len() - 1;
     for position in 0..last_byte {
         for bit in [0, 4] {
@@ -216,12 +225,12 @@ fn a_flipped_bit_is_refused_wherever_it_is() {
     }
     let journal = VERSION_1.replace("40006", "40007");
     assert!(refusal(journal.as_bytes()).starts_with("line 2 of the checkpoint "));
-    // Without its line end the last line is one that a crash has cut.
+    // Without its line end the last line is an incomplete one.
     assert_eq!(opened(&VERSION_1.as_bytes()[..last_byte]).unwrap(), Some(checkpoint_after(5)));
 }
 
 #[test]
-fn lines_that_are_missing_repeated_or_in_another_place_are_refused() {
+fn missing_repeated_and_moved_lines_are_refused() {
     for first in 0..5 {
         let mut swapped = lines();
         swapped.swap(first, first + 1);
@@ -253,15 +262,15 @@ fn the_journal_of_another_program_is_refused() {
     }
 }
 
-/// Lines that are whole, of a journal that no run has written.
+/// Complete lines of a journal that no run would write.
 #[test]
-fn accounts_that_would_be_twice_or_lost_are_refused() {
+fn duplicate_and_lost_accounts_are_refused() {
     let end = |accounts| JournalEntry::RoundEnd(RoundEnd { accounts, duplicates: 0 });
-    let begin = || JournalEntry::RunHeader(begin());
-    for (entries, told) in [
+    let start = || JournalEntry::RunHeader(header());
+    for (entries, expected) in [
         (
             vec![
-                begin(),
+                start(),
                 JournalEntry::Part(part(0, 0..200)),
                 JournalEntry::Part(part(1, 199..300)),
             ],
@@ -269,47 +278,47 @@ fn accounts_that_would_be_twice_or_lost_are_refused() {
         ),
         (
             vec![
-                begin(),
+                start(),
                 JournalEntry::Part(part(1, 200..300)),
                 JournalEntry::Part(part(0, 0..201)),
             ],
             "part 0 overlaps",
         ),
         (
-            vec![begin(), JournalEntry::Part(part(0, 0..200)), JournalEntry::Part(part(1, 0..200))],
+            vec![start(), JournalEntry::Part(part(0, 0..200)), JournalEntry::Part(part(1, 0..200))],
             "part 1 overlaps",
         ),
-        (vec![begin(), JournalEntry::Part(part(1, 200..300)), end(300)], "gap at account 0"),
-        (vec![begin(), JournalEntry::Part(part(0, 0..200)), end(201)], "gap at account 200"),
+        (vec![start(), JournalEntry::Part(part(1, 200..300)), end(300)], "gap at account 0"),
+        (vec![start(), JournalEntry::Part(part(0, 0..200)), end(201)], "gap at account 200"),
         (
             vec![
-                begin(),
+                start(),
                 JournalEntry::Part(part(0, 0..200)),
                 JournalEntry::Part(part(2, 400..500)),
                 end(500),
             ],
             "gap at account 200",
         ),
-        (vec![begin(), JournalEntry::Part(part(0, 0..200)), end(200), end(200)], "out of place"),
-        (vec![begin(), begin()], "out of place"),
+        (vec![start(), JournalEntry::Part(part(0, 0..200)), end(200), end(200)], "out of place"),
+        (vec![start(), start()], "out of place"),
     ] {
         let line = entries.len();
         let refusal = refusal(lines_of(&entries).concat().as_bytes());
         assert!(refusal.starts_with(&format!("line {line} of ")), "{refusal}");
-        assert!(refusal.contains(told), "{refusal}");
+        assert!(refusal.contains(expected), "{refusal}");
     }
 }
 
 #[test]
-fn an_entry_that_does_not_fit_is_not_written() {
-    let directory = directory_with(lines()[..3].concat().as_bytes());
-    let mut journal = Journal::open(directory.path()).unwrap().unwrap();
+fn an_inconsistent_entry_is_not_written() {
+    let (_directory, store) = store_with(lines()[..3].concat().as_bytes());
+    let mut journal = Journal::open(&store).unwrap().unwrap();
     let overlap = journal.add_part(&part(2, 100..300)).unwrap_err();
     assert!(overlap.to_string().contains("part 2 overlaps an earlier one"), "{overlap}");
     let gap = journal.end_round(RoundEnd { accounts: 351, duplicates: 0 }).unwrap_err();
     assert!(gap.to_string().contains("a gap at account 350"), "{gap}");
     assert_eq!(journal.checkpoint(), &checkpoint_after(3));
-    let written = fs::read_to_string(directory.path().join(JOURNAL_FILE)).unwrap();
+    let written = fs::read_to_string(store.path(JOURNAL_FILE)).unwrap();
     assert_eq!(written, lines()[..3].concat());
 }
 
@@ -328,10 +337,10 @@ proptest! {
         let mut journal = VERSION_1.as_bytes().to_vec();
         journal.splice(start..(start + length).min(VERSION_1.len()), other);
         if let Ok(Some(parsed)) = parse(Path::new("checkpoint"), &journal) {
-            // Nothing but a beginning of what was written is ever read.
+            // Only a prefix of what was written is ever read.
             let whole = VERSION_1[..parsed.length].matches('\n').count();
             prop_assert_eq!(&VERSION_1.as_bytes()[..parsed.length], &journal[..parsed.length]);
-            prop_assert_eq!(parsed.value, checkpoint_after(whole));
+            prop_assert_eq!(parsed.checkpoint, checkpoint_after(whole));
         }
     }
 
@@ -341,6 +350,6 @@ proptest! {
         let whole = journal.matches('\n').count();
         let expected = (whole > 0).then(|| checkpoint_after(whole));
         let parsed = parse(Path::new("checkpoint"), journal.as_bytes()).unwrap();
-        prop_assert_eq!(parsed.map(|parsed| parsed.value), expected);
+        prop_assert_eq!(parsed.map(|parsed| parsed.checkpoint), expected);
     }
 }

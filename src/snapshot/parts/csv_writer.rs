@@ -1,4 +1,4 @@
-//! A part as CSV: RFC 4180 with a header, UTF-8, lines ended by LF. NULL is an empty field, an empty string is `""`.
+//! Writes a part as CSV: RFC 4180 with a header, UTF-8, lines end with LF. NULL is an empty field, an empty string `""`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -9,14 +9,14 @@ use flate2::write::GzEncoder;
 
 use super::file_writer::{PartError, encode_error};
 use crate::snapshot::settings::Compression;
-use crate::util::staged_file::{FileInfo, StagedFile};
+use crate::util::staged_file::StagedFile;
 
-/// A CSV file being written.
+/// Writes one CSV file.
 #[derive(Debug)]
 pub struct CsvPartWriter {
     path: std::path::PathBuf,
     out: Encoder,
-    /// Lines of the batch at hand.
+    /// The lines of the current batch.
     lines: String,
 }
 
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Encoder {
 }
 
 impl CsvPartWriter {
-    /// Starts the file with its header. Snappy is no format of files; a checked job does not ask for it.
+    /// Starts the file with its header. A validated job does not combine CSV with Snappy.
     pub fn create(
         file: StagedFile,
         schema: &SchemaRef,
@@ -46,7 +46,7 @@ impl CsvPartWriter {
         let path = file.path().to_owned();
         let out = match compression {
             Compression::None | Compression::Snappy => Encoder::Plain(file),
-            // The header holds neither name nor time, so equal rows make equal files.
+            // The gzip header has neither name nor time, so equal rows give equal files.
             Compression::Gzip => {
                 Encoder::Gzip(GzEncoder::new(file, flate2::Compression::default()))
             }
@@ -68,7 +68,6 @@ impl CsvPartWriter {
         Ok(part)
     }
 
-    /// Adds rows.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
         for row in 0..rows.num_rows() {
             for (index, column) in rows.columns().iter().enumerate() {
@@ -95,14 +94,14 @@ impl CsvPartWriter {
         written.map_err(encode_error(&self.path))
     }
 
-    /// Ends the file and makes it durable.
-    pub fn commit(self) -> Result<FileInfo, PartError> {
+    /// Completes the file.
+    pub fn finish(self) -> Result<StagedFile, PartError> {
         let file: io::Result<StagedFile> = match self.out {
             Encoder::Plain(out) => Ok(out),
             Encoder::Gzip(out) => out.finish(),
             Encoder::Zstd(out) => out.finish(),
         };
-        Ok(file.map_err(encode_error(&self.path))?.commit()?)
+        file.map_err(encode_error(&self.path))
     }
 }
 
@@ -129,11 +128,11 @@ fn push_cell(line: &mut String, column: &ArrayRef, row: usize) {
     };
 }
 
-/// Writes a text, in quotes where RFC 4180 asks for them, and an empty one as `""`.
+/// Writes a text, quoted where RFC 4180 requires it, and an empty one as `""`.
 fn push_text(line: &mut String, text: &str) {
     let needs_quotes = text.is_empty()
         || text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
-        // Readers that trim unquoted fields would change these.
+        // Some readers trim unquoted fields.
         || text.starts_with(char::is_whitespace)
         || text.ends_with(char::is_whitespace);
     if !needs_quotes {
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_is_quoted_and_special_characters_are_doubled_or_quoted() {
+    fn empty_texts_and_special_characters_are_quoted() {
         let quoted = |text: &str| {
             let mut line = String::new();
             push_text(&mut line, text);
@@ -173,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_texts_are_read_back(first: String, second: String) {
+        fn any_text_can_be_read_back(first: String, second: String) {
             let mut line = String::new();
             push_text(&mut line, &first);
             line.push(',');

@@ -1,4 +1,4 @@
-//! One part file being written, in the job's format.
+//! Writes a part file in the format of the job.
 
 use std::error::Error;
 use std::io;
@@ -11,36 +11,30 @@ use super::csv_writer::CsvPartWriter;
 use super::parquet_writer::ParquetPartWriter;
 use crate::snapshot::settings::{Compression, Format};
 use crate::util::disk_error::DiskError;
-use crate::util::staged_file::{FileInfo, StagedFile};
+use crate::util::staged_file::StagedFile;
 
 /// A part could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PartError {
-    /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The encoder refused: a bug, or the disk behind it.
+    /// The encoder failed: a bug.
     #[error("could not write part {file}")]
     Encode {
-        /// The file's name.
         file: String,
-        /// What the encoder said.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
-/// Writes one part; batches come in the order their rows shall have.
+/// Writes one part file; the order of the batches is the order of the rows.
 #[derive(Debug)]
 pub enum PartFileWriter {
-    /// As Parquet.
     Parquet(ParquetPartWriter),
-    /// As CSV.
     Csv(CsvPartWriter),
 }
 
 impl PartFileWriter {
-    /// Starts a part in `file`.
     pub fn create(
         file: StagedFile,
         schema: &SchemaRef,
@@ -57,7 +51,6 @@ impl PartFileWriter {
         }
     }
 
-    /// Adds rows.
     pub fn write(&mut self, rows: RecordBatch) -> Result<(), PartError> {
         match self {
             PartFileWriter::Parquet(part) => part.write(rows),
@@ -65,7 +58,7 @@ impl PartFileWriter {
         }
     }
 
-    /// Hands what is buffered to the file, so that a part that waits for its last rows holds little memory.
+    /// Writes buffered rows to the file, so that a part that waits for its last rows uses little memory.
     pub fn flush(&mut self) -> Result<(), PartError> {
         match self {
             PartFileWriter::Parquet(part) => part.flush(),
@@ -73,16 +66,16 @@ impl PartFileWriter {
         }
     }
 
-    /// Ends the part and makes it durable under its final name.
-    pub fn commit(self) -> Result<FileInfo, PartError> {
+    /// Completes the file.
+    pub fn finish(self) -> Result<StagedFile, PartError> {
         match self {
-            PartFileWriter::Parquet(part) => part.commit(),
-            PartFileWriter::Csv(part) => part.commit(),
+            PartFileWriter::Parquet(part) => part.finish(),
+            PartFileWriter::Csv(part) => part.finish(),
         }
     }
 }
 
-/// For `map_err`: the encoder's error on `file`, or the disk's where that is what the encoder tells.
+/// For `map_err`: an error of the encoder of `file`, or of the disk if that caused it.
 pub fn encode_error<E>(file: &Path) -> impl FnOnce(E) -> PartError
 where
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -90,15 +83,15 @@ where
     let path = file.to_owned();
     move |source| {
         let source = source.into();
-        match os_error_of(&*source) {
+        match os_error(&*source) {
             Some(error) => DiskError::on("write", &path)(error).into(),
             None => PartError::Encode { file: path.display().to_string(), source },
         }
     }
 }
 
-/// What the operating system said, where that is at the bottom of an error.
-fn os_error_of(error: &(dyn Error + 'static)) -> Option<io::Error> {
+/// The error of the operating system among the causes of an error.
+fn os_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
     std::iter::successors(Some(error), |&error| error.source())
         .find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error())
         .map(io::Error::from_raw_os_error)
@@ -112,13 +105,13 @@ mod tests {
     use crate::snapshot::sidecars::io_error;
 
     #[test]
-    fn a_full_disk_is_told_as_such_whatever_encoder_met_it() {
-        let no_room = || io::Error::from_raw_os_error(28);
+    fn a_full_disk_is_reported_for_every_encoder() {
+        let disk_full = || io::Error::from_raw_os_error(28);
         let file = Path::new("part-00000.parquet");
         let errors: [PartError; 3] = [
-            encode_error(file)(ParquetError::External(Box::new(no_room()))),
-            encode_error(file)(io_error(csv::Error::from(no_room()))),
-            encode_error(file)(no_room()),
+            encode_error(file)(ParquetError::External(Box::new(disk_full()))),
+            encode_error(file)(io_error(csv::Error::from(disk_full()))),
+            encode_error(file)(disk_full()),
         ];
         for error in errors {
             assert!(error.to_string().starts_with("could not write part-00000.parquet"), "{error}");

@@ -1,4 +1,4 @@
-//! One part that is begun and not complete: its file, and what waits for its place in it.
+//! Builds one part: its file, its sidecar lines, and the rows that wait for their position.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,28 +11,29 @@ use arrow::datatypes::SchemaRef;
 use super::CommittedPart;
 use super::file_writer::{PartError, PartFileWriter, encode_error};
 use super::row_buffer::{BufferedRows, RowBuffer};
-use crate::snapshot::layout::{failed_lines_file, part_file, rejected_lines_file};
+use crate::snapshot::layout::{failed_lines_file, part_file, rejected_lines_file, staged_file};
 use crate::snapshot::manifest::FailureCounts;
 use crate::snapshot::settings::OutputSettings;
 use crate::snapshot::sidecars::{FailedAccount, RejectedValue, write_failed, write_rejected};
 use crate::snapshot::snapshot_writer::ChunkResult;
+use crate::snapshot::store::Store;
 use crate::table::statistics::TableStatistics;
 use crate::util::staged_file::{FileInfo, StagedFile};
 
-/// Late rows are written in batches of so many.
+/// Rows of retries are written in batches of this size.
 const LATE_ROWS_PER_BATCH: usize = 1024;
 
-/// A part that is begun and not complete.
+/// A part that is not complete yet.
 #[derive(Debug)]
 pub struct PartBuilder {
     file: String,
     writer: PartFileWriter,
     failed_csv: csv::Writer<StagedFile>,
     rejected_csv: csv::Writer<StagedFile>,
-    /// First ordinal that no first answer has been written for.
+    /// The first ordinal that has no first result yet.
     next_ordinal: u64,
-    /// First answers that came before their turn, by first ordinal.
-    waiting: BTreeMap<u64, WaitingAnswer>,
+    /// First results that arrived out of order, by first ordinal.
+    waiting: BTreeMap<u64, WaitingChunk>,
     late: Vec<(Vec<u64>, BufferedRows)>,
     late_failed: Vec<FailedAccount>,
     late_rejected: Vec<RejectedValue>,
@@ -44,35 +45,24 @@ pub struct PartBuilder {
 }
 
 #[derive(Debug)]
-struct WaitingAnswer {
+struct WaitingChunk {
     end: u64,
     rows: BufferedRows,
     rejected: Vec<RejectedValue>,
     failed: Vec<FailedAccount>,
 }
 
-/// Where the files of a part go.
-pub struct PartDirectories<'f> {
-    /// The part itself.
-    pub snapshot: &'f Path,
-    /// Its sidecar lines.
-    pub work: &'f Path,
-}
-
 impl PartBuilder {
-    /// Begins a part.
     pub fn create(
         index: u64,
         first_ordinal: u64,
         settings: &OutputSettings,
         schema: &SchemaRef,
-        directories: &PartDirectories<'_>,
+        store: &dyn Store,
     ) -> Result<PartBuilder, PartError> {
         let file = part_file(index, settings.part_extension());
-        let staged = StagedFile::create(directories.snapshot.join(&file))?;
-        let sidecar = |name: String| {
-            StagedFile::create(directories.work.join(name)).map(csv::Writer::from_writer)
-        };
+        let staged = store.stage(&staged_file(&file))?;
+        let sidecar = |name: String| store.stage(&name).map(csv::Writer::from_writer);
         Ok(PartBuilder {
             file,
             writer: PartFileWriter::create(staged, schema, settings.format, settings.compression)?,
@@ -91,63 +81,67 @@ impl PartBuilder {
         })
     }
 
-    /// Writes the first answer of a chunk, or keeps it until those before it have come.
-    pub fn place(&mut self, answer: ChunkResult, store: &mut RowBuffer) -> Result<(), PartError> {
-        let ChunkResult { ordinals, rows, rejected, failed } = answer;
+    /// Writes the first result of a chunk, or keeps it until the chunks before it have been written.
+    pub fn add_chunk(
+        &mut self,
+        result: ChunkResult,
+        buffer: &mut RowBuffer,
+    ) -> Result<(), PartError> {
+        let ChunkResult { ordinals, rows, rejected, failed } = result;
         if ordinals.start != self.next_ordinal {
-            let rows = store.put(rows)?;
-            let waiting = WaitingAnswer { end: ordinals.end, rows, rejected, failed };
+            let rows = buffer.put(rows)?;
+            let waiting = WaitingChunk { end: ordinals.end, rows, rejected, failed };
             self.waiting.insert(ordinals.start, waiting);
             return Ok(());
         }
-        self.write_first(ordinals.end, rows, &failed, &rejected)?;
-        while let Some(answer) = self.waiting.remove(&self.next_ordinal) {
-            let rows = store.take(answer.rows)?;
-            self.write_first(answer.end, rows, &answer.failed, &answer.rejected)?;
+        self.write_chunk(ordinals.end, rows, &failed, &rejected)?;
+        while let Some(chunk) = self.waiting.remove(&self.next_ordinal) {
+            let rows = buffer.take(chunk.rows)?;
+            self.write_chunk(chunk.end, rows, &chunk.failed, &chunk.rejected)?;
         }
         Ok(())
     }
 
-    /// Keeps rows of accounts that were asked again.
+    /// Keeps rows of accounts that were retried.
     pub fn keep_late_rows(
         &mut self,
         ordinals: Vec<u64>,
         rows: RecordBatch,
-        store: &mut RowBuffer,
+        buffer: &mut RowBuffer,
     ) -> Result<(), PartError> {
         self.late_rows += ordinals.len() as u64;
-        self.late.push((ordinals, store.put(rows)?));
+        self.late.push((ordinals, buffer.put(rows)?));
         Ok(())
     }
 
-    /// Keeps a value of an account that was asked again.
+    /// Keeps a rejected value of an account that was retried.
     pub fn keep_late_rejected(&mut self, rejected: RejectedValue) {
         self.late_rejected.push(rejected);
     }
 
-    /// Keeps an account that was asked again and will have no row.
+    /// Keeps an account that was retried without success.
     pub fn keep_late_failure(&mut self, failed: FailedAccount) {
         self.count_failure(&failed);
         self.late_failed.push(failed);
     }
 
-    /// Whether the first answers of all chunks have been written.
-    pub fn has_all_first_answers(&self, ordinals: &Range<u64>) -> bool {
+    /// Whether the first results of all chunks have been written.
+    pub fn has_all_chunks(&self, ordinals: &Range<u64>) -> bool {
         self.next_ordinal >= ordinals.end
     }
 
-    /// Whether every account has a row or a reason for none.
-    pub fn is_settled(&self, ordinals: &Range<u64>) -> bool {
-        let settled = self.rows + self.late_rows + self.failed.total();
-        settled >= ordinals.end - ordinals.start
+    /// Whether every account has a row or has failed.
+    pub fn is_complete(&self, ordinals: &Range<u64>) -> bool {
+        let processed = self.rows + self.late_rows + self.failed.total();
+        processed >= ordinals.end - ordinals.start
     }
 
-    /// Hands what is buffered to the file.
+    /// Writes buffered rows to the file.
     pub fn flush(&mut self) -> Result<(), PartError> {
         self.writer.flush()
     }
 
-    fn write_first(
+    fn write_chunk(
         &mut self,
         end: u64,
         rows: RecordBatch,
@@ -190,30 +184,31 @@ impl PartBuilder {
         written.map_err(|error| encode_error(self.rejected_csv.get_ref().path())(error))
     }
 
-    /// Ends the part: late rows, sidecar lines, and all of it durable.
+    /// Completes the part with the rows and sidecar lines of retries, and makes all its files durable.
     pub fn commit(
         mut self,
         index: u64,
         ordinals: Range<u64>,
-        store: &mut RowBuffer,
+        store: &dyn Store,
+        buffer: &mut RowBuffer,
     ) -> Result<CommittedPart, PartError> {
-        // Whether the part has had to wait for its late rows must not show in its row groups.
+        // Row groups must not depend on whether the part had to wait for retries.
         self.writer.flush()?;
-        self.write_late_rows(store)?;
+        self.write_late_rows(buffer)?;
         let mut late_failed = std::mem::take(&mut self.late_failed);
         late_failed.sort_unstable_by_key(|failed| failed.ordinal);
         for failed in &late_failed {
             self.write_failed(failed)?;
         }
         let mut late_rejected = std::mem::take(&mut self.late_rejected);
-        // Stable: the values of one account stay in column order.
+        // A stable sort keeps the values of an account in column order.
         late_rejected.sort_by_key(|rejected| rejected.ordinal);
         for rejected in &late_rejected {
             self.write_rejected(rejected)?;
         }
-        let failed_lines = commit_lines(self.failed_csv)?;
-        let rejected_lines = commit_lines(self.rejected_csv)?;
-        let file_info = self.writer.commit()?;
+        let failed_lines = commit_lines(store, self.failed_csv)?;
+        let rejected_lines = commit_lines(store, self.rejected_csv)?;
+        let file_info = store.commit(self.writer.finish()?)?;
         Ok(CommittedPart {
             index,
             file: self.file,
@@ -228,12 +223,12 @@ impl PartBuilder {
         })
     }
 
-    fn write_late_rows(&mut self, store: &mut RowBuffer) -> Result<(), PartError> {
+    fn write_late_rows(&mut self, buffer: &mut RowBuffer) -> Result<(), PartError> {
         let late = std::mem::take(&mut self.late);
         let mut places: Vec<(u64, usize, usize)> = Vec::new();
         let mut batches = Vec::with_capacity(late.len());
         for (batch_index, (ordinals, rows)) in late.into_iter().enumerate() {
-            batches.push(store.take(rows)?);
+            batches.push(buffer.take(rows)?);
             places.extend(
                 ordinals.into_iter().enumerate().map(|(row, ordinal)| (ordinal, batch_index, row)),
             );
@@ -251,8 +246,8 @@ impl PartBuilder {
     }
 }
 
-fn commit_lines(lines: csv::Writer<StagedFile>) -> Result<FileInfo, PartError> {
+fn commit_lines(store: &dyn Store, lines: csv::Writer<StagedFile>) -> Result<FileInfo, PartError> {
     let path = lines.get_ref().path().to_owned();
     let file = lines.into_inner().map_err(|error| encode_error(&path)(error.into_error()))?;
-    Ok(file.commit()?)
+    Ok(store.commit(file)?)
 }

@@ -1,7 +1,7 @@
-//! Rows that wait for their place: in memory up to a budget, beyond it in a spill file.
+//! Keeps rows until they can be written: in memory up to a budget, beyond it in a spill file.
 //!
-//! A slow call holds up nothing but its own rows, so the rows behind it must be kept somewhere until it ends. How many
-//! those are depends on the service, and memory must not.
+//! A slow call delays the rows after it in its part. How many those are depends on the service, so memory alone cannot
+//! hold them.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -17,21 +17,19 @@ use crate::snapshot::layout::SPILL_FILE;
 use crate::util::disk_error::DiskError;
 use crate::util::staged_file::remove_if_exists;
 
-/// Rows that wait.
+/// Rows that are kept.
 #[derive(Debug)]
 pub enum BufferedRows {
-    /// In memory.
     InMemory(RecordBatch),
-    /// In the spill file.
     Spilled {
-        /// Where they begin, in bytes.
+        /// In bytes.
         offset: u64,
-        /// How long they are, in bytes.
+        /// In bytes.
         length: usize,
     },
 }
 
-/// Keeps rows until they are taken back.
+/// Keeps rows until they are taken.
 #[derive(Debug)]
 pub struct RowBuffer {
     budget_bytes: usize,
@@ -43,7 +41,7 @@ pub struct RowBuffer {
 }
 
 impl RowBuffer {
-    /// A store that keeps up to `budget_bytes` in memory and spills into a file without a name in `directory`.
+    /// Keeps up to `budget_bytes` in memory and spills the rest into an unnamed file in `directory`.
     pub fn new(directory: &Path, budget_bytes: usize) -> RowBuffer {
         RowBuffer {
             budget_bytes,
@@ -55,7 +53,6 @@ impl RowBuffer {
         }
     }
 
-    /// Keeps rows.
     pub fn put(&mut self, rows: RecordBatch) -> Result<BufferedRows, PartError> {
         let bytes = rows.get_array_memory_size();
         if self.in_memory_bytes + bytes <= self.budget_bytes {
@@ -72,7 +69,6 @@ impl RowBuffer {
         Ok(BufferedRows::Spilled { offset, length: encoded.len() })
     }
 
-    /// Takes rows back.
     pub fn take(&mut self, stored: BufferedRows) -> Result<RecordBatch, PartError> {
         let (offset, length) = match stored {
             BufferedRows::InMemory(rows) => {
@@ -102,7 +98,7 @@ impl RowBuffer {
                 .create_new(true)
                 .open(path)
                 .map_err(DiskError::on("create", path))?;
-            // Without a name it vanishes with the process, however that ends.
+            // An unnamed file disappears with the process.
             remove_if_exists(path)?;
             self.spill = Some(file);
         }
@@ -121,7 +117,7 @@ fn encode(rows: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
 fn decode(encoded: &[u8]) -> Result<RecordBatch, ArrowError> {
     match StreamReader::try_new(encoded, None)?.next() {
         Some(rows) => rows,
-        None => Err(ArrowError::IpcError("the spill file holds no rows here".to_owned())),
+        None => Err(ArrowError::IpcError("the spill file has no rows here".to_owned())),
     }
 }
 
@@ -139,22 +135,22 @@ mod tests {
     }
 
     #[test]
-    fn rows_beyond_the_budget_are_spilled_and_come_back_whole() {
+    fn rows_beyond_the_budget_are_spilled_and_read_back() {
         let directory = tempfile::tempdir().unwrap();
         let one = rows("0").get_array_memory_size();
-        let mut store = RowBuffer::new(directory.path(), one * 2);
+        let mut buffer = RowBuffer::new(directory.path(), one * 2);
         for _round in 0..2 {
             let stored: Vec<BufferedRows> =
-                (0..5).map(|n| store.put(rows(&n.to_string())).unwrap()).collect();
+                (0..5).map(|n| buffer.put(rows(&n.to_string())).unwrap()).collect();
             let spilled =
                 stored.iter().filter(|rows| matches!(rows, BufferedRows::Spilled { .. })).count();
             assert_eq!(spilled, 3);
             for (n, stored) in stored.into_iter().enumerate().rev() {
-                assert_eq!(store.take(stored).unwrap(), rows(&n.to_string()));
+                assert_eq!(buffer.take(stored).unwrap(), rows(&n.to_string()));
             }
         }
-        // The second round has used the room of the first.
-        assert_eq!(store.spill_end, 0);
+        // The second round reused the space of the first.
+        assert_eq!(buffer.spill_end, 0);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

@@ -9,6 +9,7 @@ use super::*;
 use crate::snapshot::layout::rejected_lines_file;
 use crate::snapshot::settings::{Compression, Format, IfExists};
 use crate::snapshot::sidecars::Category;
+use crate::snapshot::store::local::LocalStore;
 
 const PART: u64 = 20;
 const CHUNK: u64 = 5;
@@ -84,9 +85,10 @@ fn write(
         if_exists: IfExists::Replace,
     };
     let schema = rows(&[]).schema();
-    let mut writer =
-        SnapshotWriter::new(settings, schema, CHUNK, 0, directory.path(), directory.path());
-    writer.store = RowBuffer::new(directory.path(), budget);
+    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    fs::create_dir_all(store.staged_snapshot()).unwrap();
+    let mut writer = SnapshotWriter::new(settings, schema, CHUNK, 0, Arc::new(store.clone()));
+    writer.buffer = RowBuffer::new(directory.path(), budget);
     let total = ways.len() as u64;
     let of = |ordinals: &[u64], way: Way| -> Vec<u64> {
         let goes = |ordinal: &u64| ways[usize::try_from(*ordinal).unwrap()] == way;
@@ -99,31 +101,35 @@ fn write(
                 let ordinals = *start..(*start + CHUNK).min(total);
                 let all: Vec<u64> = ordinals.clone().collect();
                 let with_rows = of(&all, Way::FirstRow);
-                let answer = ChunkResult {
+                let result = ChunkResult {
                     ordinals,
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
                     failed: of(&all, Way::FirstFailure).into_iter().map(failed).collect(),
                 };
-                parts.extend(writer.add_chunk(answer).unwrap());
+                parts.extend(writer.add_chunk(result).unwrap());
             }
             Message::Late(ordinals) => {
                 let with_rows = of(ordinals, Way::LateRow);
-                let answer = RetryResult {
+                let result = RetryResult {
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
                     ordinals: with_rows,
                     failed: of(ordinals, Way::LateFailure).into_iter().map(failed).collect(),
                 };
-                parts.extend(writer.add_retry(answer).unwrap());
+                parts.extend(writer.add_retry(result).unwrap());
             }
             Message::EndOfList => parts.extend(writer.end_of_list(total).unwrap()),
         }
     }
     assert_eq!(writer.open_parts(), 0);
-    let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(directory.path())
-        .unwrap()
+    let directories =
+        [store.root(), &store.staged_snapshot()].map(|path| fs::read_dir(path).unwrap());
+    let mut files: Vec<(String, Vec<u8>)> = directories
+        .into_iter()
+        .flatten()
         .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_file())
         .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
         .collect();
     files.sort();

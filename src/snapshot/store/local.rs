@@ -1,6 +1,265 @@
-//! The local file system.
+//! A snapshot on a local file system, with the work directory beside it.
 
 pub mod lock;
-pub mod lock_holder;
+mod lock_holder;
 pub mod replace;
-pub mod write_check;
+mod write_check;
+
+use std::collections::HashSet;
+use std::fs::{self, DirEntry, File, FileType, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use self::replace::Occupant;
+use super::{JournalFile, PartFilesError, ReplaceError, Store, WorkDirectoryError};
+use crate::snapshot::layout::{
+    JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, snapshot_name,
+    work_directory_name,
+};
+use crate::snapshot::settings::IfExists;
+use crate::util::disk_error::DiskError;
+use crate::util::failpoint;
+use crate::util::staged_file::{FileInfo, StagedFile, parent_directory, sync_directory};
+
+/// The paths of a snapshot and its work directory, whether or not anything exists there yet.
+#[derive(Debug, Clone)]
+pub struct LocalStore {
+    output_path: PathBuf,
+    root: PathBuf,
+}
+
+impl LocalStore {
+    /// The store of an output path.
+    ///
+    /// # Errors
+    /// [`WorkDirectoryError::NoName`] for a path such as `/`.
+    pub fn new(output_path: &Path) -> Result<LocalStore, WorkDirectoryError> {
+        let output_path = output_path.to_owned();
+        let Some(name) = output_path.file_name() else {
+            return Err(WorkDirectoryError::NoName(output_path));
+        };
+        let root = output_path.with_file_name(work_directory_name(name));
+        Ok(LocalStore { output_path, root })
+    }
+
+    /// The path at which the snapshot is published.
+    pub fn output_path(&self) -> &Path {
+        &self.output_path
+    }
+
+    /// The work directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory that becomes the snapshot.
+    pub fn staged_snapshot(&self) -> PathBuf {
+        self.root.join(STAGED_SNAPSHOT)
+    }
+
+    /// The directory to which the previous snapshot is moved where directories cannot be exchanged.
+    pub fn replaced_snapshot(&self) -> PathBuf {
+        self.root.join(REPLACED_SNAPSHOT)
+    }
+
+    /// The stores of the other work directories beside this one. What cannot be read is skipped.
+    pub fn siblings(&self) -> Vec<LocalStore> {
+        let entries = fs::read_dir(parent_directory(&self.root)).into_iter().flatten().flatten();
+        let stores = entries.filter_map(|entry| {
+            let name = entry.file_name();
+            let output_path = self.output_path.with_file_name(snapshot_name(name.to_str()?)?);
+            LocalStore::new(&output_path).ok()
+        });
+        stores.filter(|store| store.root != self.root).collect()
+    }
+
+    /// Verifies that a run may publish, before it does any work.
+    ///
+    /// # Errors
+    /// If the output path holds something that must not be replaced.
+    pub fn ensure_may_be_published(&self, if_exists: IfExists) -> Result<(), WorkDirectoryError> {
+        let output_path = &self.output_path;
+        match self.occupant().map_err(WorkDirectoryError::Unreadable)? {
+            Occupant::Nothing => Ok(()),
+            _ if if_exists == IfExists::Fail => {
+                Err(WorkDirectoryError::Exists(output_path.clone()))
+            }
+            Occupant::EmptyDirectory | Occupant::Snapshot => Ok(()),
+            Occupant::SomethingElse => Err(WorkDirectoryError::NotASnapshot(output_path.clone())),
+        }
+    }
+
+    /// What the output path holds, or will hold once a run has restored the previous snapshot.
+    pub fn occupant(&self) -> Result<Occupant, DiskError> {
+        failpoint::hit("output:look")
+            .map_err(DiskError::on("look at", &self.output_path.join(SUCCESS_MARKER)))?;
+        Ok(match self.moved_aside()? {
+            Some(replaced) => Occupant::at(&replaced)?,
+            None => Occupant::at(&self.output_path)?,
+        })
+    }
+}
+
+impl Store for LocalStore {
+    fn scratch(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+
+    fn stage(&self, key: &str) -> Result<StagedFile, DiskError> {
+        StagedFile::create(self.path(key))
+    }
+
+    fn commit(&self, file: StagedFile) -> Result<FileInfo, DiskError> {
+        file.commit()
+    }
+
+    fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, DiskError> {
+        let path = self.path(key);
+        let file = File::open(&path).map_err(DiskError::on("open", &path))?;
+        Ok(Box::new(file))
+    }
+
+    fn is_intact(&self, key: &str, info: &FileInfo) -> Result<bool, DiskError> {
+        is_intact(&self.path(key), info)
+    }
+
+    fn remove_uncommitted(&self, keep: &HashSet<String>) -> Result<(), PartFilesError> {
+        let staged = |name: &str| keep.contains(&format!("{STAGED_SNAPSHOT}/{name}"));
+        remove_files(&self.staged_snapshot(), staged)?;
+        for (entry, kind) in entries(&self.root)? {
+            let is_kept = entry.file_name().to_str().is_some_and(|name| keep.contains(name));
+            // Directories of the work directory, such as the staged snapshot, are not published.
+            if !is_kept && !kind.is_dir() {
+                remove_file(&entry, kind)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_unpublished(&self, keep: &HashSet<String>) -> Result<Vec<PathBuf>, PartFilesError> {
+        remove_files(&self.staged_snapshot(), |name| keep.contains(name))
+    }
+
+    fn read_journal(&self) -> Result<Option<Vec<u8>>, DiskError> {
+        let path = self.path(JOURNAL_FILE);
+        match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(DiskError::on("read", &path)),
+        }
+    }
+
+    fn create_journal(&self) -> Result<Box<dyn JournalFile>, DiskError> {
+        let path = self.path(JOURNAL_FILE);
+        failpoint::hit("journal:create").map_err(DiskError::on("create", &path))?;
+        let file = File::create(&path).map_err(DiskError::on("create", &path))?;
+        failpoint::hit("journal:created").map_err(DiskError::on("create", &path))?;
+        sync_directory(&self.root)?;
+        Ok(Box::new(LocalJournal { file, path }))
+    }
+
+    fn resume_journal(&self, length: usize) -> Result<Box<dyn JournalFile>, DiskError> {
+        let path = self.path(JOURNAL_FILE);
+        let file =
+            OpenOptions::new().append(true).open(&path).map_err(DiskError::on("open", &path))?;
+        file.set_len(length as u64)
+            .and_then(|()| file.sync_all())
+            .map_err(DiskError::on("remove the incomplete last entry of", &path))?;
+        Ok(Box::new(LocalJournal { file, path }))
+    }
+
+    fn publish(&self) -> Result<(), ReplaceError> {
+        self.exchange()
+    }
+
+    fn clear(&self, keep: &[&str]) -> Result<(), DiskError> {
+        for (entry, kind) in entries(&self.root)? {
+            let (name, path) = (entry.file_name(), entry.path());
+            if keep.iter().any(|kept| name == *kept)
+                || (name == REPLACED_SNAPSHOT && !self.may_remove_replaced()?)
+            {
+                continue;
+            }
+            let removed =
+                if kind.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(DiskError::on("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    fn create_staged_snapshot(&self) -> Result<(), DiskError> {
+        let snapshot = self.staged_snapshot();
+        fs::create_dir(&snapshot).map_err(DiskError::on("create", &snapshot))
+    }
+}
+
+#[derive(Debug)]
+struct LocalJournal {
+    file: File,
+    path: PathBuf,
+}
+
+impl JournalFile for LocalJournal {
+    fn append(&mut self, entry: &str) -> Result<(), DiskError> {
+        failpoint::hit("journal:append")
+            .and_then(|()| self.file.write_all(entry.as_bytes()))
+            .and_then(|()| self.file.sync_data())
+            .and_then(|()| failpoint::hit("journal:appended"))
+            .map_err(DiskError::on("write", &self.path))
+    }
+}
+
+/// Whether a regular file with this size and digest is at a path. A symbolic link to one is not: it would be published in
+/// place of the file.
+fn is_intact(path: &Path, info: &FileInfo) -> Result<bool, DiskError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() || found.len() != info.bytes => Ok(false),
+        Ok(_) => Ok(FileInfo::of(path)? == *info),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(DiskError::on("look at", path)(error)),
+    }
+}
+
+/// Removes the files and symbolic links in a directory that are not kept, and returns their paths.
+fn remove_files(
+    directory: &Path,
+    is_kept: impl Fn(&str) -> bool,
+) -> Result<Vec<PathBuf>, PartFilesError> {
+    let mut removed = Vec::new();
+    for (entry, kind) in entries(directory)? {
+        if !entry.file_name().to_str().is_some_and(&is_kept) {
+            removed.push(remove_file(&entry, kind)?);
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes a file or a symbolic link; what the link points to stays.
+fn remove_file(entry: &DirEntry, kind: FileType) -> Result<PathBuf, PartFilesError> {
+    let path = entry.path();
+    if !kind.is_file() && !kind.is_symlink() {
+        return Err(PartFilesError::Foreign { path });
+    }
+    fs::remove_file(&path).map_err(DiskError::on("remove", &path))?;
+    Ok(path)
+}
+
+/// The entries of a directory with their types; symbolic links are not followed.
+fn entries(directory: &Path) -> Result<Vec<(DirEntry, FileType)>, DiskError> {
+    let typed = |entry: io::Result<DirEntry>| {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        Ok((entry, kind))
+    };
+    fs::read_dir(directory)
+        .and_then(|entries| entries.map(typed).collect())
+        .map_err(DiskError::on("read", directory))
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,8 @@ use crate::export::limits::{
 use crate::export::load_job;
 use crate::job::Job;
 use crate::report::check::{Check, Checks, Subject};
-use crate::snapshot::store::local::write_check::ensure_writable;
-use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
+use crate::snapshot::store::WorkDirectoryError;
+use crate::snapshot::store::local::LocalStore;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::paths::relative_to_here;
@@ -44,7 +44,7 @@ pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
 }
 
 fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
-    let output = WorkPaths::of(&job.output.path).map(|work| {
+    let output = LocalStore::new(&job.output.path).map(|work| {
         let found = inspect(&work, &OutputTarget::new(job));
         (work, found)
     });
@@ -165,12 +165,12 @@ fn check_list(
 }
 
 type InspectedOutput =
-    Result<(WorkPaths, Result<Inspection, WorkDirectoryError>), WorkDirectoryError>;
+    Result<(LocalStore, Result<Inspection, WorkDirectoryError>), WorkDirectoryError>;
 
 /// Tries to write where the export would, and looks for what would keep it from publishing.
 fn check_output(output: InspectedOutput) -> Result<Finding, Failure> {
     let (work, found) = output?;
-    ensure_writable(&work)?;
+    work.ensure_writable()?;
     let found = found?;
     let path = work.output_path();
     if let Some(holder) = found.active_run {

@@ -1,24 +1,25 @@
 //! The lock of a work directory: one run at a time.
 //!
-//! A run that has published removes the directory, and the lock with it. Whoever opened the lock before that and locks it
-//! afterwards holds a file without a name, which keeps nobody out. So a lock counts only while the path still names it.
+//! A run that has published removes the directory together with the lock. A process that opened the lock before that and
+//! locks it afterwards holds a deleted file, which excludes no other run. So a lock counts only while the path names it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::LocalStore;
 use crate::snapshot::layout::{JOURNAL_FILE, LOCK_FILE};
-use crate::snapshot::work_directory::{WorkDirectoryError, WorkPaths};
+use crate::snapshot::store::WorkDirectoryError;
 use crate::util::disk_error::DiskError;
 use crate::util::disk_error::LOCK;
 use crate::util::failpoint;
 use crate::util::staged_file::remove_if_exists;
 
-/// How often a lock may vanish before it is locked. Each time, another run has published.
+/// How often the lock may be deleted before this run holds it. Each time, another run has published.
 const MAX_ATTEMPTS: u32 = 32;
 
-/// The lock of a work directory, held until this value is dropped or the process ends.
+/// The held lock of a work directory; released when this value is dropped or the process ends.
 #[derive(Debug)]
 pub struct WorkLock {
     file: File,
@@ -27,11 +28,11 @@ pub struct WorkLock {
 }
 
 impl WorkLock {
-    /// Takes the lock of a work directory, which is created if there is none.
+    /// Takes the lock of a work directory, which is created if it does not exist.
     ///
     /// # Errors
     /// [`WorkDirectoryError::Locked`] while another run holds it.
-    pub fn take(paths: &WorkPaths, holder: &str) -> Result<WorkLock, WorkDirectoryError> {
+    pub fn take(paths: &LocalStore, holder: &str) -> Result<WorkLock, WorkDirectoryError> {
         let mut had_earlier_run = false;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(lock) = open(paths.root())? {
@@ -43,27 +44,27 @@ impl WorkLock {
             }
             had_earlier_run = true;
         }
-        let holder = "runs that follow one another at once".to_owned();
+        let holder = "runs that follow one another immediately".to_owned();
         Err(WorkDirectoryError::Locked { path: paths.output_path().to_owned(), holder })
     }
 
-    /// Whether an earlier run left something in the work directory, or published while this one waited for the lock.
+    /// Whether an earlier run left its journal or its lock, or published while this one waited for the lock.
     pub fn had_earlier_run(&self) -> bool {
         self.had_earlier_run
     }
 
-    /// Whether the path still names this lock, so that no other run can have taken it.
+    /// Whether the path still names this lock; if not, another run may hold the lock.
     pub fn is_held(&self) -> Result<bool, DiskError> {
         is_at(&self.file, &self.path).map_err(DiskError::on("look at", &self.path))
     }
 
-    /// Removes the lock from the directory, unless another run's has taken its place.
+    /// Removes the lock file, unless it is that of another run by now.
     pub fn remove(self) -> Result<(), DiskError> {
         if self.is_held()? { remove_if_exists(&self.path) } else { Ok(()) }
     }
 }
 
-/// A lock that has been opened and not been locked.
+/// A lock file that is open and not locked.
 #[derive(Debug)]
 struct OpenedLock {
     file: File,
@@ -71,8 +72,8 @@ struct OpenedLock {
     had_earlier_run: bool,
 }
 
-/// Opens the lock in a work directory; both are created where there are none. `None` when another run removed the
-/// directory meanwhile.
+/// Opens the lock of a work directory; both are created if they do not exist. `None` if another run removed the
+/// directory in the meantime.
 fn open(root: &Path) -> Result<Option<OpenedLock>, DiskError> {
     fs::create_dir_all(root).map_err(DiskError::on("create", root))?;
     let path = root.join(LOCK_FILE);
@@ -88,7 +89,7 @@ fn open(root: &Path) -> Result<Option<OpenedLock>, DiskError> {
 }
 
 impl OpenedLock {
-    /// Locks it; `None` when the path no longer names it.
+    /// Locks the file; `None` if the path no longer names it.
     fn take(
         self,
         output_path: &Path,
@@ -99,7 +100,7 @@ impl OpenedLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // The text only helps the reader; the lock itself is what counts.
+                // The text is only for the message.
                 let _ = file.read_to_string(&mut holder);
                 let holder = if holder.is_empty() { "holder unknown".to_owned() } else { holder };
                 return Err(WorkDirectoryError::Locked { path: output_path.to_owned(), holder });
@@ -120,12 +121,12 @@ impl OpenedLock {
 }
 
 /// Locks a file, unless another process holds its lock.
-pub(super) fn try_lock(file: &File) -> Result<(), TryLockError> {
-    unless_interrupted(|| file.try_lock())
+pub fn try_lock(file: &File) -> Result<(), TryLockError> {
+    retry_interrupted(|| file.try_lock())
 }
 
-/// A signal that interrupts the call says nothing about the lock, so the call is made once more.
-fn unless_interrupted(
+/// Repeats a call that a signal interrupted.
+fn retry_interrupted(
     mut lock: impl FnMut() -> Result<(), TryLockError>,
 ) -> Result<(), TryLockError> {
     loop {
@@ -150,27 +151,27 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    fn paths() -> (tempfile::TempDir, WorkPaths) {
+    fn paths() -> (tempfile::TempDir, LocalStore) {
         let directory = tempfile::tempdir().unwrap();
-        let paths = WorkPaths::of(&directory.path().join("out")).unwrap();
+        let paths = LocalStore::new(&directory.path().join("out")).unwrap();
         (directory, paths)
     }
 
-    fn take(paths: &WorkPaths) -> WorkLock {
+    fn take(paths: &LocalStore) -> WorkLock {
         WorkLock::take(paths, "a run").unwrap()
     }
 
     #[test]
-    fn a_lock_that_was_removed_after_it_was_opened_is_not_taken() {
+    fn a_lock_that_was_deleted_after_it_was_opened_is_not_taken() {
         let (_directory, paths) = paths();
         let first = take(&paths);
         let late = open(paths.root()).unwrap().unwrap();
         let later = open(paths.root()).unwrap().unwrap();
-        // The first run publishes: the lock goes, the directory goes, both handles stay.
+        // The first run publishes: lock and directory are deleted, both handles stay open.
         first.remove().unwrap();
         fs::remove_dir(paths.root()).unwrap();
         assert!(late.take(paths.output_path(), "late").unwrap().is_none());
-        // The next run makes both again, and the handle is of another file still.
+        // The next run creates both again; the handle is still that of the deleted file.
         let next = take(&paths);
         assert!(later.take(paths.output_path(), "later").unwrap().is_none());
         assert!(next.is_held().unwrap());
@@ -178,8 +179,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_no_answer_about_the_lock() {
-        let mut answers = [
+    fn an_interrupted_call_is_repeated() {
+        let mut results = [
             Err(TryLockError::Error(ErrorKind::Interrupted.into())),
             Err(TryLockError::Error(ErrorKind::Interrupted.into())),
             Ok(()),
@@ -187,7 +188,7 @@ mod tests {
             Err(TryLockError::Error(ErrorKind::Unsupported.into())),
         ]
         .into_iter();
-        let mut next = || unless_interrupted(|| answers.next().unwrap());
+        let mut next = || retry_interrupted(|| results.next().unwrap());
         assert!(next().is_ok());
         assert!(matches!(next(), Err(TryLockError::WouldBlock)));
         assert!(matches!(next(), Err(TryLockError::Error(_))));
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_whose_place_was_taken_is_not_held_and_leaves_the_other_alone() {
+    fn a_replaced_lock_is_not_held_and_does_not_remove_the_new_one() {
         let (_directory, paths) = paths();
         let first = take(&paths);
         fs::remove_dir_all(paths.root()).unwrap();
@@ -216,11 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_left_is_known() {
+    fn an_earlier_run_is_detected_by_its_lock_or_journal() {
         let (_directory, paths) = paths();
         let first = take(&paths);
         assert!(!first.had_earlier_run());
-        // It is killed: nothing is removed.
+        // The run is killed: nothing is removed.
         drop(first);
         assert!(take(&paths).had_earlier_run());
         fs::write(paths.root().join(LOCK_FILE), "").unwrap();

@@ -1,42 +1,44 @@
-//! Whether a snapshot could be written and published at a path, found out by trying; nothing is left behind.
+//! Checks by trial that a snapshot can be written and published at a path. Nothing is left behind.
 
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use super::LocalStore;
 use super::lock::try_lock;
-use crate::snapshot::work_directory::WorkPaths;
 use crate::util::disk_error::DiskError;
 use crate::util::disk_error::LOCK;
 use crate::util::staged_file::parent_directory;
 
-/// Tries what a run does with its directories: make one, write and lock a file in it, rename it.
-///
-/// # Errors
-/// The first step that the disk refuses.
-pub fn ensure_writable(work: &WorkPaths) -> Result<(), DiskError> {
-    let parent = parent_directory(work.output_path());
-    let made = directories_to_make(parent);
-    let tried =
-        fs::create_dir_all(parent).map_err(DiskError::on("create", parent)).and_then(|()| {
-            try_in(parent)?;
-            // What a stopped run left may be another user's.
-            match fs::symlink_metadata(work.root()) {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                _ => try_in(work.root()),
-            }
-        });
-    for directory in made {
-        // Not empty when another program has found a use for it meanwhile.
-        let _ = fs::remove_dir(directory);
+impl LocalStore {
+    /// Tries the steps of a run: creates a directory, writes and locks a file in it, renames the directory.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn ensure_writable(&self) -> Result<(), DiskError> {
+        let parent = parent_directory(self.output_path());
+        let missing = missing_directories(parent);
+        let tried =
+            fs::create_dir_all(parent).map_err(DiskError::on("create", parent)).and_then(|()| {
+                try_in(parent)?;
+                // The work directory of a stopped run may belong to another user.
+                match fs::symlink_metadata(self.root()) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                    _ => try_in(self.root()),
+                }
+            });
+        for directory in missing {
+            // Not empty if another program has put something there since.
+            let _ = fs::remove_dir(directory);
+        }
+        tried
     }
-    tried
 }
 
-/// The directories that have to be made before `directory` is there, the deepest first.
-fn directories_to_make(directory: &Path) -> Vec<PathBuf> {
+/// The directories on the way to `directory` that do not exist, the deepest first.
+fn missing_directories(directory: &Path) -> Vec<PathBuf> {
     let missing = directory.ancestors().take_while(|directory| {
-        // One that cannot be looked at may be there, and is not removed afterwards.
+        // A directory that cannot be read may exist, and must not be removed afterwards.
         let is_missing = |error: Error| error.kind() == ErrorKind::NotFound;
         !directory.as_os_str().is_empty() && fs::symlink_metadata(directory).is_err_and(is_missing)
     });
@@ -81,22 +83,22 @@ mod tests {
     }
 
     #[test]
-    fn a_try_leaves_everything_as_it_was() {
+    fn the_check_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
         for output in ["out", "a/b/out"] {
             fs::create_dir_all(directory.path().join(".out.partial/snapshot")).unwrap();
             let before = paths_below(directory.path());
-            ensure_writable(&WorkPaths::of(&directory.path().join(output)).unwrap()).unwrap();
+            LocalStore::new(&directory.path().join(output)).unwrap().ensure_writable().unwrap();
             assert_eq!(paths_below(directory.path()), before, "{output}");
         }
     }
 
     #[test]
-    fn what_the_disk_refuses_is_named() {
+    fn the_failed_step_is_named() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "").unwrap();
-        let work = WorkPaths::of(&directory.path().join("file/out")).unwrap();
-        let message = ensure_writable(&work).unwrap_err().to_string();
+        let work = LocalStore::new(&directory.path().join("file/out")).unwrap();
+        let message = work.ensure_writable().unwrap_err().to_string();
         assert!(message.contains("could not create") && message.contains("file"), "{message}");
     }
 }

@@ -1,8 +1,9 @@
 use super::*;
+use crate::snapshot::layout::REPLACED_SNAPSHOT;
 
-fn work() -> (tempfile::TempDir, WorkPaths) {
+fn work() -> (tempfile::TempDir, LocalStore) {
     let directory = tempfile::tempdir().unwrap();
-    let work = WorkPaths::of(&directory.path().join("out")).unwrap();
+    let work = LocalStore::new(&directory.path().join("out")).unwrap();
     fs::create_dir(work.root()).unwrap();
     (directory, work)
 }
@@ -18,20 +19,20 @@ fn content(path: &Path) -> String {
     fs::read_to_string(path.join("a")).unwrap()
 }
 
-fn replaced(work: &WorkPaths) -> PathBuf {
+fn replaced(work: &LocalStore) -> PathBuf {
     work.root().join(REPLACED_SNAPSHOT)
 }
 
 #[test]
 fn a_snapshot_takes_the_place_of_an_earlier_one() {
     let (_directory, work) = work();
-    write_snapshot(&work.snapshot(), "first");
-    exchange(&work).unwrap();
+    write_snapshot(&work.staged_snapshot(), "first");
+    work.exchange().unwrap();
     assert_eq!(content(work.output_path()), "first");
-    write_snapshot(&work.snapshot(), "second");
-    exchange(&work).unwrap();
+    write_snapshot(&work.staged_snapshot(), "second");
+    work.exchange().unwrap();
     assert_eq!(content(work.output_path()), "second");
-    assert_eq!(content(&work.snapshot()), "first");
+    assert_eq!(content(&work.staged_snapshot()), "first");
 }
 
 #[test]
@@ -39,10 +40,10 @@ fn without_an_exchange_the_earlier_one_is_moved_aside() {
     let (_directory, work) = work();
     write_snapshot(work.output_path(), "first");
     for content_now in ["second", "third"] {
-        write_snapshot(&work.snapshot(), content_now);
-        replace(&work).unwrap();
+        write_snapshot(&work.staged_snapshot(), content_now);
+        work.replace().unwrap();
         assert_eq!(content(work.output_path()), content_now);
-        assert!(!work.snapshot().exists());
+        assert!(!work.staged_snapshot().exists());
     }
     assert_eq!(content(&replaced(&work)), "second");
 }
@@ -52,7 +53,7 @@ fn an_earlier_snapshot_is_put_back_when_the_new_one_cannot_be_published() {
     let (_directory, work) = work();
     write_snapshot(work.output_path(), "first");
     // There is no staged snapshot, so the second rename fails.
-    let error = replace(&work).unwrap_err();
+    let error = work.replace().unwrap_err();
     assert!(error.to_string().contains("could not publish"), "{error}");
     assert_eq!(content(work.output_path()), "first");
     assert_eq!(Occupant::at(&replaced(&work)).unwrap(), Occupant::Nothing);
@@ -66,12 +67,12 @@ fn what_a_stopped_run_moved_aside_is_put_back_where_nothing_or_an_empty_director
         if has_empty_directory {
             fs::create_dir(work.output_path()).unwrap();
         }
-        assert_eq!(moved_aside(&work).unwrap(), Some(replaced(&work)));
-        assert!(!may_remove_replaced(&work).unwrap());
-        assert!(put_back(&work).unwrap());
+        assert_eq!(work.moved_aside().unwrap(), Some(replaced(&work)));
+        assert!(!work.may_remove_replaced().unwrap());
+        assert!(work.restore_moved_aside().unwrap());
         assert_eq!(content(work.output_path()), "earlier");
-        assert_eq!(moved_aside(&work).unwrap(), None);
-        assert!(!put_back(&work).unwrap());
+        assert_eq!(work.moved_aside().unwrap(), None);
+        assert!(!work.restore_moved_aside().unwrap());
     }
 }
 
@@ -80,13 +81,13 @@ fn what_is_not_a_whole_snapshot_is_not_put_back_and_stays_until_there_is_one() {
     let (_directory, work) = work();
     write_snapshot(&replaced(&work), "half");
     fs::remove_file(replaced(&work).join(SUCCESS_MARKER)).unwrap();
-    assert_eq!(moved_aside(&work).unwrap(), None);
-    assert!(!put_back(&work).unwrap());
+    assert_eq!(work.moved_aside().unwrap(), None);
+    assert!(!work.restore_moved_aside().unwrap());
     assert_eq!(Occupant::at(work.output_path()).unwrap(), Occupant::Nothing);
-    assert!(!may_remove_replaced(&work).unwrap());
+    assert!(!work.may_remove_replaced().unwrap());
     assert_eq!(content(&replaced(&work)), "half");
     write_snapshot(work.output_path(), "new");
-    assert!(may_remove_replaced(&work).unwrap());
+    assert!(work.may_remove_replaced().unwrap());
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn a_relative_link_to_a_snapshot_is_put_back() {
     let (directory, work) = work();
     write_snapshot(&directory.path().join("elsewhere"), "earlier");
     std::os::unix::fs::symlink("elsewhere", replaced(&work)).unwrap();
-    assert!(put_back(&work).unwrap());
+    assert!(work.restore_moved_aside().unwrap());
     assert_eq!(content(work.output_path()), "earlier");
 }
 
@@ -104,12 +105,12 @@ fn the_only_snapshot_is_not_removed_for_something_else_at_the_output_path() {
     write_snapshot(&replaced(&work), "earlier");
     fs::create_dir(work.output_path()).unwrap();
     fs::write(work.output_path().join("thesis.txt"), "years of work").unwrap();
-    assert!(!put_back(&work).unwrap());
-    assert!(!may_remove_replaced(&work).unwrap());
-    assert!(replace(&work).unwrap_err().to_string().contains("the only snapshot"));
+    assert!(!work.restore_moved_aside().unwrap());
+    assert!(!work.may_remove_replaced().unwrap());
+    assert!(work.replace().unwrap_err().to_string().contains("the only snapshot"));
     assert_eq!(content(&replaced(&work)), "earlier");
     fs::write(work.output_path().join(SUCCESS_MARKER), "").unwrap();
-    assert!(may_remove_replaced(&work).unwrap());
+    assert!(work.may_remove_replaced().unwrap());
 }
 
 #[test]

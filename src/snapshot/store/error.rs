@@ -1,0 +1,83 @@
+//! Why a store cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::snapshot::layout::SUCCESS_MARKER;
+use crate::util::disk_error::DiskError;
+use crate::util::exit_code::{ExitCode, HasExitCode};
+
+/// Why a run cannot work at an output path.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkDirectoryError {
+    /// The output path exists, and `if_exists = "fail"`.
+    #[error("{} exists already and output.if_exists is \"fail\"; remove it, choose another output.path, or set output.if_exists = \"replace\"", .0.display())]
+    Exists(PathBuf),
+    /// Replacing what is at the output path would delete something other than a snapshot.
+    #[error("{} is not a snapshot (it holds no {SUCCESS_MARKER}), so it is not replaced; choose another output.path", .0.display())]
+    NotASnapshot(PathBuf),
+    #[error("{} cannot be a snapshot directory because it has no name; choose another output.path", .0.display())]
+    NoName(PathBuf),
+    /// Another run holds the lock.
+    #[error("another run is writing {}: {holder}; wait for it to end, or stop it", .path.display())]
+    Locked {
+        /// The output path.
+        path: PathBuf,
+        /// The content of the lock.
+        holder: String,
+    },
+    /// It is unknown what the output path holds.
+    #[error(transparent)]
+    Unreadable(DiskError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl HasExitCode for WorkDirectoryError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            WorkDirectoryError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,
+            WorkDirectoryError::Unreadable(_) | WorkDirectoryError::Disk(_) => {
+                ExitCode::InternalOrDisk
+            }
+            WorkDirectoryError::Exists(_)
+            | WorkDirectoryError::NotASnapshot(_)
+            | WorkDirectoryError::NoName(_)
+            | WorkDirectoryError::Locked { .. } => ExitCode::BadUsage,
+        }
+    }
+}
+
+/// The previous snapshot could not be replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    /// The output path holds the previous snapshot or the new one, complete.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Something else appeared at the output path during the run.
+    #[error("{} is not a snapshot (it holds no {SUCCESS_MARKER}), so it is not replaced; move it away, then run the same command again", .0.display())]
+    NotASnapshot(PathBuf),
+    /// The output path is empty: the previous snapshot was moved aside and could not be restored.
+    #[error("the previous snapshot is in {} and could not be restored ({restore}); run the same command again to restore it", .replaced.display())]
+    MovedAside {
+        /// Where the previous snapshot is.
+        replaced: PathBuf,
+        /// Why it could not be restored.
+        restore: io::Error,
+        /// Why the new one could not be published.
+        source: DiskError,
+    },
+}
+
+/// The files of a run cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PartFilesError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A committed file is not as it was committed.
+    #[error("{} of the unfinished run is missing or damaged; start over with --restart", .file.display())]
+    Damaged { file: PathBuf },
+    /// Something that can be neither published nor removed.
+    #[error("{} is not a file of this run; move it away, then run the same command again", .path.display())]
+    Foreign { path: PathBuf },
+}
