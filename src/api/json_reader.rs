@@ -1,15 +1,15 @@
-//! A reader for the JSON of answers: pulls tokens from a text without building a tree.
+//! A pull reader for the JSON of responses, which builds no tree (RFC 8259).
 //!
-//! An answer has one known shape, so each caller says what it expects next and skips the rest. Source: RFC 8259.
-//! Strings are handed out as they stand in the text and unescaped on demand; what a strict parser would refuse inside
-//! a string (raw control characters, lone surrogates) is let through, since it must not cost a hundred rows.
-//! Nesting is counted, not recursed into, so no input can exhaust the stack.
+//! A response has one known shape, so each caller takes what it expects next and skips the rest. Strings are returned as
+//! written and unescaped on demand. Raw control characters and lone surrogates in a string are accepted: they must not cost
+//! a hundred rows. Nesting is counted, not recursed into, so no input exhausts the stack.
 
-use std::borrow::Cow;
+mod text;
 
+pub use self::text::JsonText;
 use crate::util::swar::{first_marked, marks};
 
-/// The text is not JSON, or ends too early.
+/// The text is not JSON, or it is truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotJson;
 
@@ -19,33 +19,22 @@ pub struct JsonReader<'t> {
     at: usize,
 }
 
-/// A string as it stands between its quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JsonText<'t> {
-    raw: &'t str,
-    escaped: bool,
-}
-
-/// A value as it stands in the text.
+/// A value as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonValue<'t> {
-    /// `null`.
     Null,
-    /// A string.
     Text(JsonText<'t>),
-    /// A number, as written.
     Number(&'t str),
-    /// `true`, `false`, an object or an array, as written.
+    /// `true`, `false`, an object or an array.
     Other(&'t str),
 }
 
 impl<'t> JsonReader<'t> {
-    /// A reader at the start of `text`.
     pub fn new(text: &'t str) -> Self {
         JsonReader { text, at: 0 }
     }
 
-    /// The next byte that is not white space, without taking it.
+    /// Skips white space; returns the next byte without taking it.
     pub fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
@@ -57,23 +46,23 @@ impl<'t> JsonReader<'t> {
         None
     }
 
-    /// Where it stands, to [`go_back`](Self::go_back) to.
+    /// The current position, for [`go_back`](Self::go_back).
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// Reads from an earlier [`position`](Self::position) again.
+    /// Returns to an earlier [`position`](Self::position).
     pub fn go_back(&mut self, position: usize) {
         self.at = position;
     }
 
-    /// Takes `text` if it stands here to the byte, white space included.
+    /// Takes `text` if it comes next to the byte, white space included.
     pub fn take_exactly(&mut self, text: &str) -> bool {
-        let stands_here = self.text.as_bytes()[self.at..].starts_with(text.as_bytes());
-        if stands_here {
+        let comes_next = self.text.as_bytes()[self.at..].starts_with(text.as_bytes());
+        if comes_next {
             self.at += text.len();
         }
-        stands_here
+        comes_next
     }
 
     /// Takes `byte` if it comes next.
@@ -89,7 +78,7 @@ impl<'t> JsonReader<'t> {
         if self.take(byte) { Ok(()) } else { Err(NotJson) }
     }
 
-    /// Walks an object: `visit` is called with each key and must take its value.
+    /// Reads an object: `visit` is called with each key and must take its value.
     pub fn object(
         &mut self,
         mut visit: impl FnMut(&mut Self, &str) -> Result<(), NotJson>,
@@ -109,7 +98,7 @@ impl<'t> JsonReader<'t> {
         }
     }
 
-    /// Walks an array: `visit` must take one element. A value that is no array is skipped, as if it were empty.
+    /// Reads an array: `visit` must take one element. Any other value is skipped, like an empty array.
     pub fn array_or_skip(
         &mut self,
         mut visit: impl FnMut(&mut Self) -> Result<(), NotJson>,
@@ -181,7 +170,7 @@ impl<'t> JsonReader<'t> {
             }
             self.at += 1;
             if depth == 0 {
-                // Every byte walked over outside strings may belong to a longer character; `get` checks.
+                // A byte outside strings may belong to a longer character; `get` checks.
                 return self.text.get(start..self.at).ok_or(NotJson);
             }
         }
@@ -211,8 +200,8 @@ impl<'t> JsonReader<'t> {
     }
 }
 
-/// The position of the first `"` or `\`. Most strings of an answer end within 16 bytes, too early for the set-up of a
-/// vectorised search to pay.
+/// The position of the first `"` or `\`. Most strings of a response end within 16 bytes, too early for a vectorized search
+/// to pay off.
 fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
@@ -226,7 +215,7 @@ fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
 }
 
 impl<'t> JsonValue<'t> {
-    /// As it stands in the text; a string without its quotes.
+    /// The value as written; a string without its quotes.
     pub fn as_written(self) -> &'t str {
         match self {
             JsonValue::Null => "null",
@@ -235,7 +224,7 @@ impl<'t> JsonValue<'t> {
         }
     }
 
-    /// Whether both say the same, however strings are escaped.
+    /// Whether both values are equal, however strings are escaped.
     pub fn is_same(&self, other: &JsonValue<'_>) -> bool {
         match (self, other) {
             (JsonValue::Text(one), JsonValue::Text(other)) => one.unescape() == other.unescape(),
@@ -244,72 +233,13 @@ impl<'t> JsonValue<'t> {
     }
 }
 
-impl<'t> JsonText<'t> {
-    /// The characters the string stands for. An escape that stands for none becomes U+FFFD.
-    pub fn unescape(self) -> Cow<'t, str> {
-        if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
-    }
-}
-
-fn unescape(raw: &str) -> String {
-    let mut text = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
-        text.push_str(&rest[..at]);
-        let (character, length) = escape_at(&rest[at..]);
-        text.push(character);
-        rest = &rest[at + length..];
-    }
-    text.push_str(rest);
-    text
-}
-
-/// The character of the escape that `text` begins with, and the escape's length in bytes.
-fn escape_at(text: &str) -> (char, usize) {
-    let Some(kind) = text[1..].chars().next() else {
-        return (char::REPLACEMENT_CHARACTER, 1);
-    };
-    let plain = match kind {
-        '"' | '\\' | '/' => kind,
-        'b' => '\u{8}',
-        'f' => '\u{c}',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'u' => return unicode_escape(text),
-        _ => char::REPLACEMENT_CHARACTER,
-    };
-    (plain, 1 + kind.len_utf8())
-}
-
-/// As [`escape_at`], for `\uXXXX` and for the pairs of them that stand for one character beyond U+FFFF.
-fn unicode_escape(text: &str) -> (char, usize) {
-    let unit_at = |at: usize| {
-        let escape = text.get(at..at + 6)?.strip_prefix("\\u")?;
-        if !escape.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        u16::from_str_radix(escape, 16).ok()
-    };
-    let Some(first) = unit_at(0) else {
-        return (char::REPLACEMENT_CHARACTER, 2);
-    };
-    let is_high_surrogate = (0xD800..0xDC00).contains(&first);
-    if let (true, Some(second)) = (is_high_surrogate, unit_at(6))
-        && let Some(Ok(character)) = char::decode_utf16([first, second]).next()
-    {
-        return (character, 12);
-    }
-    (char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn text_of(json: &str) -> String {
+    fn unescaped(json: &str) -> String {
         match JsonReader::new(json).value() {
             Ok(JsonValue::Text(text)) => text.unescape().into_owned(),
             other => panic!("{json} is {other:?}"),
@@ -317,23 +247,23 @@ mod tests {
     }
 
     #[test]
-    fn escapes_of_every_kind() {
-        assert_eq!(text_of(r#""a\"\\\/\b\f\n\r\t\u00e9\u4F60""#), "a\"\\/\u{8}\u{c}\n\r\té你");
-        assert_eq!(text_of(r#""\ud83d\ude00!""#), "😀!");
-        assert_eq!(text_of(r#""\u0000""#), "\0");
+    fn every_escape_is_decoded() {
+        assert_eq!(unescaped(r#""a\"\\\/\b\f\n\r\t\u00e9\u4F60""#), "a\"\\/\u{8}\u{c}\n\r\té你");
+        assert_eq!(unescaped(r#""\ud83d\ude00!""#), "😀!");
+        assert_eq!(unescaped(r#""\u0000""#), "\0");
     }
 
     #[test]
-    fn broken_escapes_become_the_replacement_character() {
-        assert_eq!(text_of(r#""a\ud83d""#), "a\u{fffd}");
-        assert_eq!(text_of(r#""\ud83dx\ude00y""#), "\u{fffd}x\u{fffd}y");
-        assert_eq!(text_of(r#""\ud83d\u0041""#), "\u{fffd}A");
-        assert_eq!(text_of(r#""\u12""#), "\u{fffd}12");
-        assert_eq!(text_of(r#""\u+123\q""#), "\u{fffd}+123\u{fffd}");
+    fn invalid_escapes_become_the_replacement_character() {
+        assert_eq!(unescaped(r#""a\ud83d""#), "a\u{fffd}");
+        assert_eq!(unescaped(r#""\ud83dx\ude00y""#), "\u{fffd}x\u{fffd}y");
+        assert_eq!(unescaped(r#""\ud83d\u0041""#), "\u{fffd}A");
+        assert_eq!(unescaped(r#""\u12""#), "\u{fffd}12");
+        assert_eq!(unescaped(r#""\u+123\q""#), "\u{fffd}+123\u{fffd}");
     }
 
     #[test]
-    fn values_are_handed_out_as_written() {
+    fn values_are_returned_as_written() {
         let value = |json| JsonReader::new(json).value();
         assert_eq!(value(" null "), Ok(JsonValue::Null));
         assert_eq!(value("18446744073709551615,"), Ok(JsonValue::Number("18446744073709551615")));
@@ -346,8 +276,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_string_survives_the_way_through_json(text in any::<String>()) {
-            prop_assert_eq!(text_of(&serde_json::to_string(&text).unwrap()), text);
+        fn any_string_round_trips_through_json(text in any::<String>()) {
+            prop_assert_eq!(unescaped(&serde_json::to_string(&text).unwrap()), text);
         }
 
         #[test]

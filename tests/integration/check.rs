@@ -302,14 +302,14 @@ fn a_usersig_made_elsewhere_must_be_the_jobs_and_hold_now() {
     assert_snapshot!(told_with_usersig(&usersig(app, admin, 0, 86_400), ""), @"0");
     assert_snapshot!(told_with_usersig(&usersig(app + 1, admin, 0, 86_400), ""), @"
 4
-failed   secret    IM_USERSIG holds a UserSig of SDKAppID 1400000001, but api.sdkappid is 1400000000; correct api.sdkappid, or make the UserSig anew
+failed   secret    IM_USERSIG holds a UserSig of SDKAppID 1400000001, but api.sdkappid is 1400000000; correct api.sdkappid, or sign a new UserSig
 skipped  call      the secret failed
 skipped  tags      the secret failed
 skipped  clock     the secret failed
 ");
     assert_snapshot!(told_with_usersig(&usersig(app, "joe", 0, 86_400), ""), @r#"
 4
-failed   secret    IM_USERSIG holds a UserSig of "joe", but api.identifier is "administrator"; correct api.identifier, or make the UserSig anew
+failed   secret    IM_USERSIG holds a UserSig of "joe", but api.identifier is "administrator"; correct api.identifier, or sign a new UserSig
 skipped  call      the secret failed
 skipped  tags      the secret failed
 skipped  clock     the secret failed
@@ -317,19 +317,19 @@ skipped  clock     the secret failed
     let expired = usersig(app, admin, 3_600 + 100, 60);
     assert_snapshot!(told_with_usersig(&expired, ""), @"
 4
-note     secret    IM_USERSIG holds a UserSig that expired 1 h ago by this machine's clock; make it anew
+note     secret    IM_USERSIG holds a UserSig that expired 1 h ago by this machine's clock; sign a new one
 failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig in api.usersig_env has to be generated again
 skipped  tags      the call failed
 ");
     // The UserSig is good, and this machine's clock is not.
     assert_snapshot!(told_with_usersig(&expired, "oddities.clock_ahead_seconds = -3690"), @"
 0
-note     secret    IM_USERSIG holds a UserSig that expired 1 h ago by this machine's clock; make it anew
+note     secret    IM_USERSIG holds a UserSig that expired 1 h ago by this machine's clock; sign a new one
 note     clock     this machine's clock is 1 h 1 min ahead of the service's; correct it, for example with NTP
 ");
     assert_snapshot!(told_with_usersig("eJnotone", ""), @"
 4
-failed   secret    IM_USERSIG, which api.usersig_env names, holds no UserSig: the UserSig does not unpack with zlib; make it anew for administrator
+failed   secret    IM_USERSIG, which api.usersig_env names, is not a valid UserSig: the UserSig is not compressed with zlib; sign a new one for administrator
 skipped  call      the secret failed
 skipped  tags      the secret failed
 skipped  clock     the secret failed

@@ -1,20 +1,23 @@
-//! Tests of the client against servers of one answer.
+//! The client against servers with scripted responses.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use bytes::Bytes;
+
+use super::body::BODY_CAP_BYTES;
 use super::*;
 use crate::api::signer::SigSource;
 use crate::api::usersig::SecretKey;
 
-/// Gives each answer to one connection; gives back the requests it got.
-fn serve(answers: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
+/// Sends each response on a connection of its own; returns the requests.
+fn serve(responses: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
-        let answer_one = |answer: Vec<u8>| {
+        let respond = |response: Vec<u8>| {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();
             let mut buffer = [0; 4096];
@@ -22,22 +25,22 @@ fn serve(answers: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
                 let count = stream.read(&mut buffer).unwrap();
                 request.extend_from_slice(&buffer[..count]);
             }
-            // The client may have read enough and gone.
-            let _ = stream.write_all(&answer);
+            // The client may have read enough and disconnected.
+            let _ = stream.write_all(&response);
             String::from_utf8(request).unwrap()
         };
-        answers.into_iter().map(answer_one).collect()
+        responses.into_iter().map(respond).collect()
     });
     (base_url, server)
 }
 
-fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+fn response(head: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let mut answer =
+    let mut response =
         format!("HTTP/1.1 {head}Content-Length: {length}\r\nConnection: close\r\n\r\n")
             .into_bytes();
-    answer.extend_from_slice(body);
-    answer
+    response.extend_from_slice(body);
+    response
 }
 
 fn dead_base_url() -> String {
@@ -56,18 +59,18 @@ fn client(base_url: String, backup_base_url: Option<String>) -> Client {
     Client::new(endpoint, signer, settings("ad min/张")).unwrap()
 }
 
-fn reply(client: &Client) -> CallResult {
+fn fetch(client: &Client) -> CallResult {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(client.fetch("{}".to_owned(), 99, ()))
 }
 
 fn call(client: &Client) -> Result<Bytes, CallFailure> {
-    reply(client).body.map(|body| Bytes::copy_from_slice(&body))
+    fetch(client).body.map(|body| Bytes::copy_from_slice(&body))
 }
 
 #[test]
-fn the_request_is_as_documented_and_everything_in_it_is_escaped() {
-    let (base_url, server) = serve(vec![answer("200 OK\r\n", b"{\"a\":1}")]);
+fn the_request_matches_the_documentation_and_escapes_everything() {
+    let (base_url, server) = serve(vec![response("200 OK\r\n", b"{\"a\":1}")]);
     assert_eq!(call(&client(base_url, None)).unwrap(), "{\"a\":1}");
     let request = server.join().unwrap().remove(0);
     let line = request.lines().next().unwrap();
@@ -80,8 +83,8 @@ fn the_request_is_as_documented_and_everything_in_it_is_escaped() {
 }
 
 #[test]
-fn the_backup_host_is_used_once_the_first_cannot_be_reached() {
-    let ok = answer("200 OK\r\n", b"{}");
+fn the_backup_host_is_used_when_the_first_is_unreachable() {
+    let ok = response("200 OK\r\n", b"{}");
     let (backup, server) = serve(vec![ok.clone(), ok]);
     let client = client(dead_base_url(), Some(backup));
     let failure = call(&client).unwrap_err();
@@ -101,11 +104,11 @@ fn a_failed_connection_does_not_show_the_url() {
 }
 
 #[test]
-fn redirects_are_not_followed_and_statuses_are_told() {
+fn redirects_are_not_followed_and_statuses_are_reported() {
     for (status, head) in
         [(302, "302 Found\r\nLocation: http://127.0.0.1:1/\r\n"), (502, "502 Bad Gateway\r\n")]
     {
-        let (base_url, _server) = serve(vec![answer(head, b"")]);
+        let (base_url, _server) = serve(vec![response(head, b"")]);
         let failure = call(&client(base_url, None)).unwrap_err();
         assert_eq!(failure, TransportFailure::Status(status).into());
     }
@@ -115,15 +118,15 @@ fn redirects_are_not_followed_and_statuses_are_told() {
 fn retry_after_is_read_whatever_the_status() {
     for status in ["429 Too Many Requests", "503 Service Unavailable", "200 OK"] {
         let head = format!("{status}\r\nRetry-After: 7\r\n");
-        let (base_url, _server) = serve(vec![answer(&head, b"{}")]);
-        let retry_after = reply(&client(base_url, None)).retry_after;
+        let (base_url, _server) = serve(vec![response(&head, b"{}")]);
+        let retry_after = fetch(&client(base_url, None)).retry_after;
         assert_eq!(retry_after, Some(Duration::from_secs(7)), "{status}");
     }
 }
 
 #[test]
-fn the_departure_is_dropped_when_the_request_leaves_and_not_before() {
-    let (base_url, server) = serve(vec![answer("200 OK\r\n", b"{}")]);
+fn the_departure_is_dropped_exactly_when_the_request_is_sent() {
+    let (base_url, server) = serve(vec![response("200 OK\r\n", b"{}")]);
     let client = client(base_url, None);
     let departure = Arc::new(());
     let call = client.fetch("{}".to_owned(), 99, Arc::clone(&departure));
@@ -136,11 +139,11 @@ fn the_departure_is_dropped_when_the_request_leaves_and_not_before() {
 }
 
 #[test]
-fn gzip_is_read_and_a_bomb_is_cut_off() {
+fn gzip_is_decoded_up_to_the_size_limit() {
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
-        answer("200 OK\r\nContent-Encoding: gzip\r\n", &encoder.finish().unwrap())
+        response("200 OK\r\nContent-Encoding: gzip\r\n", &encoder.finish().unwrap())
     };
     let (base_url, _server) = serve(vec![gzip(b"{\"a\":2}")]);
     assert_eq!(call(&client(base_url, None)).unwrap(), "{\"a\":2}");

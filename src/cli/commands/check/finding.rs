@@ -1,33 +1,30 @@
-//! What one check found.
+//! The result of one check.
 
 use crate::report::check::Status;
 use crate::util::exit_code::ExitCode;
 
-/// How a check went, and what to say of it.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How it went.
     pub status: Status,
-    /// What was found, and what is to be done about it.
+    /// What was found, and how to fix it.
     pub text: String,
-    /// How an export would end for a failure.
+    /// The exit code of an export that fails so.
     pub code: Option<ExitCode>,
 }
 
 impl Finding {
-    /// All is well.
     pub fn passed(text: impl Into<String>) -> Finding {
         Finding { status: Status::Passed, text: text.into(), code: None }
     }
 
-    /// Worth knowing, and no failure.
+    /// Worth knowing, but not a failure.
     pub fn note(text: impl Into<String>) -> Finding {
         Finding { status: Status::Note, text: text.into(), code: None }
     }
 
-    /// Not to be checked, because of this.
-    pub fn skipped(because: impl Into<String>) -> Finding {
-        Finding { status: Status::Skipped, text: because.into(), code: None }
+    pub fn skipped(reason: impl Into<String>) -> Finding {
+        Finding { status: Status::Skipped, text: reason.into(), code: None }
     }
 
     /// An export would end with this code.
