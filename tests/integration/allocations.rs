@@ -31,7 +31,7 @@ fn allocations_of_an_answer(tags: usize) -> u64 {
 
 /// A few for each column (offsets, bytes, NULLs, the array itself) and for the answer; none for an account or a value.
 #[test]
-fn an_answer_allocates_by_column_and_not_by_account() {
+fn allocations_depend_on_columns_not_on_accounts() {
     let (five, twelve) = (allocations_of_an_answer(5), allocations_of_an_answer(12));
     assert!(five <= 60, "{five} allocations for 100 accounts x 5 tags");
     assert!(twelve <= 110, "{twelve} allocations for 100 accounts x 12 tags");

@@ -36,7 +36,7 @@ fn passes_once(rule: &ErrorCodeRule) -> bool {
 }
 
 #[test]
-fn a_code_that_comes_once_and_may_pass_costs_no_account() {
+fn transient_code_costs_no_account() {
     let mut codes = 0;
     for rule in rules().filter(|rule| passes_once(rule)) {
         let (known, _) = ensure_conserved(ACCOUNTS, &[&answering(rule.code, 1)]);
@@ -47,7 +47,7 @@ fn a_code_that_comes_once_and_may_pass_costs_no_account() {
 }
 
 #[test]
-fn a_code_that_nothing_can_mend_stops_the_run_at_once() {
+fn fatal_code_stops_the_run_immediately() {
     let mut codes = 0;
     for rule in rules().filter(|rule| !passes_once(rule)) {
         let directory = directory(ACCOUNTS);
@@ -63,7 +63,7 @@ fn a_code_that_nothing_can_mend_stops_the_run_at_once() {
 }
 
 #[test]
-fn a_code_to_sign_anew_for_that_stays_stops_the_run() {
+fn signature_code_that_persists_after_renewal_stops_the_run() {
     let mut codes = 0;
     for rule in rules().filter(|rule| rule.renews_signature) {
         let code = if rule.class == Class::Fatal { 4 } else { 75 };
@@ -76,7 +76,7 @@ fn a_code_to_sign_anew_for_that_stays_stops_the_run() {
 }
 
 #[test]
-fn a_passing_code_that_stays_is_an_outage() {
+fn transient_code_that_persists_is_an_outage() {
     for rule in rules().filter(|rule| {
         matches!(rule.class, Class::Retry | Class::Throttle) && rule.final_class != Class::Fatal
     }) {
@@ -86,7 +86,7 @@ fn a_passing_code_that_stays_is_an_outage() {
 }
 
 #[test]
-fn a_code_against_every_account_stops_the_run_before_the_list_is_through() {
+fn code_for_every_account_stops_the_run_early() {
     for rule in rules() {
         let is_for_accounts = matches!(rule.class, Class::BadBatch | Class::Permanent);
         if is_for_accounts && !rule.is_not_found() {
@@ -97,7 +97,7 @@ fn a_code_against_every_account_stops_the_run_before_the_list_is_through() {
 }
 
 #[test]
-fn a_list_of_accounts_that_are_all_unknown_is_published() {
+fn list_of_unknown_accounts_is_published() {
     for code in [40003, 70107] {
         let directory = directory(ACCOUNTS);
         run(&directory, &[&answering(code, 0)]).expect_code(0);
@@ -108,7 +108,7 @@ fn a_list_of_accounts_that_are_all_unknown_is_published() {
 }
 
 #[test]
-fn codes_that_are_in_no_list_may_pass_and_are_an_outage_while_they_last() {
+fn unknown_codes_are_transient_and_cause_an_outage() {
     for code in [60099, 79999, 1, -10113, 40999] {
         ensure_conserved(ACCOUNTS, &[&answering(code, 1)]);
         ensure_stopped(code, &[".retry.outage_patience=50ms"], 75);
@@ -116,7 +116,7 @@ fn codes_that_are_in_no_list_may_pass_and_are_an_outage_while_they_last() {
 }
 
 #[test]
-fn what_the_service_says_beside_the_code_is_told() {
+fn error_info_of_the_service_is_reported() {
     let directory = directory(ACCOUNTS);
     let words = "open_questions.error_info={ 60016 = 'paused by the owner' }";
     let output = run(&directory, &[&answering(60016, 0), words]).expect_code(4);

@@ -17,7 +17,7 @@ fn verbs() -> Vec<String> {
 }
 
 #[test]
-fn near_misses_are_answered_with_the_nearest_right_word() {
+fn mistyped_words_get_a_suggestion() {
     let directory = TestDir::with_job(QUICK_JOB, ["a"]);
     for (arguments, told) in [
         (&["exprot", "job.toml"][..], "'export'"),
@@ -44,7 +44,7 @@ fn near_misses_are_answered_with_the_nearest_right_word() {
 }
 
 #[test]
-fn every_verb_helps_with_an_example() {
+fn help_of_every_command_has_an_example() {
     let directory = TestDir::new();
     for command in verbs() {
         let output = directory.run(&["help", &command]).expect_code(0);
@@ -56,7 +56,7 @@ fn every_verb_helps_with_an_example() {
 }
 
 #[test]
-fn every_verb_and_flag_is_in_every_shells_completions() {
+fn completions_of_every_shell_contain_every_command_and_flag() {
     let directory = TestDir::new();
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let output = directory.run(&["completions", shell]).expect_code(0);
@@ -95,7 +95,7 @@ fn offered_by_bash(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn bash_completes_verbs_flags_and_their_values() {
+fn bash_completes_commands_flags_and_values() {
     assert_eq!(offered_by_bash(&["im-profiles", "user"]), ["usersig"]);
     assert_eq!(offered_by_bash(&["im-profiles", "preview", "--js"]), ["--json"]);
     assert_eq!(offered_by_bash(&["im-profiles", "usersig", "--insp"]), ["--inspect"]);
@@ -105,7 +105,7 @@ fn bash_completes_verbs_flags_and_their_values() {
 }
 
 #[test]
-fn the_man_page_has_every_verb_flag_and_exit_code() {
+fn man_page_has_every_command_flag_and_exit_code() {
     let output = TestDir::new().run(&["man"]).expect_code(0);
     assert_eq!(output.stderr, "");
     let page = output.stdout.replace("\\-", "-");
@@ -134,7 +134,7 @@ fn the_man_page_has_every_verb_flag_and_exit_code() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_not_taken_for_success() {
+fn full_disk_is_not_a_success() {
     let directory = TestDir::new();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_im-profiles"))

@@ -131,37 +131,37 @@ fn ensure_told_of_the_full_disk(output: &Output, about: &str) {
 }
 
 #[test]
-fn a_first_snapshot_survives_a_crash_at_every_point() {
+fn first_snapshot_survives_a_crash_at_every_point() {
     stop_at_every_point("parquet", false, true);
 }
 
 #[test]
-fn a_first_csv_snapshot_survives_a_crash_at_every_point() {
+fn first_csv_snapshot_survives_a_crash_at_every_point() {
     stop_at_every_point("csv", false, true);
 }
 
 #[test]
-fn a_replacement_survives_a_crash_at_every_point() {
+fn replacement_survives_a_crash_at_every_point() {
     stop_at_every_point("parquet", true, true);
 }
 
 #[test]
-fn a_csv_replacement_survives_a_crash_at_every_point() {
+fn csv_replacement_survives_a_crash_at_every_point() {
     stop_at_every_point("csv", true, true);
 }
 
 #[test]
-fn a_first_snapshot_survives_a_full_disk_at_every_point() {
+fn first_snapshot_survives_a_full_disk_at_every_point() {
     stop_at_every_point("parquet", false, false);
 }
 
 #[test]
-fn a_csv_replacement_survives_a_full_disk_at_every_point() {
+fn csv_replacement_survives_a_full_disk_at_every_point() {
     stop_at_every_point("csv", true, false);
 }
 
 #[test]
-fn every_point_is_reached_as_often_as_the_tests_think() {
+fn every_failpoint_is_hit_the_expected_number_of_times() {
     for (point, most) in [("file:durable", 15), ("journal:appended", 5), ("publish:removed", 1)] {
         let at = |occurrence: u32| {
             let failpoint = format!("{point}#{occurrence}");
@@ -174,7 +174,7 @@ fn every_point_is_reached_as_often_as_the_tests_think() {
 
 /// With `if_exists = "fail"`, what a run has published itself is no reason to refuse, as long as it can be known.
 #[test]
-fn a_crash_after_the_exchange_is_no_refusal() {
+fn crash_after_the_exchange_counts_as_published() {
     const FAIL: [&str; 2] = ["--set", "output.if_exists=fail"];
     let new = undisturbed("parquet");
     for point in ["publish:exchanged", "publish:cleared"] {
@@ -193,7 +193,7 @@ fn a_crash_after_the_exchange_is_no_refusal() {
 
 /// A run that goes on asks only for the accounts of parts that were not committed.
 #[test]
-fn committed_parts_are_not_asked_for_again() {
+fn accounts_of_committed_parts_are_not_requested_again() {
     const CHUNKS_PER_PART: u64 = 2;
     const PARTS: u64 = 6;
     for (committed, max_in_flight) in [(0, 1), (1, 1), (3, 1), (6, 1), (1, 16), (4, 16)] {
@@ -213,7 +213,7 @@ fn committed_parts_are_not_asked_for_again() {
 
 /// The last line of the checkpoint may be cut anywhere by a crash: the part is asked for again.
 #[test]
-fn a_cut_entry_is_as_good_as_none() {
+fn truncated_journal_entry_is_ignored() {
     let new = undisturbed("csv");
     for bytes_left in [0, 1, 40] {
         let directory = directory("csv");
@@ -230,7 +230,7 @@ fn a_cut_entry_is_as_good_as_none() {
 
 /// Accounts that failed are asked again in a round of their own, which can crash as well.
 #[test]
-fn a_round_of_failed_accounts_survives_a_crash_at_every_point() {
+fn retry_round_survives_a_crash_at_every_point() {
     const NONE_MAY_FAIL: [&str; 2] = ["--set", "limits.max_failed=0"];
     let after_one_round = || {
         let directory = directory("parquet");
@@ -269,7 +269,7 @@ fn a_round_of_failed_accounts_survives_a_crash_at_every_point() {
 
 /// The exchange is one step: a reader never finds the path missing or a snapshot that is not complete.
 #[test]
-fn a_reader_finds_a_snapshot_at_every_instant_of_a_replacement() {
+fn readers_see_a_complete_snapshot_during_replacement() {
     const REPLACEMENTS: usize = 15;
     let directory = directory_with_earlier("csv");
     let has_ended = AtomicBool::new(false);

@@ -117,7 +117,7 @@ fn directory() -> TestDir {
 }
 
 #[test]
-fn it_says_where_it_is_and_what_it_is() {
+fn emulate_prints_its_address_and_serves_a_page() {
     let directory = TestDir::new();
     let emulate = Emulate::start(&directory, &[]);
     let port: u16 = emulate.base_url.strip_prefix("http://127.0.0.1:").unwrap().parse().unwrap();
@@ -150,7 +150,7 @@ fn it_says_where_it_is_and_what_it_is() {
 
 /// Whoever copies the call from the page gets an answer.
 #[test]
-fn the_call_on_its_page_works() {
+fn example_call_on_the_page_works() {
     let emulate = Emulate::start(&TestDir::new(), &[]);
     let (_, page) = emulate.ask("GET /", "");
     let (_, call) = page.split_once("<pre>curl '").unwrap();
@@ -170,7 +170,7 @@ fn the_call_on_its_page_works() {
 }
 
 #[test]
-fn each_parameter_of_the_url_is_checked() {
+fn every_url_parameter_is_checked() {
     let emulate = Emulate::start(&TestDir::new(), &[]);
     let good = emulate.path_of(PORTRAIT_GET);
     let body = json!({ "To_Account": ["a"], "TagList": [NICK] }).to_string();
@@ -225,7 +225,7 @@ fn custom_tags_come_from_the_profiles_file_or_the_settings() {
 
 /// Whoever tries a job without the service has no settings for its custom tags.
 #[test]
-fn the_emulator_of_a_job_knows_the_custom_tags_of_its_columns() {
+fn emulator_of_a_job_has_the_custom_tags_of_its_columns() {
     let directory = directory();
     let columns = "columns=[{ tag = 'Tag_Profile_Custom_Tier', name = 'tier' }, \
                    { tag = 'Tag_Profile_Custom_Age', name = 'age', type = 'uint64' }]";
@@ -238,7 +238,7 @@ fn the_emulator_of_a_job_knows_the_custom_tags_of_its_columns() {
 }
 
 #[test]
-fn a_deleted_account_is_gone_until_it_may_be_imported_again() {
+fn deleted_account_is_unknown_until_reimported() {
     let directory = TestDir::new();
     directory.write("settings.toml", "open_questions.reimport_deleted = true\n");
     for (arguments, import_code) in [(&[][..], 70399), (&["--faults", "settings.toml"][..], 0)] {
@@ -279,7 +279,7 @@ fn a_deleted_account_is_gone_until_it_may_be_imported_again() {
 
 /// What comes over the wire when an answer contradicts itself, byte for byte.
 #[test]
-fn contradictions_and_odd_bodies_come_over_the_wire() {
+fn contradictions_and_unusual_bodies_are_served() {
     let directory = TestDir::new();
     directory.write("profiles.ndjson", "{\"account\":\"a\",\"Tag_Profile_IM_Nick\":\"N\"}\n");
     let answer = |settings: &str| {
@@ -332,7 +332,7 @@ fn contradictions_and_odd_bodies_come_over_the_wire() {
 }
 
 #[test]
-fn both_signals_end_it_in_good_order() {
+fn both_signals_shut_down_gracefully() {
     for signal in [Signal::TERM, Signal::INT] {
         let emulate = Emulate::start(&TestDir::new(), &[]);
         emulate.ask("GET /", "");
@@ -342,7 +342,7 @@ fn both_signals_end_it_in_good_order() {
 }
 
 #[test]
-fn neither_an_idle_nor_a_hanging_call_keeps_it_from_ending() {
+fn idle_and_hanging_calls_do_not_block_shutdown() {
     let directory = directory();
     directory.write("faults.toml", "[faults]\nhang = { rate = 1.0 }\nhang_ms = 3_600_000\n");
     let emulate = Emulate::start(&directory, &["--faults", "faults.toml"]);
@@ -361,7 +361,7 @@ fn neither_an_idle_nor_a_hanging_call_keeps_it_from_ending() {
 }
 
 #[test]
-fn it_serves_the_profiles_it_is_given() {
+fn emulate_serves_the_given_profiles() {
     let directory = directory();
     directory.write(
         "profiles.ndjson",
@@ -383,7 +383,7 @@ fn it_serves_the_profiles_it_is_given() {
 }
 
 #[test]
-fn it_lets_in_whom_it_is_told_to() {
+fn emulate_accepts_the_given_credentials() {
     let directory = directory();
     let more = [
         "--secret-key-env",
@@ -406,7 +406,7 @@ fn it_lets_in_whom_it_is_told_to() {
 }
 
 #[test]
-fn what_it_cannot_use_is_refused() {
+fn invalid_arguments_and_files_are_refused() {
     let directory = TestDir::new();
     directory.write(
         "faults.toml",
@@ -469,7 +469,7 @@ const SIGNALS: [(Signal, i32, &str); 2] =
     [(Signal::TERM, 143, "SIGTERM"), (Signal::INT, 130, "SIGINT")];
 
 #[test]
-fn a_stopped_export_says_how_to_go_on_and_leaves_all_as_it_was() {
+fn stopped_export_prints_the_resume_command_and_changes_nothing() {
     for (signal, code, name) in SIGNALS {
         let directory = directory();
         directory.export(&[]).expect_code(0);
@@ -490,7 +490,7 @@ fn a_stopped_export_says_how_to_go_on_and_leaves_all_as_it_was() {
 
 /// The first signal lets calls end, however long that takes; the second does not wait.
 #[test]
-fn a_second_signal_ends_an_export_at_once() {
+fn second_signal_exits_immediately() {
     for (signal, code, _) in SIGNALS {
         let directory = directory();
         let mut export = CallingExport::start(&directory, "api.timeout=5m");

@@ -25,7 +25,7 @@ fn without_a_fault_every_account_has_a_row() {
 }
 
 #[test]
-fn accounts_that_the_app_does_not_know() {
+fn unknown_accounts_are_not_found() {
     let (known, _) = ensure_conserved(ACCOUNTS, &["faults.unknown.rate=0.1"]);
     assert!((150..250).contains(&known.failing("not_found")));
     each_alone(&[
@@ -37,7 +37,7 @@ fn accounts_that_the_app_does_not_know() {
 }
 
 #[test]
-fn unknown_accounts_in_every_form_they_may_come_in() {
+fn unknown_accounts_are_recognized_in_every_form() {
     each_alone(&[
         &["faults.unknown.rate=0.1", "open_questions.unknown=echo"],
         &["faults.unknown.rate=0.1", "open_questions.unknown=echo", "faults.unknown.codes=[70107]"],
@@ -53,7 +53,7 @@ fn unknown_accounts_in_every_form_they_may_come_in() {
 }
 
 #[test]
-fn accounts_that_fail_for_some_time() {
+fn transient_account_failures_are_retried() {
     let (known, output) = ensure_conserved(ACCOUNTS, &["faults.transient.rate=0.2"]);
     assert_eq!(known.rows_and_rejected_values().0, ACCOUNTS);
     let retried_ordinals = output.summary()["calls"]["account_retries"].as_u64().unwrap();
@@ -74,7 +74,7 @@ fn accounts_that_fail_for_some_time() {
 }
 
 #[test]
-fn accounts_that_fail_always() {
+fn permanent_account_failures_are_reported() {
     let (known, _) = ensure_conserved(ACCOUNTS, &["faults.permanent.rate=0.05"]);
     assert!((60..140).contains(&known.failing("internal_error")));
     let codes = "faults.permanent.codes=[40006, 40003, 40601, 40610, 70107, 70399, 91000]";
@@ -88,7 +88,7 @@ fn accounts_that_fail_always() {
 }
 
 #[test]
-fn accounts_that_make_the_whole_call_fail() {
+fn poison_accounts_are_isolated() {
     let (known, _) = ensure_conserved(ACCOUNTS, &["faults.poison.rate=0.01"]);
     assert!((8..40).contains(&known.failing("rejected")));
     each_alone(&[
@@ -112,7 +112,7 @@ fn each_alone_counted(what: &str, scenarios: &[&[&str]]) {
 }
 
 #[test]
-fn calls_that_break_on_their_way() {
+fn broken_calls_are_retried() {
     each_alone_counted(
         "failed",
         &[
@@ -134,7 +134,7 @@ fn calls_that_break_on_their_way() {
 }
 
 #[test]
-fn calls_that_are_too_fast_for_the_service() {
+fn throttled_calls_are_retried() {
     each_alone_counted(
         "throttled",
         &[
@@ -151,7 +151,7 @@ fn calls_that_are_too_fast_for_the_service() {
 }
 
 #[test]
-fn an_outage_burns_no_attempts() {
+fn outage_uses_no_attempts() {
     for kind in ["outage", "http503"] {
         let window =
             format!("faults.windows=[{{ kind = '{kind}', from_call = 4, until_call = 60 }}]");
@@ -162,20 +162,20 @@ fn an_outage_burns_no_attempts() {
 }
 
 #[test]
-fn a_byte_that_is_not_utf8_spoils_one_text_and_no_row() {
+fn invalid_utf8_damages_one_text_and_no_row() {
     let (_, output) = ensure_conserved(ACCOUNTS, &["faults.invalid_utf8.rate=0.5"]);
     output.expect_told(&["UTF-8"]);
 }
 
 #[test]
-fn an_expired_usersig_is_signed_anew_once() {
+fn expired_usersig_is_renewed_once() {
     let (_, output) = ensure_conserved(ACCOUNTS, &["faults.usersig_expired_calls=1"]);
     output.expect_told(&["UserSig renewed", "70001"]);
     ensure_conserved(ACCOUNTS, &["faults.usersig_expired_calls=1", ".api.max_in_flight=1"]);
 }
 
 #[test]
-fn each_oddity_alone_changes_nothing() {
+fn each_quirk_alone_does_not_change_the_result() {
     each_alone(&[
         &["oddities.reorder=1.0"],
         &["oddities.repeat=0.3"],
@@ -224,7 +224,7 @@ fn accounts_that_every_response_contradicts_itself_about_have_no_row() {
 }
 
 #[test]
-fn each_open_question_answered_otherwise_changes_nothing() {
+fn undocumented_behavior_does_not_change_the_result() {
     each_alone(&[
         &["open_questions.unset_tag=empty"],
         &["population.unset=1.0", "open_questions.all_unset=empty_list"],
@@ -244,7 +244,7 @@ fn each_open_question_answered_otherwise_changes_nothing() {
 }
 
 #[test]
-fn each_open_question_of_the_gateway_answered_otherwise_changes_nothing() {
+fn undocumented_gateway_behavior_does_not_change_the_result() {
     each_alone(&[
         &[
             "open_questions.error_info={ 40006 = 'else', 40003 = '' }",

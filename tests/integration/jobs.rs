@@ -20,7 +20,7 @@ fn load(name: &str) -> Job {
 }
 
 #[test]
-fn every_job_loads_and_has_a_name_of_its_own() {
+fn every_job_loads_and_has_a_unique_name() {
     let mut names = HashSet::new();
     for entry in fs::read_dir(directory("jobs")).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
@@ -35,7 +35,7 @@ fn every_job_loads_and_has_a_name_of_its_own() {
 }
 
 #[test]
-fn the_sample_needs_nothing_but_this_repository() {
+fn sample_needs_only_this_repository() {
     let job = load("sample.toml");
     assert_eq!(job.api.target, Target::Emulator);
     assert_eq!(job.api.secret, SecretSource::EmulatorKey);
@@ -47,7 +47,7 @@ fn the_sample_needs_nothing_but_this_repository() {
 }
 
 #[test]
-fn the_nightly_job_writes_out_the_defaults_that_it_keeps() {
+fn nightly_job_lists_the_defaults() {
     let job = load("nightly.toml");
     assert_eq!(job.api.secret, SecretSource::KeyEnv("IM_SECRET_KEY".to_owned()));
     let sample = load("sample.toml");
@@ -66,7 +66,7 @@ fn the_nightly_job_writes_out_the_defaults_that_it_keeps() {
 }
 
 #[test]
-fn the_nightly_job_runs_against_the_emulator_with_one_override() {
+fn nightly_job_runs_against_the_emulator_with_one_override() {
     let overrides = ["api.emulator=true".to_owned()];
     let job = Job::load(&directory("jobs/nightly.toml"), &overrides, date(2026, 11, 22)).unwrap();
     assert_eq!(job.api.target, Target::Emulator);
@@ -74,7 +74,7 @@ fn the_nightly_job_runs_against_the_emulator_with_one_override() {
 }
 
 #[test]
-fn the_backfill_fills_in_the_date_everywhere() {
+fn backfill_replaces_every_date_placeholder() {
     let job = load("backfill-csv.toml");
     let list = PathBuf::from("/data/backfill/accounts-2026-11-22.ndjson.gz");
     assert_eq!(job.accounts.path, ListPath::File(list));
@@ -87,7 +87,7 @@ fn the_backfill_fills_in_the_date_everywhere() {
 
 /// What the sample is for: some duplicates, one id that cannot be an account, all others as accounts are.
 #[test]
-fn the_sample_list_has_something_for_every_section_of_the_report() {
+fn sample_list_fills_every_section_of_the_report() {
     const LONGEST_ACCOUNT_BYTES: usize = 32;
     let mut reader = csv::Reader::from_path(directory("sample_data/accounts.csv")).unwrap();
     let accounts: Vec<String> =
@@ -104,7 +104,7 @@ fn the_sample_list_has_something_for_every_section_of_the_report() {
 }
 
 #[test]
-fn the_small_lists_hold_the_same_accounts() {
+fn small_lists_contain_the_same_accounts() {
     let read = |name: &str| fs::read_to_string(directory("sample_data").join(name)).unwrap();
     let txt: Vec<String> = read("accounts.txt").lines().map(str::to_owned).collect();
     let ndjson: Vec<String> = read("accounts.ndjson")

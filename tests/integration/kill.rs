@@ -169,19 +169,19 @@ fn ensure_bytes_are_those_of_an_undisturbed_run(format: &str, seed: u64) {
 }
 
 #[test]
-fn killed_exports_end_with_the_same_parquet_files() {
+fn killed_exports_produce_the_same_parquet_files() {
     ensure_bytes_are_those_of_an_undisturbed_run("parquet", 1);
 }
 
 #[test]
-fn killed_exports_end_with_the_same_csv_files() {
+fn killed_exports_produce_the_same_csv_files() {
     ensure_bytes_are_those_of_an_undisturbed_run("csv", 2);
 }
 
 /// How often an account was asked before a kill is not known afterwards, so rows may come late in one run and not in
 /// another; every account is there, once, with its values.
 #[test]
-fn killed_exports_under_passing_faults_lose_no_account() {
+fn killed_exports_under_transient_faults_lose_no_account() {
     let passing = "
 transient = { rate = 0.05 }
 reset = { rate = 0.1 }
@@ -196,7 +196,7 @@ truncated = { rate = 0.05 }
 
 /// The service is gone three times under one running export, and comes back at the same place.
 #[test]
-fn an_export_outlives_a_service_that_is_killed_and_started_again() {
+fn export_survives_a_restart_of_the_service() {
     let latency = "latency_ms = 5\n";
     let Scene { directory, mut server, overrides, known } =
         Scene::new("parquet", ACCOUNT_FAULTS, latency);

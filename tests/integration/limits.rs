@@ -99,7 +99,7 @@ fn uuids() -> String {
 }
 
 #[test]
-fn a_list_without_a_valid_account_is_refused() {
+fn list_without_a_valid_account_is_refused() {
     assert_snapshot!(refused_list("l.txt", "", &[], 2), @"account list l.txt has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(refused_list("l.csv", "", &["accounts.column=account"], 2), @"account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(refused_list("l.csv", "account\n", &[], 2), @"account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
@@ -112,7 +112,7 @@ fn a_list_without_a_valid_account_is_refused() {
 }
 
 #[test]
-fn an_empty_pipe_is_refused() {
+fn empty_standard_input_is_refused() {
     let keys = ["accounts.path=-", "accounts.format=txt"];
     for directory in [TestDir::with_job(QUICK_JOB, ["a"]), published(3)] {
         let before = contents(directory.root());
@@ -130,7 +130,7 @@ fn an_empty_pipe_is_refused() {
 }
 
 #[test]
-fn an_empty_snapshot_is_published_where_the_job_allows_it() {
+fn empty_snapshot_is_published_if_the_job_allows_it() {
     for (name, content) in [("l.txt", ""), ("l.csv", ""), ("l.csv", "account\n"), ("l.txt", "\n")] {
         for directory in [TestDir::with_job(QUICK_JOB, ["a"]), published(3)] {
             directory.write(name, content);
@@ -146,7 +146,7 @@ fn an_empty_snapshot_is_published_where_the_job_allows_it() {
 }
 
 #[test]
-fn a_list_that_may_be_empty_may_still_not_be_garbage() {
+fn invalid_list_is_refused_even_if_it_may_be_empty() {
     let allow = ["limits.allow_empty=true"];
     assert_snapshot!(refused_list("l.txt", uuids(), &allow, 3), @r#"16 of 16 records of account list l.txt are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, the service allows 32), more than limits.max_invalid (1%) allows; correct the list, or set limits.max_invalid = 16 to export it without them"#);
 }
@@ -229,7 +229,7 @@ fn held_back(server: &EmulatorServer, keys: &[&str], status: &str, permit: &str)
 }
 
 #[test]
-fn a_run_without_a_row_is_not_published() {
+fn run_without_rows_is_not_published() {
     let server = server("unknown", 0..100);
     let any_size = "limits.max_shrink=off";
     assert_snapshot!(held_back(&server, &[any_size], "no_rows", "limits.allow_empty=true"), @"no row came of 100 accounts (100 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows");
@@ -243,7 +243,7 @@ fn a_run_without_a_row_is_not_published() {
 }
 
 #[test]
-fn failed_accounts_are_retried_where_no_row_came() {
+fn failed_accounts_are_retried_without_any_row() {
     let server = EmulatorServer::start(settings_of(
         "rate.portrait_get = 0\nfaults.transient.rate = 1.0\nfaults.transient_asks = 2",
     ));
@@ -260,7 +260,7 @@ fn failed_accounts_are_retried_where_no_row_came() {
 }
 
 #[test]
-fn too_many_accounts_that_are_not_found_are_not_published() {
+fn too_many_accounts_not_found_prevent_publishing() {
     let server = server("unknown", 0..20);
     for key in ["limits.max_not_found=19", "limits.max_not_found=19.9%", "limits.max_not_found=0"] {
         held_back(&server, &[key], "too_many_not_found", "limits.max_not_found=20%");
@@ -275,7 +275,7 @@ fn too_many_accounts_that_are_not_found_are_not_published() {
 }
 
 #[test]
-fn a_snapshot_that_shrinks_too_much_is_not_published() {
+fn snapshot_that_shrinks_too_much_is_not_published() {
     let server = server("unknown", 0..60);
     assert_snapshot!(held_back(&server, &[], "too_few_rows", "limits.max_shrink=off"), @r#"the snapshot would have 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, more than limits.max_shrink (50%) allows; check that the account list is complete and is of this app, or set limits.max_shrink = "off" and run again to publish without another call"#);
     held_back(&server, &["limits.max_shrink=59"], "too_few_rows", "limits.max_shrink=60");
@@ -283,7 +283,7 @@ fn a_snapshot_that_shrinks_too_much_is_not_published() {
 }
 
 #[test]
-fn a_list_that_is_too_short_is_refused_before_the_first_call() {
+fn too_short_list_is_refused_before_the_first_call() {
     let directory = published(100).env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     directory.accounts("accounts.txt", accounts(40));
     assert_snapshot!(refused(&directory, &[], 3), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, more than limits.max_shrink (50%) allows; check that the list is complete, or set limits.max_shrink = "off""#);
@@ -296,7 +296,7 @@ fn a_list_that_is_too_short_is_refused_before_the_first_call() {
 }
 
 #[test]
-fn repeats_do_not_hide_that_a_list_is_too_short() {
+fn duplicates_do_not_hide_a_too_short_list() {
     let directory = published(100).env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     directory.accounts("accounts.txt", accounts(40).into_iter().chain(accounts(40)));
     let told = refused(&directory, &[], 3);
@@ -307,7 +307,7 @@ fn repeats_do_not_hide_that_a_list_is_too_short() {
 }
 
 #[test]
-fn a_snapshot_is_compared_with_that_of_the_date_before() {
+fn snapshot_is_compared_with_the_previous_date() {
     let directory = TestDir::with_job(QUICK_JOB, accounts(100))
         .env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     let path = "output.path=out/dt={date}/users-{date}";
@@ -338,7 +338,7 @@ fn a_snapshot_is_compared_with_that_of_the_date_before() {
 }
 
 #[test]
-fn the_manifest_of_the_earlier_snapshot_is_not_trusted() {
+fn manifest_of_the_earlier_snapshot_is_not_trusted() {
     let directory = published(30).env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     let manifest = directory.path("out/_manifest.json");
     let whole = fs::read_to_string(&manifest).unwrap();
@@ -373,7 +373,7 @@ fn the_manifest_of_the_earlier_snapshot_is_not_trusted() {
 }
 
 #[test]
-fn a_damaged_snapshot_of_another_date_is_passed_over_for_the_one_before() {
+fn damaged_snapshot_of_another_date_is_skipped() {
     let directory = TestDir::with_job(QUICK_JOB, accounts(30));
     let export =
         |day: &str| directory.export(&["--date", day, "--set", "output.path=out/dt={date}"]);
@@ -394,7 +394,7 @@ fn a_damaged_snapshot_of_another_date_is_passed_over_for_the_one_before() {
 /// A failing disk as far as a test can have it: links that point to themselves, which is neither "nothing there" nor
 /// "permission denied".
 #[test]
-fn an_error_at_a_snapshot_of_another_date_is_not_taken_for_no_snapshot() {
+fn error_at_a_snapshot_of_another_date_is_reported() {
     for broken in
         ["out/dt=2026-11-21", "out/dt=2026-11-21/_SUCCESS", "out/dt=2026-11-21/_manifest.json"]
     {

@@ -115,7 +115,7 @@ fn assert_exports(directory: &TestDir, overrides: &[String], input: &[u8], accou
 }
 
 #[test]
-fn every_text_format_packed_or_not_gives_the_same_accounts() {
+fn text_formats_with_any_compression_give_the_same_accounts() {
     let accounts = accounts();
     assert!(accounts.len() >= 250);
     let directory = TestDir::with_job(QUICK_JOB, [""]);
@@ -136,7 +136,7 @@ fn every_text_format_packed_or_not_gives_the_same_accounts() {
 }
 
 #[test]
-fn line_ends_blank_lines_and_byte_order_marks_make_no_difference() {
+fn line_ends_blank_lines_and_byte_order_marks_are_ignored() {
     let accounts = accounts();
     let directory = TestDir::with_job(QUICK_JOB, [""]);
     for format in Text::ALL {
@@ -185,7 +185,7 @@ fn parquet_columns_of_text_and_of_integers() {
 }
 
 #[test]
-fn ndjson_numbers_keep_the_text_they_were_written_as() {
+fn ndjson_numbers_keep_their_text() {
     let directory = TestDir::with_job(QUICK_JOB, [""]);
     directory.write(
         "list.ndjson",
@@ -196,7 +196,7 @@ fn ndjson_numbers_keep_the_text_they_were_written_as() {
 }
 
 #[test]
-fn standard_input_is_a_list_too() {
+fn standard_input_is_a_list() {
     let accounts = accounts();
     let directory = TestDir::with_job(QUICK_JOB, [""]);
     let stdin = |format: Text| {
@@ -317,7 +317,7 @@ fn server_and_directory() -> (EmulatorServer, TestDir) {
 }
 
 #[test]
-fn what_is_no_account_is_reported_with_its_line_and_never_asked_for() {
+fn invalid_accounts_are_reported_by_line_and_never_requested() {
     for (format, invalid) in Text::ALL.into_iter().zip(invalid_lists()) {
         let (server, directory) = server_and_directory();
         directory.write(invalid.name, &invalid.list);
@@ -331,7 +331,7 @@ fn what_is_no_account_is_reported_with_its_line_and_never_asked_for() {
 }
 
 #[test]
-fn what_is_no_account_in_parquet_is_reported_with_its_row() {
+fn invalid_accounts_in_parquet_are_reported_by_row() {
     let (server, directory) = server_and_directory();
     let rows: [Option<&[u8]>; 6] =
         [Some(b"good"), None, Some(b""), Some(b"\xff"), Some(TOO_LONG.as_bytes()), Some(b"last")];
@@ -348,7 +348,7 @@ fn what_is_no_account_in_parquet_is_reported_with_its_row() {
 }
 
 #[test]
-fn of_repeated_accounts_the_first_counts() {
+fn first_of_duplicate_accounts_counts() {
     let (server, directory) = server_and_directory();
     drop(server);
     let job = format!(
@@ -372,7 +372,7 @@ fn of_repeated_accounts_the_first_counts() {
 
 /// Lists that hold accounts, but in a way that would make all of them invalid or unknown.
 #[test]
-fn a_list_that_must_be_converted_first_is_refused_with_the_command() {
+fn unsupported_encoding_is_refused_with_a_conversion_command() {
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let gbk = b"\xd3\xc3\xbb\xa7_1\n\xd3\xc3\xbb\xa7_2\n".to_vec();
     let directory = TestDir::with_job(QUICK_JOB, ["u1"]);
@@ -404,7 +404,7 @@ fn a_list_that_must_be_converted_first_is_refused_with_the_command() {
 }
 
 #[test]
-fn a_damaged_parquet_list_is_told_in_one_line() {
+fn damaged_parquet_list_is_reported_in_one_line() {
     let directory = TestDir::with_job(QUICK_JOB, [""]);
     let list = directory.path("list.parquet");
     write_parquet(&list, Arc::new(StringArray::from(accounts())));
@@ -428,7 +428,7 @@ fn a_damaged_parquet_list_is_told_in_one_line() {
 
 /// A process whose limit on open files lets it start and no more.
 #[test]
-fn too_many_open_files_are_an_error_that_names_the_limit() {
+fn too_many_open_files_error_names_the_limit() {
     let directory = TestDir::with_job(QUICK_JOB, ["u1"]);
     for command in ["export", "check", "preview"] {
         for limit in [4, 8, 12, 16, 17, 20, 24, 28] {
@@ -455,7 +455,7 @@ fn too_many_open_files_are_an_error_that_names_the_limit() {
 
 /// What failed in one run is the list of the next, whatever the accounts and the service's words look like.
 #[test]
-fn the_failed_accounts_are_a_list_for_another_run() {
+fn failed_accounts_file_is_a_valid_list() {
     let job = format!(
         "{QUICK_JOB}\n[emulator.faults]\npermanent = {{ accounts = ['a,b', 'say \"hi\"', '007'] }}\n\
          [emulator.open_questions.error_info]\n40006 = \"not \\\"now\\\", later\"\n[limits]\nmax_failed = '100%'\nmax_invalid = 1\n"

@@ -103,7 +103,7 @@ fn crashed_after(directory: &TestDir, parts: u64, more: &[&str]) -> Output {
 }
 
 #[test]
-fn every_line_of_a_noisy_run_that_is_stopped_and_goes_on_is_documented_and_has_its_id() {
+fn every_log_line_of_a_resumed_run_is_documented_and_has_the_run_id() {
     let directory = small_parts();
     let faults = set(&[
         "emulator.faults.transient.rate=0.05",
@@ -149,7 +149,7 @@ fn every_line_of_a_noisy_run_that_is_stopped_and_goes_on_is_documented_and_has_i
 }
 
 #[test]
-fn few_lines_tell_of_all_accounts_that_are_asked_again() {
+fn retries_are_logged_in_few_lines() {
     let directory = small_parts();
     let faults =
         set(&["emulator.faults.transient.rate=0.2", "emulator.faults.http_error={ rate = 0.3 }"]);
@@ -164,7 +164,7 @@ fn few_lines_tell_of_all_accounts_that_are_asked_again() {
 }
 
 #[test]
-fn a_refused_resume_has_the_id_of_the_run_it_is_about_and_restart_a_new_one() {
+fn refused_resume_has_the_id_of_its_run_and_restart_a_new_one() {
     let directory = small_parts();
     let run_id = Log::of(&crashed_after(&directory, 2, &[])).run_id();
     let csv = set(&["output.format=csv"]);
@@ -183,7 +183,7 @@ fn a_refused_resume_has_the_id_of_the_run_it_is_about_and_restart_a_new_one() {
 }
 
 #[test]
-fn a_run_of_which_nothing_is_durable_keeps_its_id_when_it_is_begun_anew() {
+fn run_without_durable_parts_keeps_its_id_when_it_starts_over() {
     let directory = small_parts();
     let run_id = Log::of(&crashed_after(&directory, 0, &[])).run_id();
     let mended =
@@ -193,7 +193,7 @@ fn a_run_of_which_nothing_is_durable_keeps_its_id_when_it_is_begun_anew() {
 }
 
 #[test]
-fn every_run_has_an_id_of_its_own_even_one_whose_job_is_refused() {
+fn every_run_has_its_own_id_even_with_an_invalid_job() {
     let directory = small_parts();
     let published = Log::of(&directory.export(&JSON).expect_code(0)).run_id();
     let again = Log::of(&directory.export(&JSON).expect_code(0)).run_id();
@@ -204,7 +204,7 @@ fn every_run_has_an_id_of_its_own_even_one_whose_job_is_refused() {
 }
 
 #[test]
-fn a_line_for_people_has_the_id_at_a_fixed_place() {
+fn text_log_lines_have_the_id_in_a_fixed_column() {
     let directory = small_parts();
     let throttle = set(&["emulator.faults.throttle={ rate = 0.1 }"]);
     let output = directory.export(&[&["-v"], &throttle[..]].concat()).expect_code(0);
@@ -220,7 +220,7 @@ fn a_line_for_people_has_the_id_at_a_fixed_place() {
 }
 
 #[test]
-fn a_bar_that_is_asked_for_in_a_file_becomes_lines_without_ansi() {
+fn progress_bar_in_a_file_becomes_plain_lines() {
     let directory = small_parts();
     for more in [&["--progress", "bar"][..], &["--progress", "bar", "--log-format", "json"]] {
         let output = directory.export(more).expect_code(0).expect_told(&["account list read"]);
@@ -229,7 +229,7 @@ fn a_bar_that_is_asked_for_in_a_file_becomes_lines_without_ansi() {
 }
 
 #[test]
-fn a_filter_that_is_none_is_refused() {
+fn invalid_log_filter_is_refused() {
     let directory = small_parts().env("RUST_LOG", "im_profiles=loud");
     let output = directory.export(&[]).expect_code(2);
     assert!(output.error().starts_with("RUST_LOG cannot be read"), "{output}");
@@ -248,7 +248,7 @@ fn sources(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_documented_message_is_one_that_the_program_knows() {
+fn every_documented_message_exists_in_the_code() {
     let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).concat();
     let documented = documented();
     assert!(documented.len() > 20, "{documented:?}");

@@ -85,7 +85,7 @@ fn ensure_tells_the_same(metrics: &Exposition, facts: &Value) {
 }
 
 #[test]
-fn the_textfile_tells_what_the_manifest_and_the_summary_tell() {
+fn textfile_matches_the_manifest_and_the_summary() {
     let directory = directory_with_prom();
     directory.write("accounts.txt", {
         let twice = accounts(1000).chain(accounts(30)).collect::<Vec<_>>().join("\n");
@@ -128,7 +128,7 @@ fn the_textfile_tells_what_the_manifest_and_the_summary_tell() {
 }
 
 #[test]
-fn the_documented_metrics_are_those_there_are() {
+fn documented_metrics_are_the_exported_ones() {
     let docs = include_str!("../../docs/metrics.md");
     let documented: BTreeSet<(String, String)> = docs
         .lines()
@@ -141,7 +141,7 @@ fn the_documented_metrics_are_those_there_are() {
 }
 
 #[test]
-fn a_failed_run_keeps_the_time_of_the_last_success() {
+fn failed_run_keeps_the_time_of_the_last_success() {
     let directory = directory_with_prom();
     let refused = ["emulator.faults.redirect.rate=1.0"];
     let (metrics, _) = export(&directory, &refused, 4);
@@ -179,7 +179,7 @@ fn a_failed_run_keeps_the_time_of_the_last_success() {
 }
 
 #[test]
-fn a_damaged_textfile_is_replaced() {
+fn damaged_textfile_is_replaced() {
     for damage in [&b"\xff\xfe\0 half a li"[..], b"", &[b'x'; 3_000_000]] {
         let directory = directory_with_prom();
         directory.write(TEXTFILE, damage);
@@ -191,7 +191,7 @@ fn a_damaged_textfile_is_replaced() {
 }
 
 #[test]
-fn a_textfile_that_cannot_be_written_is_a_warning() {
+fn unwritable_textfile_is_a_warning() {
     for (keys, code) in [(vec![], 0), (vec!["--set", "emulator.faults.redirect.rate=1.0"], 4)] {
         let directory = TestDir::with_job(JOB, accounts(1000));
         let output = directory.export(&[&TO_TEXTFILE[..], &keys].concat()).expect_code(code);
@@ -201,7 +201,7 @@ fn a_textfile_that_cannot_be_written_is_a_warning() {
 }
 
 #[test]
-fn everyone_may_read_the_textfile_whatever_the_umask() {
+fn textfile_is_world_readable_with_any_umask() {
     let directory = directory_with_prom();
     let binary = env!("CARGO_BIN_EXE_im-profiles");
     let status = Command::new("sh")
@@ -216,7 +216,7 @@ fn everyone_may_read_the_textfile_whatever_the_umask() {
 }
 
 #[test]
-fn a_run_that_goes_on_counts_the_parts_from_before_the_stop() {
+fn resumed_run_counts_the_earlier_parts() {
     let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 200");
     let directory = TestDir::with_job(&job, accounts(1000));
     fs::create_dir(directory.path("prom")).unwrap();
@@ -251,7 +251,7 @@ fn ask(address: &str, request: &str) -> (String, String) {
 }
 
 #[test]
-fn metrics_are_served_while_the_run_goes_on_and_no_longer() {
+fn metrics_are_served_only_during_the_run() {
     const CALLS_AT_ONCE: u64 = 4;
     // Longer than a hanging test is let live: the run comes to a stand once as many calls hang as may be under way.
     let server = EmulatorServer::start(with_faults("hang = { rate = 0.15 }\nhang_ms = 600_000"));
@@ -323,7 +323,7 @@ fn metrics_are_served_while_the_run_goes_on_and_no_longer() {
 }
 
 #[test]
-fn an_address_in_use_is_refused_before_the_first_call() {
+fn address_in_use_is_refused_before_the_first_call() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = taken.local_addr().unwrap();
     let server = EmulatorServer::start(with_faults(""));

@@ -54,7 +54,7 @@ const LEFT_KEYS: [&str; 5] =
     ["state", "parts_committed", "accounts_left", "calls_left", "parts_left"];
 
 #[test]
-fn the_sample_is_planned_as_the_readme_shows() {
+fn plan_of_the_sample_matches_the_readme() {
     let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/sample.toml");
     let directory = TestDir::new();
     let output = format!("output.path={}/dt={{date}}", directory.root().display());
@@ -85,7 +85,7 @@ Plan of sample, to dt=2026-11-22
 }
 
 #[test]
-fn counts_calls_and_parts_are_those_of_the_export() {
+fn planned_counts_calls_and_parts_match_the_export() {
     let list: Vec<String> = (0..1_300)
         .map(|number| match number % 13 {
             0 => "x".repeat(33),
@@ -116,7 +116,7 @@ fn counts_calls_and_parts_are_those_of_the_export() {
 }
 
 #[test]
-fn no_call_is_made_and_no_secret_is_needed() {
+fn plan_makes_no_call_and_needs_no_secret() {
     let server = EmulatorServer::start(settings_of(""));
     let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     let overrides = server.overrides();
@@ -131,7 +131,7 @@ fn no_call_is_made_and_no_secret_is_needed() {
 }
 
 #[test]
-fn the_first_five_invalid_accounts_are_shown_with_their_lines() {
+fn first_five_invalid_accounts_are_shown_with_their_lines() {
     let list = ["a", "@TLS#x", "b", &"y".repeat(40), "@TIM#1", "@TIM#2", "@TIM#3", "@TIM#4"];
     let directory = TestDir::with_job(QUICK_JOB, list);
     let planned = planned(&directory, &["limits.max_invalid=off"]);
@@ -155,7 +155,7 @@ fn the_first_five_invalid_accounts_are_shown_with_their_lines() {
 }
 
 #[test]
-fn standard_input_is_read_whole_and_its_copy_is_gone_afterwards() {
+fn standard_input_is_read_completely_and_its_copy_removed() {
     let directory = TestDir::with_job(QUICK_JOB, [""; 0]);
     fs::create_dir(directory.path("tmp")).unwrap();
     let temporary = directory.path("tmp").display().to_string();
@@ -171,7 +171,7 @@ fn standard_input_is_read_whole_and_its_copy_is_gone_afterwards() {
 }
 
 #[test]
-fn a_job_or_list_that_cannot_be_used_ends_as_an_export_does() {
+fn job_and_list_errors_exit_like_an_export() {
     let directory = TestDir::with_job(QUICK_JOB, ["a"]);
     for key in ["accounts.path=gone.csv", "api.timeuot=5s", "output.path=/"] {
         let (planned, exported) = (plan(&directory, &[key]), directory.export(&["--set", key]));
@@ -181,7 +181,7 @@ fn a_job_or_list_that_cannot_be_used_ends_as_an_export_does() {
 }
 
 #[test]
-fn a_snapshot_that_is_to_stay_or_is_none_is_refused_after_the_plan_is_told() {
+fn output_path_is_refused_after_the_plan_is_printed() {
     let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     directory.export(&[]).expect_code(0);
     assert_eq!(planned(&directory, &[])["snapshot_exists"], true);
@@ -207,7 +207,7 @@ fn stopped_at(failpoint: &str, more: &[&str]) -> TestDir {
 }
 
 #[test]
-fn a_resume_does_what_was_planned() {
+fn resume_follows_the_plan() {
     let directory = stopped_at("journal:appended#3", &[]);
     let planned = planned(&directory, &[]);
     let expected = json!({
@@ -226,7 +226,7 @@ fn a_resume_does_what_was_planned() {
 }
 
 #[test]
-fn an_unfinished_run_that_cannot_be_gone_on_with_is_refused_as_by_an_export() {
+fn run_that_cannot_be_resumed_is_refused_like_by_an_export() {
     let directory = stopped_at("journal:appended#3", &[]);
     let refused_alike = |keys: &[&str], code: u64| {
         let planned = planned(&directory, keys);
@@ -251,14 +251,14 @@ fn an_unfinished_run_that_cannot_be_gone_on_with_is_refused_as_by_an_export() {
 }
 
 #[test]
-fn a_run_without_any_part_is_begun_anew_with_another_content() {
+fn run_without_parts_starts_over_with_other_content() {
     let directory = stopped_at("journal:appended#1", &[]);
     assert_eq!(planned(&directory, &["columns.0.name=other"])["resume"]["state"], "new_run");
     assert_eq!(planned(&directory, &[])["resume"]["state"], "resumes");
 }
 
 #[test]
-fn what_is_left_after_the_last_answer_is_told_too() {
+fn remaining_work_after_the_last_response_is_shown() {
     let directory = stopped_at("publish:begin", &[]);
     let left = planned(&directory, &[])["resume"].clone();
     let expected = json!({
@@ -279,7 +279,7 @@ fn what_is_left_after_the_last_answer_is_told_too() {
 }
 
 #[test]
-fn failed_accounts_that_are_to_be_asked_again_are_counted() {
+fn failed_accounts_to_retry_are_counted() {
     let directory = TestDir::with_job(QUICK_JOB, accounts(500));
     let fails = "emulator.faults={ transient = { rate = 0.4 }, transient_asks = 9 }";
     let keys =
@@ -300,7 +300,7 @@ fn failed_accounts_that_are_to_be_asked_again_are_counted() {
 }
 
 #[test]
-fn a_run_at_work_is_told_and_left_alone() {
+fn active_run_is_reported_and_left_alone() {
     let directory = stopped_at("journal:appended#3", &[]);
     assert_eq!(planned(&directory, &[])["run_at_work"], Value::Null);
     let holder = "process 7 on host etl-3 since 2026-11-22T03:00:00Z";
@@ -315,7 +315,7 @@ fn a_run_at_work_is_told_and_left_alone() {
 }
 
 #[test]
-fn the_size_is_told_from_the_nearest_rows_there_are() {
+fn size_is_estimated_from_the_closest_existing_rows() {
     let basis = |planned: &Value| planned["size_basis"].as_str().unwrap().to_owned();
     let directory = stopped_at("journal:appended#3", &[]);
     let unfinished = planned(&directory, &[]);
@@ -345,7 +345,7 @@ fn the_size_is_told_from_the_nearest_rows_there_are() {
 }
 
 #[test]
-fn the_floor_is_calls_by_rate_and_none_without_a_limit() {
+fn minimum_time_is_calls_divided_by_rate() {
     let directory = TestDir::with_job(QUICK_JOB, accounts(950));
     assert_eq!(planned(&directory, &[])["minimum_seconds"], Value::Null);
     let limited = planned(&directory, &["api.calls_per_second=4"]);

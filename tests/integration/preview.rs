@@ -40,7 +40,7 @@ fn end_of_level(line: &str) -> usize {
 }
 
 #[test]
-fn columns_stand_under_one_another_whatever_the_script() {
+fn columns_are_aligned_in_every_script() {
     let nicks =
         ["plain", "张三李四", "👩\u{200d}🚀 ok", "e\u{301}te\u{301}", "ｆｕｌｌ", "ไทย", "한국어"];
     let output = preview_of_nicks(&nicks, &[], "80").expect_code(0);
@@ -55,7 +55,7 @@ fn columns_stand_under_one_another_whatever_the_script() {
 }
 
 #[test]
-fn a_narrow_terminal_gets_narrow_lines_and_the_names_of_the_other_columns() {
+fn narrow_terminal_lists_the_hidden_columns() {
     let long = "长".repeat(60);
     for columns in ["20", "33", "61"] {
         let output = preview_of_nicks(&[&long, "short"], &[], columns).expect_code(0);
@@ -113,7 +113,7 @@ fn hostile_values_reach_the_terminal_as_escapes() {
 }
 
 #[test]
-fn the_rows_are_those_that_export_publishes() {
+fn previewed_rows_match_the_export() {
     const COUNT: usize = 250;
     let job = format!(
         "{QUICK_JOB}\n[emulator.faults]\ntransient = {{ rate = 0.2 }}\nunknown = {{ rate = 0.05 }}\n\
@@ -166,7 +166,7 @@ fn the_rows_are_those_that_export_publishes() {
 }
 
 #[test]
-fn accounts_without_a_row_are_told_with_their_category() {
+fn accounts_without_a_row_are_listed_with_their_category() {
     let job = format!(
         "{QUICK_JOB}\n[emulator.faults]\nunknown = {{ accounts = [\"u0001\"] }}\n\
          permanent = {{ accounts = [\"u0002\"] }}\npoison = {{ accounts = [\"u0003\"] }}\n"
@@ -190,7 +190,7 @@ fn accounts_without_a_row_are_told_with_their_category() {
 }
 
 #[test]
-fn no_row_at_all_because_of_failures_is_a_failure() {
+fn preview_without_rows_because_of_failures_fails() {
     let failing = format!("{QUICK_JOB}\n[emulator.faults]\npermanent = {{ rate = 1.0 }}\n");
     let output = preview(&TestDir::with_job(&failing, accounts(4)), &[]).expect_code(3);
     assert!(output.error().contains("4 of 4 accounts failed"), "{output}");
@@ -202,7 +202,7 @@ fn no_row_at_all_because_of_failures_is_a_failure() {
 }
 
 #[test]
-fn a_list_on_standard_input_is_previewed_too() {
+fn list_on_standard_input_is_previewed() {
     let directory = TestDir::with_job(QUICK_JOB, accounts(0));
     let arguments = [
         "preview",
@@ -218,7 +218,7 @@ fn a_list_on_standard_input_is_previewed_too() {
 }
 
 #[test]
-fn what_stops_an_export_stops_a_preview_with_the_same_code() {
+fn preview_stops_with_the_exit_code_of_an_export() {
     let server = EmulatorServer::start(Default::default());
     let overrides = server.overrides();
     let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();

@@ -43,7 +43,7 @@ fn ensure_limit_kept(output: &Output, limit: u64) {
 }
 
 #[test]
-fn no_second_holds_more_calls_than_the_limit() {
+fn no_second_exceeds_the_limit() {
     // The receiver refuses what is above 200 in any sliding second.
     let server = EmulatorServer::start(settings_of(""));
     let output = export_to(&server, 70_000, &["api.calls_per_second=200"]);
@@ -55,7 +55,7 @@ fn no_second_holds_more_calls_than_the_limit() {
 }
 
 #[test]
-fn the_first_calls_are_no_burst() {
+fn first_calls_are_paced() {
     let server = EmulatorServer::start(settings_of("rate.portrait_get = 0"));
     let output = export_to(&server, 800, &["api.calls_per_second=5"]);
     assert_eq!(number(&output, "made"), 8, "{output}");
@@ -63,7 +63,7 @@ fn the_first_calls_are_no_burst() {
 }
 
 #[test]
-fn calls_that_are_made_again_keep_the_limit_too() {
+fn retried_calls_keep_the_limit() {
     let server = EmulatorServer::start(settings_of(
         "rate.portrait_get = 0\nfaults.transient.rate = 1.0\nfaults.reset.rate = 0.2\n\
          faults.http_error.rate = 0.2\nfaults.truncated.rate = 0.2\n",

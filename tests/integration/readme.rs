@@ -21,7 +21,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_job_is_a_job_and_shows_every_key_that_most_jobs_need() {
+fn readme_job_is_valid_and_shows_the_common_keys() {
     let blocks = blocks("toml");
     assert_eq!(blocks.len(), 1);
     let job = Job::from_text(Path::new("job.toml"), blocks[0], &[], date(2026, 11, 22)).unwrap();
@@ -35,7 +35,7 @@ fn the_job_is_a_job_and_shows_every_key_that_most_jobs_need() {
 }
 
 #[test]
-fn the_first_two_commands_are_those_that_ci_runs() {
+fn first_two_commands_are_those_of_ci() {
     let ci = include_str!("../../.ci/run");
     let commands: Vec<&str> =
         blocks("sh")[0].lines().map(|line| line.split('#').next().unwrap().trim()).collect();
@@ -48,7 +48,7 @@ fn the_first_two_commands_are_those_that_ci_runs() {
 }
 
 #[test]
-fn the_exit_codes_are_the_programs() {
+fn exit_codes_match_the_program() {
     for code in ExitCode::ALL {
         let line = format!("| {} | {} |", code.number(), code.meaning());
         assert!(README.contains(&line), "{line}");
@@ -59,7 +59,7 @@ fn the_exit_codes_are_the_programs() {
 }
 
 #[test]
-fn the_flags_exist() {
+fn flags_exist() {
     let mut command = Cli::command();
     command.build();
     let known: Vec<String> = command
@@ -82,7 +82,7 @@ fn the_flags_exist() {
 }
 
 #[test]
-fn the_sidecars_and_categories_are_the_programs() {
+fn sidecar_files_and_categories_match_the_program() {
     assert!(README.contains(&FAILED_ACCOUNTS_HEADER.join(",")));
     assert!(README.contains(&REJECTED_VALUES_HEADER.join(",")));
     for category in Category::ALL {

@@ -196,7 +196,7 @@ fn output_paths() {
 }
 
 #[test]
-fn a_snapshot_that_is_to_stay() {
+fn existing_snapshot_with_if_exists_fail() {
     let directory = directory();
     directory.export(&[]).expect_code(0);
     let before = contents(&directory, "out");
@@ -206,7 +206,7 @@ fn a_snapshot_that_is_to_stay() {
 }
 
 #[test]
-fn another_run_at_work() {
+fn another_active_run() {
     let directory = directory();
     directory.export(&[]).expect_code(0);
     let before = contents(&directory, "out");
@@ -249,7 +249,7 @@ fn the_service() {
 }
 
 #[test]
-fn a_usersig_made_elsewhere() {
+fn external_usersig() {
     let server = EmulatorServer::start(settings_of("rate.portrait_get = 0"));
     let directory = directory().env("IM_USERSIG", "eJnotone");
     let base_url = format!("api.base_url={}", server.base_url);

@@ -79,7 +79,7 @@ fn ensure_numbers_are_the_manifests<'t>(
 }
 
 #[test]
-fn the_numbers_are_the_manifests_and_the_tables() {
+fn numbers_match_the_manifest_and_the_table() {
     for format in ["parquet", "csv"] {
         let format = format!("output.format={format}");
         let (_directory, snapshot) =
@@ -114,7 +114,7 @@ fn thousands(number: usize) -> String {
 }
 
 #[test]
-fn what_a_job_is_called_cannot_do_anything() {
+fn job_name_is_escaped() {
     let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     let name = format!("name=\"{HOSTILE}\"");
     let column = format!("columns.0.name=\"{HOSTILE}\"");
@@ -130,7 +130,7 @@ fn what_a_job_is_called_cannot_do_anything() {
 }
 
 #[test]
-fn lists_of_none_and_of_one_and_the_most_columns_have_a_page() {
+fn smallest_lists_and_most_columns_have_a_report() {
     let columns: String = (0..32)
         .map(|n| {
             let letters =
@@ -156,7 +156,7 @@ fn lists_of_none_and_of_one_and_the_most_columns_have_a_page() {
 }
 
 #[test]
-fn after_a_stop_it_says_whose_calls_it_tells_of_and_counts_every_row() {
+fn report_of_a_resumed_run_counts_every_row() {
     let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 200");
     for (failpoint, told_of_calls) in [
         ("journal:appended#3", "resumed at "),
@@ -179,7 +179,7 @@ fn after_a_stop_it_says_whose_calls_it_tells_of_and_counts_every_row() {
 
 #[test]
 #[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
-fn a_browser_shows_all_of_it_and_fetches_nothing() {
+fn browser_shows_the_whole_report_and_fetches_nothing() {
     let (_directory, sample) = sample(&FAULTY);
     let hostile = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     let long = format!("{HOSTILE}{}", "W".repeat(25));
@@ -217,7 +217,7 @@ fn ensure_all_is_in_sight(looked: &Looked, snapshot: &Snapshot, width: u32, abou
 /// The test above would tell of a page that does what it must not.
 #[test]
 #[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
-fn a_page_that_fetches_and_overflows_is_caught() {
+fn page_that_fetches_and_overflows_is_detected() {
     let page = "<!doctype html><script>hasRun = true</script><img src='http://elsewhere.test/x.png'>\
                 <p style='width: 2000px'>wide</p>";
     let looked = look_at(page.as_bytes(), 390, Scheme::Light);
@@ -232,7 +232,7 @@ fn a_page_that_fetches_and_overflows_is_caught() {
 /// What the browser reports as the page's own has no gap that a page could fetch through.
 #[test]
 #[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
-fn every_way_to_fetch_is_caught() {
+fn every_way_to_fetch_is_detected() {
     let page = "<!doctype html><link rel=stylesheet href=http://elsewhere.test/style>\
         <link rel=preload as=image href=http://elsewhere.test/preload>\
         <link rel=preconnect href=http://elsewhere.test/>\

@@ -48,7 +48,7 @@ fn server_with_odd_items(
 }
 
 #[test]
-fn an_account_without_evidence_of_success_is_retried_and_reported() {
+fn account_without_evidence_of_success_is_retried_and_reported() {
     let failed = r#""Fail_Account":["user007"],"#;
     let with_code = |code: &'static str| {
         move |account: &str| {
@@ -95,7 +95,7 @@ fn with_code_of(account: &str, code: i64) -> String {
 }
 
 #[test]
-fn the_documented_partial_failure_costs_one_account_its_row_and_passes() {
+fn documented_partial_failure_is_transient_for_one_account() {
     // Code 40006 in the first response alone.
     let server = ScriptedServer::start(|number, accounts| {
         let item = |account: &String| match (number, account.as_str()) {
@@ -110,7 +110,7 @@ fn the_documented_partial_failure_costs_one_account_its_row_and_passes() {
 }
 
 #[test]
-fn a_code_of_one_account_decides_for_no_other() {
+fn code_of_one_account_does_not_affect_others() {
     for code in [40007, 40009, 40004, 70016] {
         let server = server_with_odd_items(move |account| with_code_of(account, code), "");
         let (rows, failures, _) = export(&server, &server.directory(accounts()));
@@ -129,7 +129,7 @@ fn a_code_of_one_account_decides_for_no_other() {
 }
 
 #[test]
-fn markers_mean_not_found_only_by_their_code_and_only_their_accounts() {
+fn markers_mean_not_found_only_with_that_code() {
     // 3 and 5 do not exist; 7 fails until the second request for it, under a marker as well.
     for names_failed in [false, true] {
         for marker in ["@TLS#NOT_FOUND", "@TLS#ERROR", ""] {
@@ -167,7 +167,7 @@ fn markers_mean_not_found_only_by_their_code_and_only_their_accounts() {
 }
 
 #[test]
-fn a_known_account_that_a_response_loses_is_not_taken_for_unknown() {
+fn missing_account_is_not_reported_as_not_found() {
     // One account does not exist. Its marker is repeated while another account is left out: as many markers as missing ones.
     let server = ScriptedServer::start(|number, accounts| {
         let mut items = Vec::new();
@@ -187,7 +187,7 @@ fn a_known_account_that_a_response_loses_is_not_taken_for_unknown() {
 }
 
 #[test]
-fn a_body_with_a_byte_order_mark_is_read() {
+fn body_with_a_byte_order_mark_is_read() {
     let server = ScriptedServer::start(|_, accounts| {
         let items: Vec<String> = accounts.iter().map(|account| item_of(account)).collect();
         let Response { body, .. } = Response::of_items(&items, "");
@@ -197,7 +197,7 @@ fn a_body_with_a_byte_order_mark_is_read() {
 }
 
 #[test]
-fn a_response_that_cannot_be_used_shows_what_the_service_said() {
+fn unusable_response_shows_the_error_info() {
     for (body, shown) in [
         (
             r#"{"ActionStatus":"FAIL","ErrorCode":0,"ErrorInfo":"try later"}"#,
@@ -219,7 +219,7 @@ fn a_response_that_cannot_be_used_shows_what_the_service_said() {
 }
 
 #[test]
-fn a_value_that_is_not_utf8_is_published_at_last_and_reported() {
+fn invalid_utf8_value_is_finally_published_and_reported() {
     let server = ScriptedServer::start(|_, accounts| {
         let items: Vec<String> = accounts.iter().map(|account| item_of(account)).collect();
         let Response { body, .. } = Response::of_items(&items, "");
@@ -244,7 +244,7 @@ fn a_value_that_is_not_utf8_is_published_at_last_and_reported() {
 }
 
 #[test]
-fn a_value_that_comes_in_time_as_utf8_is_published_without_a_word() {
+fn value_that_becomes_valid_utf8_is_published_without_report() {
     let server = ScriptedServer::start(|number, accounts| {
         let items: Vec<String> = accounts.iter().map(|account| item_of(account)).collect();
         let Response { mut body, .. } = Response::of_items(&items, "");
@@ -261,7 +261,7 @@ fn a_value_that_comes_in_time_as_utf8_is_published_without_a_word() {
 }
 
 #[test]
-fn a_lone_refusal_by_status_is_confirmed_before_it_stops_a_run() {
+fn http_refusal_is_confirmed_before_it_stops_a_run() {
     for status in ["400 Bad Request", "403 Forbidden", "404 Not Found"] {
         let server = ScriptedServer::start(move |number, accounts| {
             let items: Vec<String> = accounts.iter().map(|account| item_of(account)).collect();

@@ -37,7 +37,7 @@ fn ensure_goes_on(directory: &TestDir, more: &[&str], parts_left: u64) {
 }
 
 #[test]
-fn only_failed_accounts_are_asked_again_until_the_service_has_got_better() {
+fn only_failed_accounts_are_retried_by_the_next_run() {
     let server = EmulatorServer::start(with_faults(
         "transient = { rate = 0.1 }\ntransient_asks = 5\nunknown = { rate = 0.05 }",
     ));
@@ -82,7 +82,7 @@ fn only_failed_accounts_are_asked_again_until_the_service_has_got_better() {
 }
 
 #[test]
-fn what_decides_the_content_may_not_change() {
+fn content_settings_cannot_change_on_resume() {
     let column = "columns=[{ tag = 'Tag_Profile_IM_Nick', name = 'nick' }]";
     for (keys, named) in [
         (&["output.format=csv"][..], &["output.format"][..]),
@@ -103,7 +103,7 @@ fn what_decides_the_content_may_not_change() {
 }
 
 #[test]
-fn another_list_is_refused_and_restart_starts_over() {
+fn other_list_is_refused_and_restart_starts_over() {
     let directory = stopped_after(2);
     let before = directory.work();
     directory.accounts("accounts.txt", accounts(1001));
@@ -121,7 +121,7 @@ fn another_list_is_refused_and_restart_starts_over() {
 
 /// What a run has brought is given up only for another one that may start.
 #[test]
-fn a_restart_that_is_refused_keeps_the_finished_parts() {
+fn refused_restart_keeps_the_committed_parts() {
     let cases: [(&[&str], &str, i32); 5] = [
         (&["accounts.path=missing.txt"], "", 2),
         (&["accounts.path=empty.txt", "limits.allow_empty=false"], "", 2),
@@ -148,7 +148,7 @@ fn a_restart_that_is_refused_keeps_the_finished_parts() {
 
 /// Also where the journal of the earlier run cannot be used, or has published.
 #[test]
-fn a_restart_starts_over_whatever_is_there() {
+fn restart_starts_over_in_any_state() {
     let directory = stopped_after(2);
     fs::write(directory.path(WORK_DIRECTORY).join("checkpoint.ndjson"), "{}\n").unwrap();
     directory.export(&["--restart"]).expect_code(0);
@@ -162,7 +162,7 @@ fn a_restart_starts_over_whatever_is_there() {
 }
 
 #[test]
-fn the_pace_may_change() {
+fn rate_can_change_on_resume() {
     for key in [
         "api.calls_per_second=5000",
         "api.max_in_flight=1",
@@ -176,7 +176,7 @@ fn the_pace_may_change() {
 }
 
 #[test]
-fn a_damaged_or_missing_file_is_named() {
+fn damaged_or_missing_file_is_named() {
     for file in ["snapshot/part-00001.parquet", "failed-00000.csv", "rejected-00001.csv"] {
         for is_missing in [true, false] {
             let directory = stopped_after(2);
@@ -202,7 +202,7 @@ fn a_damaged_or_missing_file_is_named() {
 }
 
 #[test]
-fn a_checkpoint_that_cannot_be_used_is_left_as_it_is() {
+fn unusable_journal_is_left_unchanged() {
     let journal = stopped_after(2).checkpoint();
     let newer = journal[0].replace("\"version\":1", "\"version\":2");
     assert_ne!(newer, journal[0]);
@@ -224,7 +224,7 @@ fn a_checkpoint_that_cannot_be_used_is_left_as_it_is() {
 }
 
 #[test]
-fn left_overs_are_not_published() {
+fn stale_files_are_not_published() {
     let directory = stopped_after(2);
     for file in [
         "snapshot/part-00003.parquet",
@@ -243,7 +243,7 @@ fn left_overs_are_not_published() {
 }
 
 #[test]
-fn a_lock_of_a_dead_process_is_taken_over() {
+fn lock_of_a_dead_process_is_taken_over() {
     let directory = stopped_after(2);
     let lock = fs::read_to_string(directory.path(WORK_DIRECTORY).join("lock")).unwrap();
     assert!(lock.contains("process "), "{lock}");
@@ -255,7 +255,7 @@ fn a_lock_of_a_dead_process_is_taken_over() {
 }
 
 #[test]
-fn a_deadline_stops_the_run_resumable() {
+fn deadline_stops_the_run_resumable() {
     let directory = TestDir::with_job(JOB, accounts(1000));
     // No call is answered, so that the run cannot end before its deadline does.
     let keys = ["limits.deadline=1ms", "emulator.faults.hang.rate=1.0", "api.timeout=200ms"];
@@ -266,7 +266,7 @@ fn a_deadline_stops_the_run_resumable() {
 }
 
 #[test]
-fn a_run_tells_of_an_older_one_that_is_unfinished() {
+fn older_unfinished_run_is_reported() {
     let directory = TestDir::with_job(JOB, accounts(1000));
     let day = |date| ["--set", "output.path=out/dt={date}", "--date", date];
     let crash = [("IM_PROFILES_FAILPOINT", "journal:appended#2")];

@@ -58,7 +58,7 @@ fn listed() -> Vec<(String, u64)> {
 }
 
 #[test]
-fn every_account_is_where_the_emulator_knows_it_must_be() {
+fn every_account_has_its_expected_outcome() {
     let (_directory, snapshot) = sample(&[]);
     let job = Job::load(&repository("jobs/sample.toml"), &[], date(2026, 11, 22)).unwrap();
     Known::of(&job, listed()).with_any_last_word().ensure_is(&snapshot, "sample");
@@ -68,7 +68,7 @@ fn every_account_is_where_the_emulator_knows_it_must_be() {
 }
 
 #[test]
-fn columns_have_the_types_of_the_job_and_carry_their_tags() {
+fn columns_have_the_types_and_tags_of_the_job() {
     let (_directory, snapshot) = sample(&QUICK);
     for part in snapshot.parts() {
         let schema = snapshot.schema(&part);
@@ -98,7 +98,7 @@ coins: UInt32 nullable Tag_Profile_Custom_Coins
 }
 
 #[test]
-fn rows_are_these() {
+fn rows_have_the_expected_values() {
     let (_directory, snapshot) = sample(&QUICK);
     let table = snapshot.part("part-00000.parquet");
     let text = |rows: &[Vec<crate::support::Cell>]| {
@@ -132,7 +132,7 @@ fn rows_are_these() {
 }
 
 #[test]
-fn the_sidecars_tell_of_every_kind_of_failure() {
+fn sidecar_files_list_every_kind_of_failure() {
     let (_directory, snapshot) = sample(&QUICK);
     let header = |file: &str| {
         let text = String::from_utf8(snapshot.bytes(file)).unwrap();
@@ -159,7 +159,7 @@ fn the_sidecars_tell_of_every_kind_of_failure() {
 }
 
 #[test]
-fn the_snapshot_is_whole_and_nothing_is_left_beside_it() {
+fn snapshot_is_complete_and_no_work_remains() {
     let (directory, snapshot) = sample(&QUICK);
     let parts = ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"];
     let others = [
@@ -176,7 +176,7 @@ fn the_snapshot_is_whole_and_nothing_is_left_beside_it() {
 }
 
 #[test]
-fn the_manifest_is_true_of_the_files() {
+fn manifest_matches_the_files() {
     let (_directory, snapshot) = sample(&QUICK);
     let manifest = snapshot.manifest();
     let keys = [
@@ -228,7 +228,7 @@ fn the_manifest_is_true_of_the_files() {
 }
 
 #[test]
-fn csv_holds_the_same_table() {
+fn csv_has_the_same_table() {
     let (_directory, parquet) = sample(&QUICK);
     let table = parquet.table();
     assert!(table.rows.iter().flatten().any(|cell| cell.as_deref() == Some("")));
@@ -244,7 +244,7 @@ fn csv_holds_the_same_table() {
 }
 
 #[test]
-fn parquet_of_every_compression_holds_the_same_table() {
+fn parquet_of_every_compression_has_the_same_table() {
     let (_directory, zstd) = sample(&QUICK);
     for compression in ["none", "snappy", "gzip"] {
         let key = format!("output.compression={compression}");
@@ -255,7 +255,7 @@ fn parquet_of_every_compression_holds_the_same_table() {
 }
 
 #[test]
-fn the_same_answers_make_the_same_bytes_however_many_calls_are_under_way() {
+fn same_responses_make_the_same_bytes_at_any_concurrency() {
     for format in ["parquet", "csv"] {
         let format = format!("output.format={format}");
         let mut first = None;
@@ -271,7 +271,7 @@ fn the_same_answers_make_the_same_bytes_however_many_calls_are_under_way() {
 }
 
 #[test]
-fn the_summary_is_one_line_of_json_and_agrees_with_the_manifest() {
+fn summary_is_one_line_of_json_and_matches_the_manifest() {
     let directory = TestDir::new();
     let output = run_sample(&directory, &[&QUICK[..], &["--json"]].concat()).expect_code(0);
     let summary = output.summary();
@@ -291,7 +291,7 @@ fn the_summary_is_one_line_of_json_and_agrees_with_the_manifest() {
 }
 
 #[test]
-fn without_json_nothing_is_printed_on_stdout() {
+fn stdout_is_empty_without_json() {
     let directory = TestDir::new();
     let output = run_sample(&directory, &QUICK).expect_code(0).expect_told(&["Published", "rows"]);
     assert_eq!(output.stdout, "");
@@ -301,7 +301,7 @@ fn without_json_nothing_is_printed_on_stdout() {
 }
 
 #[test]
-fn a_second_run_takes_the_place_of_the_first() {
+fn second_run_replaces_the_snapshot() {
     let directory = TestDir::with_job(QUICK_JOB, ["a", "b", "c"]);
     directory.export(&["--set", "output.format=csv"]).expect_code(0);
     directory.accounts("accounts.txt", ["d"]);
@@ -333,7 +333,7 @@ fn if_exists_fail_refuses_before_the_first_call() {
 }
 
 #[test]
-fn an_empty_list_that_is_allowed_is_published_as_a_table_without_rows() {
+fn allowed_empty_list_is_published_without_rows() {
     let directory = TestDir::with_job(QUICK_JOB, [""; 0]);
     directory.export(&["--set", "limits.allow_empty=true"]).expect_code(0);
     let table = directory.snapshot("out").table();

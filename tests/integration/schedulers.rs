@@ -88,7 +88,7 @@ fn commands() -> Vec<Vec<String>> {
 }
 
 #[test]
-fn every_command_is_one_of_the_program_and_finds_its_job_and_a_secret_in_a_file() {
+fn commands_are_valid_and_find_job_and_secret() {
     let config_map = between(KUBERNETES, "nightly.toml: |\n", "---").replace("\n    ", "\n");
     for command in commands() {
         let cli = Cli::try_parse_from(&command).unwrap_or_else(|error| panic!("{error}"));
@@ -110,7 +110,7 @@ fn every_command_is_one_of_the_program_and_finds_its_job_and_a_secret_in_a_file(
 }
 
 #[test]
-fn what_is_not_retried_is_what_running_again_cannot_mend() {
+fn exit_codes_not_retried_are_the_permanent_ones() {
     let not_to_be_retried = NOT_TO_BE_RETRIED.map(ExitCode::number);
     let told = [
         value(SERVICE, "RestartPreventExitStatus"),
@@ -128,7 +128,7 @@ fn what_is_not_retried_is_what_running_again_cannot_mend() {
 }
 
 #[test]
-fn the_page_says_what_to_do_for_every_exit_code() {
+fn page_covers_every_exit_code() {
     let rows = README.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
     let told: Vec<u8> = rows
         .filter(|cell| cell.starts_with(|c: char| c.is_ascii_digit()))
@@ -155,7 +155,7 @@ fn cron_directory(codes: &[u8]) -> TestDir {
 }
 
 #[test]
-fn cron_runs_the_same_command_again_after_3_and_75_and_not_after_others() {
+fn cron_reruns_only_after_3_and_75() {
     let cases: [(&[u8], &str); 7] = [
         (&[0], ""),
         (&[1], ""),
@@ -184,7 +184,7 @@ fn cron_runs_the_same_command_again_after_3_and_75_and_not_after_others() {
 }
 
 #[test]
-fn every_start_of_a_night_is_on_the_same_day_of_utc() {
+fn starts_of_a_night_share_the_utc_date() {
     let day = duration("24h");
     assert_eq!(value(TIMER, "OnCalendar"), "*-*-* 01:00:00 UTC");
     let starts: u32 = value(SERVICE, "StartLimitBurst").parse().unwrap();
@@ -201,7 +201,7 @@ fn every_start_of_a_night_is_on_the_same_day_of_utc() {
 }
 
 #[test]
-fn a_run_that_is_stopped_has_longer_than_a_call_may_take() {
+fn stop_timeout_exceeds_the_call_timeout() {
     let job = Job::from_text(&PathBuf::from("job.toml"), NIGHTLY, &[], date(2026, 11, 22)).unwrap();
     let dagster = between(DAGSTER, "termination_timeout_seconds=", ")");
     let graces = [
@@ -216,7 +216,7 @@ fn a_run_that_is_stopped_has_longer_than_a_call_may_take() {
 
 /// Airflow takes the last line of both streams together.
 #[test]
-fn the_summary_is_the_last_line_of_all() {
+fn summary_is_the_last_line() {
     let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     for more in [&[][..], &["--log-format", "json"]] {
         let (mut reader, writer) = std::io::pipe().unwrap();

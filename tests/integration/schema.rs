@@ -57,7 +57,7 @@ fn loads(job: &str, overrides: &[String]) -> Result<Job, String> {
 }
 
 #[test]
-fn the_committed_schema_is_the_programs() {
+fn committed_schema_is_up_to_date() {
     let output = TestDir::new().run(&["schema"]).expect_code(0);
     assert_eq!(output.stderr, "");
     assert!(
@@ -68,7 +68,7 @@ fn the_committed_schema_is_the_programs() {
 }
 
 #[test]
-fn every_job_names_the_schema_first_and_is_what_it_says() {
+fn every_job_names_the_schema_and_matches_it() {
     let validator = Validator::new();
     for (name, job) in jobs() {
         assert_eq!(job.lines().next(), Some("#:schema ./job.schema.json"), "{name}");
@@ -78,7 +78,7 @@ fn every_job_names_the_schema_first_and_is_what_it_says() {
 }
 
 #[test]
-fn the_schema_refuses_what_the_program_refuses() {
+fn schema_and_program_refuse_the_same_jobs() {
     let validator = Validator::new();
     let nightly = fs::read_to_string(jobs_directory().join("nightly.toml")).unwrap();
     for (right, wrong) in [
@@ -121,7 +121,7 @@ fn the_schema_refuses_what_the_program_refuses() {
 }
 
 #[test]
-fn every_word_of_a_closed_set_is_taken_by_the_program() {
+fn program_accepts_every_enum_value_of_the_schema() {
     let nightly = fs::read_to_string(jobs_directory().join("nightly.toml")).unwrap();
     let schema: Value = serde_json::from_str(COMMITTED).unwrap();
     let mut words = 0;
@@ -161,7 +161,7 @@ fn every_word_of_a_closed_set_is_taken_by_the_program() {
 }
 
 #[test]
-fn every_key_has_a_description_and_no_table_takes_unknown_keys() {
+fn every_key_has_a_description_and_unknown_keys_are_refused() {
     let schema: Value = serde_json::from_str(COMMITTED).unwrap();
     let definitions = schema["$defs"].as_object().unwrap();
     let mut keys = 0;

@@ -142,7 +142,7 @@ fn kept_with(settings: &str, keys: &[&str], code: i32) {
 }
 
 #[test]
-fn after_a_success_whatever_the_secret_is_in() {
+fn secret_is_hidden_after_a_success() {
     for source in [Source::KeyEnv, Source::KeyFile, Source::UserSigEnv] {
         let server = server("");
         for talkative in TALKATIVE {
@@ -153,7 +153,7 @@ fn after_a_success_whatever_the_secret_is_in() {
 }
 
 #[test]
-fn when_calls_fail_and_are_made_again() {
+fn secret_is_hidden_when_calls_are_retried() {
     for fault in [
         "reset",
         "http_error",
@@ -174,7 +174,7 @@ fn when_calls_fail_and_are_made_again() {
 }
 
 #[test]
-fn when_nothing_gets_through() {
+fn secret_is_hidden_in_an_outage() {
     for fault in ["reset", "http_error", "truncated", "garbage"] {
         kept_with(&format!("faults.{fault}.rate = 1.0"), &[], 75);
     }
@@ -233,7 +233,7 @@ fn kept_with_proxy(value: &str, code: i32) {
 }
 
 #[test]
-fn when_a_proxy_has_a_password() {
+fn proxy_password_is_hidden() {
     let with_password = |port: u16| format!("http://user:{PROXY_PASSWORD}@127.0.0.1:{port}");
     for refusal in ["407 Proxy Authentication Required", "403 Forbidden"] {
         let proxy = ConnectProxy::start(1, Some(refusal));
@@ -251,7 +251,7 @@ fn when_a_proxy_has_a_password() {
 }
 
 #[test]
-fn when_the_service_refuses() {
+fn secret_is_hidden_when_the_service_refuses() {
     kept_with("faults.redirect.rate = 1.0", &[], 4);
     kept_with("faults.http_error.rate = 1.0\nfaults.http_statuses = [403]", &[], 4);
     for code in [40009, 60002, 60010, 70001, 70003, 70009] {
@@ -262,7 +262,7 @@ fn when_the_service_refuses() {
 }
 
 #[test]
-fn when_a_usersig_is_refused_and_signed_anew_or_cannot_be() {
+fn secret_is_hidden_when_a_usersig_is_renewed_or_fails() {
     kept_with("faults.usersig_expired_calls = 1", &[], 0);
     for source in [Source::KeyEnv, Source::KeyFile, Source::UserSigEnv] {
         let wrong =
@@ -326,7 +326,7 @@ fn echo(stream: TcpStream, top_level_code: i64) -> Option<()> {
 }
 
 #[test]
-fn when_a_gateway_repeats_the_url_in_its_texts() {
+fn secret_is_hidden_when_a_gateway_repeats_the_url() {
     for (code, exit_code) in [(0, 0), (70009, 4), (60010, 4), (60008, 75), (40001, 4)] {
         let base_url = serve_echo(code);
         let keys = ["limits.max_failed=100%"];
@@ -340,7 +340,7 @@ fn when_a_gateway_repeats_the_url_in_its_texts() {
 
 /// In the middle of its first call a run is looked at from outside and stopped.
 #[test]
-fn when_a_run_is_stopped() {
+fn secret_is_hidden_when_a_run_is_stopped() {
     let service = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let base_url = format!("api.base_url=http://{}", service.local_addr().unwrap());
     let directory = directory_with(Source::KeyEnv, KEY);
@@ -378,7 +378,7 @@ fn when_a_run_is_stopped() {
 }
 
 #[test]
-fn the_search_finds_what_it_looks_for() {
+fn search_finds_secrets() {
     let sig = usersig(KEY);
     let encoded = utf8_percent_encode(&sig, NON_ALPHANUMERIC);
     for text in [

@@ -90,7 +90,7 @@ impl Stuck {
 }
 
 #[test]
-fn a_signal_lets_calls_end_and_makes_no_new_ones() {
+fn signal_drains_calls_and_starts_none() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let mut stuck = Stuck::new();
         let (committed, calls) = (stuck.directory.committed_parts(), stuck.server().calls());
@@ -107,7 +107,7 @@ fn a_signal_lets_calls_end_and_makes_no_new_ones() {
 }
 
 #[test]
-fn a_signal_ends_a_run_that_still_reads_its_list() {
+fn signal_stops_a_run_that_reads_its_list() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let directory = TestDir::with_job(JOB, accounts(0));
         let mut run = directory
@@ -123,7 +123,7 @@ fn a_signal_ends_a_run_that_still_reads_its_list() {
 }
 
 #[test]
-fn a_second_signal_ends_the_run_at_once() {
+fn second_signal_ends_the_run_immediately() {
     for (signals, code) in [
         ([Signal::TERM, Signal::TERM], 143),
         ([Signal::INT, Signal::INT], 130),
@@ -142,7 +142,7 @@ fn a_second_signal_ends_the_run_at_once() {
 }
 
 #[test]
-fn a_lost_terminal_leaves_what_is_committed() {
+fn lost_terminal_keeps_committed_parts() {
     let mut stuck = Stuck::new();
     let committed = stuck.directory.committed_parts();
     stuck.run().signal(Signal::HUP);
@@ -152,7 +152,7 @@ fn a_lost_terminal_leaves_what_is_committed() {
 }
 
 #[test]
-fn a_second_run_is_told_of_the_first_and_touches_nothing() {
+fn second_run_is_refused_and_changes_nothing() {
     let mut stuck = Stuck::new();
     let committed = stuck.directory.committed_parts();
     let (calls, before) = (stuck.server().calls(), stuck.directory.work());
@@ -171,7 +171,7 @@ fn a_second_run_is_told_of_the_first_and_touches_nothing() {
 }
 
 #[test]
-fn a_reader_who_has_closed_the_pipes_changes_nothing() {
+fn closed_output_pipes_do_not_affect_the_run() {
     for more in [&["--json", "-vv"][..], &["--log-format", "json"], &["--progress", "bar"]] {
         let directory = TestDir::with_job(JOB, accounts(1000));
         // Slowed down on the way, so that there is something to tell.

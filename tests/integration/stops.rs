@@ -33,7 +33,7 @@ fn ensure_not_published(keys: &[&str], exit_code: i32) -> Output {
 }
 
 #[test]
-fn too_many_failed_accounts_are_not_published() {
+fn too_many_failed_accounts_prevent_publishing() {
     let ten =
         "faults.permanent.accounts=['1', '6', '11', '16', '21', '26', '31', '36', '41', '46']";
     let output = ensure_not_published(&[ten, ".limits.max_failed=9"], 3);
@@ -49,7 +49,7 @@ fn too_many_failed_accounts_are_not_published() {
 }
 
 #[test]
-fn accounts_that_do_not_exist_do_not_count_as_failed() {
+fn accounts_not_found_do_not_count_as_failed() {
     let directory = directory(ACCOUNTS);
     run(&directory, &["faults.unknown.rate=0.9", ".limits.max_failed=0"]).expect_code(0);
     let failed = directory.snapshot("out").manifest()["counts"]["failed"].as_u64().unwrap();
@@ -57,7 +57,7 @@ fn accounts_that_do_not_exist_do_not_count_as_failed() {
 }
 
 #[test]
-fn the_snapshot_that_is_not_there_is_told_with_its_whole_path() {
+fn missing_snapshot_is_reported_with_its_full_path() {
     let directory = directory(ACCOUNTS);
     let output = run(&directory, &["faults.redirect.rate=1.0"]).expect_code(4);
     let absolute = directory.root().canonicalize().unwrap().join("out");
@@ -65,7 +65,7 @@ fn the_snapshot_that_is_not_there_is_told_with_its_whole_path() {
 }
 
 #[test]
-fn an_outage_without_end_stops_the_run_resumable() {
+fn endless_outage_stops_the_run_resumable() {
     for fault in ["faults.reset.rate=1.0", "faults.http_error.rate=1.0", "faults.garbage.rate=1.0"]
     {
         let output = ensure_not_published(&[fault, ".retry.outage_patience=50ms"], 75);
@@ -79,14 +79,14 @@ fn an_outage_without_end_stops_the_run_resumable() {
 }
 
 #[test]
-fn an_outage_that_begins_in_mid_run_stops_it_resumable() {
+fn outage_during_a_run_stops_it_resumable() {
     let window = "faults.windows=[{ kind = 'outage', from_call = 5, until_call = 1000000 }]";
     let output = ensure_not_published(&[window, ".retry.outage_patience=50ms"], 75);
     output.expect_told(&["service unreachable, calls paused"]);
 }
 
 #[test]
-fn a_service_that_is_always_too_fast_asked_stops_the_run_resumable() {
+fn endless_throttling_stops_the_run_resumable() {
     for keys in [
         ["faults.throttle.rate=1.0", "faults.retry_after_seconds=0"],
         ["faults.http_429.rate=1.0", "faults.retry_after_seconds=0"],
@@ -98,7 +98,7 @@ fn a_service_that_is_always_too_fast_asked_stops_the_run_resumable() {
 }
 
 #[test]
-fn one_answer_that_comes_from_somewhere_else_stops_nothing() {
+fn single_foreign_response_stops_nothing() {
     for fault in
         ["faults.redirect={ rate = 1.0, limit = 1 }", "faults.http_error={ rate = 1.0, limit = 1 }"]
     {
@@ -110,7 +110,7 @@ fn one_answer_that_comes_from_somewhere_else_stops_nothing() {
 }
 
 #[test]
-fn answers_that_come_from_somewhere_else_stop_the_run() {
+fn foreign_responses_stop_the_run() {
     for (keys, told) in [
         (vec!["faults.redirect.rate=1.0"], "HTTP status 302"),
         (vec!["faults.http_error.rate=1.0", "faults.http_statuses=[403]"], "HTTP status 403"),
@@ -126,13 +126,13 @@ fn answers_that_come_from_somewhere_else_stop_the_run() {
 }
 
 #[test]
-fn an_answer_larger_than_any_stops_the_run_when_it_comes_for_every_account() {
+fn oversized_response_for_every_account_stops_the_run() {
     let output = ensure_not_published(&["faults.oversized.rate=1.0"], 4);
     assert!(output.error().contains("larger than 16 MiB"), "{output}");
 }
 
 #[test]
-fn a_tag_that_is_not_there_or_not_to_be_read_stops_the_run() {
+fn unknown_or_unreadable_tag_stops_the_run() {
     let unreadable = "population.unreadable_tags=['Tag_Profile_Custom_Coins']";
     let missing = ".columns.5.tag=Tag_Profile_Custom_None";
     for tag_errors in ["open_questions.tag_errors=call", "open_questions.tag_errors=account"] {
@@ -145,7 +145,7 @@ fn a_tag_that_is_not_there_or_not_to_be_read_stops_the_run() {
 }
 
 #[test]
-fn a_tag_that_the_service_passes_over_in_silence_is_null_everywhere() {
+fn tag_ignored_by_the_service_is_null_everywhere() {
     let directory = directory(ACCOUNTS);
     let missing = ".columns.5.tag=Tag_Profile_Custom_None";
     run(&directory, &[missing, "open_questions.tag_errors=ignored"]).expect_code(0);
@@ -155,14 +155,14 @@ fn a_tag_that_the_service_passes_over_in_silence_is_null_everywhere() {
 }
 
 #[test]
-fn the_calls_of_a_day_are_used_up() {
+fn exhausted_daily_quota_stops_the_run() {
     let output = ensure_not_published(&["rate.calls_per_day=5"], 4);
     assert!(output.error().contains("code 60028"), "{output}");
     assert!(output.error().ends_with("run again tomorrow, or change the plan"), "{output}");
 }
 
 #[test]
-fn a_usersig_that_stays_expired_stops_the_run() {
+fn usersig_that_stays_expired_stops_the_run() {
     let keys = ["faults.usersig_expired_calls=1000000"];
     let output = ensure_not_published(&keys, 4);
     assert!(output.error().contains("code 70001"), "{output}");

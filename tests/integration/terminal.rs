@@ -59,7 +59,7 @@ fn bars(seen: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_bar_never_fills_its_window_and_leaves_nothing_behind() {
+fn progress_bar_fits_the_window_and_is_erased() {
     for columns in [200, 80, 40, 20, 10] {
         let seen = shown_on(columns, &XTERM, &["-q", "--progress", "bar"], 0);
         let bars = bars(&seen);
@@ -73,7 +73,7 @@ fn the_bar_never_fills_its_window_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn log_lines_stand_above_the_bar() {
+fn log_lines_are_printed_above_the_bar() {
     let seen = shown_on(80, &XTERM, &["--set", "emulator.faults.throttle.rate=0.2"], 0);
     let (before, after) = seen.split_once(" throttled by the service ").unwrap();
     // The bar is cleared before the line and drawn again behind its end.
@@ -85,7 +85,7 @@ fn log_lines_stand_above_the_bar() {
 }
 
 #[test]
-fn an_error_is_red_where_colours_are_wanted() {
+fn error_is_red_if_colors_are_enabled() {
     let refused = ["--set", "emulator.faults.redirect.rate=1.0"];
     let seen = shown_on(80, &XTERM, &refused, 4);
     assert!(seen.contains("\n\x1b[1;31merror:\x1b[0m the service refused"), "{seen:?}");
@@ -96,7 +96,7 @@ fn an_error_is_red_where_colours_are_wanted() {
 }
 
 #[test]
-fn a_dumb_terminal_gets_text_and_nothing_else() {
+fn dumb_terminal_gets_plain_text() {
     for environment in [&[("TERM", "dumb")][..], &[], &[("TERM", "")]] {
         let seen = shown_on(80, environment, &["--progress", "bar"], 0);
         assert!(seen.contains("account list read"), "{seen:?}");
@@ -106,7 +106,7 @@ fn a_dumb_terminal_gets_text_and_nothing_else() {
 }
 
 #[test]
-fn neither_a_ci_service_nor_json_gets_a_bar() {
+fn ci_and_json_get_no_bar() {
     let seen = shown_on(80, &[XTERM[0], ("CI", "true")], &[], 0);
     assert!(seen.contains("account list read") && !seen.contains(CLEAR), "{seen:?}");
     let seen = shown_on(80, &XTERM, &["--log-format", "json", "--progress", "bar"], 0);

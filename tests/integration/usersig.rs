@@ -59,7 +59,7 @@ fn flags_name_the_app_the_account_and_the_key() {
 }
 
 #[test]
-fn a_job_names_them_as_for_its_calls() {
+fn job_provides_app_account_and_key() {
     let emulated = signed(&["job.toml"]).expect_code(0);
     let claims = decode(emulated.stdout.trim_end()).unwrap();
     assert!(claims.is_signed_by(&SecretKey::new(EMULATOR_SECRET_KEY.to_owned())));
@@ -88,7 +88,7 @@ fn a_job_names_them_as_for_its_calls() {
 }
 
 #[test]
-fn what_cannot_be_signed_is_refused_with_what_to_do() {
+fn invalid_input_is_refused_with_a_fix() {
     for (arguments, told) in [
         (&[][..], "give --sdkappid and --secret-key-env"),
         (&["--sdkappid", "7"][..], "--secret-key-env"),
@@ -123,7 +123,7 @@ fn what_cannot_be_signed_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn an_expired_one_is_explained_and_refused() {
+fn expired_usersig_is_explained_and_refused() {
     let output = inspect(expired() + "\n", &["--secret-key-env", "KEY"]).expect_code(4);
     for line in [
         "identifier  administrator\n",
@@ -152,7 +152,7 @@ fn an_expired_one_is_explained_and_refused() {
 }
 
 #[test]
-fn one_of_another_key_is_told_even_while_it_holds() {
+fn usersig_of_another_key_is_reported_while_valid() {
     let sig = signed(&["--sdkappid", "7", "--secret-key-env", "KEY"]).expect_code(0).stdout;
     inspect(&sig, &[]).expect_code(0);
     let output = inspect(&sig, &["--secret-key-env", "OTHER_KEY"]).expect_code(4);
@@ -168,7 +168,7 @@ fn packed(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_cannot_be_read_would_be_refused_and_says_why() {
+fn undecodable_usersig_is_refused_with_a_reason() {
     let sig = expired();
     let bomb = packed(&vec![b' '; 32 << 20]);
     assert!(bomb.len() < 64 * 1024, "{}", bomb.len());
@@ -198,7 +198,7 @@ fn what_cannot_be_read_would_be_refused_and_says_why() {
 }
 
 #[test]
-fn nothing_on_standard_input_is_bad_usage() {
+fn empty_standard_input_is_bad_usage() {
     for input in ["", " \n\t"] {
         let output = inspect(input, &[]).expect_code(2);
         assert!(output.error().contains("is empty"), "{output}");
@@ -224,7 +224,7 @@ type ClaimsChange = fn(&mut Value);
 
 /// Without a key to compare with, what the claims say is judged all the same.
 #[test]
-fn claims_that_no_service_takes_are_refused_without_a_key() {
+fn invalid_claims_are_refused_without_a_key() {
     inspect(with_claims(|_| ()), &[]).expect_code(0);
     let changes: [(ClaimsChange, &str); 5] = [
         (
@@ -252,7 +252,7 @@ fn claims_that_no_service_takes_are_refused_without_a_key() {
 }
 
 #[test]
-fn one_of_another_app_or_account_than_the_jobs_is_refused() {
+fn usersig_of_another_app_or_account_is_refused() {
     let job = [
         "job.toml",
         "--set",
@@ -280,7 +280,7 @@ fn one_of_another_app_or_account_than_the_jobs_is_refused() {
 }
 
 #[test]
-fn neither_key_nor_usersig_is_ever_repeated() {
+fn neither_key_nor_usersig_is_printed() {
     let sig = expired();
     let mac = decode(&sig).map(|_| sig[40..120].to_owned()).unwrap();
     for output in [

@@ -83,7 +83,7 @@ fn script(action: fn(usize, usize) -> Action) -> Script {
 }
 
 #[test]
-fn each_call_is_one_request_over_http2() {
+fn each_call_is_one_http2_request() {
     let (output, requests) = export_over_h2(script(|_, _| answer()), LIMIT, &[]);
     assert_eq!(requests, ACCOUNTS / 100, "{output}");
     assert_eq!(number(&output, "made"), requests, "{output}");
@@ -124,7 +124,7 @@ fn requests_of_a_dropped_connection_are_resent_within_the_limit() {
 }
 
 #[test]
-fn requests_that_wait_for_a_stream_do_not_leave_in_a_burst() {
+fn requests_waiting_for_a_stream_are_not_sent_in_a_burst() {
     for streams in [1, 4, 10] {
         // Slow answers hold all streams, and more calls wait for one.
         let action = |number, _| match number % 50 {
@@ -140,7 +140,7 @@ fn requests_that_wait_for_a_stream_do_not_leave_in_a_burst() {
 }
 
 #[test]
-fn bodies_larger_than_all_memory_for_bodies_come_whole_over_http2() {
+fn bodies_beyond_the_memory_budget_are_complete_over_http2() {
     // All 64 in flight would be 128 MiB; a body that waits must not keep the others from coming.
     let mut script = script(|_, _| Action::Response(Duration::from_millis(200)));
     script.padding = 2 * 1024 * 1024;
@@ -195,7 +195,7 @@ fn serve_http1_that_closes() -> (u16, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn connections_that_close_when_a_request_is_sent_cost_calls_and_no_rows() {
+fn connections_closed_on_request_cost_no_rows() {
     let (port, requests) = serve_http1_that_closes();
     let directory = directory(10_000, "");
     let keys = ["api.calls_per_second=100", "api.max_in_flight=4", "retry.max_attempts=30"];
@@ -217,7 +217,7 @@ fn export_through(directory: &TestDir) -> Output {
 }
 
 #[test]
-fn a_proxy_leads_to_the_service_with_its_credentials() {
+fn proxy_with_credentials_reaches_the_service() {
     let authority = Authority::new();
     let server = H2Server::start(authority.server(SERVICE), script(|_, _| answer()));
     let proxy = ConnectProxy::start(server.port, None);
@@ -232,7 +232,7 @@ fn a_proxy_leads_to_the_service_with_its_credentials() {
 }
 
 #[test]
-fn a_proxy_that_wants_other_credentials_is_named() {
+fn proxy_with_wrong_credentials_is_named() {
     let proxy = ConnectProxy::start(1, Some("407 Proxy Authentication Required"));
     let url = format!("http://user:hunter2@127.0.0.1:{}", proxy.port);
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
@@ -254,7 +254,7 @@ fn a_proxy_that_wants_other_credentials_is_named() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_is_named_with_its_problem() {
+fn untrusted_certificate_is_named_with_its_problem() {
     let (authority, other) = (Authority::new(), Authority::new());
     for (tls, problem) in [
         (other.server(SERVICE), "set SSL_CERT_FILE"),
@@ -274,7 +274,7 @@ fn a_certificate_that_is_not_trusted_is_named_with_its_problem() {
 }
 
 #[test]
-fn a_proxy_variable_that_cannot_be_parsed_is_refused_before_the_first_call() {
+fn invalid_proxy_variable_is_refused_before_the_first_call() {
     let authority = Authority::new();
     let server = H2Server::start(authority.server("localhost"), script(|_, _| answer()));
     let good = ConnectProxy::start(server.port, None);

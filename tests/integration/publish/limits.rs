@@ -8,7 +8,7 @@ use crate::support::{Known, Output, TestDir, end_of};
 
 /// An error is not an answer: "no snapshot is there" would tell a scheduler never to try again.
 #[test]
-fn an_error_at_the_earlier_snapshot_may_pass() {
+fn errors_at_the_earlier_snapshot_have_codes_and_advice() {
     for (errno, code, advice) in [
         ("eio", 1, "storage failed"),
         ("emfile", 1, "ulimit -n"),
@@ -30,7 +30,7 @@ fn an_error_at_the_earlier_snapshot_may_pass() {
 }
 
 #[test]
-fn a_file_system_without_locks_is_named() {
+fn file_system_without_locks_is_named() {
     let directory = directory_with_earlier();
     for errno in ["enosys", "enotsup"] {
         let failpoint = format!("lock:opened={errno}");
@@ -69,7 +69,7 @@ fn shell(directory: &TestDir, line: &str, words: &[&str], environment: &[(&str, 
 
 /// The operating system's own limit, at which it kills by default.
 #[test]
-fn a_limit_of_the_file_size_is_reported_and_the_run_resumes() {
+fn file_size_limit_is_reported_and_the_run_resumes() {
     let keys = ["--set", "output.format=csv", "--set", "output.compression=none"];
     let export = [&[env!("CARGO_BIN_EXE_im-profiles"), "export", "job.toml"], &keys[..]].concat();
     for blocks in [0, 1, 2, 16] {
@@ -91,7 +91,7 @@ fn a_limit_of_the_file_size_is_reported_and_the_run_resumes() {
 }
 
 #[test]
-fn a_limit_of_the_file_size_of_standard_output_is_reported() {
+fn file_size_limit_of_standard_output_is_reported() {
     let directory = directory_with_earlier();
     let plan = [env!("CARGO_BIN_EXE_im-profiles"), "plan", "job.toml"];
     let output = shell(&directory, "ulimit -f 0; exec \"$@\" >plan.txt", &plan, &[]).expect_code(1);

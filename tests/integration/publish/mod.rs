@@ -61,7 +61,7 @@ fn moved_aside() -> (TestDir, Found) {
 }
 
 #[test]
-fn a_snapshot_is_replaced_where_directories_cannot_be_exchanged() {
+fn snapshot_is_replaced_without_directory_exchange() {
     for errno in ["enosys", "einval", "enotsup"] {
         let directory = directory_with_earlier();
         export_without_exchange(&directory, errno, "", &[]).expect_code(0);
@@ -77,7 +77,7 @@ fn a_snapshot_is_replaced_where_directories_cannot_be_exchanged() {
 }
 
 #[test]
-fn a_crash_while_a_snapshot_is_moved_aside_loses_neither() {
+fn crash_while_a_snapshot_is_moved_aside_loses_neither() {
     for point in ["replace:move_aside", "replace:moved_aside", "replace:rename"] {
         let directory = directory_with_earlier();
         let earlier = directory.found();
@@ -93,7 +93,7 @@ fn a_crash_while_a_snapshot_is_moved_aside_loses_neither() {
 }
 
 #[test]
-fn the_earlier_snapshot_is_renamed_back_when_the_new_one_cannot_be_renamed() {
+fn earlier_snapshot_is_restored_if_the_rename_fails() {
     for failing in ["replace:moved_aside=enospc", "replace:rename=eio", "replace:rename=emfile"] {
         let directory = directory_with_earlier();
         let earlier = directory.found();
@@ -107,7 +107,7 @@ fn the_earlier_snapshot_is_renamed_back_when_the_new_one_cannot_be_renamed() {
 }
 
 #[test]
-fn a_snapshot_that_could_not_be_renamed_back_is_named_and_put_back_by_the_next_run() {
+fn unrestored_snapshot_is_named_and_restored_by_the_next_run() {
     let directory = directory_with_earlier();
     let earlier = directory.found();
     let failing = "replace:rename=eio,replace:put_back=eio";
@@ -121,7 +121,7 @@ fn a_snapshot_that_could_not_be_renamed_back_is_named_and_put_back_by_the_next_r
 
 /// Before anything else: whatever the next run does or refuses, the earlier snapshot is there again.
 #[test]
-fn the_next_run_puts_the_earlier_snapshot_back_first() {
+fn next_run_restores_the_earlier_snapshot_first() {
     const FAIL: &str = "output.if_exists=fail";
     let no_list = "accounts.path=none.txt";
     let keys = [
@@ -161,7 +161,7 @@ fn the_next_run_puts_the_earlier_snapshot_back_first() {
 }
 
 #[test]
-fn the_only_snapshot_stays_when_something_else_is_at_the_output_path() {
+fn moved_snapshot_stays_if_the_output_path_is_taken() {
     let (directory, earlier) = moved_aside();
     directory.write("out/thesis.txt", "years of work");
     for arguments in [&[][..], &["--restart"]] {
@@ -176,7 +176,7 @@ fn the_only_snapshot_stays_when_something_else_is_at_the_output_path() {
 }
 
 #[test]
-fn what_is_not_a_whole_snapshot_is_named_and_not_put_back() {
+fn incomplete_moved_snapshot_is_named_and_not_restored() {
     let (directory, _) = moved_aside();
     let replaced = directory.path(WORK_DIRECTORY).join("replaced");
     fs::remove_file(replaced.join("_SUCCESS")).unwrap();
@@ -189,7 +189,7 @@ fn what_is_not_a_whole_snapshot_is_named_and_not_put_back() {
 }
 
 #[test]
-fn plan_and_check_tell_of_a_snapshot_that_was_moved_aside_and_change_nothing() {
+fn plan_and_check_report_a_moved_snapshot_without_changes() {
     let (directory, _) = moved_aside();
     let before = (directory.names("."), directory.names(WORK_DIRECTORY), directory.work());
     let plan = directory.run(&["plan", "job.toml", "--json"]).expect_code(0);
@@ -209,7 +209,7 @@ fn plan_and_check_tell_of_a_snapshot_that_was_moved_aside_and_change_nothing() {
 
 /// A run opens the lock of a run that publishes and removes the work directory before it is locked.
 #[test]
-fn a_lock_that_was_removed_before_it_was_locked_is_taken_again() {
+fn lock_removed_before_locking_is_recreated() {
     let directory = directory_with_earlier();
     let crash = [(FAILPOINT, "journal:appended#2")];
     assert_eq!(directory.export_with(&crash, &[]).code, None);
@@ -242,7 +242,7 @@ fn a_lock_that_was_removed_before_it_was_locked_is_taken_again() {
 
 /// The run that has published removes its own lock, and not the directory that another run has made its own since.
 #[test]
-fn a_run_that_starts_while_another_removes_the_work_directory_keeps_it() {
+fn run_started_during_removal_keeps_the_work_directory() {
     let directory = directory_with_earlier();
     let unlocked = Pause::at(&directory, "publish:unlocked");
     let publishing = Pause::at(&directory, "publish:begin");
@@ -272,7 +272,7 @@ fn export_with_a_pause(directory: &TestDir, act: impl FnOnce()) -> Output {
 }
 
 #[test]
-fn a_run_whose_lock_was_removed_does_not_publish() {
+fn run_without_its_lock_does_not_publish() {
     let directory = directory_with_earlier();
     let earlier = directory.found();
     let lock = directory.path(WORK_DIRECTORY).join("lock");
@@ -285,7 +285,7 @@ fn a_run_whose_lock_was_removed_does_not_publish() {
 
 /// The files of this very process are verified as well, and those of sidecar lines.
 #[test]
-fn what_was_damaged_after_it_was_written_is_not_published() {
+fn damaged_files_are_not_published() {
     for file in ["snapshot/part-00001.parquet", "failed-00002.csv", "rejected-00000.csv"] {
         for damage in ["flip", "cut", "grow", "remove", "link"] {
             let directory = directory_with_earlier();
@@ -333,7 +333,7 @@ fn directory_with_invalid_accounts() -> TestDir {
 }
 
 #[test]
-fn lines_of_invalid_accounts_that_were_changed_are_not_published() {
+fn changed_invalid_account_lines_are_not_published() {
     for damage in ["cut", "remove", "link"] {
         let directory = directory_with_invalid_accounts();
         let earlier = directory.found();
@@ -361,7 +361,7 @@ fn lines_of_invalid_accounts_that_were_changed_are_not_published() {
 }
 
 #[test]
-fn lines_of_invalid_accounts_are_not_written_through_a_link() {
+fn invalid_account_lines_are_not_written_through_a_link() {
     for name in ["invalid.csv", "invalid.csv.staged"] {
         let directory = directory_with_invalid_accounts();
         let thesis = directory.write("thesis.txt", "years of work");
@@ -373,7 +373,7 @@ fn lines_of_invalid_accounts_are_not_written_through_a_link() {
 }
 
 #[test]
-fn lines_of_invalid_accounts_that_cannot_be_written_are_named() {
+fn unwritable_invalid_account_lines_are_named() {
     let directory = directory_with_invalid_accounts();
     let earlier = directory.found();
     for point in ["file:create", "file:sync"] {
@@ -387,7 +387,7 @@ fn lines_of_invalid_accounts_that_cannot_be_written_are_named() {
 }
 
 #[test]
-fn a_foreign_file_is_named_and_not_published() {
+fn foreign_file_is_named_and_not_published() {
     let directory = directory_with_earlier();
     directory.write("elsewhere/thesis.txt", "years of work");
     let staged = directory.path(WORK_DIRECTORY).join("snapshot");
@@ -409,7 +409,7 @@ fn a_foreign_file_is_named_and_not_published() {
 }
 
 #[test]
-fn a_foreign_directory_is_refused_and_kept() {
+fn foreign_directory_is_refused_and_kept() {
     let directory = directory_with_earlier();
     let earlier = directory.found();
     let foreign = directory.path(WORK_DIRECTORY).join("snapshot/notes");
@@ -431,7 +431,7 @@ fn a_foreign_directory_is_refused_and_kept() {
 }
 
 #[test]
-fn something_that_appears_at_the_output_path_is_not_replaced() {
+fn entry_created_at_the_output_path_is_not_replaced() {
     let directory = directory_with_earlier();
     fs::remove_dir_all(directory.path("out")).unwrap();
     let output = export_with_a_pause(&directory, || {
