@@ -16,7 +16,7 @@ use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::job::{Job, RetrySettings};
 use crate::pipeline::rate::limiter::SECOND_WITH_MARGIN;
 use crate::pipeline::source::AccountSource;
-use crate::pipeline::{self, RunContext, RunSettings};
+use crate::pipeline::{self, RunContext, RunSettings, SnapshotTarget};
 use crate::report::summary::ResultSummary;
 use crate::snapshot::OutputSettings;
 use crate::snapshot::journal::Round;
@@ -95,9 +95,8 @@ fn run_round(
         stop: &mut run.stop,
     };
     let client = Arc::clone(&run.service.client);
-    let columns = &run.rounds.columns;
-    let round = pipeline::run(client, settings, columns, accounts, writer, run.journal, context);
-    let round = run.runtime.block_on(round)?;
+    let target = SnapshotTarget { writer, journal: run.journal };
+    let round = run.runtime.block_on(pipeline::run(client, settings, accounts, target, context))?;
     (run.journal, run.calls) = (round.journal, round.calls);
     run.may_call_from = Some(Instant::now() + SECOND_WITH_MARGIN);
     Ok(run)
@@ -118,6 +117,7 @@ fn round_of(run: &PreparedRun) -> Result<(RunSettings, AccountSource, SnapshotWr
     let RoundSettings { columns, calls_per_second, max_in_flight, retry, output } = &run.rounds;
     let committed = round.parts.values().map(|part| part.ordinals.end - part.ordinals.start);
     let settings = RunSettings {
+        columns: columns.clone(),
         tag_list: tag_list(columns.iter().map(|column| column.tag.as_str())),
         calls_per_second: *calls_per_second,
         first_call_delay: run

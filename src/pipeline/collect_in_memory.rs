@@ -1,27 +1,24 @@
-//! A run over a few accounts whose rows stay in memory: nothing is written, nothing is committed. Pace, retries,
-//! throttling and outage are those of [`super::run`].
+//! A run over a few accounts whose rows stay in memory. Rate, retries, throttling and outages are those of
+//! [`run`](super::run).
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use tokio::sync::mpsc;
 
-use super::capacities::QueueCapacities;
 use super::chunk::{Account, Chunk};
-use super::dispatch::{Dispatcher, WorkerChannels};
-use super::response_processor::ResponseProcessor;
-use super::writer_channel::{QueuedMessage, writer_channel};
-use super::{RunContext, RunError, RunSettings, Service, ToWriter, spawn_named};
+use super::dispatch::Dispatcher;
+use super::list_reader::ListReader;
+use super::sink::{Sink, SinkMessage};
+use super::{RunContext, RunError, RunSettings, Service};
 use crate::accounts;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::snapshot::journal::RoundEnd;
 use crate::snapshot::sidecars::{FailedAccount, RejectedValue};
-use crate::table::Column;
 
-/// What came of the accounts, in no order.
+/// The rows and failed accounts of a run, in no particular order.
 #[derive(Debug, Default)]
 pub struct CollectedRows {
-    /// Rows.
+    /// Batches of rows, none of them empty.
     pub rows: Vec<RecordBatch>,
     /// Accounts without a row.
     pub failed: Vec<FailedAccount>,
@@ -29,64 +26,42 @@ pub struct CollectedRows {
     pub rejected: Vec<RejectedValue>,
 }
 
-/// Asks for the accounts, which must be distinct and few enough for the memory.
+impl Sink for CollectedRows {
+    fn push(&mut self, message: SinkMessage) {
+        let (rows, failed, rejected) = match message {
+            SinkMessage::First(first) => (first.rows, first.failed, first.rejected),
+            SinkMessage::Late(late) => (late.rows, late.failed, late.rejected),
+            SinkMessage::LateFailure(failed) => return self.failed.push(failed),
+            SinkMessage::EndOfRound(_) => return,
+        };
+        if rows.num_rows() > 0 {
+            self.rows.push(rows);
+        }
+        self.failed.extend(failed);
+        self.rejected.extend(rejected);
+    }
+}
+
+/// Requests the accounts, which must be distinct and few enough to keep their rows in memory.
 pub async fn collect_in_memory<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
-    columns: &[Column],
-    accounts: Vec<accounts::Account>,
-    run_context: RunContext<'_>,
+    accounts: &[accounts::Account],
+    context: RunContext<'_>,
 ) -> Result<CollectedRows, RunError> {
-    if accounts.is_empty() {
-        return Ok(CollectedRows::default());
-    }
-    let RunContext { random, wall_clock, observer, stop } = run_context;
-    let chunks = chunks_of(&accounts);
-    let (block_sender, blocks) = mpsc::channel(1);
     let end = RoundEnd { accounts: accounts.len() as u64, duplicates: 0 };
-    let reader = spawn_named("list-reader", move || {
-        // Nobody listens only when the run has stopped, which then has its own reason.
-        let _ = block_sender.blocking_send(chunks);
-        Ok(end)
-    })?;
-    let (writer, answers) = writer_channel(QueueCapacities::default().writer_messages);
-    // Open to the end, though no part is ever committed.
-    let (_committed_sender, committed) = mpsc::channel(1);
-    let connections = WorkerChannels { blocks, reader, writer, committed };
-    // All accounts are of the one part that never begins.
-    let settings = RunSettings { accounts_per_part: u64::MAX, ..settings };
-    let processor = ResponseProcessor::new(columns, settings.retry.max_attempts, settings.has_rows);
-    let mut dispatcher =
-        Dispatcher::new(service, settings, processor, connections, random, wall_clock, observer);
-    let gathering = tokio::spawn(collect_responses(answers));
-    let ended = dispatcher.run(stop).await;
-    drop(dispatcher);
-    let collected = gathering.await.map_err(|_| RunError::Panicked)?;
-    ended.map(|()| collected)
+    let (reader, sink) = (ListReader::ended(end), CollectedRows::default());
+    let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
+    dispatcher.work.prefetch(chunks_of(accounts));
+    dispatcher.run().await?;
+    Ok(dispatcher.sink)
 }
 
-/// Ordinals begin at 1: with ordinal 0 a part would begin, and the run would wait for somebody to commit it.
 fn chunks_of(accounts: &[accounts::Account]) -> Vec<Chunk> {
-    let numbered: Vec<Account> = (1..)
+    let numbered: Vec<Account> = (0..)
         .zip(accounts)
         .map(|(ordinal, account)| Account::new(account.name, ordinal, account.line))
         .collect();
     let chunk = |accounts: &[Account]| Chunk { accounts: accounts.to_vec(), is_first: true };
     numbered.chunks(MAX_ACCOUNTS_PER_CALL).map(chunk).collect()
-}
-
-async fn collect_responses(mut answers: mpsc::Receiver<QueuedMessage>) -> CollectedRows {
-    let mut collected = CollectedRows::default();
-    while let Some(handed) = answers.recv().await {
-        let (rows, failed, rejected) = match handed.message {
-            ToWriter::First(answer) => (Some(answer.rows), answer.failed, answer.rejected),
-            ToWriter::Late(answer) => (Some(answer.rows), answer.failed, answer.rejected),
-            ToWriter::LateFailure(failed) => (None, vec![failed], Vec::new()),
-            ToWriter::EndOfRound(_) => (None, Vec::new(), Vec::new()),
-        };
-        collected.rows.extend(rows.filter(|rows| rows.num_rows() > 0));
-        collected.failed.extend(failed);
-        collected.rejected.extend(rejected);
-    }
-    collected
 }

@@ -1,5 +1,7 @@
 //! Why a run did not complete, and the exit code for it.
 
+use std::time::Duration;
+
 use arrow::error::ArrowError;
 
 use super::source::SourceError;
@@ -7,6 +9,7 @@ use crate::api::outcome::CallFailure;
 use crate::snapshot::journal::JournalError;
 use crate::snapshot::parts::PartError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::human::duration_text;
 
 /// The run did not complete.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +31,16 @@ pub enum RunError {
     RejectsEverything(CallFailure),
     /// No call succeeded for `retry.outage_patience`.
     #[error(
-        "nothing got through to the service for retry.outage_patience ({last_failure}); see that it can be reached from here, then run again to resume"
+        "no call succeeded for {elapsed} ({calls} calls failed, the last one: {last_failure}), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume",
+        elapsed = duration_text(.elapsed.as_secs_f64())
     )]
     Outage {
         /// How the last call failed.
         last_failure: String,
+        /// Failed calls since the last success.
+        calls: u64,
+        /// Time since the last success.
+        elapsed: Duration,
     },
     /// The service cannot be reached, and waiting does not fix that.
     #[error("the service cannot be reached: {0}; then run again to resume")]

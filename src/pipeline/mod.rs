@@ -1,28 +1,37 @@
-//! A run: the only place with tasks, threads and channels.
+//! A run: the only place with tasks, threads and channels. `capacities` lists the capacities of all queues.
 //!
 //! ```text
-//!  list reader (thread) ──chunks──► dispatcher (async) ──answers──► writer (thread)
-//!                        BLOCKS_READ_AHEAD    │ ▲        ANSWERS_TO_WRITE   │
-//!                                             ▼ │                           │
-//!                              calls, up to max_in_flight   ◄──committed parts, up to OPEN_PARTS
+//!  list reader (thread) ──chunks──► dispatcher (async) ──responses──► writer (thread)
+//!                                        │ ▲                              │
+//!                                        ▼ │                              │
+//!                             calls, up to max_in_flight    ◄──committed parts
 //! ```
 //!
-//! The dispatcher owns all that decides: pace, retries, throttling, outage. The writer owns all that touches the disk.
+//! The dispatcher decides what is requested and when. The writer owns everything that touches the disk.
 
 pub mod call_stats;
+mod calls;
 mod capacities;
 pub mod chunk;
 pub mod collect_in_memory;
 mod dispatch;
 mod error;
 pub mod events;
+mod failure_policy;
+mod list_reader;
+mod part_tracker;
 pub mod rate;
 mod requeue;
 mod response_handler;
 pub mod response_processor;
 pub mod retry_queue;
+mod service_history;
+mod sink;
+mod snapshot_sink;
 pub mod source;
 mod start_calls;
+mod stats;
+mod work_queue;
 mod writer_channel;
 
 use std::collections::BTreeSet;
@@ -37,25 +46,25 @@ use tokio::sync::mpsc;
 pub use self::capacities::OPEN_PARTS;
 use self::capacities::QueueCapacities;
 use self::chunk::{Chunk, send_chunks};
-use self::dispatch::{Dispatcher, WorkerChannels};
+use self::dispatch::Dispatcher;
 pub use self::error::RunError;
 use self::events::Observer;
+use self::list_reader::ListReader;
 use self::rate::limiter::Departure;
-use self::response_processor::ResponseProcessor;
+use self::snapshot_sink::{SnapshotSink, write_parts};
 use self::source::AccountSource;
-use self::writer_channel::{QueuedMessage, writer_channel};
+use self::writer_channel::writer_channel;
 use crate::api::client::{CallResult, Client};
 use crate::api::signer::SigGeneration;
 use crate::job::RetrySettings;
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::journal::Journal;
 use crate::snapshot::parts::CommittedPart;
-use crate::snapshot::sidecars::FailedAccount;
-use crate::snapshot::snapshot_writer::{ChunkResult, RetryResult, SnapshotWriter};
+use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::table::Column;
 use crate::util::exit_code::ExitCode;
 
-/// What a run needs of the service.
+/// The service, as a run uses it.
 pub trait Service: Send + Sync + 'static {
     /// Makes one call; drops `departure` when the request leaves.
     fn call(
@@ -64,10 +73,12 @@ pub trait Service: Send + Sync + 'static {
         random: u32,
         departure: Departure,
     ) -> impl Future<Output = CallResult> + Send;
-    /// Which UserSig calls are made with.
+
+    /// The UserSig that the next call is made with.
     fn sig_generation(&self) -> SigGeneration;
-    /// Signs anew; `false` where that cannot be done.
-    fn resign(&self) -> bool;
+
+    /// Renews the UserSig; `false` if that is not possible.
+    fn renew_signature(&self) -> bool;
 }
 
 impl Service for Client {
@@ -79,102 +90,103 @@ impl Service for Client {
         self.signer().generation()
     }
 
-    fn resign(&self) -> bool {
+    fn renew_signature(&self) -> bool {
         self.signer().renew()
     }
 }
 
-/// What a run goes by.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
-    /// The tags asked for, as in a request.
+    /// The requested columns.
+    pub columns: Vec<Column>,
+    /// Their tags, as in a request.
     pub tag_list: String,
-    /// Limit, calls a second; 0 is none.
+    /// The limit; 0 means unlimited.
     pub calls_per_second: u32,
-    /// How long the first call waits, because an earlier process or round may have made calls in that second.
+    /// The delay of the first call, because an earlier process or round may have made calls in the same second.
     pub first_call_delay: Duration,
-    /// Calls that may be under way at once.
+    /// The most calls in flight at once.
     pub max_in_flight: usize,
     /// Attempts, backoff and patience.
     pub retry: RetrySettings,
     /// Ordinals in a part.
     pub accounts_per_part: u64,
-    /// Valid entries of the list, duplicates included; for the progress only.
+    /// Valid entries of the list, duplicates included; for progress only.
     pub accounts_to_request: u64,
-    /// First ordinals of the parts that an earlier run has committed.
+    /// First ordinals of the parts that an earlier process has committed.
     pub committed: BTreeSet<u64>,
     /// Whether an earlier process or round had a row for any account.
     pub has_rows: bool,
-    /// Accounts in those parts; for the progress only.
+    /// Accounts in the committed parts; for progress only.
     pub processed_before: u64,
 }
 
-/// What comes from outside the run's own logic: chance, the calendar, and the wish to stop.
+/// What a run gets from outside: randomness, the calendar, an observer and stop requests.
 pub struct RunContext<'s> {
-    /// Jitter and the `random` of each call.
+    /// For jitter and the `random` of each call.
     pub random: fastrand::Rng,
-    /// Time stamps of failed accounts.
+    /// For the time stamps of failed accounts.
     pub wall_clock: fn() -> Timestamp,
-    /// Gets the events.
+    /// Receives the events.
     pub observer: &'s mut Observer<'s>,
-    /// Gets the exit code to stop with: the first lets calls in flight end, the second does not.
+    /// Receives the exit code to stop with: the first one waits for the calls in flight, the second does not.
     pub stop: &'s mut mpsc::Receiver<ExitCode>,
 }
 
-/// What a round has done.
+/// Where an export writes its parts.
+pub struct SnapshotTarget {
+    /// Writes the parts.
+    pub writer: SnapshotWriter,
+    /// Records the committed parts.
+    pub journal: Journal,
+}
+
+/// The result of a round.
 #[derive(Debug)]
 pub struct RunResult {
-    /// The checkpoint, with all parts of the round and its end.
+    /// The journal with all parts of the round and its end.
     pub journal: Journal,
     /// The calls.
     pub calls: CallStats,
 }
 
-/// What goes to the writer's thread.
-enum ToWriter {
-    First(ChunkResult),
-    Late(RetryResult),
-    LateFailure(FailedAccount),
-    EndOfRound(u64),
-}
-
-/// The threads of a run, at work, and the ends of the channels to them.
-struct Threads {
-    connections: WorkerChannels,
+/// The threads of a run and the ends of the channels to them.
+struct WorkerChannels {
+    reader: ListReader,
+    sink: SnapshotSink,
     writer: JoinHandle<Result<Journal, RunError>>,
 }
 
-impl Threads {
-    fn start(
+impl WorkerChannels {
+    /// Starts the threads.
+    fn open(
         accounts: AccountSource,
         settings: &RunSettings,
-        writer: SnapshotWriter,
-        journal: Journal,
+        target: SnapshotTarget,
         capacities: QueueCapacities,
-    ) -> Result<Threads, RunError> {
+    ) -> Result<WorkerChannels, RunError> {
         let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(capacities.prefetched_blocks);
-        let (answer_sender, answers) = writer_channel(capacities.writer_messages);
-        // No more parts are open at any time, so the writer never waits here for the dispatcher that may wait for it.
+        let (message_sender, messages) = writer_channel(capacities.writer_messages);
+        // No more parts are ever open, so the writer never waits here for a dispatcher that waits for it.
         let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
         let accounts_per_part = settings.accounts_per_part;
         let done = settings.committed.clone();
+        let has_earlier_parts = !done.is_empty();
         let reader = spawn_named("list-reader", move || {
             send_chunks(accounts, accounts_per_part, &done, &block_sender)
         })?;
+        let SnapshotTarget { writer, journal } = target;
         let writer = spawn_named("writer", move || {
-            write_parts(writer, journal, answers, &committed_sender)
+            write_parts(writer, journal, messages, &committed_sender)
         })?;
-        let connections = WorkerChannels { blocks, reader, writer: answer_sender, committed };
-        Ok(Threads { connections, writer })
-    }
-
-    #[cfg(test)]
-    fn has_read_all(&self) -> bool {
-        self.connections.reader.is_finished()
+        let sink =
+            SnapshotSink::new(message_sender, committed, accounts_per_part, has_earlier_parts);
+        Ok(WorkerChannels { reader: ListReader::new(blocks, reader), sink, writer })
     }
 }
 
-/// A thread that profilers and `top` show by its work.
+/// Spawns a thread with a name for profilers and `top`.
 fn spawn_named<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -182,70 +194,42 @@ fn spawn_named<T: Send + 'static>(
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(RunError::Thread)
 }
 
-/// Asks for every account of the list and writes the parts.
+/// Requests every account of a round and writes the parts.
 pub async fn run<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
-    columns: &[Column],
     accounts: AccountSource,
-    writer: SnapshotWriter,
-    journal: Journal,
-    run_context: RunContext<'_>,
+    target: SnapshotTarget,
+    context: RunContext<'_>,
 ) -> Result<RunResult, RunError> {
-    let capacities = QueueCapacities::default();
-    let threads = Threads::start(accounts, &settings, writer, journal, capacities)?;
-    run_with(threads, service, settings, columns, run_context).await
+    let channels = WorkerChannels::open(accounts, &settings, target, QueueCapacities::default())?;
+    run_with(channels, service, settings, context).await
 }
 
 async fn run_with<S: Service>(
-    threads: Threads,
+    channels: WorkerChannels,
     service: Arc<S>,
     settings: RunSettings,
-    columns: &[Column],
-    run_context: RunContext<'_>,
+    context: RunContext<'_>,
 ) -> Result<RunResult, RunError> {
-    let Threads { connections, writer } = threads;
-    let RunContext { random, wall_clock, observer, stop } = run_context;
-    let processor = ResponseProcessor::new(columns, settings.retry.max_attempts, settings.has_rows);
-    let mut dispatcher =
-        Dispatcher::new(service, settings, processor, connections, random, wall_clock, observer);
-    let ended = dispatcher.run(stop).await;
-    dispatcher.close_writer();
+    let WorkerChannels { reader, sink, writer } = channels;
+    let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
+    let ended = dispatcher.run().await;
+    dispatcher.sink.close();
     let written = writer.join().map_err(|_| RunError::Panicked)?;
-    dispatcher.emit_final_events();
-    let calls = dispatcher.call_facts();
-    let round_end = dispatcher.round_end;
+    let committed: Vec<CommittedPart> =
+        std::iter::from_fn(|| dispatcher.sink.try_next_committed()).collect();
+    dispatcher.emit_final_events(&committed);
+    let calls = dispatcher.call_stats();
+    let round_end = dispatcher.reader.end();
     drop(dispatcher);
-    // When the writer has stopped by itself, its own error tells why.
+    // If the writer has stopped by itself, its own error is the cause.
     let mut journal = match ended {
         Ok(()) | Err(RunError::WriterStopped) => written?,
         Err(error) => return Err(error),
     };
     journal.end_round(round_end.ok_or(RunError::WriterStopped)?)?;
     Ok(RunResult { journal, calls })
-}
-
-/// Writes what comes until nothing comes any more. A part counts once its entry is in the journal.
-fn write_parts(
-    mut writer: SnapshotWriter,
-    mut journal: Journal,
-    mut answers: mpsc::Receiver<QueuedMessage>,
-    committed: &mpsc::Sender<CommittedPart>,
-) -> Result<Journal, RunError> {
-    while let Some(handed) = answers.blocking_recv() {
-        let parts = match handed.message {
-            ToWriter::First(answer) => Vec::from_iter(writer.add_chunk(answer)?),
-            ToWriter::Late(answer) => writer.add_retry(answer)?,
-            ToWriter::LateFailure(failed) => Vec::from_iter(writer.add_late_failure(failed)?),
-            ToWriter::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
-        };
-        for part in parts {
-            journal.add_part(&part)?;
-            // Nobody listens only when the run has stopped, which then has its own reason.
-            let _ = committed.blocking_send(part);
-        }
-    }
-    Ok(journal)
 }
 
 #[cfg(test)]

@@ -1,23 +1,20 @@
-//! Accounts whose call or response did not decide them: counted attempts, backoff, halves, and the end of their attempts.
+//! Accounts whose call or response did not decide them: counted attempts, backoff, halves, and permanent failure.
 
 use std::time::Duration;
 
 use super::chunk::{Account, Chunk};
 use super::dispatch::Dispatcher;
 use super::events::Event;
-use super::response_processor::{FailedCall, Reason, failed_account, refusal_category};
+use super::failure_policy::{AccountAction, account_policy};
+use super::response_processor::{FailedCall, Reason, failed_account};
 use super::retry_queue::backoff;
-use super::{RunError, Service, ToWriter};
-use crate::api::outcome::CallFailure;
+use super::sink::{Sink, SinkMessage};
+use super::{RunError, Service};
 use crate::snapshot::sidecars::Category;
 use crate::snapshot::snapshot_writer::ChunkResult;
 
-/// Accounts rejected one after another, without any row in between, that show the request itself to be at fault: going
-/// on would only burn quota on every account of the list.
-const REJECTED_IN_A_ROW: u32 = 20;
-
-impl<S: Service> Dispatcher<'_, S> {
-    /// Counts an attempt of every account of the calls, and lets them wait to be asked again.
+impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
+    /// Counts an attempt for every account of the calls.
     pub fn record_attempts(
         &mut self,
         calls: Vec<FailedCall>,
@@ -26,7 +23,7 @@ impl<S: Service> Dispatcher<'_, S> {
         let Some(last) = calls.last() else { return Ok(()) };
         let reason = last.failure.to_string();
         let accounts = calls.iter().map(|call| call.chunk.accounts.len()).sum();
-        (self.observer)(Event::CallsFailed { calls: calls.len(), accounts, reason });
+        self.emit(Event::CallsFailed { calls: calls.len(), accounts, reason });
         for FailedCall { chunk, failure, .. } in calls {
             self.skip_reserved_slot(&chunk)?;
             let category = match failure.is_from_service() {
@@ -35,93 +32,98 @@ impl<S: Service> Dispatcher<'_, S> {
             };
             let reason = Reason { category, code: failure.code(), info: failure.info() };
             let was_alone = chunk.accounts.len() == 1;
-            // One wait for all: accounts that failed together stay together.
-            let jitter = self.random.f64();
-            let (used_up, others): (Vec<Account>, Vec<Account>) =
-                chunk.accounts.into_iter().partition(|account| self.is_last_try(account));
-            for account in others {
-                self.schedule_retry(account, reason.clone(), jitter, now)?;
+            // One backoff for all: accounts that failed together stay together.
+            let jitter = self.context.random.f64();
+            let mut to_split = Vec::new();
+            let mut failed = Vec::new();
+            for account in chunk.accounts {
+                match account_policy(self.is_last_attempt(&account), was_alone, false) {
+                    AccountAction::Retry => {
+                        self.schedule_retry(account, reason.code, jitter, now);
+                    }
+                    AccountAction::Split => to_split.push(account),
+                    AccountAction::Fail => failed.push(account),
+                }
             }
-            // One account may be to blame for the failures of all: none is given up before it has been requested alone.
-            if !was_alone && !used_up.is_empty() {
-                self.push_halves(used_up, &failure.to_string());
-                continue;
+            if !to_split.is_empty() {
+                self.requeue_halves(to_split, failure.to_string());
             }
-            for account in used_up {
-                self.give_up(account, reason.clone());
+            for account in failed {
+                self.fail_account(account, reason.clone());
             }
         }
         Ok(())
     }
 
-    /// Counts an attempt; lets the account wait to be asked again, or gives it up when its attempts are used up.
-    pub fn schedule_retry(
+    /// Handles accounts that a response for so many `accounts` did not decide.
+    pub fn retry_undecided(
         &mut self,
-        mut account: Account,
-        reason: Reason,
-        jitter: f64,
+        undecided: Vec<(Account, Reason)>,
+        accounts: usize,
         now: Duration,
-    ) -> Result<(), RunError> {
-        if self.is_last_try(&account) {
-            self.give_up(account, reason);
-            return Ok(());
-        }
-        account.count_attempt(reason.code);
-        self.facts.account_retries += 1;
-        let wait = backoff(&self.settings.retry, account.attempts, jitter);
-        self.retry.push(account, now + wait);
-        Ok(())
-    }
-
-    /// Splits a chunk the service would not take, until the account that is to blame stands alone.
-    pub fn bisect(&mut self, chunk: Chunk, failure: &CallFailure) -> Result<(), RunError> {
-        self.skip_reserved_slot(&chunk)?;
-        if chunk.accounts.len() > 1 {
-            self.push_halves(chunk.accounts, &failure.to_string());
-            return Ok(());
-        }
-        let is_not_found =
-            matches!(failure, CallFailure::Refused { rule, .. } if rule.is_not_found());
-        if !is_not_found {
-            self.rejected_in_a_row += 1;
-            if self.rejected_in_a_row >= REJECTED_IN_A_ROW && self.answered_account.is_none() {
-                return Err(RunError::RejectsEverything(failure.clone()));
+    ) {
+        let mut to_split = Vec::new();
+        for (account, reason) in undecided {
+            let is_last_attempt = self.is_last_attempt(&account);
+            let is_own_failure = reason.code.is_some();
+            match account_policy(is_last_attempt, accounts == 1, is_own_failure) {
+                AccountAction::Retry => {
+                    let jitter = self.context.random.f64();
+                    self.schedule_retry(account, reason.code, jitter, now);
+                }
+                AccountAction::Split => to_split.push(account),
+                AccountAction::Fail => self.fail_account(account, reason),
             }
         }
-        let category = refusal_category(is_not_found);
-        let reason = Reason { category, code: failure.code(), info: failure.info() };
-        for account in chunk.accounts {
-            self.give_up(account, reason.clone());
+        if !to_split.is_empty() {
+            self.requeue_halves(to_split, "the response does not decide these accounts".to_owned());
         }
-        Ok(())
     }
 
-    pub fn push_halves(&mut self, mut accounts: Vec<Account>, reason: &str) {
+    /// Whether the attempt that has just failed was the last one of the account.
+    pub fn is_last_attempt(&self, account: &Account) -> bool {
+        account.attempts + 1 >= self.settings.retry.max_attempts
+    }
+
+    /// Requests the halves of a chunk before anything else.
+    pub fn requeue_halves(&mut self, mut accounts: Vec<Account>, reason: String) {
         let count = accounts.len();
-        (self.observer)(Event::Bisecting { accounts: count, reason: reason.to_owned() });
+        self.emit(Event::Bisecting { accounts: count, reason });
         let second_half = accounts.split_off(count.div_ceil(2));
         for half in [second_half, accounts] {
             if !half.is_empty() {
-                self.requeued.push_front(Chunk::retry(half));
+                self.work.requeue_first(Chunk::retry(half));
             }
         }
     }
 
-    fn give_up(&mut self, account: Account, reason: Reason) {
-        let failed = failed_account(account, reason, (self.wall_clock)());
-        self.settled += 1;
-        self.failed += 1;
-        self.to_write.push(ToWriter::LateFailure(failed));
+    /// Records an account as failed.
+    pub fn fail_account(&mut self, account: Account, reason: Reason) {
+        let failed = failed_account(account, reason, (self.context.wall_clock)());
+        self.push(SinkMessage::LateFailure(failed));
     }
 
-    /// The rows of a first chunk that failed will come late: its place in the part stays empty.
-    fn skip_reserved_slot(&mut self, chunk: &Chunk) -> Result<(), RunError> {
+    /// Leaves the reserved place of a first chunk in its part empty: its rows will come late.
+    pub fn skip_reserved_slot(&mut self, chunk: &Chunk) -> Result<(), RunError> {
         if chunk.is_first {
             let rows = self.processor.no_rows().map_err(RunError::Rows)?;
             let (rejected, failed) = (Vec::new(), Vec::new());
             let ordinals = chunk.ordinals();
-            self.to_write.push(ToWriter::First(ChunkResult { ordinals, rows, rejected, failed }));
+            self.push(SinkMessage::First(ChunkResult { ordinals, rows, rejected, failed }));
         }
         Ok(())
+    }
+
+    fn schedule_retry(
+        &mut self,
+        mut account: Account,
+        code: Option<i64>,
+        jitter: f64,
+        now: Duration,
+    ) {
+        account.count_attempt(code);
+        self.stats.record_account_retry();
+        let wait = backoff(&self.settings.retry, account.attempts, jitter);
+        self.work.schedule_retry(account, now + wait);
     }
 }

@@ -1,33 +1,38 @@
-//! What the end of a call means to the run: rows to write, accounts to ask again, a slower pace, or the end.
+//! Handles calls that have ended: passes rows on, and carries out what the failure policy decides.
 
+use std::ops::Range;
 use std::time::Duration;
 
+use super::calls::EndedCall;
 use super::chunk::Account;
-use super::dispatch::{Dispatcher, EndedCall};
+use super::dispatch::Dispatcher;
 use super::events::{CallOutcome, Event};
+use super::failure_policy::{
+    Action, History, Signature, StopReason, failure_policy, requested_pause,
+};
 use super::rate::outage::ProbeVerdict;
 use super::response_processor::{ChunkError, FailedCall, ProcessedResponse, Reason};
-use super::{RunError, Service, ToWriter};
+use super::sink::{Sink, SinkMessage};
+use super::{RunError, Service};
 use crate::api::client::CallResult;
 use crate::api::error_codes::Class;
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
+use crate::snapshot::sidecars::Category;
 use crate::snapshot::snapshot_writer::{ChunkResult, RetryResult};
 
-/// What is known of a call that ended, beside its outcome.
+/// What is known about an ended call beside its outcome.
 #[derive(Clone, Copy)]
 struct CallContext {
     called_at: Duration,
     ended_at: Duration,
     sig_generation: SigGeneration,
-    /// `Retry-After` of the response.
     retry_after: Option<Duration>,
-    /// Whether it is a probe, whose account needs no answer.
     is_probe: bool,
 }
 
-impl<S: Service> Dispatcher<'_, S> {
-    /// Takes in a call that has ended.
+impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
+    /// Handles a call that has ended.
     pub fn call_ended(&mut self, ended: EndedCall) -> Result<(), RunError> {
         let now = self.now();
         let EndedCall { chunk, reply, called_at, is_probe } = ended;
@@ -37,54 +42,45 @@ impl<S: Service> Dispatcher<'_, S> {
         let CallResult { body, sig_generation, retry_after, .. } = reply;
         let context =
             CallContext { called_at, ended_at: now, sig_generation, retry_after, is_probe };
-        let settled = match body {
-            Ok(body) => self.processor.process(chunk, &body, (self.wall_clock)()),
+        let processed = match body {
+            Ok(body) => self.processor.process(chunk, &body, (self.context.wall_clock)()),
             Err(failure) => Err(ChunkError::failed(chunk, failure)),
         };
-        if let Err(ChunkError::Failed(call)) = &settled
-            && let Some(pause) = retry_after
-            && may_be_retried(call)
-        {
-            let pause = self.within_patience(pause, now);
-            self.throttle.pause_until(now + pause);
-            (self.observer)(Event::PausedByService { pause, reason: call.failure.to_string() });
+        if let Err(ChunkError::Failed(call)) = &processed {
+            self.history.failed_calls += 1;
+            self.honor_retry_after(call, &context);
         }
-        let outcome = outcome_of(&settled);
-        (self.observer)(Event::CallEnded { called_at, latency: now - called_at, outcome });
-        if is_probe {
-            return self.probe_ended(settled, context);
+        let outcome = call_outcome(&processed);
+        if outcome == CallOutcome::Throttled {
+            self.stats.record_throttled_call();
         }
-        match settled {
-            Ok(settled) => {
-                self.on_call_succeeded(now)?;
-                if self.answered_account.is_none() {
-                    self.answered_account = first_account
-                        .filter(|account| settled.ordinals.first() == Some(&account.ordinal));
-                }
-                self.write(first_ordinals, accounts, settled, now)
-            }
-            Err(ChunkError::Failed(call)) => self.handle_call_failure(*call, context),
+        self.emit(Event::CallEnded { called_at, latency: now - called_at, outcome });
+        match processed {
             Err(ChunkError::Bug(error)) => Err(RunError::Rows(error)),
+            Err(ChunkError::Failed(call)) => self.call_failed(*call, context),
+            Ok(_) if is_probe => self.end_outage(now),
+            Ok(response) => {
+                self.history.record_success(now);
+                let held_back = self.rate.outage.call_succeeded();
+                self.record_attempts(held_back, now)?;
+                if self.history.responsive_account.is_none() {
+                    self.history.responsive_account = first_account
+                        .filter(|account| response.ordinals.first() == Some(&account.ordinal));
+                }
+                self.response_received(first_ordinals, accounts, response, now);
+                Ok(())
+            }
         }
     }
 
-    /// A call was answered: whatever failed before it failed by itself.
-    fn on_call_succeeded(&mut self, now: Duration) -> Result<(), RunError> {
-        self.renewal_failed = false;
-        self.paused_by_code = false;
-        self.got_through_at = Some(now);
-        let calls = self.outage.call_succeeded();
-        self.record_attempts(calls, now)
-    }
-
-    /// Hands over what a response for so many `accounts` has brought, and keeps the rest for retries.
-    fn write(
+    /// Passes on what a response for so many `accounts` decides, and schedules the other accounts.
+    fn response_received(
         &mut self,
-        first_ordinals: Option<std::ops::Range<u64>>,
+        first_ordinals: Option<Range<u64>>,
         accounts: usize,
-        settled: ProcessedResponse,
+        response: ProcessedResponse,
         now: Duration,
-    ) -> Result<(), RunError> {
+    ) {
         let ProcessedResponse {
             rows,
             ordinals,
@@ -93,92 +89,170 @@ impl<S: Service> Dispatcher<'_, S> {
             to_retry,
             to_split,
             was_not_utf8,
-        } = settled;
+        } = response;
         if was_not_utf8 {
-            (self.observer)(Event::ResponseNotUtf8);
+            self.emit(Event::ResponseNotUtf8);
         }
-        self.settled += (ordinals.len() + failed.len()) as u64;
-        self.failed += failed.len() as u64;
         if !ordinals.is_empty() {
-            self.rejected_in_a_row = 0;
+            self.history.rejected_in_a_row = 0;
         }
-        self.to_write.push(match first_ordinals {
-            Some(ordinals) => ToWriter::First(ChunkResult { ordinals, rows, rejected, failed }),
-            None => ToWriter::Late(RetryResult { ordinals, rows, rejected, failed }),
+        self.push(match first_ordinals {
+            Some(ordinals) => SinkMessage::First(ChunkResult { ordinals, rows, rejected, failed }),
+            None => SinkMessage::Late(RetryResult { ordinals, rows, rejected, failed }),
         });
-        self.log_accounts_to_retry(&to_retry);
-        let mut undecided = Vec::new();
-        for (account, reason) in to_retry {
-            // One account may be to blame for what the response does not say of others: none is given up for it before it has
-            // been requested alone. A code of its own, in turn, is its own.
-            if accounts > 1 && reason.code.is_none() && self.is_last_try(&account) {
-                undecided.push(account);
-                continue;
-            }
-            let jitter = self.random.f64();
-            self.schedule_retry(account, reason, jitter, now)?;
-        }
-        if !undecided.is_empty() {
-            self.push_halves(undecided, "the response does not decide these accounts");
-        }
+        self.report_accounts_to_retry(&to_retry);
+        self.retry_undecided(to_retry, accounts, now);
         if !to_split.is_empty() {
-            self.push_halves(to_split, "markers and unanswered accounts do not match in number");
+            let reason = "markers and unanswered accounts do not match in number";
+            self.requeue_halves(to_split, reason.to_owned());
+        }
+    }
+
+    fn report_accounts_to_retry(&mut self, to_retry: &[(Account, Reason)]) {
+        let mut with_attempts_left =
+            to_retry.iter().filter(|(account, _)| !self.is_last_attempt(account)).peekable();
+        let Some((_, reason)) = with_attempts_left.peek() else { return };
+        let (reason, accounts) = (reason.to_string(), with_attempts_left.count());
+        self.emit(Event::AccountsFailed { accounts, reason });
+    }
+
+    fn honor_retry_after(&mut self, call: &FailedCall, context: &CallContext) {
+        let now = context.ended_at;
+        let patience_left = self.patience_left(now);
+        if let Some(pause) = requested_pause(call, context.retry_after, patience_left) {
+            self.rate.pause_until(now + pause);
+            self.emit(Event::PausedByService { pause, reason: call.failure.to_string() });
+        }
+    }
+
+    fn call_failed(&mut self, call: FailedCall, context: CallContext) -> Result<(), RunError> {
+        let now = context.ended_at;
+        let mut history = self.history_of(&context);
+        let mut action = failure_policy(&call, &history);
+        if context.is_probe && action.shows_reachable() {
+            self.end_outage(now)?;
+        }
+        if action == Action::RenewSignature && !self.renew_signature(&call.failure) {
+            history.signature = Signature::NotRenewable;
+            action = failure_policy(&call, &history);
+        }
+        match action {
+            Action::Resend | Action::RenewSignature => self.resend(call, context),
+            Action::Throttle { pause, is_lock } => {
+                self.slow_down(&call.failure, context, pause, is_lock);
+                self.resend(call, context);
+            }
+            Action::HoldBack { probe_next } => {
+                self.stats.record_failed_call();
+                match probe_next {
+                    true => self.rate.outage.call_refused(call, now),
+                    false => self.rate.outage.call_failed(call, now),
+                }
+            }
+            Action::Split => {
+                self.service_rejected(&call, now)?;
+                self.requeue_halves(call.chunk.accounts, call.failure.to_string());
+            }
+            Action::FailAccount(category) => {
+                self.service_rejected(&call, now)?;
+                if category != Category::NotFound {
+                    self.history.rejected_in_a_row += 1;
+                }
+                let FailedCall { chunk, failure, .. } = call;
+                let reason = Reason { category, code: failure.code(), info: failure.info() };
+                for account in chunk.accounts {
+                    self.fail_account(account, reason.clone());
+                }
+            }
+            Action::ExtendOutage { is_refusal } => {
+                return self.extend_outage(&call.failure, is_refusal, now);
+            }
+            Action::EndOutage => {}
+            Action::Stop(reason) => return Err(self.stop_error(reason, call.failure, now)),
         }
         Ok(())
     }
 
-    fn log_accounts_to_retry(&mut self, again: &[(Account, Reason)]) {
-        let mut with_tries_left =
-            again.iter().filter(|(account, _)| !self.is_last_try(account)).peekable();
-        let Some((_, reason)) = with_tries_left.peek() else { return };
-        let (reason, accounts) = (reason.to_string(), with_tries_left.count());
-        (self.observer)(Event::AccountsFailed { accounts, reason });
-    }
-
-    /// Whether the attempt that has just failed was the account's last.
-    pub fn is_last_try(&self, account: &Account) -> bool {
-        account.attempts + 1 >= self.settings.retry.max_attempts
-    }
-
-    fn probe_ended(
-        &mut self,
-        settled: Result<ProcessedResponse, ChunkError>,
-        context: CallContext,
-    ) -> Result<(), RunError> {
-        let now = context.ended_at;
-        let failure = match settled {
-            Ok(_) => None,
-            Err(ChunkError::Failed(call)) => match call.failure.class_after(1) {
-                Class::Retry if self.is_hopeless(&call.failure) => {
-                    return Err(RunError::Unreachable(call.failure));
-                }
-                Class::Retry => Some(call.failure),
-                Class::Fatal if call.needs_confirmation => {
-                    if self.outage.confirm_refusal() {
-                        return Err(RunError::Refused(call.failure));
-                    }
-                    Some(call.failure)
-                }
-                // The service is there, and says something else that counts for the whole run.
-                Class::Fatal | Class::Throttle => {
-                    let calls = self.outage.call_succeeded();
-                    self.record_attempts(calls, now)?;
-                    self.end_outage(now)?;
-                    return self.handle_call_failure(*call, context);
-                }
-                Class::BadBatch | Class::Permanent => None,
-            },
-            Err(ChunkError::Bug(error)) => return Err(RunError::Rows(error)),
+    fn history_of(&self, context: &CallContext) -> History {
+        let signature = if context.sig_generation < self.calls.service().sig_generation() {
+            Signature::Replaced
+        } else if self.history.was_renewed {
+            Signature::NotRenewable
+        } else {
+            Signature::Renewable
         };
-        let Some(failure) = failure else { return self.end_outage(now) };
-        match self.outage.probe_ended(false, now) {
+        History {
+            is_probe: context.is_probe,
+            signature,
+            retry_after: context.retry_after.unwrap_or_default(),
+            has_succeeded: self.history.has_succeeded(),
+            has_responsive_account: self.history.responsive_account.is_some(),
+            patience_left: self.patience_left(context.ended_at),
+            was_in_flight_at_slow_down: self.rate.was_in_flight_at_slow_down(context.called_at),
+            was_locked: self.history.was_locked,
+            refused_probes: self.rate.outage.refused_probes(),
+            rejected_in_a_row: self.history.rejected_in_a_row,
+        }
+    }
+
+    fn patience_left(&self, now: Duration) -> Duration {
+        self.settings.retry.outage_patience.saturating_sub(self.history.since_success(now))
+    }
+
+    fn renew_signature(&mut self, failure: &CallFailure) -> bool {
+        let is_renewed = self.calls.service().renew_signature();
+        if is_renewed {
+            self.history.was_renewed = true;
+            self.emit(Event::UserSigRenewed { reason: failure.to_string() });
+        }
+        is_renewed
+    }
+
+    /// Sends a chunk again, unless it was that of a probe.
+    fn resend(&mut self, call: FailedCall, context: CallContext) {
+        if !context.is_probe {
+            self.work.requeue_first(call.chunk);
+        }
+    }
+
+    fn slow_down(
+        &mut self,
+        failure: &CallFailure,
+        context: CallContext,
+        pause: Duration,
+        is_lock: bool,
+    ) {
+        let share = self.rate.slow_down(context.called_at, context.ended_at, pause);
+        if let Some(share) = share {
+            self.history.was_locked |= is_lock;
+            self.emit(Event::Throttled { share, reason: failure.to_string() });
+        }
+    }
+
+    /// The service is reachable and rejects a chunk: earlier failures were not an outage.
+    fn service_rejected(&mut self, call: &FailedCall, now: Duration) -> Result<(), RunError> {
+        let held_back = self.rate.outage.call_succeeded();
+        self.record_attempts(held_back, now)?;
+        self.skip_reserved_slot(&call.chunk)
+    }
+
+    fn extend_outage(
+        &mut self,
+        failure: &CallFailure,
+        is_refusal: bool,
+        now: Duration,
+    ) -> Result<(), RunError> {
+        if is_refusal {
+            self.rate.outage.count_refused_probe();
+        }
+        match self.rate.outage.probe_ended(false, now) {
             ProbeVerdict::OutageStarted(calls) => {
-                (self.observer)(Event::OutageStarted { reason: failure.to_string() });
-                self.requeued.extend(calls.into_iter().map(|call| call.chunk));
+                self.emit(Event::OutageStarted { reason: failure.to_string() });
+                for call in calls {
+                    self.work.requeue_last(call.chunk);
+                }
             }
-            ProbeVerdict::PatienceEnded => {
-                return Err(RunError::Outage { last_failure: failure.to_string() });
-            }
+            ProbeVerdict::PatienceEnded => return Err(self.outage_error(failure, now)),
             ProbeVerdict::OutageContinues
             | ProbeVerdict::OutageEnded(_)
             | ProbeVerdict::NoOutage(_) => {}
@@ -187,156 +261,39 @@ impl<S: Service> Dispatcher<'_, S> {
     }
 
     fn end_outage(&mut self, now: Duration) -> Result<(), RunError> {
-        match self.outage.probe_ended(true, now) {
+        match self.rate.outage.probe_ended(true, now) {
             ProbeVerdict::NoOutage(calls) => self.record_attempts(calls, now)?,
-            ProbeVerdict::OutageEnded(duration) => {
-                (self.observer)(Event::OutageEnded { duration });
-            }
+            ProbeVerdict::OutageEnded(duration) => self.emit(Event::OutageEnded { duration }),
             _ => {}
         }
         Ok(())
     }
 
-    /// Decides by the class of a failure.
-    fn handle_call_failure(
-        &mut self,
-        call: FailedCall,
-        context: CallContext,
-    ) -> Result<(), RunError> {
-        let FailedCall { chunk, failure, needs_confirmation } = call;
-        let now = context.ended_at;
-        if failure.needs_renewed_signature() && self.renew(context.sig_generation, &failure) {
-            if !context.is_probe {
-                self.requeued.push_front(chunk);
-            }
-            return Ok(());
+    fn stop_error(&self, reason: StopReason, failure: CallFailure, now: Duration) -> RunError {
+        match reason {
+            StopReason::Refused | StopReason::RefusalConfirmed => RunError::Refused(failure),
+            StopReason::RejectsEverything => RunError::RejectsEverything(failure),
+            StopReason::Unreachable => RunError::Unreachable(failure),
+            StopReason::PatienceEnded => self.outage_error(&failure, now),
         }
-        let tries = failure.code().map_or(0, |code| chunk.min_times_in_a_row(code)) + 1;
-        let class = match class_of(&failure, tries) {
-            // Where others are answered, too large an answer for one account is no fault of the account's.
-            Class::BadBatch
-                if failure.is_too_large()
-                    && chunk.accounts.len() == 1
-                    && self.answered_account.is_some() =>
-            {
-                Class::Retry
-            }
-            class => class,
-        };
-        match class {
-            Class::Fatal if needs_confirmation && !context.is_probe => {
-                self.facts.failed += 1;
-                let call = FailedCall { chunk, failure, needs_confirmation };
-                self.outage.call_refused(call, now);
-            }
-            Class::Fatal => return Err(RunError::Refused(failure)),
-            Class::Throttle => {
-                self.slow_down(&failure, context)?;
-                if !context.is_probe {
-                    self.requeued.push_front(chunk);
-                }
-            }
-            _ if context.is_probe => {}
-            Class::Retry if self.is_hopeless(&failure) => {
-                self.facts.failed += 1;
-                let call = FailedCall { chunk, failure, needs_confirmation };
-                self.outage.call_refused(call, now);
-            }
-            Class::Retry => {
-                self.facts.failed += 1;
-                let call = FailedCall { chunk, failure, needs_confirmation };
-                self.outage.call_failed(call, now);
-            }
-            Class::BadBatch | Class::Permanent => {
-                let calls = self.outage.call_succeeded();
-                self.record_attempts(calls, now)?;
-                self.bisect(chunk, &failure)?;
-            }
-        }
-        Ok(())
     }
 
-    /// A pause that the service asks for, but no longer than the run has patience.
-    fn within_patience(&self, pause: Duration, now: Duration) -> Duration {
-        let patience_ends =
-            self.got_through_at.unwrap_or_default() + self.settings.retry.outage_patience;
-        pause.min(patience_ends.saturating_sub(now))
-    }
-
-    /// Whether waiting for the service is of no use: nothing has ever got through, and only a person can fix why. Confirmed
-    /// by a probe, since that one may go to the backup host.
-    fn is_hopeless(&self, failure: &CallFailure) -> bool {
-        self.got_through_at.is_none() && failure.is_permanent()
-    }
-
-    /// Whether the call may be made again because the UserSig is, or by now has been, signed anew.
-    fn renew(&mut self, refused: SigGeneration, failure: &CallFailure) -> bool {
-        if refused < self.service.sig_generation() {
-            return true;
+    fn outage_error(&self, failure: &CallFailure, now: Duration) -> RunError {
+        RunError::Outage {
+            last_failure: failure.to_string(),
+            calls: self.history.failed_calls,
+            elapsed: self.history.since_success(now),
         }
-        if self.renewal_failed || !self.service.resign() {
-            return false;
-        }
-        self.renewal_failed = true;
-        (self.observer)(Event::UserSigRenewed { reason: failure.to_string() });
-        true
-    }
-
-    fn slow_down(&mut self, failure: &CallFailure, context: CallContext) -> Result<(), RunError> {
-        self.facts.throttled += 1;
-        let now = context.ended_at;
-        let lock = match failure {
-            CallFailure::Refused { rule, .. } => rule.min_pause,
-            CallFailure::Transport(_) | CallFailure::Unusable { .. } => Duration::ZERO,
-        };
-        let is_lock = !lock.is_zero();
-        if lock > self.within_patience(lock, now) {
-            return Err(RunError::Outage { last_failure: failure.to_string() });
-        }
-        let pause = self.within_patience(lock.max(context.retry_after.unwrap_or_default()), now);
-        let is_new = self.throttle.slow_down(context.called_at, now, pause);
-        if !is_new {
-            return Ok(());
-        }
-        if is_lock && std::mem::replace(&mut self.paused_by_code, true) {
-            return Err(RunError::Refused(failure.clone()));
-        }
-        if now - self.got_through_at.unwrap_or_default() >= self.settings.retry.outage_patience {
-            return Err(RunError::Outage { last_failure: failure.to_string() });
-        }
-        let share = self.throttle.share();
-        self.set_share(share);
-        (self.observer)(Event::Throttled { share, reason: failure.to_string() });
-        Ok(())
     }
 }
 
-/// Whether a failed call is made again, be it only to confirm the failure.
-fn may_be_retried(call: &FailedCall) -> bool {
-    match call.failure.class_after(0) {
-        Class::Retry => true,
-        Class::Fatal => call.needs_confirmation,
-        Class::Throttle | Class::BadBatch | Class::Permanent => false,
-    }
-}
-
-/// How a call counts.
-fn outcome_of(settled: &Result<ProcessedResponse, ChunkError>) -> CallOutcome {
-    match settled {
+fn call_outcome(processed: &Result<ProcessedResponse, ChunkError>) -> CallOutcome {
+    match processed {
         Err(ChunkError::Failed(call)) if call.failure.class_after(0) == Class::Throttle => {
             CallOutcome::Throttled
         }
         Err(ChunkError::Failed(call)) => CallOutcome::Failed(call.failure.code()),
-        // Rows that cannot be put together are no fault of the call's.
+        // A bug in building rows is not a failure of the call.
         Ok(_) | Err(ChunkError::Bug(_)) => CallOutcome::Success,
-    }
-}
-
-/// The class of a failure. Throttling stays throttling: its pauses are counted, not its calls, of which many may have been
-/// on their way.
-fn class_of(failure: &CallFailure, tries: u32) -> Class {
-    match failure.class_after(0) {
-        Class::Throttle => Class::Throttle,
-        _ => failure.class_after(tries),
     }
 }

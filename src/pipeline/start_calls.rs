@@ -1,123 +1,101 @@
 //! Which call is made next, and when.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::capacities::{ACCOUNTS_BACKING_OFF, OPEN_PARTS};
+use super::RunError;
+use super::Service;
+use super::calls::NewCall;
 use super::chunk::Chunk;
-use super::dispatch::{Dispatcher, EndedCall};
+use super::dispatch::Dispatcher;
 use super::events::Event;
+use super::rate::Gate;
 use super::rate::limiter::Departure;
-use super::{RunError, Service};
-use crate::api::request::request_body;
+use super::sink::Sink;
 
-impl<S: Service> Dispatcher<'_, S> {
-    /// Starts every call that may be made now; gives back when to look again, if time alone decides that.
+impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
+    /// Starts every call that may be made now; returns when to try again if only time decides that.
     pub fn start_calls(&mut self) -> Result<Option<Duration>, RunError> {
         loop {
             let now = self.now();
-            if self.throttle.recover(now) {
-                self.limiter.set_share(self.throttle.share());
-                if self.throttle.share() >= 1.0 {
-                    (self.observer)(Event::FullRateRestored);
-                }
+            if self.rate.recover(now) {
+                self.emit(Event::FullRateRestored);
             }
             if self.stopping.is_some() || self.calls.len() >= self.settings.max_in_flight {
                 return Ok(None);
             }
-            if now < self.throttle.paused_until() {
-                return Ok(Some(self.throttle.paused_until()));
+            let gate = self.rate.gate(now, self.calls.len());
+            match gate {
+                Gate::Closed(until) => return Ok(until),
+                Gate::Open if !self.has_work(now) => {
+                    if !self.retry_last_held_back(now)? {
+                        return Ok(self.work.next_retry_at());
+                    }
+                    continue;
+                }
+                Gate::Open | Gate::Probe => {}
             }
-            if let Some(due_at) = self.outage.probe_due_at() {
-                if !self.calls.is_empty() {
-                    return Ok(None);
-                }
-                if now < due_at {
-                    return Ok(Some(due_at));
-                }
-                let departure = match self.limiter.take(now) {
-                    Ok(departure) => departure,
-                    Err(wait) => return Ok(Some(now + wait)),
-                };
+            let departure = match self.rate.permit(now) {
+                Ok(departure) => departure,
+                Err(try_again_at) => return Ok(Some(try_again_at)),
+            };
+            if gate == Gate::Probe {
                 let probe = self.probe();
                 self.start_call(probe, departure, now, true);
                 return Ok(None);
             }
-            if !self.has_work(now) {
-                if self.round_end.is_some() && self.is_idle() && self.retry.is_empty() {
-                    let calls = self.outage.take_held_back();
-                    if !calls.is_empty() {
-                        self.record_attempts(calls, now)?;
-                        continue;
-                    }
-                }
-                return Ok(self.retry.next_at());
-            }
-            let departure = match self.limiter.take(now) {
-                Ok(departure) => departure,
-                Err(wait) => return Ok(Some(now + wait)),
-            };
             if let Some(chunk) = self.take_work() {
                 self.start_call(chunk, departure, now, false);
             }
         }
     }
 
-    /// Makes sure that the next chunk to ask, if there is one, stands in `requeued` or `prefetched`.
+    /// If no other work is left, counts an attempt for the calls held back; returns whether there were any.
+    fn retry_last_held_back(&mut self, now: Duration) -> Result<bool, RunError> {
+        if self.reader.end().is_none() || !self.is_idle() || self.work.has_retries() {
+            return Ok(false);
+        }
+        let calls = self.rate.outage.take_held_back();
+        let has_calls = !calls.is_empty();
+        self.record_attempts(calls, now)?;
+        Ok(has_calls)
+    }
+
+    /// Whether a chunk can be requested now.
     fn has_work(&mut self, now: Duration) -> bool {
-        if !self.requeued.is_empty() {
+        let is_draining =
+            self.reader.end().is_some() && self.is_idle() && !self.rate.outage.holds_back();
+        if self.work.has_requeued(now, is_draining) {
             return true;
         }
-        let is_draining = self.round_end.is_some() && self.is_idle() && !self.outage.holds_back();
-        if let Some(accounts) = self.retry.take(now, is_draining) {
-            self.requeued.push_back(Chunk::retry(accounts));
-            return true;
-        }
-        let has_room = self.retry.len() < ACCOUNTS_BACKING_OFF;
-        if self.prefetched.is_empty()
-            && let Ok(block) = self.blocks.try_recv()
+        if self.work.needs_prefetch()
+            && let Some(block) = self.reader.try_next_block()
         {
-            self.prefetched.extend(block);
+            self.work.prefetch(block);
         }
-        match self.prefetched.front() {
-            Some(chunk) => {
-                let begins_part = chunk.ordinals().start % self.settings.accounts_per_part == 0;
-                let open_parts = self.parts_begun - self.parts.len();
-                has_room && !(begins_part && open_parts >= OPEN_PARTS)
-            }
-            None => false,
-        }
+        let next = self.work.next_prefetched();
+        next.is_some_and(|chunk| self.sink.can_start(chunk.ordinals().start))
     }
 
     fn take_work(&mut self) -> Option<Chunk> {
-        if let Some(chunk) = self.requeued.pop_front() {
+        if let Some(chunk) = self.work.take_requeued() {
             return Some(chunk);
         }
-        let chunk = self.prefetched.pop_front()?;
-        if chunk.ordinals().start % self.settings.accounts_per_part == 0 {
-            self.parts_begun += 1;
-        }
+        let chunk = self.work.take_prefetched()?;
+        self.sink.start(chunk.ordinals().start);
         Some(chunk)
     }
 
     fn start_call(&mut self, chunk: Chunk, departure: Departure, now: Duration, is_probe: bool) {
-        self.facts.made += 1;
-        self.first_call_at.get_or_insert(now);
-        self.last_call_at = now;
-        let names = chunk.accounts.iter().map(|account| account.name.as_str());
-        let request = request_body(names, &self.settings.tag_list);
-        let random = self.random.u32(..);
-        let service = Arc::clone(&self.service);
-        self.calls.spawn(async move {
-            let reply = service.call(request, random, departure).await;
-            EndedCall { chunk, reply, called_at: now, is_probe }
-        });
+        self.stats.record_call(now);
+        let random = self.context.random.u32(..);
+        self.calls.start(NewCall { chunk, departure, called_at: now, is_probe }, random);
     }
 
-    /// One account that is known to be answered, or else the first of a chunk that was not.
+    /// One account that is known to have a row, or else the first one that is held back or requeued.
     fn probe(&self) -> Chunk {
-        let held_back = || self.outage.first_held_back().or(self.requeued.front());
-        let account = self.answered_account.as_ref().or_else(|| held_back()?.accounts.first());
+        let held_back = || self.rate.outage.first_held_back().or(self.work.next_requeued());
+        let responsive = self.history.responsive_account.as_ref();
+        let account = responsive.or_else(|| held_back()?.accounts.first());
         Chunk::retry(account.cloned().into_iter().collect())
     }
 }

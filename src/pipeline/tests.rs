@@ -107,7 +107,7 @@ impl Service for Scripted {
         *self.sig_generation.lock().unwrap()
     }
 
-    fn resign(&self) -> bool {
+    fn renew_signature(&self) -> bool {
         let mut generation = self.sig_generation.lock().unwrap();
         *generation = generation.next();
         true
@@ -178,6 +178,7 @@ fn columns() -> Vec<Column> {
 
 fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
     RunSettings {
+        columns: columns(),
         tag_list: r#"["Tag_Profile_IM_Nick"]"#.to_owned(),
         calls_per_second: 200,
         first_call_delay: Duration::ZERO,
@@ -272,12 +273,12 @@ fn run_scripted_with(
         };
         let journal = Journal::create(&store, header()).unwrap();
         let accounts = AccountSource::List(Box::new(list));
-        let threads = Threads::start(accounts, &settings, writer, journal, capacities).unwrap();
-        while !threads.has_read_all() {
+        let target = SnapshotTarget { writer, journal };
+        let channels = WorkerChannels::open(accounts, &settings, target, capacities).unwrap();
+        while !channels.reader.has_read_all() {
             std::thread::yield_now();
         }
-        let result =
-            run_with(threads, Arc::clone(&service), settings, &columns(), run_context).await;
+        let result = run_with(channels, Arc::clone(&service), settings, run_context).await;
         let took = service.started.elapsed();
         (service, result, took)
     });

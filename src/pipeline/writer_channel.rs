@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::ToWriter;
 use super::capacities::WRITER_ROWS_KIB;
-use crate::table::rows::value_bytes;
+use super::sink::SinkMessage;
 
 /// A message with its share of the memory for all messages; dropping it returns the share.
 pub struct QueuedMessage {
-    pub message: ToWriter,
+    /// The message.
+    pub message: SinkMessage,
     _memory: OwnedSemaphorePermit,
 }
 
@@ -30,22 +30,12 @@ pub fn writer_channel(capacity: usize) -> (WriterSender, mpsc::Receiver<QueuedMe
 
 impl WriterSender {
     /// Sends a message; waits while the writer is behind. `false` if the writer has stopped.
-    pub async fn send(&self, message: ToWriter) -> bool {
+    pub async fn send(&self, message: SinkMessage) -> bool {
         // A batch larger than the whole budget is sent alone.
-        let share = kib(&message).min(WRITER_ROWS_KIB);
+        let share = message.rows_kib().min(WRITER_ROWS_KIB);
         let Ok(_memory) = Arc::clone(&self.memory).acquire_many_owned(share).await else {
             return false;
         };
         self.messages.send(QueuedMessage { message, _memory }).await.is_ok()
     }
-}
-
-/// The size of the rows of a message, in KiB.
-pub fn kib(message: &ToWriter) -> u32 {
-    let rows = match message {
-        ToWriter::First(answer) => &answer.rows,
-        ToWriter::Late(answer) => &answer.rows,
-        ToWriter::LateFailure(_) | ToWriter::EndOfRound(_) => return 0,
-    };
-    u32::try_from(value_bytes(rows) / 1024).unwrap_or(u32::MAX)
 }

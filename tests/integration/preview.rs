@@ -231,7 +231,7 @@ fn preview_stops_with_the_exit_code_of_an_export() {
     let patience = ["--set", "retry.outage_patience=50ms"];
     let gone =
         preview(&directory("any key"), &[&overrides, &patience[..]].concat()).expect_code(75);
-    assert!(gone.error().contains("nothing got through to the service for 50ms"), "{gone}");
+    assert!(gone.error().contains("no call succeeded for 50ms"), "{gone}");
     assert!(!gone.error().contains("resume"), "{gone}");
     let no_list =
         preview(&TestDir::with_job(QUICK_JOB, accounts(3)), &["--set", "accounts.path=none.txt"]);

@@ -70,6 +70,13 @@ fn refused(directory: &TestDir, overrides: &[&str]) -> String {
     refused_run(directory, &["export", "job.toml"].into_iter().chain(overrides).collect::<Vec<_>>())
 }
 
+/// The text of an outage without its elapsed time and number of calls.
+fn without_figures(outage: &str) -> String {
+    let (start, rest) = outage.split_once("succeeded for ").unwrap();
+    let (_, end) = rest.split_once(" calls failed").unwrap();
+    format!("{start}succeeded for [elapsed] ([n] calls failed{end}")
+}
+
 /// What is told of a job whose text differs from a good one.
 #[track_caller]
 fn refused_job(old: &str, new: &str) -> String {
@@ -276,8 +283,9 @@ fn an_outage() {
     let base_url = format!("api.base_url=http://127.0.0.1:{port}");
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
     let service = [&*base_url, "api.sdkappid=1400000000", &*secret, "retry.outage_patience=20ms"];
-    assert_snapshot!(refused(&directory, &service).replace(&port.to_string(), "[port]"), @"75: nothing got through to the service for retry.outage_patience (cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)); see that it can be reached from here, then run again to resume; resume with: [command]");
+    let refused = |overrides: &[&str]| without_figures(&refused(&directory, overrides));
+    assert_snapshot!(refused(&service).replace(&port.to_string(), "[port]"), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
 
     let hangs = "emulator.faults.hang={ rate = 1.0 }";
-    assert_snapshot!(refused(&directory, &[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: nothing got through to the service for retry.outage_patience (no response within 20 ms); see that it can be reached from here, then run again to resume; resume with: [command]");
+    assert_snapshot!(refused(&[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: no response within 20 ms), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
 }

@@ -1,5 +1,167 @@
 //! When calls may start: the limit, throttling by the service, and outages (pure).
+//!
+//! Times are durations since the start of the run and are passed in.
 
 pub mod limiter;
 pub mod outage;
 pub mod throttle;
+
+use std::time::Duration;
+
+use self::limiter::{Departure, RateLimiter};
+use self::outage::Outage;
+use self::throttle::Throttle;
+use crate::job::RetrySettings;
+
+/// Decides when the next call may start.
+pub struct RateControl {
+    limiter: RateLimiter,
+    throttle: Throttle,
+    /// The outage detection, which also holds failed calls back.
+    pub outage: Outage,
+}
+
+/// Which calls may start, the limit aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Any call.
+    Open,
+    /// One probe.
+    Probe,
+    /// None before this time, or before a call in flight has ended.
+    Closed(Option<Duration>),
+}
+
+impl RateControl {
+    /// The rate control of a run whose first call waits for `first_call_delay`. `now` gives the times of departures.
+    pub fn new(
+        calls_per_second: u32,
+        first_call_delay: Duration,
+        retry: &RetrySettings,
+        now: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> RateControl {
+        RateControl {
+            limiter: RateLimiter::new(calls_per_second, now),
+            throttle: Throttle::starting_at(first_call_delay),
+            outage: Outage::new(retry),
+        }
+    }
+
+    /// Which calls may start while so many are in flight.
+    pub fn gate(&self, now: Duration, calls_in_flight: usize) -> Gate {
+        if now < self.throttle.paused_until() {
+            return Gate::Closed(Some(self.throttle.paused_until()));
+        }
+        match self.outage.probe_due_at() {
+            None => Gate::Open,
+            Some(_) if calls_in_flight > 0 => Gate::Closed(None),
+            Some(due_at) if now < due_at => Gate::Closed(Some(due_at)),
+            Some(_) => Gate::Probe,
+        }
+    }
+
+    /// The permit for one call now, or the time of the next try.
+    pub fn permit(&mut self, now: Duration) -> Result<Departure, Duration> {
+        self.limiter.take(now).map_err(|wait| now + wait)
+    }
+
+    /// Recovers from throttling by the steps that are due; returns whether this restores the full rate.
+    pub fn recover(&mut self, now: Duration) -> bool {
+        if !self.throttle.recover(now) {
+            return false;
+        }
+        self.limiter.set_share(self.throttle.share());
+        self.throttle.share() >= 1.0
+    }
+
+    /// Slows down because a call made at `called_at` was throttled, and allows no call for `pause`. Returns the new share
+    /// of the limit, unless the call was already in flight at the last slow-down.
+    pub fn slow_down(
+        &mut self,
+        called_at: Duration,
+        now: Duration,
+        pause: Duration,
+    ) -> Option<f64> {
+        if !self.throttle.slow_down(called_at, now, pause) {
+            return None;
+        }
+        self.limiter.set_share(self.throttle.share());
+        Some(self.throttle.share())
+    }
+
+    /// Whether a call made at `called_at` was in flight at the last slow-down.
+    pub fn was_in_flight_at_slow_down(&self, called_at: Duration) -> bool {
+        self.throttle.was_in_flight_at_slow_down(called_at)
+    }
+
+    /// Allows no call before `time`.
+    pub fn pause_until(&mut self, time: Duration) {
+        self.throttle.pause_until(time);
+    }
+
+    /// Calls that left in the second that ends now.
+    pub fn calls_in_last_second(&mut self, now: Duration) -> u64 {
+        self.limiter.calls_in_last_second(now)
+    }
+
+    /// The most calls that left in any second so far.
+    pub fn peak_calls_per_second(&mut self) -> u64 {
+        self.limiter.peak_calls_per_second()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::transport::TransportFailure;
+    use crate::pipeline::chunk::Chunk;
+    use crate::pipeline::response_processor::FailedCall;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn rate_control(first_call_delay: Duration) -> RateControl {
+        let retry = RetrySettings {
+            max_attempts: 6,
+            initial_backoff: seconds(1),
+            max_backoff: seconds(4),
+            outage_patience: seconds(20),
+        };
+        RateControl::new(200, first_call_delay, &retry, || Duration::ZERO)
+    }
+
+    #[test]
+    fn the_first_call_waits_for_the_initial_delay() {
+        let rate = rate_control(seconds(1));
+        assert_eq!(rate.gate(Duration::ZERO, 0), Gate::Closed(Some(seconds(1))));
+        assert_eq!(rate.gate(seconds(1), 63), Gate::Open);
+    }
+
+    #[test]
+    fn a_suspected_outage_waits_for_calls_in_flight_and_then_probes() {
+        let mut rate = rate_control(Duration::ZERO);
+        let chunk = Chunk::retry(Vec::new());
+        let failure = TransportFailure::NotJson.into();
+        rate.outage
+            .call_refused(FailedCall { chunk, failure, needs_confirmation: true }, seconds(1));
+        assert_eq!(rate.gate(seconds(1), 2), Gate::Closed(None));
+        assert_eq!(rate.gate(seconds(1), 0), Gate::Probe);
+        rate.outage.probe_ended(false, seconds(1));
+        assert_eq!(rate.gate(seconds(1), 0), Gate::Closed(Some(seconds(2))));
+        assert_eq!(rate.gate(seconds(2), 0), Gate::Probe);
+        rate.outage.probe_ended(true, seconds(2));
+        assert_eq!(rate.gate(seconds(2), 0), Gate::Open);
+    }
+
+    #[test]
+    fn throttling_pauses_slows_down_and_recovers_to_the_full_rate() {
+        let mut rate = rate_control(Duration::ZERO);
+        assert_eq!(rate.slow_down(seconds(1), seconds(1), seconds(5)), Some(0.5));
+        assert!(rate.was_in_flight_at_slow_down(seconds(1)));
+        assert_eq!(rate.slow_down(seconds(1), seconds(1), Duration::ZERO), None);
+        assert_eq!(rate.gate(seconds(2), 0), Gate::Closed(Some(seconds(6))));
+        assert!(!rate.recover(seconds(7)), "not yet the full rate");
+        assert!(rate.recover(seconds(60)) && !rate.recover(seconds(61)));
+    }
+}

@@ -22,10 +22,6 @@ use crate::pipeline::response_processor::FailedCall;
 /// once in ten billion calls.
 const SUSPICIOUS_FAILURES: u32 = 5;
 
-/// Probes that must be refused before a refusal stops the run that may come from a gateway or concern single accounts: a
-/// gateway that restarts or is one of several refuses calls temporarily.
-const CONFIRMING_PROBES: u32 = 3;
-
 /// The meaning of the end of a probe.
 #[derive(Debug)]
 pub enum ProbeVerdict {
@@ -127,10 +123,14 @@ impl Outage {
         }
     }
 
-    /// A probe was refused in the same way; returns whether that confirms the refusal.
-    pub fn confirm_refusal(&mut self) -> bool {
+    /// A probe was refused in the same way.
+    pub fn count_refused_probe(&mut self) {
         self.refused_probes += 1;
-        self.refused_probes >= CONFIRMING_PROBES
+    }
+
+    /// Probes refused since the last call that succeeded.
+    pub fn refused_probes(&self) -> u32 {
+        self.refused_probes
     }
 
     /// A call succeeded; returns the chunks to count an attempt for.
@@ -188,6 +188,7 @@ impl Outage {
 mod tests {
     use super::*;
     use crate::api::transport::TransportFailure;
+    use crate::pipeline::failure_policy::CONFIRMING_PROBES;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -205,6 +206,11 @@ mod tests {
     fn failed_call() -> FailedCall {
         let failure = TransportFailure::NotJson.into();
         FailedCall { chunk: Chunk::retry(Vec::new()), failure, needs_confirmation: true }
+    }
+
+    fn confirms_refusal(outage: &mut Outage) -> bool {
+        outage.count_refused_probe();
+        outage.refused_probes() >= CONFIRMING_PROBES
     }
 
     fn suspected() -> Outage {
@@ -264,15 +270,15 @@ mod tests {
         let mut outage = outage();
         outage.call_refused(failed_call(), seconds(0));
         assert_eq!(outage.probe_due_at(), Some(Duration::ZERO));
-        assert!(!outage.confirm_refusal());
+        assert!(!confirms_refusal(&mut outage));
         assert!(
             matches!(outage.probe_ended(false, seconds(1)), ProbeVerdict::OutageStarted(calls) if calls.len() == 1)
         );
-        assert!(!outage.confirm_refusal());
+        assert!(!confirms_refusal(&mut outage));
         outage.probe_ended(true, seconds(2));
         outage.call_refused(failed_call(), seconds(3));
-        assert!(!outage.confirm_refusal() && !outage.confirm_refusal());
-        assert!(outage.confirm_refusal());
+        assert!(!confirms_refusal(&mut outage) && !confirms_refusal(&mut outage));
+        assert!(confirms_refusal(&mut outage));
     }
 
     #[test]

@@ -53,13 +53,18 @@ impl Throttle {
     /// call was already in flight at the last slow-down and thus changes nothing.
     pub fn slow_down(&mut self, called_at: Duration, now: Duration, pause: Duration) -> bool {
         self.paused_until = self.paused_until.max(now + pause);
-        if self.slowed_at.is_some_and(|slowed_at| called_at <= slowed_at) {
+        if self.was_in_flight_at_slow_down(called_at) {
             return false;
         }
         self.share = (self.share * SLOW_DOWN_SHARE).max(LOWEST_SHARE);
         self.slowed_at = Some(now);
         self.changed_at = self.paused_until;
         true
+    }
+
+    /// Whether a call made at `called_at` was in flight at the last slow-down.
+    pub fn was_in_flight_at_slow_down(&self, called_at: Duration) -> bool {
+        self.slowed_at.is_some_and(|slowed_at| called_at <= slowed_at)
     }
 
     /// Speeds up by the steps that are due; returns whether the share has changed.

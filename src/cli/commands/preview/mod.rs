@@ -51,7 +51,7 @@ pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Re
         warn!("the account list contains no valid account");
     }
     let service = connect(&job, sig_source)?;
-    let collected = ask(&job, &service, accounts.clone(), reporter);
+    let collected = ask(&job, &service, &accounts, reporter);
     reporter.finish();
     let mut collected = collected?;
     let rows = in_list_order(&job, &collected, &accounts).map_err(RunError::Rows)?;
@@ -82,11 +82,12 @@ fn first_accounts(job: &Job, count: usize) -> Result<(Vec<Account>, Invalid), Fa
 fn ask(
     job: &Job,
     service: &Service,
-    accounts: Vec<Account>,
+    accounts: &[Account],
     reporter: &mut Reporter,
 ) -> Result<CollectedRows, Failure> {
     let patience = job.retry.outage_patience.min(OUTAGE_PATIENCE);
     let settings = RunSettings {
+        columns: job.columns.clone(),
         tag_list: tag_list(job.columns.iter().map(|column| column.tag.as_str())),
         calls_per_second: job.api.calls_per_second,
         first_call_delay: Duration::ZERO,
@@ -107,21 +108,16 @@ fn ask(
         observer: &mut |event| reporter.on(event),
         stop: &mut stop,
     };
-    let asking = collect_in_memory(
-        Arc::clone(&service.client),
-        settings,
-        &job.columns,
-        accounts,
-        run_context,
-    );
-    runtime.block_on(asking).map_err(|error| failure_of(error, patience))
+    let client = Arc::clone(&service.client);
+    let collecting = collect_in_memory(client, settings, accounts, run_context);
+    runtime.block_on(collecting).map_err(|error| failure_of(error, patience))
 }
 
 fn failure_of(error: RunError, patience: Duration) -> Failure {
     let code = error.exit_code();
     let error = match error {
-        RunError::Outage { last_failure } => format!(
-            "nothing got through to the service for {patience:?} ({last_failure}); see that it can be reached from here"
+        RunError::Outage { last_failure, .. } => format!(
+            "no call succeeded for {patience:?} ({last_failure}); check that the service is reachable from this machine"
         )
         .into(),
         RunError::Unreachable(failure) => {

@@ -1,0 +1,64 @@
+//! The dispatcher's end of the thread that reads the accounts of a round.
+
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+use super::RunError;
+use super::chunk::Chunk;
+use super::source::SourceError;
+use crate::snapshot::journal::RoundEnd;
+
+/// Receives the chunks of a round.
+pub struct ListReader {
+    running: Option<Running>,
+    end: Option<RoundEnd>,
+}
+
+struct Running {
+    blocks: mpsc::Receiver<Vec<Chunk>>,
+    thread: JoinHandle<Result<RoundEnd, SourceError>>,
+}
+
+impl ListReader {
+    /// Receives the `blocks` that `thread` sends.
+    pub fn new(
+        blocks: mpsc::Receiver<Vec<Chunk>>,
+        thread: JoinHandle<Result<RoundEnd, SourceError>>,
+    ) -> ListReader {
+        ListReader { running: Some(Running { blocks, thread }), end: None }
+    }
+
+    /// A list that has already been read.
+    pub fn ended(end: RoundEnd) -> ListReader {
+        ListReader { running: None, end: Some(end) }
+    }
+
+    /// The totals, once the whole list has been received.
+    pub fn end(&self) -> Option<RoundEnd> {
+        self.end
+    }
+
+    /// The next block if it is there already.
+    pub fn try_next_block(&mut self) -> Option<Vec<Chunk>> {
+        self.running.as_mut()?.blocks.try_recv().ok()
+    }
+
+    /// The next block, or `None` at the end of the list. Cancel-safe.
+    pub async fn next_block(&mut self) -> Result<Option<Vec<Chunk>>, RunError> {
+        if let Some(running) = &mut self.running
+            && let Some(block) = running.blocks.recv().await
+        {
+            return Ok(Some(block));
+        }
+        if let Some(running) = self.running.take() {
+            self.end = Some(running.thread.join().map_err(|_| RunError::Panicked)??);
+        }
+        Ok(None)
+    }
+
+    #[cfg(test)]
+    pub fn has_read_all(&self) -> bool {
+        self.running.as_ref().is_none_or(|running| running.thread.is_finished())
+    }
+}

@@ -1,0 +1,121 @@
+//! The sink of an export: a thread that writes the parts of a snapshot.
+
+use tokio::sync::mpsc;
+
+use super::RunError;
+use super::capacities::{MESSAGES_PER_FLUSH, ROWS_PER_FLUSH_KIB};
+use super::part_tracker::PartTracker;
+use super::sink::{Sink, SinkMessage};
+use super::writer_channel::{QueuedMessage, WriterSender};
+use crate::snapshot::journal::Journal;
+use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::snapshot_writer::SnapshotWriter;
+
+/// The dispatcher's end of the writer thread.
+pub struct SnapshotSink {
+    writer: Option<WriterSender>,
+    committed: mpsc::Receiver<CommittedPart>,
+    unsent: Vec<SinkMessage>,
+    parts: PartTracker,
+    /// Whether an earlier process has committed parts.
+    has_earlier_parts: bool,
+}
+
+impl SnapshotSink {
+    /// A sink that sends to `writer` and gets its `committed` parts.
+    pub fn new(
+        writer: WriterSender,
+        committed: mpsc::Receiver<CommittedPart>,
+        accounts_per_part: u64,
+        has_earlier_parts: bool,
+    ) -> SnapshotSink {
+        let parts = PartTracker::new(accounts_per_part);
+        SnapshotSink {
+            writer: Some(writer),
+            committed,
+            unsent: Vec::new(),
+            parts,
+            has_earlier_parts,
+        }
+    }
+
+    /// Lets the writer thread end.
+    pub fn close(&mut self) {
+        self.writer = None;
+    }
+
+    /// A part that was committed and not yet received.
+    pub fn try_next_committed(&mut self) -> Option<CommittedPart> {
+        self.committed.try_recv().ok()
+    }
+}
+
+impl Sink for SnapshotSink {
+    fn push(&mut self, message: SinkMessage) {
+        self.unsent.push(message);
+    }
+
+    fn is_flush_due(&self) -> bool {
+        self.unsent.len() >= MESSAGES_PER_FLUSH
+            || self.unsent.iter().map(SinkMessage::rows_kib).sum::<u32>() >= ROWS_PER_FLUSH_KIB
+    }
+
+    async fn flush(&mut self) -> Result<(), RunError> {
+        let Some(writer) = &self.writer else { return Err(RunError::WriterStopped) };
+        for message in std::mem::take(&mut self.unsent) {
+            if !writer.send(message).await {
+                return Err(RunError::WriterStopped);
+            }
+        }
+        Ok(())
+    }
+
+    fn can_start(&self, first_ordinal: u64) -> bool {
+        self.parts.can_start(first_ordinal)
+    }
+
+    fn start(&mut self, first_ordinal: u64) {
+        self.parts.start(first_ordinal);
+    }
+
+    fn end_round(&mut self, accounts: u64) {
+        // An empty list still has one part, which is empty.
+        if accounts == 0 && !self.has_earlier_parts {
+            self.parts.start(0);
+        }
+        self.push(SinkMessage::EndOfRound(accounts));
+    }
+
+    async fn next_committed(&mut self) -> Result<CommittedPart, RunError> {
+        let part = self.committed.recv().await.ok_or(RunError::WriterStopped)?;
+        self.parts.commit();
+        Ok(part)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.parts.has_committed_all()
+    }
+}
+
+/// Writes messages until the channel closes. A part counts once its entry is in the journal.
+pub fn write_parts(
+    mut writer: SnapshotWriter,
+    mut journal: Journal,
+    mut messages: mpsc::Receiver<QueuedMessage>,
+    committed: &mpsc::Sender<CommittedPart>,
+) -> Result<Journal, RunError> {
+    while let Some(queued) = messages.blocking_recv() {
+        let parts = match queued.message {
+            SinkMessage::First(result) => Vec::from_iter(writer.add_chunk(result)?),
+            SinkMessage::Late(result) => writer.add_retry(result)?,
+            SinkMessage::LateFailure(failed) => Vec::from_iter(writer.add_late_failure(failed)?),
+            SinkMessage::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
+        };
+        for part in parts {
+            journal.add_part(&part)?;
+            // The receiver is gone only if the run has stopped, which reports why.
+            let _ = committed.blocking_send(part);
+        }
+    }
+    Ok(journal)
+}
