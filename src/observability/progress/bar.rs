@@ -1,4 +1,4 @@
-//! The bar's line for a terminal of some width (pure).
+//! The content of the progress bar for a terminal of some width (pure).
 //!
 //! All characters are ASCII: block characters are two columns wide in terminals set up for Chinese or Japanese, and
 //! unreadable outside UTF-8.
@@ -13,43 +13,59 @@ use crate::util::human::duration_text;
 use crate::util::text_width::truncate;
 
 /// Columns of the bar itself, brackets included.
-const WIDEST_BAR_COLUMNS: usize = 22;
-const NARROWEST_BAR_COLUMNS: usize = 12;
-/// From this width on there is always a bar; below it words matter more.
+const MAX_BAR_COLUMNS: usize = 22;
+const MIN_BAR_COLUMNS: usize = 12;
+/// A narrower terminal shows the bar only if all of the text fits.
 const BAR_FROM_COLUMNS: usize = 50;
 
-/// How far the run has come, in at most so many columns. What matters less is left out first.
-pub fn progress_line(progress: &Progress, columns: usize) -> String {
-    let percent = percent(progress);
-    // In the order in which they are shown, each with how much it matters: 0 most.
-    let mut pieces = vec![(0, format!("{percent}%"))];
-    let (settled, all) = (HumanCount(progress.processed), HumanCount(progress.accounts_to_request));
-    pieces.push((4, format!("{settled}/{all} accounts")));
-    pieces.push((3, format!("{} calls/s", progress.calls_in_last_second)));
-    if progress.failed > 0 {
-        pieces.push((2, format!("{} failed", HumanCount(progress.failed))));
-    }
-    if progress.awaiting_retry > 0 {
-        pieces.push((5, format!("{} awaiting retry", HumanCount(progress.awaiting_retry))));
-    }
-    if let Some(left) = time_left(progress) {
-        pieces.push((1, format!("{} left", duration_text(left.as_secs_f64()))));
-    }
-    let for_bar = if columns >= BAR_FROM_COLUMNS { NARROWEST_BAR_COLUMNS + 1 } else { 0 };
-    let text = as_many_as_fit(pieces, columns - for_bar);
-    let bar = bar(percent, columns.saturating_sub(text.width() + 1));
-    truncate(&if bar.is_empty() { text } else { format!("{bar} {text}") }, columns, "")
+/// The progress bar and the text behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BarLine {
+    /// Columns of the bar, brackets included; 0 shows none.
+    pub bar_columns: usize,
+    /// Filled share of the bar.
+    pub percent: u64,
+    pub text: String,
 }
 
-/// How far the list has been read, in at most so many columns.
-pub fn scanning_line(entries: u64, columns: usize) -> String {
-    let entries = HumanCount(entries);
-    let all = format!("reading the account list: {entries} entries");
-    let line = if all.width() <= columns { all } else { format!("reading: {entries}") };
-    truncate(&line, columns, "")
+impl BarLine {
+    /// The progress of a run in at most `columns` columns; the least important pieces are left out first.
+    pub fn progress(progress: &Progress, columns: usize) -> BarLine {
+        let percent = percent(progress);
+        // In display order, each with its priority; 0 is the most important.
+        let mut pieces = vec![(0, format!("{percent}%"))];
+        let (processed, all) =
+            (HumanCount(progress.processed), HumanCount(progress.accounts_to_request));
+        pieces.push((4, format!("{processed}/{all} accounts")));
+        pieces.push((3, format!("{} calls/s", progress.calls_in_last_second)));
+        if progress.failed > 0 {
+            pieces.push((2, format!("{} failed", HumanCount(progress.failed))));
+        }
+        if progress.awaiting_retry > 0 {
+            pieces.push((5, format!("{} awaiting retry", HumanCount(progress.awaiting_retry))));
+        }
+        if let Some(left) = time_left(progress) {
+            pieces.push((1, format!("{} left", duration_text(left.as_secs_f64()))));
+        }
+        let reserved = if columns >= BAR_FROM_COLUMNS { MIN_BAR_COLUMNS + 1 } else { 0 };
+        let text = join_fitting(pieces, columns - reserved);
+        let bar_columns = match columns.saturating_sub(text.width() + 1).min(MAX_BAR_COLUMNS) {
+            too_few if too_few < MIN_BAR_COLUMNS => 0,
+            columns => columns,
+        };
+        BarLine { bar_columns, percent, text: truncate(&text, columns, "") }
+    }
+
+    /// The number of entries of the account list read so far, in at most `columns` columns.
+    pub fn scanning(entries: u64, columns: usize) -> BarLine {
+        let entries = HumanCount(entries);
+        let long = format!("reading the account list: {entries} entries");
+        let text = if long.width() <= columns { long } else { format!("reading: {entries}") };
+        BarLine { bar_columns: 0, percent: 0, text: truncate(&text, columns, "") }
+    }
 }
 
-/// How long the rest will take at the average speed so far.
+/// The time that the rest takes at the average speed so far.
 pub fn time_left(progress: &Progress) -> Option<Duration> {
     if progress.processed == 0 {
         return None;
@@ -60,42 +76,32 @@ pub fn time_left(progress: &Progress) -> Option<Duration> {
 }
 
 fn percent(progress: &Progress) -> u64 {
-    let settled = progress.processed.min(progress.accounts_to_request);
-    settled.saturating_mul(100).checked_div(progress.accounts_to_request).unwrap_or(100)
+    let processed = progress.processed.min(progress.accounts_to_request);
+    processed.saturating_mul(100).checked_div(progress.accounts_to_request).unwrap_or(100)
 }
 
-/// Takes pieces, those that matter most first, until the next one does not fit.
-fn as_many_as_fit(pieces: Vec<(u8, String)>, columns: usize) -> String {
+/// Joins pieces by priority until the next one does not fit.
+fn join_fitting(pieces: Vec<(u8, String)>, columns: usize) -> String {
     const SEPARATOR: &str = ", ";
-    let mut by_weight: Vec<&(u8, String)> = pieces.iter().collect();
-    by_weight.sort_by_key(|(weight, _)| *weight);
+    let mut by_priority: Vec<&(u8, String)> = pieces.iter().collect();
+    by_priority.sort_by_key(|(priority, _)| *priority);
     let mut width = 0;
-    let mut least_weight_left_out = u8::MAX;
-    for (weight, piece) in by_weight {
+    let mut first_left_out = u8::MAX;
+    for (priority, piece) in by_priority {
         let separator = if width == 0 { 0 } else { SEPARATOR.len() };
         width += separator + piece.width();
-        if width > columns && *weight > 0 {
-            least_weight_left_out = *weight;
+        if width > columns && *priority > 0 {
+            first_left_out = *priority;
             break;
         }
     }
-    let shown = pieces.into_iter().filter(|(weight, _)| *weight < least_weight_left_out);
+    let shown = pieces.into_iter().filter(|(priority, _)| *priority < first_left_out);
     shown.map(|(_, piece)| piece).collect::<Vec<_>>().join(SEPARATOR)
-}
-
-/// `[####----]`, or nothing where there is too little room.
-fn bar(percent: u64, columns: usize) -> String {
-    let columns = columns.min(WIDEST_BAR_COLUMNS);
-    if columns < NARROWEST_BAR_COLUMNS {
-        return String::new();
-    }
-    let inside = columns - 2;
-    let done = inside * usize::try_from(percent).unwrap_or(100).min(100) / 100;
-    format!("[{}{}]", "#".repeat(done), "-".repeat(inside - done))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::status_line::tests::shown;
     use super::*;
 
     const PROGRESS: Progress = Progress {
@@ -110,9 +116,9 @@ mod tests {
     };
 
     #[test]
-    fn a_narrow_window_shows_what_matters_most() {
+    fn a_narrow_window_shows_the_most_important_pieces() {
         let lines: Vec<String> = [200, 98, 80, 60, 40, 30, 20, 10, 2]
-            .map(|columns| progress_line(&PROGRESS, columns))
+            .map(|columns| shown(BarLine::progress(&PROGRESS, columns), columns))
             .into();
         insta::assert_snapshot!(lines.join("\n"), @r"
         [#####---------------] 25%, 10,000/40,000 accounts, 199 calls/s, 12 failed, 3 awaiting retry, 30 s left
@@ -128,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_ever_wider_than_it_may_be() {
+    fn no_line_is_wider_than_the_window() {
         let many = Progress {
             accounts_to_request: u64::MAX,
             processed: u64::MAX / 3,
@@ -139,17 +145,19 @@ mod tests {
         let none = Progress::default();
         for columns in 0..250 {
             for progress in [PROGRESS, many, none] {
-                let line = progress_line(&progress, columns);
+                let line = shown(BarLine::progress(&progress, columns), columns);
                 assert!(line.width() <= columns, "{columns}: {line}");
             }
-            assert!(scanning_line(u64::MAX, columns).width() <= columns);
+            assert!(BarLine::scanning(u64::MAX, columns).text.width() <= columns);
         }
     }
 
     #[test]
-    fn an_empty_list_is_done_and_more_than_all_is_all() {
-        assert!(progress_line(&Progress::default(), 80).contains("] 100%, 0/0 accounts"));
+    fn an_empty_list_is_done_and_progress_never_exceeds_100_percent() {
+        assert!(
+            shown(BarLine::progress(&Progress::default(), 80), 80).contains("] 100%, 0/0 accounts")
+        );
         let more = Progress { processed: 50_000, ..PROGRESS };
-        assert!(progress_line(&more, 80).contains("100%"));
+        assert!(BarLine::progress(&more, 80).text.contains("100%"));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use self::bar::{progress_line, scanning_line, time_left};
+use self::bar::{BarLine, time_left};
 use self::retry_batch_log::{LogThrottle, RetryBatch, RetryBatchLog};
 pub use self::status_line::LogWriter;
 use self::status_line::StatusLine;
@@ -66,7 +66,7 @@ impl Reporter {
         let is_due = self.scan_drawn_at.is_none_or(|drawn| drawn.elapsed() >= SCAN_DRAWN_EVERY);
         if self.style == Style::Bar && is_due {
             self.scan_drawn_at = Some(Instant::now());
-            self.status.show(|columns| scanning_line(entries, columns));
+            self.status.show(|columns| BarLine::scanning(entries, columns));
         }
     }
 
@@ -143,7 +143,7 @@ impl Reporter {
                     );
                 }
             }
-            Style::Bar => self.status.show(|columns| progress_line(progress, columns)),
+            Style::Bar => self.status.show(|columns| BarLine::progress(progress, columns)),
         }
     }
 }
