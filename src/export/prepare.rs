@@ -147,7 +147,7 @@ fn open_journal(
         content: content_of(job, &input.scan),
     };
     let journal = resume::open_journal(work, header)?;
-    telemetry.metrics().parts_are_there(&journal.checkpoint().parts());
+    telemetry.metrics().add_committed_parts(&journal.checkpoint().parts());
     let calls_of_process = CallsOfProcess::new(&journal, unfinished.as_ref());
     Ok((journal, calls_of_process))
 }

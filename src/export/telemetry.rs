@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::job::{Job, MetricsSettings};
 use crate::observability::logging::LogRunId;
-use crate::observability::metrics::{End, RunMetrics, last_success_in};
+use crate::observability::metrics::{RunEnd, RunMetrics, last_success_in};
 use crate::observability::metrics_listener::MetricsListener;
 use crate::observability::progress::Reporter;
 use crate::pipeline::events::Event;
@@ -66,7 +66,7 @@ impl<'r> RunTelemetry<'r> {
     /// Sets the id when an earlier run is resumed; call it before the first log line.
     pub fn set_run_id(&mut self, run_id: String) {
         self.run_id_of_log.set(&run_id);
-        self.metrics.run_is(&run_id, &self.date);
+        self.metrics.set_run(&run_id, &self.date);
         self.run_id = run_id;
     }
 
@@ -110,10 +110,10 @@ impl<'r> RunTelemetry<'r> {
         drop(self.server);
         let Some(path) = &self.settings.textfile else { return };
         if let Some(result) = &summary.result {
-            self.metrics.result_is(result);
+            self.metrics.set_result(result);
         }
         let earlier = text_of_earlier_run(path);
-        self.metrics.ended(&End {
+        self.metrics.set_end(&RunEnd {
             at_unix_seconds: Timestamp::now().as_millisecond() as f64 / 1000.0,
             exit_code: summary.exit_code,
             duration_seconds: summary.duration_seconds,

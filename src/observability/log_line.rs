@@ -1,4 +1,4 @@
-//! How one log line is written: for a person, or as one JSON object.
+//! The form of a log line: text, or one JSON object.
 
 use std::fmt::{self, Write};
 
@@ -15,7 +15,6 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::logging::LogRunId;
 
-/// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people
@@ -24,16 +23,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// How lines are written.
+/// Writes events as log lines.
 #[derive(Debug)]
 pub struct LineFormat {
-    /// For people or for machines.
     pub format: LogFormat,
-    /// Whether a line for people begins with the time.
+    /// Whether a line of text starts with the time.
     pub with_time: bool,
-    /// Whether a line for people has colours.
-    pub has_colour: bool,
-    /// The run that lines are about.
+    /// Whether a line of text is colored.
+    pub has_color: bool,
     pub run_id: LogRunId,
 }
 
@@ -48,33 +45,32 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut said = EventFields::default();
-        event.record(&mut said);
+        let mut fields = EventFields::default();
+        event.record(&mut fields);
         let run_id = self.run_id.get();
-        let line = Line {
+        let line = LogLine {
             now: Timestamp::now(),
             level: *event.metadata().level(),
             run_id: run_id.as_deref(),
-            said,
+            fields,
         };
         match self.format {
             LogFormat::Json => writeln!(writer, "{}", line.to_json().map_err(|_| fmt::Error)?),
             LogFormat::Text => {
-                writeln!(writer, "{}", line.to_text(self.with_time, self.has_colour))
+                writeln!(writer, "{}", line.to_text(self.with_time, self.has_color))
             }
         }
     }
 }
 
-/// What a line says.
-struct Line<'l> {
+struct LogLine<'l> {
     now: Timestamp,
     level: Level,
     run_id: Option<&'l str>,
-    said: EventFields,
+    fields: EventFields,
 }
 
-impl Line<'_> {
+impl LogLine<'_> {
     fn to_json(&self) -> serde_json::Result<String> {
         let mut json = Vec::with_capacity(256);
         let mut serializer = serde_json::Serializer::new(&mut json);
@@ -84,38 +80,38 @@ impl Line<'_> {
         if let Some(run_id) = self.run_id {
             map.serialize_entry("run_id", run_id)?;
         }
-        map.serialize_entry("message", &self.said.message)?;
-        for (name, value) in &self.said.fields {
+        map.serialize_entry("message", &self.fields.message)?;
+        for (name, value) in &self.fields.others {
             map.serialize_entry(name, value)?;
         }
         map.end()?;
         Ok(String::from_utf8_lossy(&json).into_owned())
     }
 
-    fn to_text(&self, with_time: bool, has_colour: bool) -> String {
+    fn to_text(&self, with_time: bool, has_color: bool) -> String {
         let mut text = String::new();
         if with_time {
             text.push_str(&self.time());
             text.push(' ');
         }
         let level = format!("{:>5}", self.level.as_str());
-        text.push_str(&match (has_colour, self.level) {
+        text.push_str(&match (has_color, self.level) {
             (true, Level::ERROR) => format!("\x1b[31m{level}\x1b[0m"),
             (true, Level::WARN) => format!("\x1b[33m{level}\x1b[0m"),
             _ => level,
         });
         match self.run_id {
-            Some(run_id) if has_colour => text.push_str(&format!(" \x1b[2m{run_id}\x1b[0m")),
+            Some(run_id) if has_color => text.push_str(&format!(" \x1b[2m{run_id}\x1b[0m")),
             Some(run_id) => text.push_str(&format!(" {run_id}")),
             None => {}
         }
         text.push(' ');
-        push_in_one_line(&mut text, &self.said.message);
-        for (name, value) in &self.said.fields {
-            // Writing to a String cannot fail. A text is in quotes, and escaped by them.
+        push_escaped(&mut text, &self.fields.message);
+        for (name, value) in &self.fields.others {
+            // Writing to a String cannot fail. A text is quoted, and escaped by that.
             let _ = write!(text, " {name}=");
             match value {
-                Value::String(value) => push_in_one_line(&mut text, &format!("{value:?}")),
+                Value::String(value) => push_escaped(&mut text, &format!("{value:?}")),
                 value => text.push_str(&value.to_string()),
             }
         }
@@ -127,8 +123,8 @@ impl Line<'_> {
     }
 }
 
-/// No text may end the line or reach the terminal as a command.
-fn push_in_one_line(line: &mut String, text: &str) {
+/// Appends a text with control characters escaped, so that it can neither end the line nor command the terminal.
+fn push_escaped(line: &mut String, text: &str) {
     for character in text.chars() {
         match character.is_control() {
             true => line.extend(character.escape_default()),
@@ -141,12 +137,12 @@ fn push_in_one_line(line: &mut String, text: &str) {
 #[derive(Debug, Default)]
 struct EventFields {
     message: String,
-    fields: Vec<(&'static str, Value)>,
+    others: Vec<(&'static str, Value)>,
 }
 
 impl EventFields {
     fn add(&mut self, field: &Field, value: impl Into<Value>) {
-        self.fields.push((field.name(), value.into()));
+        self.others.push((field.name(), value.into()));
     }
 }
 
@@ -184,19 +180,19 @@ impl Visit for EventFields {
 mod tests {
     use super::*;
 
-    fn line(level: Level) -> Line<'static> {
-        let fields = vec![
+    fn line(level: Level) -> LogLine<'static> {
+        let others = vec![
             ("accounts", Value::from(7)),
             ("reason", Value::from("no\x1b[31m \"x\"\nerror: forged")),
             ("rate_percent", Value::from(50.0)),
         ];
-        let said = EventFields { message: "throttled by the service".to_owned(), fields };
+        let fields = EventFields { message: "throttled by the service".to_owned(), others };
         let now = Timestamp::from_microsecond(1_763_800_000_123_456).unwrap();
-        Line { now, level, run_id: Some("00ff00ff00ff00ff"), said }
+        LogLine { now, level, run_id: Some("00ff00ff00ff00ff"), fields }
     }
 
     #[test]
-    fn a_person_reads_time_level_run_message_and_fields_in_one_line() {
+    fn text_has_time_level_run_message_and_fields_in_one_line() {
         insta::assert_snapshot!(line(Level::WARN).to_text(true, false), @r#"2025-11-22T08:26:40.123456Z  WARN 00ff00ff00ff00ff throttled by the service accounts=7 reason="no\u{1b}[31m \"x\"\nerror: forged" rate_percent=50.0"#);
         assert!(
             line(Level::INFO).to_text(false, false).starts_with(" INFO 00ff00ff00ff00ff throttled")
@@ -204,12 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_reads_one_object() {
+    fn json_is_one_object() {
         insta::assert_snapshot!(line(Level::WARN).to_json().unwrap(), @r#"{"timestamp":"2025-11-22T08:26:40.123456Z","level":"WARN","run_id":"00ff00ff00ff00ff","message":"throttled by the service","accounts":7,"reason":"no\u001b[31m \"x\"\nerror: forged","rate_percent":50.0}"#);
     }
 
     #[test]
-    fn colours_are_for_the_level_and_the_run_alone() {
+    fn only_level_and_run_id_are_colored() {
         let text = |level| line(level).to_text(false, true);
         let run = " \x1b[2m00ff00ff00ff00ff\x1b[0m throttled by the service accounts=7 ";
         assert!(text(Level::WARN).starts_with(&format!("\x1b[33m WARN\x1b[0m{run}")));
@@ -219,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_about_no_run_has_no_id() {
-        let line = Line { run_id: None, ..line(Level::INFO) };
+    fn a_line_without_a_run_has_no_run_id() {
+        let line = LogLine { run_id: None, ..line(Level::INFO) };
         assert!(line.to_text(false, false).starts_with(" INFO throttled"));
         assert!(!line.to_json().unwrap().contains("run_id"));
     }

@@ -1,4 +1,4 @@
-//! Log lines on stderr, as text or JSON, from this program alone. `docs/logs.md` is their contract.
+//! Log lines on stderr as text or JSON, from this program only. `docs/logs.md` lists them.
 
 use std::env;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,26 +13,24 @@ use super::log_line::LineFormat;
 use super::progress::LogWriter;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
-/// The id of the run that log lines are about, to be shared with whoever learns it; none at first.
+/// The run id of log lines, shared with the code that determines it; none until it is set.
 #[derive(Debug, Clone, Default)]
 pub struct LogRunId(Arc<Mutex<Option<Arc<str>>>>);
 
 impl LogRunId {
-    /// Every line from now on is about this run.
     pub fn set(&self, run_id: &str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run_id.into());
     }
 
-    /// The run that lines are about.
     pub fn get(&self) -> Option<Arc<str>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// `RUST_LOG` cannot be read.
+/// `RUST_LOG` is not a valid filter.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "RUST_LOG cannot be read as a filter of log lines ({problem}); write one such as debug, or unset it"
+    "RUST_LOG is not a valid filter of log lines ({problem}); set it to one such as debug, or unset it"
 )]
 pub struct FilterError {
     problem: String,
@@ -52,9 +50,9 @@ impl HasExitCode for FilterError {
 /// # Errors
 /// If `RUST_LOG` is not a valid filter; logging is on all the same, at `level`.
 pub fn start(level: LevelFilter, writer: LogWriter, format: LineFormat) -> Result<(), FilterError> {
-    let wanted = env::var("RUST_LOG").unwrap_or_default();
+    let directives = env::var("RUST_LOG").unwrap_or_default();
     let builder = || EnvFilter::builder().with_default_directive(level.into());
-    let (by_level, problem) = match builder().parse(&wanted) {
+    let (by_level, problem) = match builder().parse(&directives) {
         Ok(filter) => (filter, None),
         Err(error) => (builder().parse_lossy(""), Some(error.to_string())),
     };
@@ -63,7 +61,7 @@ pub fn start(level: LevelFilter, writer: LogWriter, format: LineFormat) -> Resul
         .log_internal_errors(false)
         .event_format(format)
         .with_filter(by_level.and(filter_fn(is_ours)));
-    // Only a test that runs verbs in one process could have set one before.
+    // Only a test that runs several commands in one process can have set one before.
     let _ = tracing_subscriber::registry().with(layer).try_init();
     problem.map_or(Ok(()), |problem| Err(FilterError { problem }))
 }

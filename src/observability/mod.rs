@@ -1,4 +1,4 @@
-//! What a running process shows of itself: log lines, progress on the terminal, metrics.
+//! Log lines, progress on the terminal, metrics.
 
 pub mod log_line;
 pub mod logging;

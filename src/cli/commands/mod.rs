@@ -29,16 +29,16 @@ use crate::util::file_size_limit;
 pub fn run(cli: &Cli) -> ExitCode {
     // Without the handler the signal kills the process, which is the default.
     let _ = file_size_limit::report_as_error();
-    let terminal = TerminalInfo::of_process();
+    let terminal = TerminalInfo::detect();
     let flags = &cli.flags;
     let output = resolve(flags.progress, flags.quiet > 0, flags.log_format, terminal);
-    let mut reporter = Reporter::new(output.style);
+    let mut reporter = Reporter::new(output.progress);
     let run_id = LogRunId::default();
     let line_format = LineFormat {
         format: flags.log_format,
         // Lines on a terminal need no time.
         with_time: !io::stderr().is_terminal(),
-        has_colour: output.has_colour,
+        has_color: output.has_color,
         run_id: run_id.clone(),
     };
     let result = logging::start(log_level(flags), reporter.log_writer(), line_format)
@@ -76,7 +76,7 @@ fn log_level(flags: &Flags) -> LevelFilter {
 /// Prints an error once, followed by its causes.
 fn report_failure(failure: &Failure, format: LogFormat, output: OutputStyle) {
     let text = failure.text();
-    let head = if output.has_colour { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+    let head = if output.has_color { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     match format {
         LogFormat::Json => error!(exit_code = failure.code.number(), error = text, "failed"),
         // A closed stderr leaves nowhere to report to.

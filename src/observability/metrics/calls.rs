@@ -1,4 +1,4 @@
-//! What this process has done: counters and the latency of calls. They begin at 0 with the process.
+//! Counters and the latency of the calls of this process; they start at 0 with it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,37 +8,36 @@ use super::factory::MetricFactory;
 use crate::api::error_codes::{Class, ErrorCodeRule};
 use crate::pipeline::events::{CallOutcome, Event};
 
-/// From an answer of a server next door to one that took as long as most jobs wait.
+/// From the response of a nearby server to the default timeout and beyond.
 const LATENCY_BUCKETS_SECONDS: [f64; 13] =
     [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
 /// Every value of the label `class`.
-pub(super) const CLASSES: [&str; 5] = ["no_answer", "retry", "bad_batch", "permanent", "fatal"];
+pub const CLASSES: [&str; 5] = ["no_answer", "retry", "bad_batch", "permanent", "fatal"];
 
-/// Counters of calls and of what follows from them.
 #[derive(Debug)]
-pub(super) struct Calls {
+pub struct CallMetrics {
     answered: IntCounter,
     throttled: IntCounter,
     failed: IntCounter,
     failed_by_class: IntCounterVec,
     latency: Histogram,
-    slowdowns: IntCounter,
+    throttle_events: IntCounter,
     account_retries: IntCounter,
-    /// How often accounts were asked again, as last heard of.
-    retried_ordinals: AtomicU64,
+    /// The number of retries in the latest progress event.
+    last_account_retries: AtomicU64,
 }
 
-impl Calls {
-    pub(super) fn new(make: &MetricFactory) -> Result<Calls> {
-        let by_outcome = make.counters(
+impl CallMetrics {
+    pub fn new(factory: &MetricFactory) -> Result<CallMetrics> {
+        let by_outcome = factory.counters(
             "calls_total",
-            "Calls that have ended, retries and probes included, by outcome.",
+            "Finished calls by outcome, including retries and probes.",
             "outcome",
         )?;
-        let failed_by_class = make.counters(
+        let failed_by_class = factory.counters(
             "calls_failed_total",
-            "Calls that failed as a whole, by what that means to the run; no_answer is one without a code.",
+            "Failed calls by error class; no_answer is a failure without an error code.",
             "class",
         )?;
         for class in CLASSES {
@@ -46,60 +45,58 @@ impl Calls {
         }
         let latency = HistogramOpts::new(
             "call_duration_seconds",
-            "From the begin of a call until its answer was at hand or it was given up.",
+            "Time from the start of a call to its response or failure.",
         );
         let latency = latency.buckets(LATENCY_BUCKETS_SECONDS.to_vec());
-        Ok(Calls {
+        Ok(CallMetrics {
             answered: by_outcome.with_label_values(&["answered"]),
             throttled: by_outcome.with_label_values(&["throttled"]),
             failed: by_outcome.with_label_values(&["failed"]),
             failed_by_class,
-            latency: make.registered(Histogram::with_opts(latency)?)?,
-            slowdowns: make.counter(
+            latency: factory.registered(Histogram::with_opts(latency)?)?,
+            throttle_events: factory.counter(
                 "throttle_events_total",
-                "How many times the run slowed down since the service said \"too fast\".",
+                "Times the run reduced its rate because the service throttled it.",
             )?,
-            account_retries: make.counter(
-                "account_retries_total",
-                "How many times an account was left to be asked again.",
-            )?,
-            retried_ordinals: AtomicU64::new(0),
+            account_retries: factory
+                .counter("account_retries_total", "Times an account was scheduled for retry.")?,
+            last_account_retries: AtomicU64::new(0),
         })
     }
 
-    pub(super) fn on(&self, event: &Event<'_>) {
+    pub fn on(&self, event: &Event<'_>) {
         match event {
             Event::CallEnded { latency, outcome, .. } => {
                 self.latency.observe(latency.as_secs_f64());
-                self.ended(*outcome);
+                self.count_outcome(*outcome);
             }
-            Event::Throttled { .. } => self.slowdowns.inc(),
+            Event::Throttled { .. } => self.throttle_events.inc(),
             Event::Progress(progress) => {
-                let before =
-                    self.retried_ordinals.swap(progress.account_retries, Ordering::Relaxed);
-                self.account_retries.inc_by(progress.account_retries.saturating_sub(before));
+                let retries = progress.account_retries;
+                let before = self.last_account_retries.swap(retries, Ordering::Relaxed);
+                self.account_retries.inc_by(retries.saturating_sub(before));
             }
             _ => {}
         }
     }
 
-    fn ended(&self, outcome: CallOutcome) {
+    fn count_outcome(&self, outcome: CallOutcome) {
         match outcome {
             CallOutcome::Success => self.answered.inc(),
             CallOutcome::Throttled => self.throttled.inc(),
             CallOutcome::Failed(code) => {
                 self.failed.inc();
-                self.failed_by_class.with_label_values(&[class_of(code)]).inc();
+                self.failed_by_class.with_label_values(&[class_label(code)]).inc();
             }
         }
     }
 }
 
-/// What a failure with this code means to the run, in a word.
-fn class_of(code: Option<i64>) -> &'static str {
+/// The value of the label `class` for a failure with this code.
+fn class_label(code: Option<i64>) -> &'static str {
     match code.map(|code| ErrorCodeRule::for_code(code).class) {
         None => "no_answer",
-        // One that throttles is counted as that, and never comes here.
+        // Throttled calls have an outcome of their own and do not get here.
         Some(Class::Retry | Class::Throttle) => "retry",
         Some(Class::BadBatch) => "bad_batch",
         Some(Class::Permanent) => "permanent",

@@ -1,105 +1,117 @@
-//! How the run stands, and how it ended: gauges.
+//! Gauges of the progress and the result of a run.
 
 use prometheus::{GaugeVec, Result};
 
-use super::factory::{Figure, MetricFactory};
-use super::{End, LAST_SUCCESS};
+use super::factory::{MetricFactory, OptionalGauge};
+use super::{LAST_SUCCESS, RunEnd};
 use crate::pipeline::call_stats::CallStats;
 use crate::pipeline::events::Progress;
 use crate::report::summary::ResultSummary;
 use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::sidecars::Category;
 
-/// The gauges of a run.
 #[derive(Debug)]
-pub(super) struct Gauges {
+pub struct Gauges {
     run_info: GaugeVec,
-    to_ask: Figure,
-    settled: Figure,
-    waiting: Figure,
-    calls_in_last_second: Figure,
-    rate_limit: Figure,
-    rate_used: Figure,
-    peak_calls_per_second: Figure,
+    accounts_to_request: OptionalGauge,
+    processed: OptionalGauge,
+    awaiting_retry: OptionalGauge,
+    calls_per_second: OptionalGauge,
+    rate_limit: OptionalGauge,
+    rate_utilization: OptionalGauge,
+    peak_calls_per_second: OptionalGauge,
     accounts: GaugeVec,
-    bytes: Figure,
-    parts: Figure,
-    rejected_values: Figure,
-    ended_at: Figure,
-    exit_code: Figure,
-    duration: Figure,
-    last_success: Figure,
+    bytes: OptionalGauge,
+    parts: OptionalGauge,
+    rejected_values: OptionalGauge,
+    ended_at: OptionalGauge,
+    exit_code: OptionalGauge,
+    duration: OptionalGauge,
+    last_success: OptionalGauge,
 }
 
 impl Gauges {
-    pub(super) fn new(make: &MetricFactory) -> Result<Gauges> {
-        let figure = |name, help| make.figure(name, help);
-        make.figures("build_info", "The program, always 1.", &["version"])?
+    pub fn new(factory: &MetricFactory) -> Result<Gauges> {
+        let gauge = |name, help| factory.optional_gauge(name, help);
+        factory
+            .gauges("build_info", "The program, always 1.", &["version"])?
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1.0);
         let run_info = "The run, always 1; run_id is that of the manifest and the logs.";
-        let accounts = "Where the accounts of the list went; all outcomes together are the list.";
-        let success = "When a run published last, in seconds since 1970; 0 when none has.";
+        let accounts = "Accounts of the list by outcome; the outcomes add up to the list.";
+        let success = "When a run last published, in seconds since 1970; 0 if none has.";
         Ok(Gauges {
-            run_info: make.figures("run_info", run_info, &["run_id", "date"])?,
-            to_ask: figure("accounts_to_ask", "Accounts to ask; duplicates count until the end.")?,
-            settled: figure("accounts_processed", "Accounts that have a row or will have none.")?,
-            waiting: figure("accounts_awaiting_retry", "Accounts that wait to be asked again.")?,
-            calls_in_last_second: figure("calls_per_second", "Calls made in the last second.")?,
-            rate_limit: figure("calls_per_second_limit", "Most calls in a second; 0 is no limit.")?,
-            rate_used: figure("rate_utilization_ratio", "How much of the limit was used, 0 to 1.")?,
-            peak_calls_per_second: figure(
-                "calls_peak_per_second",
-                "Most calls in any second of the run.",
+            run_info: factory.gauges("run_info", run_info, &["run_id", "date"])?,
+            accounts_to_request: gauge(
+                "accounts_to_ask",
+                "Accounts to request; duplicates count until the end.",
             )?,
-            accounts: make.figures("accounts", accounts, &["outcome"])?,
-            bytes: figure("output_bytes", "Bytes of the part files.")?,
-            parts: figure("output_parts", "Part files that are complete.")?,
-            rejected_values: figure("rejected_values", "Values that did not fit their column.")?,
-            ended_at: figure("last_run_timestamp_seconds", "When the last run ended, since 1970.")?,
-            exit_code: figure("last_run_exit_code", "Exit code of the last run; 0 is published.")?,
-            duration: figure("last_run_duration_seconds", "From the start of the run to its end.")?,
-            last_success: figure(LAST_SUCCESS, success)?,
+            processed: gauge("accounts_processed", "Accounts with a row or a final failure.")?,
+            awaiting_retry: gauge("accounts_awaiting_retry", "Accounts waiting to be retried.")?,
+            calls_per_second: gauge("calls_per_second", "Calls made in the last second.")?,
+            rate_limit: gauge("calls_per_second_limit", "Rate limit of the job; 0 is no limit.")?,
+            rate_utilization: gauge(
+                "rate_utilization_ratio",
+                "Share of the rate limit that was used, 0 to 1.",
+            )?,
+            peak_calls_per_second: gauge(
+                "calls_peak_per_second",
+                "Largest number of calls in any second of the run.",
+            )?,
+            accounts: factory.gauges("accounts", accounts, &["outcome"])?,
+            bytes: gauge("output_bytes", "Bytes of the part files.")?,
+            parts: gauge("output_parts", "Complete part files.")?,
+            rejected_values: gauge("rejected_values", "Values that did not fit their column.")?,
+            ended_at: gauge(
+                "last_run_timestamp_seconds",
+                "When the last run ended, in seconds since 1970.",
+            )?,
+            exit_code: gauge(
+                "last_run_exit_code",
+                "Exit code of the last run; 0 means published.",
+            )?,
+            duration: gauge("last_run_duration_seconds", "Duration of the last run.")?,
+            last_success: gauge(LAST_SUCCESS, success)?,
         })
     }
 
-    pub(super) fn run_is(&self, run_id: &str, date: &str) {
+    pub fn set_run(&self, run_id: &str, date: &str) {
         self.run_info.reset();
         self.run_info.with_label_values(&[run_id, date]).set(1.0);
     }
 
-    pub(super) fn progress(&self, progress: &Progress) {
-        self.to_ask.set(progress.accounts_to_request as f64);
-        self.settled.set(progress.processed as f64);
-        self.waiting.set(progress.awaiting_retry as f64);
-        self.calls_in_last_second.set(progress.calls_in_last_second as f64);
+    pub fn set_progress(&self, progress: &Progress) {
+        self.accounts_to_request.set(progress.accounts_to_request as f64);
+        self.processed.set(progress.processed as f64);
+        self.awaiting_retry.set(progress.awaiting_retry as f64);
+        self.calls_per_second.set(progress.calls_in_last_second as f64);
     }
 
-    pub(super) fn part(&self, part: &CommittedPart) {
+    pub fn add_part(&self, part: &CommittedPart) {
         self.parts.add(1.0);
         self.bytes.add(part.file_info.bytes as f64);
         self.rejected_values.add(part.rejected_values as f64);
     }
 
-    pub(super) fn calls(&self, calls: &CallStats) {
+    pub fn set_calls(&self, calls: &CallStats) {
         self.rate_limit.set(f64::from(calls.calls_per_second));
         self.peak_calls_per_second.set(calls.peak_calls_per_second as f64);
         if let Some(percent) = calls.rate_utilization_percent {
-            self.rate_used.set(percent / 100.0);
+            self.rate_utilization.set(percent / 100.0);
         }
     }
 
-    pub(super) fn result(&self, result: &ResultSummary) {
+    pub fn set_result(&self, result: &ResultSummary) {
         let counts = &result.counts;
         let mut outcomes = vec![
             ("exported", counts.rows),
             ("duplicate", counts.duplicates),
             ("invalid", counts.invalid),
         ];
-        let asked = Category::ALL.into_iter().filter(|each| *each != Category::InvalidAccount);
-        outcomes.extend(asked.map(|category| {
-            let of_it = result.failures.iter().filter(|failure| failure.category == category);
-            (category.name(), of_it.map(|failure| failure.accounts).sum())
+        let requested = Category::ALL.into_iter().filter(|each| *each != Category::InvalidAccount);
+        outcomes.extend(requested.map(|category| {
+            let failures = result.failures.iter().filter(|failure| failure.category == category);
+            (category.name(), failures.map(|failure| failure.accounts).sum())
         }));
         for (outcome, accounts) in outcomes {
             self.accounts.with_label_values(&[outcome]).set(accounts as f64);
@@ -107,10 +119,10 @@ impl Gauges {
         self.bytes.set(result.bytes as f64);
         self.parts.set(result.parts as f64);
         self.rejected_values.set(counts.rejected_values as f64);
-        self.calls(&result.calls);
+        self.set_calls(&result.calls);
     }
 
-    pub(super) fn end(&self, end: &End) {
+    pub fn set_end(&self, end: &RunEnd) {
         self.ended_at.set(end.at_unix_seconds);
         self.exit_code.set(f64::from(end.exit_code));
         self.duration.set(end.duration_seconds);

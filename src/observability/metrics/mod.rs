@@ -1,7 +1,7 @@
-//! What a run is told about by, as metrics in the classic text format of Prometheus. `docs/metrics.md` lists them.
+//! Metrics of a run in the classic text format of Prometheus; `docs/metrics.md` lists them.
 //!
-//! Counters count what this process has done, and begin at 0 with it. Gauges tell how it stands, or how it ended; one
-//! that is not known, such as the accounts by outcome of a run that did not get through the list, is left out.
+//! Counters cover this process and start at 0 with it. Gauges describe the progress or the result; one whose value is not
+//! known, such as the accounts by outcome of a run that did not finish the list, is absent.
 
 mod calls;
 mod factory;
@@ -9,7 +9,7 @@ mod gauges;
 
 use prometheus::{Registry, Result, TextEncoder};
 
-use self::calls::Calls;
+use self::calls::CallMetrics;
 use self::factory::{MetricFactory, PREFIX};
 use self::gauges::Gauges;
 use crate::pipeline::events::Event;
@@ -20,7 +20,7 @@ use crate::util::exit_code::{ExitCode, HasExitCode};
 /// `Content-Type` of [`RunMetrics::text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Without the prefix.
+/// The name without its prefix.
 const LAST_SUCCESS: &str = "last_success_timestamp_seconds";
 
 impl HasExitCode for prometheus::Error {
@@ -29,79 +29,73 @@ impl HasExitCode for prometheus::Error {
     }
 }
 
-/// The metrics of one run.
 #[derive(Debug)]
 pub struct RunMetrics {
     registry: Registry,
-    calls: Calls,
-    figures: Gauges,
+    calls: CallMetrics,
+    gauges: Gauges,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct End {
-    /// When, in seconds since 1970.
+pub struct RunEnd {
+    /// Seconds since 1970.
     pub at_unix_seconds: f64,
-    /// The process's exit code.
     pub exit_code: u8,
-    /// From the start of the program to its end.
     pub duration_seconds: f64,
-    /// When the job had published last before this run, in seconds since 1970; `None` when it never had.
+    /// When an earlier run of the job last published, in seconds since 1970; `None` if none has.
     pub earlier_success_unix_seconds: Option<f64>,
 }
 
 impl RunMetrics {
-    /// The metrics of a run of this job that has not begun.
+    /// Creates the metrics of a run of this job.
     ///
     /// # Errors
-    /// None, unless a name in here is wrong.
+    /// Only if the name of a metric is not valid or not unique, which would be a bug.
     pub fn new(job: &str) -> Result<RunMetrics> {
-        let make = MetricFactory::for_job(job)?;
-        let (calls, figures) = (Calls::new(&make)?, Gauges::new(&make)?);
-        Ok(RunMetrics { registry: make.0, calls, figures })
+        let factory = MetricFactory::for_job(job)?;
+        let (calls, gauges) = (CallMetrics::new(&factory)?, Gauges::new(&factory)?);
+        Ok(RunMetrics { registry: factory.0, calls, gauges })
     }
 
-    /// Which run it is.
-    pub fn run_is(&self, run_id: &str, date: &str) {
-        self.figures.run_is(run_id, date);
+    pub fn set_run(&self, run_id: &str, date: &str) {
+        self.gauges.set_run(run_id, date);
     }
 
-    /// Parts that the run has from before this process.
-    pub fn parts_are_there(&self, parts: &[CommittedPart]) {
-        parts.iter().for_each(|part| self.figures.part(part));
+    /// Adds parts that earlier processes of the run have committed.
+    pub fn add_committed_parts(&self, parts: &[CommittedPart]) {
+        parts.iter().for_each(|part| self.gauges.add_part(part));
     }
 
-    /// Takes in an event.
     pub fn on(&self, event: &Event<'_>) {
         self.calls.on(event);
         match event {
-            Event::Progress(progress) => self.figures.progress(progress),
-            Event::PartCommitted(part) => self.figures.part(part),
-            Event::RoundEnded(calls) => self.figures.calls(calls),
+            Event::Progress(progress) => self.gauges.set_progress(progress),
+            Event::PartCommitted(part) => self.gauges.add_part(part),
+            Event::RoundEnded(calls) => self.gauges.set_calls(calls),
             _ => {}
         }
     }
 
-    /// The run has got through the list, with this result.
-    pub fn result_is(&self, result: &ResultSummary) {
-        self.figures.result(result);
+    /// Sets the result of a run that has finished its list.
+    pub fn set_result(&self, result: &ResultSummary) {
+        self.gauges.set_result(result);
     }
 
-    /// The run has ended so.
-    pub fn ended(&self, end: &End) {
-        self.figures.end(end);
+    pub fn set_end(&self, end: &RunEnd) {
+        self.gauges.set_end(end);
     }
 
-    /// All of it, in the text format.
+    /// All metrics in the text format.
     ///
     /// # Errors
-    /// None, unless a metric in here is wrong.
+    /// Only if a metric is not valid, which would be a bug.
     pub fn text(&self) -> Result<String> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
 
-/// When the job published last, as the text of an earlier run tells it; `None` where it does not, or is damaged.
+/// When the job last published, from the text of an earlier run; `None` if it is not there or is damaged.
 pub fn last_success_in(text: &str, job: &str) -> Option<f64> {
     let job = job.replace('\\', "\\\\").replace('"', "\\\"");
     let start = format!("{PREFIX}_{LAST_SUCCESS}{{job=\"{job}\"}} ");

@@ -1,4 +1,4 @@
-//! Each figure from what it is told by, and what is kept of an earlier run.
+//! Values of the metrics, and what is kept of an earlier run.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn value(metrics: &RunMetrics, name: &str, labels: &str) -> f64 {
 }
 
 #[test]
-fn calls_count_by_outcome_and_failures_by_what_they_mean() {
+fn calls_count_by_outcome_and_failures_by_class() {
     let metrics = metrics();
     let codes = [None, Some(60008), Some(60002), Some(123_456)];
     let failed = codes.map(CallOutcome::Failed);
@@ -49,7 +49,7 @@ fn calls_count_by_outcome_and_failures_by_what_they_mean() {
 }
 
 #[test]
-fn what_is_not_known_is_left_out() {
+fn unknown_values_are_absent() {
     let metrics = metrics();
     let text = metrics.text().unwrap();
     for name in ["accounts{", "last_run_exit_code", "rate_utilization_ratio", "output_bytes"] {
@@ -58,10 +58,10 @@ fn what_is_not_known_is_left_out() {
 }
 
 #[test]
-fn accounts_go_by_outcome_and_add_up_to_the_list() {
+fn accounts_by_outcome_add_up_to_the_list() {
     let metrics = metrics();
     let failure = |category, accounts| FailureSummary { category, error_code: None, accounts };
-    metrics.result_is(&ResultSummary {
+    metrics.set_result(&ResultSummary {
         counts: Counts {
             accounts_in_list: 20,
             rows: 10,
@@ -95,10 +95,10 @@ fn accounts_go_by_outcome_and_add_up_to_the_list() {
 }
 
 #[test]
-fn the_last_success_is_kept_over_failed_runs_and_damage_is_none() {
+fn the_last_success_survives_failed_runs_but_not_damage() {
     let end = |exit_code, earlier_success_unix_seconds| {
         let metrics = metrics();
-        metrics.ended(&End {
+        metrics.set_end(&RunEnd {
             at_unix_seconds: 2_000_000_000.25,
             exit_code,
             duration_seconds: 1.5,
@@ -124,10 +124,10 @@ fn the_last_success_is_kept_over_failed_runs_and_damage_is_none() {
 }
 
 #[test]
-fn only_the_last_word_on_which_run_it_is_stays() {
+fn setting_a_run_replaces_the_earlier_one() {
     let metrics = metrics();
-    metrics.run_is("run-1", "2026-11-22");
-    metrics.run_is("run-2", "2026-11-22");
+    metrics.set_run("run-1", "2026-11-22");
+    metrics.set_run("run-2", "2026-11-22");
     assert_eq!(value(&metrics, "run_info", "run_id=\"run-2\""), 1.0);
     assert!(!metrics.text().unwrap().contains("run-1"));
 }

@@ -1,7 +1,7 @@
-//! Events of a run become a bar, plain lines or nothing, and log lines for what is worth one.
+//! Shows the events of a run as a bar, as plain lines or not at all, and logs the notable ones.
 
 mod bar;
-mod retry_batch_log;
+mod log_throttle;
 mod status_line;
 mod terminal;
 
@@ -10,92 +10,90 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use self::bar::{BarLine, time_left};
-use self::retry_batch_log::{LogThrottle, RetryBatch, RetryBatchLog};
+use self::log_throttle::{LogThrottle, RetryBatch, RetryBatchLog};
 pub use self::status_line::LogWriter;
 use self::status_line::StatusLine;
-pub use self::terminal::{OutputStyle, ProgressChoice, Style, TerminalInfo, resolve};
+pub use self::terminal::{OutputStyle, ProgressChoice, ProgressStyle, TerminalInfo, resolve};
 use crate::pipeline::events::{Event, Progress};
 
-/// How often a plain line is written.
-const PLAIN_LINE_EVERY: Duration = Duration::from_secs(5);
+/// Time between two plain lines.
+const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often the bar is drawn while the list is read.
-const SCAN_DRAWN_EVERY: Duration = Duration::from_millis(100);
+/// Time between two draws of the bar while the list is read.
+const SCAN_DRAW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shows how a run goes on.
+/// Reports the progress of a run on stderr.
 #[derive(Debug)]
 pub struct Reporter {
-    style: Style,
+    style: ProgressStyle,
     status: StatusLine,
     scan_drawn_at: Option<Instant>,
     last_line_at: Duration,
-    /// Time since the first call, as last heard of.
+    /// Time since the first call, as of the latest progress event.
     now: Duration,
-    waves: RetryBatchLog,
-    slow_downs: LogThrottle,
+    retries: RetryBatchLog,
+    throttle_events: LogThrottle,
     invalid_utf8_responses: LogThrottle,
     pauses: LogThrottle,
-    /// Whether the last word on the rate was that it is lower.
+    /// Whether the latest line about the rate said that it is reduced.
     has_logged_throttling: bool,
 }
 
 impl Reporter {
-    /// A reporter in a style.
-    pub fn new(style: Style) -> Reporter {
+    pub fn new(style: ProgressStyle) -> Reporter {
         Reporter {
             style,
             status: StatusLine::default(),
             scan_drawn_at: None,
             last_line_at: Duration::ZERO,
             now: Duration::ZERO,
-            waves: RetryBatchLog::default(),
-            slow_downs: LogThrottle::default(),
+            retries: RetryBatchLog::default(),
+            throttle_events: LogThrottle::default(),
             invalid_utf8_responses: LogThrottle::default(),
             pauses: LogThrottle::default(),
             has_logged_throttling: false,
         }
     }
 
-    /// A writer of log lines that keeps out of the bar's way.
+    /// A writer that keeps log lines above the bar.
     pub fn log_writer(&self) -> LogWriter {
         LogWriter { status: self.status.clone() }
     }
 
-    /// The list is being read; so many entries so far.
+    /// Reports the number of entries of the account list read so far.
     pub fn scanning(&mut self, entries: u64) {
-        let is_due = self.scan_drawn_at.is_none_or(|drawn| drawn.elapsed() >= SCAN_DRAWN_EVERY);
-        if self.style == Style::Bar && is_due {
+        let is_due = self.scan_drawn_at.is_none_or(|drawn| drawn.elapsed() >= SCAN_DRAW_INTERVAL);
+        if self.style == ProgressStyle::Bar && is_due {
             self.scan_drawn_at = Some(Instant::now());
             self.status.show(|columns| BarLine::scanning(entries, columns));
         }
     }
 
-    /// Something happened.
     pub fn on(&mut self, event: Event<'_>) {
         match event {
             Event::CallEnded { .. } => {}
             Event::Progress(progress) => self.progress(&progress),
             Event::AccountsFailed { accounts, reason } => {
-                self.waves.add(accounts, 0, reason, self.now);
+                self.retries.add(accounts, 0, reason, self.now);
             }
             Event::CallsFailed { calls, accounts, reason } => {
                 debug!(calls, accounts, reason, "calls failed and will be retried");
-                self.waves.add(accounts, calls, reason, self.now);
+                self.retries.add(accounts, calls, reason, self.now);
             }
             Event::RoundEnded(_) => {
-                if let Some(wave) = self.waves.rest() {
-                    log_retry_batch(&wave);
+                if let Some(batch) = self.retries.take_rest() {
+                    log_retry_batch(&batch);
                 }
             }
             Event::Throttled { share, reason } => {
-                if let Some(occurrences) = self.slow_downs.happened(self.now) {
+                if let Some(occurrences) = self.throttle_events.count(self.now) {
                     self.has_logged_throttling = true;
                     let rate_percent = (share * 100.0).round();
                     warn!(rate_percent, occurrences, reason, "throttled by the service");
                 }
             }
             Event::PausedByService { pause, reason } => {
-                if let Some(occurrences) = self.pauses.happened(self.now) {
+                if let Some(occurrences) = self.pauses.count(self.now) {
                     let pause_seconds = pause.as_secs();
                     warn!(pause_seconds, occurrences, reason, "paused as requested by the service");
                 }
@@ -106,31 +104,31 @@ impl Reporter {
                 }
             }
             Event::ResponseNotUtf8 => {
-                if let Some(responses) = self.invalid_utf8_responses.happened(self.now) {
+                if let Some(responses) = self.invalid_utf8_responses.count(self.now) {
                     warn!(
                         responses,
                         "responses were not valid UTF-8; accounts with damaged values are retried"
                     );
                 }
             }
-            other => tell(other),
+            other => log_event(other),
         }
     }
 
-    /// The run has ended: leaves nothing of the bar.
+    /// Removes the bar at the end of the run.
     pub fn finish(&self) {
         self.status.clear();
     }
 
     fn progress(&mut self, progress: &Progress) {
         self.now = progress.elapsed;
-        if let Some(wave) = self.waves.due(self.now) {
-            log_retry_batch(&wave);
+        if let Some(batch) = self.retries.take_due(self.now) {
+            log_retry_batch(&batch);
         }
         match self.style {
-            Style::None => {}
-            Style::Plain => {
-                if progress.elapsed >= self.last_line_at + PLAIN_LINE_EVERY {
+            ProgressStyle::None => {}
+            ProgressStyle::Plain => {
+                if progress.elapsed >= self.last_line_at + PLAIN_LINE_INTERVAL {
                     self.last_line_at = progress.elapsed;
                     info!(
                         accounts = progress.processed,
@@ -143,22 +141,22 @@ impl Reporter {
                     );
                 }
             }
-            Style::Bar => self.status.show(|columns| BarLine::progress(progress, columns)),
+            ProgressStyle::Bar => self.status.show(|columns| BarLine::progress(progress, columns)),
         }
     }
 }
 
-fn log_retry_batch(wave: &RetryBatch) {
+fn log_retry_batch(batch: &RetryBatch) {
     info!(
-        accounts = wave.accounts,
-        calls_failed = wave.calls_failed,
-        reason = wave.reason,
+        accounts = batch.accounts,
+        calls_failed = batch.calls_failed,
+        reason = batch.reason,
         "accounts scheduled for retry"
     );
 }
 
-/// The events that are a log line each time they happen. `docs/logs.md` has the table of them.
-fn tell(event: Event<'_>) {
+/// Logs the events that are a line each time; `docs/logs.md` lists them.
+fn log_event(event: Event<'_>) {
     match event {
         Event::PartCommitted(part) => {
             debug!(

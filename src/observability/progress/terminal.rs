@@ -1,4 +1,4 @@
-//! What there is to know of the terminal, and what is shown on it for that (pure).
+//! Properties of the terminal, and the output style that follows from them.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -7,10 +7,9 @@ use clap::ValueEnum;
 
 use crate::observability::LogFormat;
 
-/// Below this a bar would have no room for more than its own brackets.
-const NARROWEST_BAR_COLUMNS: usize = 10;
+/// A narrower terminal gets plain lines by default.
+const MIN_COLUMNS_FOR_BAR: usize = 10;
 
-/// How progress is to be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressChoice {
     /// A bar on a terminal, plain lines elsewhere
@@ -23,44 +22,38 @@ pub enum ProgressChoice {
     None,
 }
 
-/// How progress is shown.
+/// A resolved [`ProgressChoice`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// A bar.
+pub enum ProgressStyle {
     Bar,
-    /// A line every few seconds.
     Plain,
-    /// Nothing.
     None,
 }
 
-/// How all that goes to stderr looks.
+/// The style of everything written to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputStyle {
-    /// How progress is shown.
-    pub style: Style,
-    /// Whether levels and `error:` are coloured.
-    pub has_colour: bool,
+    pub progress: ProgressStyle,
+    /// Whether log levels and `error:` are colored.
+    pub has_color: bool,
 }
 
-/// What there is to know of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TerminalInfo {
-    /// Whether stderr is one.
     pub stderr_is_terminal: bool,
-    /// Whether it can do no more than print (`TERM=dumb`), or does not say what it can (no `TERM`).
+    /// Whether it can only print (`TERM=dumb`), or does not declare its abilities (no `TERM`).
     pub is_dumb: bool,
-    /// Whether a CI service runs the program (`CI`): its terminal is a file that someone reads later.
+    /// Whether a CI service runs the program (`CI`), whose terminal is recorded to a file.
     pub is_ci: bool,
-    /// Whether the user wants no colours (`NO_COLOR`).
+    /// Whether colors are disabled (`NO_COLOR`).
     pub no_color: bool,
-    /// Its width; `None` when it does not tell.
+    /// Its width; `None` if it does not report one.
     pub columns: Option<usize>,
 }
 
 impl TerminalInfo {
-    /// The facts of this process.
-    pub fn of_process() -> TerminalInfo {
+    /// The properties of this process's stderr and environment.
+    pub fn detect() -> TerminalInfo {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         TerminalInfo {
             stderr_is_terminal: io::stderr().is_terminal(),
@@ -72,16 +65,16 @@ impl TerminalInfo {
     }
 }
 
-/// The width of the terminal at this moment; `None` when stderr is none or does not tell.
+/// The current width of the terminal; `None` if stderr is not a terminal or does not report one.
 pub fn columns_of_stderr() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// What to show, decided by nothing but the arguments.
+/// Decides the output style (pure).
 ///
-/// Where no bar can be drawn, or each line has to be JSON, a bar that was asked for becomes plain lines: what moves
-/// the cursor never gets into a file.
+/// If a bar cannot be drawn, or each line must be JSON, plain lines replace a requested bar: cursor movements never get into
+/// a file.
 pub fn resolve(
     choice: ProgressChoice,
     is_quiet: bool,
@@ -90,17 +83,17 @@ pub fn resolve(
 ) -> OutputStyle {
     let is_text = log_format == LogFormat::Text;
     let can_draw = is_text && terminal.stderr_is_terminal && !terminal.is_dumb;
-    let is_wide = terminal.columns.is_none_or(|columns| columns >= NARROWEST_BAR_COLUMNS);
-    let style = match choice {
-        ProgressChoice::None => Style::None,
-        ProgressChoice::Plain => Style::Plain,
-        ProgressChoice::Bar if can_draw => Style::Bar,
-        ProgressChoice::Bar => Style::Plain,
-        ProgressChoice::Auto if is_quiet => Style::None,
-        ProgressChoice::Auto if can_draw && is_wide && !terminal.is_ci => Style::Bar,
-        ProgressChoice::Auto => Style::Plain,
+    let is_wide = terminal.columns.is_none_or(|columns| columns >= MIN_COLUMNS_FOR_BAR);
+    let progress = match choice {
+        ProgressChoice::None => ProgressStyle::None,
+        ProgressChoice::Plain => ProgressStyle::Plain,
+        ProgressChoice::Bar if can_draw => ProgressStyle::Bar,
+        ProgressChoice::Bar => ProgressStyle::Plain,
+        ProgressChoice::Auto if is_quiet => ProgressStyle::None,
+        ProgressChoice::Auto if can_draw && is_wide && !terminal.is_ci => ProgressStyle::Bar,
+        ProgressChoice::Auto => ProgressStyle::Plain,
     };
-    OutputStyle { style, has_colour: can_draw && !terminal.no_color }
+    OutputStyle { progress, has_color: can_draw && !terminal.no_color }
 }
 
 #[cfg(test)]
@@ -108,8 +101,8 @@ mod tests {
     use super::*;
     use ProgressChoice::{Auto, Bar, None as Nothing, Plain};
 
-    /// Every combination of facts; each bit of the number is one of them.
-    fn all_facts() -> impl Iterator<Item = (bool, LogFormat, TerminalInfo)> {
+    /// Every combination of properties; each bit of the number is one of them.
+    fn all_combinations() -> impl Iterator<Item = (bool, LogFormat, TerminalInfo)> {
         (0..64u32).flat_map(|bits| {
             let bit = |place: u32| bits & (1 << place) != 0;
             let format = if bit(5) { LogFormat::Json } else { LogFormat::Text };
@@ -126,31 +119,31 @@ mod tests {
         })
     }
 
-    /// The table of all combinations, most special line first; `None` is any.
+    /// The table of all combinations, the most specific row first; `None` is any.
     #[test]
-    fn every_combination_of_facts_has_its_style() {
+    fn every_combination_has_its_style() {
         type Any<T> = Option<T>;
         // choice, quiet, text, terminal, dumb, ci, narrow -> style
-        type Row = (ProgressChoice, [Any<bool>; 6], Style);
+        type Row = (ProgressChoice, [Any<bool>; 6], ProgressStyle);
         const YES: Any<bool> = Some(true);
         const NO: Any<bool> = Some(false);
         const ANY: Any<bool> = None;
         let table: [Row; 11] = [
-            (Nothing, [ANY; 6], Style::None),
-            (Plain, [ANY; 6], Style::Plain),
-            (Bar, [ANY, YES, YES, NO, ANY, ANY], Style::Bar),
-            (Bar, [ANY; 6], Style::Plain),
-            (Auto, [YES, ANY, ANY, ANY, ANY, ANY], Style::None),
-            (Auto, [NO, YES, YES, NO, NO, NO], Style::Bar),
-            (Auto, [NO, NO, ANY, ANY, ANY, ANY], Style::Plain),
-            (Auto, [NO, ANY, NO, ANY, ANY, ANY], Style::Plain),
-            (Auto, [NO, ANY, ANY, YES, ANY, ANY], Style::Plain),
-            (Auto, [NO, ANY, ANY, ANY, YES, ANY], Style::Plain),
-            (Auto, [NO, ANY, ANY, ANY, ANY, YES], Style::Plain),
+            (Nothing, [ANY; 6], ProgressStyle::None),
+            (Plain, [ANY; 6], ProgressStyle::Plain),
+            (Bar, [ANY, YES, YES, NO, ANY, ANY], ProgressStyle::Bar),
+            (Bar, [ANY; 6], ProgressStyle::Plain),
+            (Auto, [YES, ANY, ANY, ANY, ANY, ANY], ProgressStyle::None),
+            (Auto, [NO, YES, YES, NO, NO, NO], ProgressStyle::Bar),
+            (Auto, [NO, NO, ANY, ANY, ANY, ANY], ProgressStyle::Plain),
+            (Auto, [NO, ANY, NO, ANY, ANY, ANY], ProgressStyle::Plain),
+            (Auto, [NO, ANY, ANY, YES, ANY, ANY], ProgressStyle::Plain),
+            (Auto, [NO, ANY, ANY, ANY, YES, ANY], ProgressStyle::Plain),
+            (Auto, [NO, ANY, ANY, ANY, ANY, YES], ProgressStyle::Plain),
         ];
         let mut is_used = [false; 11];
-        for (is_quiet, format, terminal) in all_facts() {
-            let facts = [
+        for (is_quiet, format, terminal) in all_combinations() {
+            let properties = [
                 is_quiet,
                 format == LogFormat::Text,
                 terminal.stderr_is_terminal,
@@ -161,13 +154,13 @@ mod tests {
             for choice in [Auto, Bar, Plain, Nothing] {
                 let row = table.iter().position(|(of, wanted, _)| {
                     let fits = |(wanted, is): (&Any<bool>, bool)| wanted.is_none_or(|it| it == is);
-                    *of == choice && wanted.iter().zip(facts).all(fits)
+                    *of == choice && wanted.iter().zip(properties).all(fits)
                 });
-                let row = row.expect("the table has a line for all");
+                let row = row.expect("the table covers every combination");
                 is_used[row] = true;
-                let look = resolve(choice, is_quiet, format, terminal);
+                let output = resolve(choice, is_quiet, format, terminal);
                 assert_eq!(
-                    look.style, table[row].2,
+                    output.progress, table[row].2,
                     "{choice:?} {is_quiet} {format:?} {terminal:?}"
                 );
             }
@@ -176,15 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_for_terminals_whose_user_did_not_refuse_them() {
-        for (is_quiet, format, terminal) in all_facts() {
+    fn colors_are_used_on_capable_terminals_unless_disabled() {
+        for (is_quiet, format, terminal) in all_combinations() {
             for choice in [Auto, Bar, Plain, Nothing] {
                 let wanted = terminal.stderr_is_terminal
                     && !terminal.is_dumb
                     && !terminal.no_color
                     && format == LogFormat::Text;
-                let look = resolve(choice, is_quiet, format, terminal);
-                assert_eq!(look.has_colour, wanted, "{choice:?} {format:?} {terminal:?}");
+                let output = resolve(choice, is_quiet, format, terminal);
+                assert_eq!(output.has_color, wanted, "{choice:?} {format:?} {terminal:?}");
             }
         }
     }
