@@ -38,7 +38,7 @@ fn mistyped_words_get_a_suggestion() {
         (&["preview", "job.toml", "-n", "x"][..], "a whole number from 1 to 1000"),
         (&["preview", "job.toml", "-n", "1001"][..], "a whole number from 1 to 1000"),
     ] {
-        let output = directory.run(arguments).expect_code(2).expect_told(&[told]);
+        let output = directory.run(arguments).expect_code(2).expect_stderr(&[told]);
         assert_eq!(output.stdout, "", "{output}");
     }
 }

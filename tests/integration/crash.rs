@@ -60,7 +60,7 @@ fn undisturbed(format: &str) -> Found {
     }
     assert!(known.rows_and_rejected_values().1 > 0);
     let found = directory.found();
-    let Found::Whole { parts, .. } = &found else { panic!("nothing was published") };
+    let Found::Complete { parts, .. } = &found else { panic!("nothing was published") };
     assert_eq!(parts.len() as u64, PARTS);
     found
 }
@@ -106,7 +106,7 @@ fn stop_at_every_point(format: &str, replaces: bool, is_crash: bool) {
             let committed = directory.committed_parts();
 
             let output = directory.export(&["--json"]).expect_code(0);
-            let Found::Whole { parts: published, .. } = directory.found() else {
+            let Found::Complete { parts: published, .. } = directory.found() else {
                 panic!("{about}")
             };
             assert!(parts.len() as u64 >= committed || is_published(point), "{about}\n{output}");
@@ -187,7 +187,7 @@ fn crash_after_the_exchange_counts_as_published() {
         // It was published once.
         assert_eq!(fs::read(directory.path("out/_manifest.json")).unwrap(), published, "{point}");
         ensure_nothing_else_is_left(&directory, point);
-        directory.export(&FAIL).expect_code(2).expect_told(&["out exists already"]);
+        directory.export(&FAIL).expect_code(2).expect_stderr(&["out exists already"]);
     }
 }
 

@@ -399,8 +399,8 @@ fn emulate_accepts_the_given_credentials() {
     let overrides = overrides(&emulate);
     let app_14 = ["--set", &overrides[0], "--set", &overrides[2], "--set", "api.sdkappid=14"];
     directory.export(&[&app_14[..], &["--set", "api.identifier=joe"]].concat()).expect_code(0);
-    directory.export(&app_14).expect_code(4).expect_told(&["code 60010"]);
-    export(&directory, &emulate).expect_code(4).expect_told(&["code 60006"]);
+    directory.export(&app_14).expect_code(4).expect_stderr(&["code 60010"]);
+    export(&directory, &emulate).expect_code(4).expect_stderr(&["code 60006"]);
     let (_, page) = emulate.ask("GET /", "");
     assert!(!page.contains("one of ours"), "its page shows the secret key");
 }

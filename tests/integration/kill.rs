@@ -163,7 +163,7 @@ fn ensure_bytes_are_those_of_an_undisturbed_run(format: &str, seed: u64) {
     assert!(scene.known.rows_and_rejected_values().1 > 0);
     scene.directory.export(&scene.arguments()).expect_code(0);
     let undisturbed = scene.take_published("undisturbed");
-    let Found::Whole { parts, .. } = &undisturbed else { panic!("nothing was published") };
+    let Found::Complete { parts, .. } = &undisturbed else { panic!("nothing was published") };
     assert_eq!(parts.len(), PARTS);
     kill_and_run_again(&scene, seed, |found, about| found.ensure_is(&undisturbed, about));
 }
@@ -189,7 +189,7 @@ truncated = { rate = 0.05 }
 ";
     let scene = Scene::new("parquet", ACCOUNT_FAULTS, passing);
     kill_and_run_again(&scene, 3, |found, about| {
-        let Found::Whole { parts, .. } = found else { panic!("{about}: nothing is there") };
+        let Found::Complete { parts, .. } = found else { panic!("{about}: nothing is there") };
         assert_eq!(parts.len(), PARTS, "{about}");
     });
 }
@@ -208,9 +208,9 @@ fn export_survives_a_restart_of_the_service() {
         assert!(!run.has_ended());
         let port = server.port();
         drop(server);
-        run.wait_told("service unreachable");
+        run.wait_for_stderr("service unreachable");
         server = EmulatorServer::start_on(port, with_faults(&format!("{ACCOUNT_FAULTS}{latency}")));
-        run.wait_told("service reachable again");
+        run.wait_for_stderr("service reachable again");
     }
     let output = run.end().expect_code(0);
     let calls = &output.summary()["calls"];

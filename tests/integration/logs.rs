@@ -223,7 +223,7 @@ fn text_log_lines_have_the_id_in_a_fixed_column() {
 fn progress_bar_in_a_file_becomes_plain_lines() {
     let directory = small_parts();
     for more in [&["--progress", "bar"][..], &["--progress", "bar", "--log-format", "json"]] {
-        let output = directory.export(more).expect_code(0).expect_told(&["account list read"]);
+        let output = directory.export(more).expect_code(0).expect_stderr(&["account list read"]);
         assert!(!output.stderr.contains(['\u{1b}', '\r']), "{output}");
     }
 }

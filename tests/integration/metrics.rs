@@ -195,7 +195,7 @@ fn unwritable_textfile_is_a_warning() {
     for (keys, code) in [(vec![], 0), (vec!["--set", "emulator.faults.redirect.rate=1.0"], 4)] {
         let directory = TestDir::with_job(JOB, accounts(1000));
         let output = directory.export(&[&TO_TEXTFILE[..], &keys].concat()).expect_code(code);
-        output.expect_told(&["WARN", "the metrics textfile could not be written", TEXTFILE]);
+        output.expect_stderr(&["WARN", "the metrics textfile could not be written", TEXTFILE]);
         assert!(!directory.path("prom").exists());
     }
 }
@@ -226,7 +226,7 @@ fn resumed_run_counts_the_earlier_parts() {
     // So slow that it cannot end before the signal comes.
     let slowly = ["--set", "api.calls_per_second=1"];
     let mut run = directory.start_export(&[&TO_TEXTFILE[..], &slowly].concat(), &[]);
-    run.wait_told("resuming unfinished run");
+    run.wait_for_stderr("resuming unfinished run");
     run.signal(Signal::TERM);
     run.end().expect_code(143);
     let metrics = textfile(&directory);
@@ -264,7 +264,7 @@ fn metrics_are_served_only_during_the_run() {
     arguments.extend(TO_TEXTFILE.map(str::to_owned));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut run = directory.start_export(&arguments, &[]);
-    let line = run.wait_told("serving metrics");
+    let line = run.wait_for_stderr("serving metrics");
     let address =
         line.split_once("http://").unwrap().1.split_once("/metrics").unwrap().0.to_owned();
 
@@ -313,7 +313,7 @@ fn metrics_are_served_only_during_the_run() {
     drop((silent, talker));
 
     run.signal(Signal::TERM);
-    run.wait_told("stopping");
+    run.wait_for_stderr("stopping");
     run.signal(Signal::TERM);
     let output = run.end().expect_code(143);
     assert!(TcpStream::connect(&address).is_err(), "{output}");

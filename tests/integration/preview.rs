@@ -172,7 +172,7 @@ fn accounts_without_a_row_are_listed_with_their_category() {
          permanent = {{ accounts = [\"u0002\"] }}\npoison = {{ accounts = [\"u0003\"] }}\n"
     );
     let directory = TestDir::with_job(&job, accounts(6));
-    let output = preview(&directory, &["-n", "5"]).expect_code(0).expect_told(&[
+    let output = preview(&directory, &["-n", "5"]).expect_code(0).expect_stderr(&[
         "no row for u0001 (line 2): not_found 40003: ",
         "no row for u0002 (line 3): internal_error 40006: ",
         "no row for u0003 (line 4): rejected 40001: ",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::browser::{Looked, Scheme, look_at};
+use crate::support::browser::{PageInspection, Scheme, inspect_page};
 use crate::support::scenario::{JOB, accounts};
 use crate::support::{QUICK_JOB, Snapshot, TestDir};
 use serde_json::Value;
@@ -191,10 +191,18 @@ fn browser_shows_the_whole_report_and_fetches_nothing() {
         let page = snapshot.bytes("_report.html");
         for width in [390, 640, 880, 1280] {
             let [light, dark] = [Scheme::Light, Scheme::Dark].map(|scheme| {
-                let looked = look_at(&page, width, scheme);
-                ensure_all_is_in_sight(&looked, &snapshot, width, &format!("{what} at {width} px"));
-                assert_eq!(looked.pictures, pictures, "{what} at {width} px: pictures in sight");
-                looked
+                let page_state = inspect_page(&page, width, scheme);
+                ensure_all_is_in_sight(
+                    &page_state,
+                    &snapshot,
+                    width,
+                    &format!("{what} at {width} px"),
+                );
+                assert_eq!(
+                    page_state.pictures, pictures,
+                    "{what} at {width} px: pictures in sight"
+                );
+                page_state
             });
             let same = light.colors.iter().zip(&dark.colors).filter(|(light, dark)| light == dark);
             assert_eq!(same.count(), 0, "{:?} {:?}", light.colors, dark.colors);
@@ -203,15 +211,27 @@ fn browser_shows_the_whole_report_and_fetches_nothing() {
 }
 
 #[track_caller]
-fn ensure_all_is_in_sight(looked: &Looked, snapshot: &Snapshot, width: u32, about: &str) {
-    let told = looked.told.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str()));
+fn ensure_all_is_in_sight(
+    page_state: &PageInspection,
+    snapshot: &Snapshot,
+    width: u32,
+    about: &str,
+) {
+    let told = page_state.told.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str()));
     ensure_numbers_are_the_manifests(told, &snapshot.manifest());
-    assert_eq!(looked.requests, PAGE_AND_WRAPPER, "{about}: something was fetched");
-    assert_eq!(looked.links, ["data:,"], "{about}: a browser may connect to what is linked");
-    assert!(looked.page_width <= f64::from(width), "{about}: {} px wide", looked.page_width);
-    assert_eq!(looked.sticks_out, [""; 0], "{about}");
-    assert_eq!(looked.active, (0, 0, false), "{about}: scripts, images, whether one ran");
-    assert!(looked.smallest_text.is_none_or(|height| height >= 12.0), "{about}: {looked:?}");
+    assert_eq!(page_state.requests, PAGE_AND_WRAPPER, "{about}: something was fetched");
+    assert_eq!(page_state.links, ["data:,"], "{about}: a browser may connect to what is linked");
+    assert!(
+        page_state.page_width <= f64::from(width),
+        "{about}: {} px wide",
+        page_state.page_width
+    );
+    assert_eq!(page_state.sticks_out, [""; 0], "{about}");
+    assert_eq!(page_state.active, (0, 0, false), "{about}: scripts, images, whether one ran");
+    assert!(
+        page_state.smallest_text.is_none_or(|height| height >= 12.0),
+        "{about}: {page_state:?}"
+    );
 }
 
 /// The test above would tell of a page that does what it must not.
@@ -220,13 +240,13 @@ fn ensure_all_is_in_sight(looked: &Looked, snapshot: &Snapshot, width: u32, abou
 fn page_that_fetches_and_overflows_is_detected() {
     let page = "<!doctype html><script>hasRun = true</script><img src='http://elsewhere.test/x.png'>\
                 <p style='width: 2000px'>wide</p>";
-    let looked = look_at(page.as_bytes(), 390, Scheme::Light);
-    let mut requests = looked.requests;
+    let page_state = inspect_page(page.as_bytes(), 390, Scheme::Light);
+    let mut requests = page_state.requests;
     requests.sort();
     assert_eq!(requests[0], "http://elsewhere.test/x.png");
     assert_eq!(requests[1..], PAGE_AND_WRAPPER);
-    assert!(looked.page_width >= 2000.0);
-    assert_eq!((looked.sticks_out.len(), looked.active), (1, (1, 1, true)));
+    assert!(page_state.page_width >= 2000.0);
+    assert_eq!((page_state.sticks_out.len(), page_state.active), (1, (1, 1, true)));
 }
 
 /// What the browser reports as the page's own has no gap that a page could fetch through.
@@ -250,8 +270,8 @@ fn every_way_to_fetch_is_detected() {
         const worker = new Worker(URL.createObjectURL(new Blob([code])));\
         var finished = new Promise(resolve => worker.onmessage = resolve);\
         </script>";
-    let looked = look_at(page.as_bytes(), 390, Scheme::Light);
-    let requests: Vec<&str> = looked.requests.iter().map(String::as_str).collect();
+    let page_state = inspect_page(page.as_bytes(), 390, Scheme::Light);
+    let requests: Vec<&str> = page_state.requests.iter().map(String::as_str).collect();
     for way in [
         "style",
         "preload",
@@ -271,5 +291,9 @@ fn every_way_to_fetch_is_detected() {
         assert!(requests.contains(&url.as_str()), "{way}: {requests:#?}");
     }
     assert!(requests.contains(&"ws://elsewhere.test/socket"), "{requests:#?}");
-    assert!(looked.links.iter().any(|url| url == "http://elsewhere.test/"), "{:?}", looked.links);
+    assert!(
+        page_state.links.iter().any(|url| url == "http://elsewhere.test/"),
+        "{:?}",
+        page_state.links
+    );
 }

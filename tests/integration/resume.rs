@@ -64,7 +64,7 @@ fn only_failed_accounts_are_retried_by_the_next_run() {
     assert_eq!(parts.len(), 2);
 
     // Each further run has two more attempts; the sixth gets through.
-    directory.export(&arguments).expect_code(3).expect_told(&["run again to retry them"]);
+    directory.export(&arguments).expect_code(3).expect_stderr(&["run again to retry them"]);
     assert_eq!(asked(), 1000 + 3 * failing);
     assert!(!directory.path("out").exists());
     let output = directory.export(&arguments).expect_code(0);
@@ -94,8 +94,8 @@ fn content_settings_cannot_change_on_resume() {
     ] {
         let directory = stopped_after(2);
         let before = directory.work();
-        let refused = directory.export(&set(keys)).expect_code(2).expect_told(named);
-        refused.expect_told(&["begun with another", "--restart", WORK_DIRECTORY]);
+        let refused = directory.export(&set(keys)).expect_code(2).expect_stderr(named);
+        refused.expect_stderr(&["begun with another", "--restart", WORK_DIRECTORY]);
         assert!(directory.work() == before, "{keys:?}: the work directory was touched");
         assert!(!directory.path("out").exists());
         ensure_goes_on(&directory, &[], 3);
@@ -107,7 +107,7 @@ fn other_list_is_refused_and_restart_starts_over() {
     let directory = stopped_after(2);
     let before = directory.work();
     directory.accounts("accounts.txt", accounts(1001));
-    directory.export(&[]).expect_code(2).expect_told(&["account list", "--restart"]);
+    directory.export(&[]).expect_code(2).expect_stderr(&["account list", "--restart"]);
     assert!(directory.work() == before);
     let output = directory.export(&["--restart", "--json"]).expect_code(0);
     assert_eq!(output.summary()["calls"]["made"], 11, "{output}");
@@ -217,7 +217,11 @@ fn unusable_journal_is_left_unchanged() {
         let path = directory.path(WORK_DIRECTORY).join("checkpoint.ndjson");
         fs::write(&path, format!("{}\n", lines.join("\n"))).unwrap();
         let before = directory.work();
-        directory.export(&[]).expect_code(1).expect_told(told).expect_told(&["checkpoint.ndjson"]);
+        directory
+            .export(&[])
+            .expect_code(1)
+            .expect_stderr(told)
+            .expect_stderr(&["checkpoint.ndjson"]);
         assert!(directory.work() == before, "{told:?}: the work directory was touched");
         ensure_goes_on(&directory, &["--restart"], 5);
     }
@@ -260,7 +264,7 @@ fn deadline_stops_the_run_resumable() {
     // No call is answered, so that the run cannot end before its deadline does.
     let keys = ["limits.deadline=1ms", "emulator.faults.hang.rate=1.0", "api.timeout=200ms"];
     let output = directory.export(&set(&keys)).expect_code(75);
-    let output = output.expect_told(&["deadline", "resume with: ", "--date="]);
+    let output = output.expect_stderr(&["deadline", "resume with: ", "--date="]);
     assert!(!directory.path("out").exists(), "{output}");
     directory.export(&[]).expect_code(0);
 }
@@ -277,13 +281,13 @@ fn older_unfinished_run_is_reported() {
     let other = directory.export(&other).expect_code(0);
     assert!(!other.stderr.contains("unfinished"), "of another output: {other}");
     let today = directory.export(&day("2026-11-22")).expect_code(0);
-    today.expect_told(&["a run of another date is unfinished", "--date=2026-11-21"]);
+    today.expect_stderr(&["a run of another date is unfinished", "--date=2026-11-21"]);
     assert!(!directory.path("out/dt=2026-11-21").exists());
 
     directory
         .export(&day("2026-11-21"))
         .expect_code(0)
-        .expect_told(&["resuming unfinished run parts=1"]);
+        .expect_stderr(&["resuming unfinished run parts=1"]);
     assert!(directory.path("out/dt=2026-11-21/_SUCCESS").exists());
     let quiet = directory.export(&day("2026-11-22")).expect_code(0);
     assert!(!quiet.stderr.contains("unfinished"), "{quiet}");

@@ -354,7 +354,7 @@ fn secret_is_hidden_when_a_run_is_stopped() {
     ];
     let keys = keys.iter().flat_map(|key| ["--set", key]);
     let mut run = directory.start_export(&["-vv"].into_iter().chain(keys).collect::<Vec<_>>(), &[]);
-    let line = run.wait_told("serving metrics");
+    let line = run.wait_for_stderr("serving metrics");
     let address = line.split_once("http://").unwrap().1.split_once("/metrics").unwrap().0;
     let (mut call, _) = service.accept().unwrap();
     let mut head = [0; 1024];

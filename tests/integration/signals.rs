@@ -37,7 +37,7 @@ impl Stuck {
             overrides.extend(["--set".to_owned(), key]);
         }
         let mut run = directory.start_export(&as_strs(&overrides), &[]);
-        run.wait_told("account list read");
+        run.wait_for_stderr("account list read");
         wait_until("a stand", || server.emulator.stats().fault_count("hang") == STUCK_CALLS);
         assert!(!run.has_ended());
         let calls = server.calls();
@@ -95,7 +95,7 @@ fn signal_drains_calls_and_starts_none() {
         let mut stuck = Stuck::new();
         let (committed, calls) = (stuck.directory.committed_parts(), stuck.server().calls());
         stuck.run().signal(signal);
-        stuck.run().wait_told("stopping");
+        stuck.run().wait_for_stderr("stopping");
         assert!(!stuck.run().has_ended(), "calls in flight are let end");
         assert_eq!(stuck.server().calls(), calls);
         stuck.replace_server();
@@ -112,7 +112,7 @@ fn signal_stops_a_run_that_reads_its_list() {
         let directory = TestDir::with_job(JOB, accounts(0));
         let mut run = directory
             .start_export(&["--set", "accounts.path=-", "--set", "accounts.format=txt"], &[]);
-        run.wait_told("run started");
+        run.wait_for_stderr("run started");
         run.signal(signal);
         // Whoever waits for a child closes its standard input, which would end the list.
         wait_until("the end", || run.has_ended());
@@ -132,7 +132,7 @@ fn second_signal_ends_the_run_immediately() {
         let mut stuck = Stuck::new();
         let (committed, calls) = (stuck.directory.committed_parts(), stuck.server().calls());
         stuck.run().signal(signals[0]);
-        stuck.run().wait_told("stopping");
+        stuck.run().wait_for_stderr("stopping");
         stuck.run().signal(signals[1]);
         // Its calls would hang on for longer than a test is let live.
         stuck.end().0.expect_code(code);

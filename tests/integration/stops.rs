@@ -82,7 +82,7 @@ fn endless_outage_stops_the_run_resumable() {
 fn outage_during_a_run_stops_it_resumable() {
     let window = "faults.windows=[{ kind = 'outage', from_call = 5, until_call = 1000000 }]";
     let output = ensure_not_published(&[window, ".retry.outage_patience=50ms"], 75);
-    output.expect_told(&["service unreachable, calls paused"]);
+    output.expect_stderr(&["service unreachable, calls paused"]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn endless_throttling_stops_the_run_resumable() {
     ] {
         let output =
             ensure_not_published(&[&keys[..], &[".retry.outage_patience=50ms"]].concat(), 75);
-        output.expect_told(&["throttled by the service"]);
+        output.expect_stderr(&["throttled by the service"]);
     }
 }
 

@@ -107,7 +107,7 @@ fn invalid_input_is_refused_with_a_fix() {
         (&["job.toml", "--json"][..], "--inspect"),
         (&["none.toml"][..], "there is no such file"),
     ] {
-        let output = signed(arguments).expect_code(2).expect_told(&[told]);
+        let output = signed(arguments).expect_code(2).expect_stderr(&[told]);
         assert_eq!(output.stdout, "");
     }
     let sig_alone = [
@@ -119,7 +119,7 @@ fn invalid_input_is_refused_with_a_fix() {
         "--set",
         "api.usersig_env=KEY",
     ];
-    signed(&sig_alone).expect_code(2).expect_told(&["no key", "api.secret_key_env"]);
+    signed(&sig_alone).expect_code(2).expect_stderr(&["no key", "api.secret_key_env"]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn snapshot_is_replaced_without_directory_exchange() {
     let earlier = directory.found();
     export_without_exchange(&directory, "eio", "", &[])
         .expect_code(1)
-        .expect_told(&["exchange with the new snapshot out", "storage failed"]);
+        .expect_stderr(&["exchange with the new snapshot out", "storage failed"]);
     directory.found().ensure_is(&earlier, "eio");
 }
 
@@ -144,7 +144,7 @@ fn next_run_restores_the_earlier_snapshot_first() {
         // A refusal that comes before the start of the run stands alone.
         if output.stderr.contains("run started") {
             let output = output.clone();
-            output.expect_told(&["had moved the earlier snapshot aside; it was put back"]);
+            output.expect_stderr(&["had moved the earlier snapshot aside; it was put back"]);
         }
         directory.export(&[]).expect_code(0);
         ensure_published(&directory, &output.to_string());
@@ -165,7 +165,7 @@ fn moved_snapshot_stays_if_the_output_path_is_taken() {
     let (directory, earlier) = moved_aside();
     directory.write("out/thesis.txt", "years of work");
     for arguments in [&[][..], &["--restart"]] {
-        directory.export(arguments).expect_code(2).expect_told(&["out is not a snapshot"]);
+        directory.export(arguments).expect_code(2).expect_stderr(&["out is not a snapshot"]);
         assert_eq!(fs::read(directory.path("out/thesis.txt")).unwrap(), b"years of work");
         let replaced = directory.path(WORK_DIRECTORY).join("replaced");
         Found::at(&replaced).ensure_is(&earlier, "something else is there");
@@ -182,7 +182,7 @@ fn incomplete_moved_snapshot_is_named_and_not_restored() {
     fs::remove_file(replaced.join("_SUCCESS")).unwrap();
     let output = directory.export(&["--set", "accounts.path=none.txt"]).expect_code(2);
     let told = [".out.partial/replaced", "is not a whole snapshot", "not put back"];
-    output.expect_told(&told);
+    output.expect_stderr(&told);
     assert!(!directory.path("out").exists() && replaced.join("_manifest.json").exists());
     directory.export(&[]).expect_code(0);
     ensure_published(&directory, "not a whole snapshot");
@@ -193,7 +193,7 @@ fn plan_and_check_report_a_moved_snapshot_without_changes() {
     let (directory, _) = moved_aside();
     let before = (directory.names("."), directory.names(WORK_DIRECTORY), directory.work());
     let plan = directory.run(&["plan", "job.toml", "--json"]).expect_code(0);
-    plan.clone().expect_told(&["moved the earlier snapshot aside", ".out.partial/replaced"]);
+    plan.clone().expect_stderr(&["moved the earlier snapshot aside", ".out.partial/replaced"]);
     assert_eq!(plan.summary()["snapshot_exists"], true, "{plan}");
     let check = directory.run(&["check", "job.toml"]).expect_code(0);
     assert!(
@@ -222,10 +222,10 @@ fn lock_removed_before_locking_is_recreated() {
         ensure_published(&directory, "the first run");
         // A third run makes the directory again and is at work while the late one locks what it has opened.
         first = Some(directory.start_export(&[], &[(FAILPOINT, &second.failpoint)]));
-        first.as_mut().unwrap().wait_told("account list read");
+        first.as_mut().unwrap().wait_for_stderr("account list read");
     });
     let late = late.end().expect_code(2);
-    late.expect_told(&["another run is writing out", "process "]);
+    late.expect_stderr(&["another run is writing out", "process "]);
     let mut third = first.unwrap();
     second.meanwhile(&mut third, || {});
     third.end().expect_code(0);
@@ -251,12 +251,12 @@ fn run_started_during_removal_keeps_the_work_directory() {
     unlocked.meanwhile(&mut first, || {
         let second =
             second.insert(directory.start_export(&[], &[(FAILPOINT, &publishing.failpoint)]));
-        second.wait_told("account list read");
+        second.wait_for_stderr("account list read");
     });
     first.end().expect_code(0);
     let mut second = second.unwrap();
     publishing.meanwhile(&mut second, || {
-        directory.export(&[]).expect_code(2).expect_told(&["another run is writing out"]);
+        directory.export(&[]).expect_code(2).expect_stderr(&["another run is writing out"]);
     });
     second.end().expect_code(0);
     ensure_published(&directory, "the second run");
@@ -400,8 +400,8 @@ fn foreign_file_is_named_and_not_published() {
     let names = ["snapshot/notes.txt", "snapshot/part-00003.parquet", "snapshot/link"];
     output
         .expect_code(0)
-        .expect_told(&names)
-        .expect_told(&["was removed from the staged snapshot"]);
+        .expect_stderr(&names)
+        .expect_stderr(&["was removed from the staged snapshot"]);
     assert_eq!(fs::read(directory.path("elsewhere/thesis.txt")).unwrap(), b"years of work");
     fs::remove_dir_all(directory.path("elsewhere")).unwrap();
     ensure_published(&directory, "a foreign file");
@@ -437,7 +437,7 @@ fn entry_created_at_the_output_path_is_not_replaced() {
     let output = export_with_a_pause(&directory, || {
         directory.write("out/thesis.txt", "years of work");
     });
-    output.expect_code(1).expect_told(&["out is not a snapshot"]);
+    output.expect_code(1).expect_stderr(&["out is not a snapshot"]);
     assert_eq!(fs::read(directory.path("out/thesis.txt")).unwrap(), b"years of work");
     fs::remove_dir_all(directory.path("out")).unwrap();
     directory.export(&[]).expect_code(0);

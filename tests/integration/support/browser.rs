@@ -1,5 +1,5 @@
-//! A real browser that looks at one page. It reports itself what the page requests: what the browser requests for its own
-//! purposes, such as updates, changes from version to version and belongs to no page.
+//! A real browser that opens one page. It reports the requests of the page itself: the browser's own requests, such as
+//! updates, differ between versions and do not belong to a page.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,10 +10,10 @@ use super::devtools::{Browser, Session};
 use serde::Deserialize;
 use serde_json::json;
 
-/// Where the page is, for the browser; there is no such host.
+/// Host of the page in the browser; it does not exist.
 const HOST: &str = "http://report.test";
 
-/// A light or a dark page, as the person who looks has set.
+/// The color scheme that the user prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Dark.
@@ -22,31 +22,31 @@ pub enum Scheme {
     Light,
 }
 
-/// What the browser made of the page.
+/// The rendered page.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Looked {
-    /// Elements with `data-manifest`: what it says, and the text in sight.
+pub struct PageInspection {
+    /// Elements with `data-manifest`: the attribute and the visible text.
     pub told: Vec<(String, String)>,
-    /// Width that the page takes, in pixels.
+    /// Width of the content in pixels.
     pub page_width: f64,
-    /// What sticks out on the right, tables that may be scrolled left out.
+    /// Elements that overflow on the right, except scrollable tables.
     pub sticks_out: Vec<String>,
-    /// Pictures in sight.
+    /// Number of visible pictures.
     pub pictures: usize,
     /// Height in pixels of the smallest text in a picture, if there is one.
     pub smallest_text: Option<f64>,
-    /// Scripts and images in the page, and whether one of the scripts has run.
+    /// Scripts and images in the page, and whether a script has run.
     pub active: (usize, usize, bool),
-    /// Colour of the page, and those of shapes of its pictures.
+    /// Colors of the page and of the shapes in its pictures.
     pub colors: Vec<String>,
-    /// URLs of `<link>` elements. A browser may connect to such a host, for which it reports no request.
+    /// URLs of `<link>` elements. A browser can connect to their hosts without reporting a request.
     pub links: Vec<String>,
-    /// URLs that the page and what it embeds or starts requested, in the order they were reported.
+    /// URLs requested by the page and by everything it embeds or starts, in the order of the reports.
     #[serde(default)]
     pub requests: Vec<String>,
 }
 
-/// The page in a frame, which may have another width than the window of a browser.
+/// An HTML page with the page in a frame, whose width is independent of the browser window.
 fn wrapper(width: u32) -> String {
     format!(
         r#"<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>
@@ -54,15 +54,15 @@ fn wrapper(width: u32) -> String {
     )
 }
 
-/// A script for the wrapper that gives what is seen of the page, as [`Looked`] without the requests.
+/// A script for the wrapper that returns a [`PageInspection`] without the requests.
 fn inspection(width: u32) -> String {
     format!(
         r#"(async () => {{
   const page = frame.contentDocument, all = query => [...page.querySelectorAll(query)];
   all('details').forEach(details => details.open = true);
   all('[loading]').forEach(element => element.loading = 'eager');
-  await frame.contentWindow.finished; // A page of a test may set this: the end of what loading it does not wait for.
-  // What becomes visible is requested when it is drawn.
+  await frame.contentWindow.finished; // Set by test pages with work that loading does not wait for.
+  // Content that becomes visible is requested when it is drawn.
   for (let n = 0; n < 2; n++) await new Promise(requestAnimationFrame);
   const box = element => element.getBoundingClientRect();
   const inSight = element => box(element).width > 0;
@@ -84,8 +84,8 @@ fn inspection(width: u32) -> String {
 }
 
 /// Opens the page at a width in pixels.
-pub fn look_at(page: &[u8], width: u32, scheme: Scheme) -> Looked {
-    // Nothing that the browser requests leaves this machine.
+pub fn inspect_page(page: &[u8], width: u32, scheme: Scheme) -> PageInspection {
+    // No request of the browser leaves this machine.
     let proxy = serve(page.to_vec(), wrapper(width));
     let profile = tempfile::tempdir().unwrap();
     let proxy =
@@ -97,10 +97,11 @@ pub fn look_at(page: &[u8], width: u32, scheme: Scheme) -> Looked {
         json!({"expression": inspection(width), "awaitPromise": true, "returnByValue": true});
     let result = browser.call(&session, "Runtime.evaluate", &inspection);
     let seen = &result["result"]["value"];
-    let looked = Looked::deserialize(seen).unwrap_or_else(|error| panic!("{error}: {result}"));
-    // A data: URL has its content in itself.
+    let page_state =
+        PageInspection::deserialize(seen).unwrap_or_else(|error| panic!("{error}: {result}"));
+    // A data: URL contains its content.
     let requests = browser.requests().iter().filter(|url| !url.starts_with("data:"));
-    Looked { requests: requests.cloned().collect(), ..looked }
+    PageInspection { requests: requests.cloned().collect(), ..page_state }
 }
 
 /// Opens an empty tab whose requests are reported as events.
@@ -122,10 +123,10 @@ fn open_tab(browser: &mut Browser, scheme: Scheme) -> Session {
     session
 }
 
-/// Loads the wrapper, the page in it and all that these request at first.
+/// Loads the wrapper, the page in it and everything that they request while loading.
 fn load(browser: &mut Browser, session: &Session) {
     let document = browser.call(session, "Page.navigate", &json!({"url": format!("{HOST}/")}));
-    // The tab reports the same of the empty document before.
+    // The tab reports the same event for the initial empty document.
     browser.wait_for(|event| {
         event.method == "Page.lifecycleEvent"
             && event.params["loaderId"] == document["loaderId"]
@@ -133,7 +134,7 @@ fn load(browser: &mut Browser, session: &Session) {
     });
 }
 
-/// Starts a server that is the proxy of the browser: it gives the page and the wrapper, and nothing else.
+/// Starts the proxy of the browser, which serves only the page and the wrapper.
 fn serve(page: Vec<u8>, wrapper: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -148,7 +149,7 @@ fn serve(page: Vec<u8>, wrapper: String) -> String {
     address
 }
 
-/// Answers the one request of a connection; a browser may close it before it has asked or heard, which is its right.
+/// Responds to the only request of a connection, which a browser can close at any time.
 fn answer(connection: &TcpStream, documents: &[(String, Vec<u8>)]) -> Option<()> {
     let mut lines = BufReader::new(connection).lines();
     let first = lines.next()?.ok()?;

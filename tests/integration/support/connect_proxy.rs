@@ -1,11 +1,11 @@
-//! A proxy on loopback that takes CONNECT for any host and leads it to one port, or refuses it.
+//! A loopback proxy that connects every CONNECT request to one port, or refuses it.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A proxy; its threads end with the process of the test.
+/// A running proxy; its threads end with the process.
 pub struct ConnectProxy {
     /// Its port on 127.0.0.1.
     pub port: u16,
@@ -13,7 +13,7 @@ pub struct ConnectProxy {
 }
 
 impl ConnectProxy {
-    /// Leads every tunnel to `target`, or answers each CONNECT with `refusal`, such as `407 Proxy Authentication Required`.
+    /// Connects every tunnel to `target`, or responds with `refusal`, such as `407 Proxy Authentication Required`.
     pub fn start(target: u16, refusal: Option<&'static str>) -> ConnectProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -28,7 +28,7 @@ impl ConnectProxy {
         ConnectProxy { port, heads }
     }
 
-    /// The heads of all requests so far.
+    /// The heads of all requests.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
@@ -41,7 +41,7 @@ fn tunnel(
     seen: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
     let mut head = String::new();
-    // Nothing comes behind the head until the tunnel is there.
+    // The client sends nothing after the head until the tunnel is open.
     let mut reader = BufReader::new(client.try_clone()?);
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head)? == 0 {

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 
-/// Far beyond what a browser takes to show a page on a busy machine, in seconds: it is stopped, and the test fails.
+/// Timeout in seconds, longer than a browser needs for a page on a busy machine: it is stopped, and the test fails.
 const HANGS_AFTER_SECONDS: &str = "300";
 
-/// Hands the two ends of the protocol to the browser, which writes whatever else it has to say to standard error.
+/// Passes both ends of the protocol to the browser, which writes everything else to standard error.
 const MOVE_PIPES: &str = r#"exec "$@" 3<&0 4>&1 < /dev/null >&2"#;
 
 /// A message of the browser: a response if it has an `id`, an event otherwise.
@@ -49,13 +49,13 @@ pub struct Browser {
     commands: Option<ChildStdin>,
     messages: BufReader<ChildStdout>,
     last_id: u64,
-    /// What it says beside the protocol.
+    /// Standard error of the browser.
     stderr: PathBuf,
-    /// Events that came before a response that was waited for.
+    /// Events received while waiting for a response.
     events: VecDeque<Event>,
     /// Targets that report their requests.
     watched: Vec<Session>,
-    /// URLs that they requested.
+    /// URLs requested by the targets.
     requests: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ impl Browser {
         }
     }
 
-    /// Sends a command and waits for its result. Events that come before it are kept for [`Self::wait_for`].
+    /// Sends a command and waits for its result. Events in between are kept for [`Self::wait_for`].
     #[track_caller]
     pub fn call(&mut self, session: &str, method: &str, params: &Value) -> Value {
         let response = self.exchange(session, method, params);
@@ -117,7 +117,7 @@ impl Browser {
         }
     }
 
-    /// Has a target report its requests, and those of the frames and workers in it that are targets of their own.
+    /// Makes a target report its requests, and those of its frames and workers that are separate targets.
     fn watch(&mut self, session: &str) {
         self.watched.push(session.to_owned());
         self.send(session, "Network.enable", &json!({}));
@@ -129,7 +129,7 @@ impl Browser {
 
     /// URLs that the targets have requested, in the order they were reported.
     pub fn requests(&mut self) -> &[String] {
-        // What a target reported before it responds has arrived when the response has. One that is gone gives an error.
+        // Once a target responds, everything that it reported before has arrived. A closed target returns an error.
         for session in self.watched.clone() {
             self.exchange(&session, "Network.enable", &json!({}));
         }
@@ -148,7 +148,7 @@ impl Browser {
         self.last_id
     }
 
-    /// Waits for the next message, and does what each event requires at once: a worker may be what a call waits for.
+    /// Waits for the next message and handles events immediately, since a call can depend on a worker.
     fn read(&mut self) -> Message {
         let mut text = Vec::new();
         self.messages.read_until(0, &mut text).unwrap();
@@ -179,7 +179,7 @@ impl From<Message> for Event {
 impl Drop for Browser {
     fn drop(&mut self) {
         drop(self.commands.take());
-        // So that nobody writes to the profile when it is removed.
+        // Until then the browser writes to the profile, which is removed next.
         let _ = self.process.wait();
     }
 }

@@ -1,4 +1,4 @@
-//! An emulator in the test's own process, to see what reaches the service, and its settings.
+//! An emulator in the test process, to observe what reaches the service.
 
 use std::net::Ipv4Addr;
 use std::thread::{self, JoinHandle};
@@ -11,17 +11,17 @@ use tokio::sync::oneshot;
 
 use super::wait_until;
 
-/// The variable in which jobs for an [`EmulatorServer`] look for the secret key.
+/// Environment variable from which jobs for an [`EmulatorServer`] read the secret key.
 pub const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
 
-/// The settings in a TOML text, as below `[emulator]` in a job.
+/// Parses settings in TOML, as in the `[emulator]` table of a job.
 pub fn settings_of(toml: &str) -> Settings {
     let settings: Settings = toml::from_str(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
     assert_eq!(settings.check(), Ok(()), "{toml}");
     settings
 }
 
-/// The settings, with the custom tags of the tests' jobs where they name none: an emulator outside of a job knows no other.
+/// Adds the custom tags of the tests' jobs, which an emulator outside of a job does not know, unless some are listed.
 fn with_tags_of_jobs(mut settings: Settings) -> Settings {
     settings.set_default_custom_tags([
         ("Tag_Profile_Custom_Points", CustomKind::Number),
@@ -34,9 +34,9 @@ fn with_tags_of_jobs(mut settings: Settings) -> Settings {
 /// An emulator that serves until this value is dropped.
 #[derive(Debug)]
 pub struct EmulatorServer {
-    /// The emulator: what it knows and what it has seen.
+    /// The emulator with its population and statistics.
     pub emulator: Emulator,
-    /// Where it is.
+    /// Its base URL.
     pub base_url: String,
     listener: std::net::TcpListener,
     stop: Option<oneshot::Sender<()>>,
@@ -44,13 +44,13 @@ pub struct EmulatorServer {
 }
 
 impl EmulatorServer {
-    /// Serves made-up profiles to whoever signs with the built-in key.
+    /// Serves generated profiles to callers with the built-in key.
     pub fn start(settings: Settings) -> EmulatorServer {
         EmulatorServer::start_with(settings, Credentials::built_in())
     }
 
-    /// Ends this one, and with it what is under way, and starts another in its place. The port is never given up, or somebody
-    /// else might take it in between.
+    /// Stops this emulator with its calls in flight and starts another one. The port stays bound, so that no other process
+    /// can take it in between.
     pub fn replaced_by(self, settings: Settings) -> EmulatorServer {
         let listener = self.listener.try_clone().unwrap();
         drop(self);
@@ -59,7 +59,7 @@ impl EmulatorServer {
         EmulatorServer::serve(listener, emulator)
     }
 
-    /// [`EmulatorServer::start`] on the port of one that was dropped; waits while somebody else has it.
+    /// [`EmulatorServer::start`] on the port of a dropped one; waits while another process uses the port.
     pub fn start_on(port: u16, settings: Settings) -> EmulatorServer {
         let mut listener = None;
         wait_until("the port", || {
@@ -71,14 +71,14 @@ impl EmulatorServer {
         EmulatorServer::serve(listener.unwrap(), emulator)
     }
 
-    /// [`EmulatorServer::start`] for whom these credentials let in.
+    /// [`EmulatorServer::start`] with these credentials.
     pub fn start_with(settings: Settings, credentials: Credentials) -> EmulatorServer {
         let emulator =
             Emulator::new(with_tags_of_jobs(settings), credentials, Profiles::generated());
         EmulatorServer::serve(free_port(), emulator)
     }
 
-    /// Serves the profiles of an NDJSON text, and knows no other accounts.
+    /// Serves the profiles of an NDJSON text; there are no other accounts.
     pub fn with_profiles(ndjson: &str) -> EmulatorServer {
         let profiles = Profiles::from_ndjson(ndjson.as_bytes()).unwrap();
         let emulator = Emulator::new(Settings::default(), Credentials::built_in(), profiles);
@@ -102,7 +102,7 @@ impl EmulatorServer {
         EmulatorServer { emulator, base_url, listener, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// The overrides that turn a job for the emulator in the process into one for this server.
+    /// Overrides that point a job for the in-process emulator to this server.
     pub fn overrides(&self) -> Vec<String> {
         [
             "api.emulator=false".to_owned(),
@@ -114,17 +114,16 @@ impl EmulatorServer {
         .concat()
     }
 
-    /// Its port.
     pub fn port(&self) -> u16 {
         self.base_url.rsplit_once(':').unwrap().1.parse().unwrap()
     }
 
-    /// Calls of `portrait_get` so far.
+    /// Number of calls of `portrait_get`.
     pub fn calls(&self) -> u64 {
         self.emulator.stats().portrait_get().calls()
     }
 
-    /// The secret key that it takes.
+    /// The secret key that it accepts.
     pub fn secret_key(&self) -> &'static str {
         EMULATOR_SECRET_KEY
     }
@@ -137,9 +136,9 @@ fn free_port() -> std::net::TcpListener {
 impl Drop for EmulatorServer {
     fn drop(&mut self) {
         drop(self.stop.take());
-        let ended = self.thread.take().map(JoinHandle::join);
+        let result = self.thread.take().map(JoinHandle::join);
         if !thread::panicking() {
-            ended.unwrap().unwrap();
+            result.unwrap().unwrap();
         }
     }
 }

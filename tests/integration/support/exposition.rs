@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Labels of a sample, by name.
 pub type Labels = BTreeMap<String, String>;
 
-/// What a text of metrics holds.
+/// A parsed metrics text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exposition {
     /// Type by metric.
@@ -15,7 +15,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Reads a text; fails the test unless every line is as the format wants it.
+    /// Parses a text; fails the test if a line violates the format.
     #[track_caller]
     pub fn parse(text: &str) -> Exposition {
         assert!(text.ends_with('\n'), "the last line has no end: {text}");
@@ -65,13 +65,13 @@ impl Exposition {
         assert_eq!((bound, count), (f64::INFINITY, self.value(&format!("{name}_count"), &[])));
     }
 
-    /// The value of the one sample with this name and these labels; the job need not be named.
+    /// The value of the only sample with this name and these labels; the label `job` is optional.
     #[track_caller]
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.find(name, labels).unwrap_or_else(|| panic!("{name} {labels:?} is not in {self:#?}"))
     }
 
-    /// [`Exposition::value`], if there is one.
+    /// [`Exposition::value`], if the sample exists.
     pub fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let has = |of: &Labels| {
             of.len() == labels.len() + 1

@@ -1,7 +1,7 @@
-//! A scripted HTTP/2 server over TLS that counts every request, written from RFC 9113 alone: frame by frame, with nothing of the
-//! client's libraries, so that it can do what a well-behaved one does not.
+//! A scripted HTTP/2 server over TLS that counts every request. It implements RFC 9113 frame by frame, without the
+//! client's libraries, so that it can violate what a library would enforce.
 //!
-//! It answers like `portrait_get`, one item for each account. Request headers are not decoded.
+//! Its responses are those of `portrait_get`, with one item per account. It does not decode request headers.
 
 use std::collections::HashMap;
 use std::io;
@@ -33,32 +33,32 @@ const INITIAL_WINDOW_SIZE: u16 = 4;
 const REFUSED_STREAM: u32 = 7;
 const LARGEST_FRAME: usize = 16_384;
 
-/// What the server does with a request.
+/// The action of the server for a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Action {
-    /// Answers after a while.
+    /// Responds after a delay.
     Response(Duration),
-    /// Answers when the next of these periods ends, with all others that wait for that.
+    /// Responds at the end of the current period, together with all others that wait for it.
     AnswerTogether(Duration),
     /// Resets the stream with `REFUSED_STREAM`.
     Refuse,
-    /// Sends GOAWAY that leaves this many of the latest streams unprocessed, answers the others and closes.
+    /// Sends a GOAWAY that leaves this many of the latest streams unprocessed, responds to the others and closes.
     GoAway {
-        /// This one included.
+        /// Including this one.
         unprocessed: u32,
     },
     /// Drops the connection.
     Drop,
 }
 
-/// How the server behaves.
+/// The behavior of the server.
 #[derive(Clone)]
 pub struct Script {
-    /// SETTINGS_MAX_CONCURRENT_STREAMS; what is beyond is refused.
+    /// SETTINGS_MAX_CONCURRENT_STREAMS; streams beyond it are refused.
     pub max_concurrent_streams: Option<u32>,
-    /// Bytes that are added to each response.
+    /// Number of bytes added to each response.
     pub padding: usize,
-    /// By the number of the request at the server and on its connection, both from 0.
+    /// The action for the number of a request at the server and on its connection, both from 0.
     pub action: fn(usize, usize) -> Action,
 }
 
@@ -93,13 +93,13 @@ impl H2Server {
         H2Server { port, arrivals, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Requests that came, refused ones too.
+    /// Number of requests, refused ones included.
     pub fn requests(&self) -> usize {
         self.arrivals.lock().unwrap().len()
     }
 
-    /// Most requests that came within a second.
-    pub fn busiest_second(&self) -> usize {
+    /// Peak of requests in a second.
+    pub fn peak_per_second(&self) -> usize {
         let arrivals = self.arrivals.lock().unwrap();
         let within = |first: usize| {
             let end = arrivals[first] + Duration::from_secs(1);
@@ -132,7 +132,7 @@ async fn accept(
         let (acceptor, script, arrivals) =
             (acceptor.clone(), script.clone(), Arc::clone(&arrivals));
         tokio::spawn(async move {
-            // A client that does not trust the certificate leaves, and one that is done does.
+            // A client closes the connection when it is done or does not trust the certificate.
             if let Ok(stream) = acceptor.accept(socket).await {
                 drop(serve(stream, script, arrivals).await);
             }
@@ -140,12 +140,12 @@ async fn accept(
     }
 }
 
-/// What the client allows to be sent.
+/// Flow-control windows of the client.
 #[derive(Default)]
 struct Windows {
     connection: i64,
     initial: i64,
-    /// Of open streams.
+    /// Windows of open streams.
     streams: HashMap<u32, i64>,
 }
 
@@ -157,7 +157,7 @@ struct Sender {
 }
 
 impl Sender {
-    /// Sends a frame; a connection that is gone needs none.
+    /// Sends a frame; does nothing if the connection is closed.
     fn frame(&self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
@@ -176,7 +176,7 @@ impl Sender {
         self.grown.notify_waiters();
     }
 
-    /// How much of so many bytes may be sent now; `None` on a stream that was reset.
+    /// Takes up to `wanted` bytes from the windows; `None` if the stream was reset.
     fn take(&self, stream: u32, wanted: usize) -> Option<usize> {
         let mut windows = self.windows.lock().unwrap();
         let allowed = windows.connection.min(*windows.streams.get(&stream)?).max(0);
@@ -217,10 +217,10 @@ async fn serve(
     let (mut reader, mut writer) = split(stream);
     let (frames, mut to_write) = mpsc::unbounded_channel::<Vec<u8>>();
     let writing = tokio::spawn(async move {
-        // An empty frame ends the connection once all before it are written.
+        // An empty frame closes the connection after all earlier frames are written.
         while let Some(mut bytes) = to_write.recv().await {
             let mut is_end = bytes.is_empty();
-            // What is to be sent together arrives together.
+            // Frames that are queued together are written together.
             while let Ok(more) = to_write.try_recv()
                 && !is_end
             {
@@ -252,14 +252,14 @@ async fn serve(
     result
 }
 
-/// One connection, with the bodies of requests that are still coming.
+/// One connection, with the incomplete bodies of requests.
 struct Connection {
     sender: Arc<Sender>,
     script: Script,
     arrivals: Arc<Mutex<Vec<Instant>>>,
     requests: HashMap<u32, (Action, Vec<u8>)>,
     count: usize,
-    /// After GOAWAY, the last stream that is answered.
+    /// After GOAWAY, the last stream that gets a response.
     last_processed: Option<u32>,
 }
 
@@ -308,7 +308,7 @@ impl Connection {
         self.sender.frame(SETTINGS, ACK, 0, &[]);
     }
 
-    /// A request has come; `false` drops the connection.
+    /// Handles a request; `false` drops the connection.
     fn request(&mut self, stream: u32) -> bool {
         let number = {
             let mut arrivals = self.arrivals.lock().unwrap();
@@ -327,7 +327,7 @@ impl Connection {
             action = Action::Refuse;
         }
         if self.last_processed.is_some_and(|last| stream > last) {
-            // It crossed the GOAWAY: counted, and otherwise ignored.
+            // The request crossed the GOAWAY: it is counted and otherwise ignored.
             return true;
         }
         match action {
@@ -399,7 +399,7 @@ impl Connection {
     }
 }
 
-/// One item for each account of the request.
+/// A response with one item per account of the request.
 fn response_to(request: &[u8], padding: usize) -> Vec<u8> {
     let request: serde_json::Value = serde_json::from_slice(request).unwrap();
     let accounts = request["To_Account"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! What an export must end with, worked out from what the emulator knows, and the comparison with what was published.
+//! The expected result of an export, derived from the population of the emulator, and its comparison with the snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,20 +18,20 @@ use super::snapshot::{Cell, RejectedValue, Snapshot};
 /// Category and code of an account without a row.
 pub type Failure = (&'static str, Option<i64>);
 
-/// What an export must end with.
+/// The expected result of an export.
 #[derive(Debug)]
 pub struct Known {
-    /// Distinct valid accounts in the order of the list, each with its line.
+    /// Distinct valid accounts with their lines, in the order of the list.
     listed: Vec<(String, u64)>,
     rows: BTreeMap<String, Vec<Cell>>,
     failed: BTreeMap<String, Failure>,
     rejected: BTreeSet<RejectedValue>,
     max_attempts: u32,
-    /// Whether calls may fail as a whole. Then the last thing heard of an account that fails always may be such a call,
-    /// and category and code are that call's.
-    last_word_may_be_of_a_call: bool,
-    /// Whether a text may begin with U+FFFD, for a byte on the way that was not UTF-8.
-    may_be_spoilt: bool,
+    /// Whether calls can fail as a whole. Then the last failure of an account that always fails can be that of a call,
+    /// with the category and code of the call.
+    can_fail_by_call: bool,
+    /// Whether a text can start with U+FFFD in place of an invalid byte.
+    can_have_invalid_utf8: bool,
 }
 
 /// The job in a directory as the binary sees it.
@@ -42,7 +42,7 @@ pub fn load_job(directory: &TestDir, overrides: &[String]) -> Job {
 }
 
 impl Known {
-    /// What a job with the emulator in the process must end with; the list is `accounts.txt`.
+    /// The expected result of the job in a directory with the in-process emulator; the list is `accounts.txt`.
     #[track_caller]
     pub fn of_directory(directory: &TestDir, overrides: &[String]) -> Known {
         let list = fs::read_to_string(directory.path("accounts.txt")).unwrap();
@@ -50,7 +50,7 @@ impl Known {
         Known::of(&load_job(directory, overrides), listed)
     }
 
-    /// What a job must end with for a list.
+    /// The expected result of a job for a list.
     pub fn of(job: &Job, listed: Vec<(String, u64)>) -> Known {
         let emulator =
             Emulator::new(job.emulator.clone(), Credentials::built_in(), Profiles::generated());
@@ -62,8 +62,8 @@ impl Known {
             failed: BTreeMap::new(),
             rejected: BTreeSet::new(),
             max_attempts: job.retry.max_attempts,
-            last_word_may_be_of_a_call: false,
-            may_be_spoilt: job.emulator.faults.invalid_utf8.rate > 0.0,
+            can_fail_by_call: false,
+            can_have_invalid_utf8: job.emulator.faults.invalid_utf8.rate > 0.0,
         };
         for (account, _) in &known.listed {
             if let Some(failure) = expected_failure(population.expected_outcome(account), &settings)
@@ -87,34 +87,37 @@ impl Known {
         known
     }
 
-    /// Takes either passing failure for the other, where calls fail as a whole beside accounts that fail always.
-    pub fn with_any_last_word(self) -> Known {
-        Known { last_word_may_be_of_a_call: true, ..self }
+    /// Treats the transient categories as equal, for calls that fail as a whole besides accounts that always fail.
+    pub fn with_interchangeable_transient_failures(self) -> Known {
+        Known { can_fail_by_call: true, ..self }
     }
 
-    /// How many accounts end up so.
+    /// Number of failed accounts in a category.
     pub fn failing(&self, category: &str) -> usize {
         self.failed.values().filter(|(other, _)| *other == category).count()
     }
 
-    /// How many accounts have a row, and how many values did not fit.
+    /// Number of accounts with a row, and number of rejected values.
     pub fn rows_and_rejected_values(&self) -> (usize, usize) {
         (self.rows.len(), self.rejected.len())
     }
 
-    /// Fails the test unless the snapshot holds exactly this, each account once, in the order that is promised.
+    /// Fails the test unless the snapshot is exactly this, with each account once and in the documented order.
     #[track_caller]
     pub fn ensure_is(&self, snapshot: &Snapshot, about: &str) {
         self.ensure_accounts_are(snapshot, about);
         self.ensure_order_is_kept(snapshot, about);
     }
 
-    /// [`Known::ensure_is`] in any order: a run of several rounds has parts that begin the list anew.
+    /// [`Known::ensure_is`] in any order: in a run of several rounds, parts start over in the list.
     #[track_caller]
     pub fn ensure_accounts_are(&self, snapshot: &Snapshot, about: &str) {
         let mut table = snapshot.table();
-        if self.may_be_spoilt {
-            table.rows.iter_mut().for_each(|row| row[1..].iter_mut().for_each(remedy));
+        if self.can_have_invalid_utf8 {
+            table
+                .rows
+                .iter_mut()
+                .for_each(|row| row[1..].iter_mut().for_each(strip_replacement_character));
         }
         let rows = table.by_account();
         for (account, row) in &self.rows {
@@ -128,7 +131,7 @@ impl Known {
         let rejected = snapshot.rejected();
         let distinct: BTreeSet<RejectedValue> = rejected.iter().cloned().collect();
         assert_eq!(distinct, self.rejected, "{about}: rejected values");
-        assert_eq!(distinct.len(), rejected.len(), "{about}: a rejected value is told twice");
+        assert_eq!(distinct.len(), rejected.len(), "{about}: a rejected value is listed twice");
         self.ensure_manifest_agrees(snapshot, about);
     }
 
@@ -136,7 +139,7 @@ impl Known {
     fn ensure_failed_are(&self, snapshot: &Snapshot, about: &str) {
         let line_of: BTreeMap<&str, u64> =
             self.listed.iter().map(|(account, line)| (account.as_str(), *line)).collect();
-        let mut told = BTreeMap::new();
+        let mut published = BTreeMap::new();
         for failed in snapshot.failed() {
             if failed.category == "invalid_account" {
                 continue;
@@ -149,7 +152,8 @@ impl Known {
                 failed.last_attempt_at.parse::<jiff::Timestamp>().is_ok(),
                 "{about}: {failed:?}"
             );
-            let before = told.insert(failed.account.clone(), (failed.category, failed.error_code));
+            let before =
+                published.insert(failed.account.clone(), (failed.category, failed.error_code));
             assert_eq!(before, None, "{about}: {:?} failed twice", failed.account);
         }
         let known: BTreeMap<String, (String, Option<i64>)> = self
@@ -158,23 +162,23 @@ impl Known {
             .map(|(account, (category, code))| (account.clone(), ((*category).to_owned(), *code)))
             .collect();
         let line = |(account, (category, code)): (&String, &(String, Option<i64>))| {
-            let is_passing = matches!(category.as_str(), "internal_error" | "no_answer");
-            match is_passing && self.last_word_may_be_of_a_call {
+            let is_transient = matches!(category.as_str(), "internal_error" | "no_answer");
+            match is_transient && self.can_fail_by_call {
                 true => format!("{account:?} internal_error or no_answer"),
                 false => format!("{account:?} {category} {code:?}"),
             }
         };
-        let told: BTreeSet<String> = told.iter().map(line).collect();
+        let published: BTreeSet<String> = published.iter().map(line).collect();
         let known: BTreeSet<String> = known.iter().map(line).collect();
-        let too_many: Vec<&String> = told.difference(&known).collect();
-        let missing: Vec<&String> = known.difference(&told).collect();
+        let too_many: Vec<&String> = published.difference(&known).collect();
+        let missing: Vec<&String> = known.difference(&published).collect();
         assert!(
             too_many.is_empty() && missing.is_empty(),
             "{about}: failed accounts: {too_many:?} in place of {missing:?}"
         );
     }
 
-    /// Within a part: first answers in the order of the list, then late ones in the order of the list.
+    /// Within a part, first the accounts of first attempts and then those of retries, each in the order of the list.
     #[track_caller]
     fn ensure_order_is_kept(&self, snapshot: &Snapshot, about: &str) {
         let ordinal_of: BTreeMap<&str, u64> =
@@ -212,14 +216,14 @@ impl Known {
             .map(|part| part["rows"].as_u64().unwrap())
             .sum();
         assert_eq!(counts["rows"], rows_of_parts, "{about}: {manifest}");
-        if self.last_word_may_be_of_a_call {
+        if self.can_fail_by_call {
             return;
         }
         let mut by_reason: BTreeMap<(String, Option<i64>), u64> = BTreeMap::new();
         for (category, code) in self.failed.values() {
             *by_reason.entry(((*category).to_owned(), *code)).or_default() += 1;
         }
-        let told: BTreeMap<(String, Option<i64>), u64> = manifest["failures"]
+        let published: BTreeMap<(String, Option<i64>), u64> = manifest["failures"]
             .as_array()
             .unwrap()
             .iter()
@@ -230,12 +234,12 @@ impl Known {
                 ((category, failure["error_code"].as_i64()), accounts)
             })
             .collect();
-        assert_eq!(told, by_reason, "{about}: the manifest's failures");
+        assert_eq!(published, by_reason, "{about}: the manifest's failures");
     }
 }
 
-/// Takes the replacement of a spoilt byte from the beginning of a text.
-fn remedy(cell: &mut Cell) {
+/// Removes the replacement of an invalid byte from the start of a text.
+fn strip_replacement_character(cell: &mut Cell) {
     if let Some(text) = cell.as_mut().filter(|text| text.starts_with('\u{fffd}')) {
         text.remove(0);
     }
@@ -317,7 +321,7 @@ fn is_number(tag: &str, settings: &Json) -> bool {
     }
 }
 
-/// The cell of a value; none where it does not fit.
+/// The cell of a value; `None` if the value does not fit the type.
 fn cell(value: &ProfileValue, column_type: ColumnType) -> Cell {
     let text = text_of(value);
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

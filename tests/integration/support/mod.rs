@@ -1,7 +1,8 @@
-//! What every test of the program needs: a directory of its own, the built binary in it, and readers of what it leaves.
+//! Runs the built binary in a temporary directory and reads its output.
 //!
-//! Nothing of the machine's environment reaches the binary, and one that hangs is killed, so that a test fails with
-//! what was said up to then.
+//! The binary gets no environment variables of the machine. A process that hangs is killed, so that the test fails with
+//! the output up to then.
+
 pub mod answer;
 pub mod browser;
 pub mod connect_proxy;
@@ -34,11 +35,11 @@ pub use known::Known;
 pub use snapshot::{Cell, Snapshot};
 pub use stops::{Found, Running, wait_until};
 
-/// Far beyond what any run of a test takes, on a busy machine too.
+/// Longer than any run of a test, even on a busy machine.
 const HANGS_AFTER: Duration = Duration::from_secs(180);
 
-/// A job of `accounts.txt` against the emulator in the process, without limits of rate and with short pauses.
-/// Publishes to `out`. More tables may be appended to it; single keys are changed with `--set`.
+/// A job that exports `accounts.txt` to `out` from the in-process emulator, without a rate limit and with short backoffs.
+/// Tests append tables to it or change keys with `--set`.
 pub const QUICK_JOB: &str = r#"
 name = "quick"
 
@@ -83,7 +84,7 @@ impl TestDir {
         TestDir { temp, environment: Vec::new() }
     }
 
-    /// A directory with a job, `job.toml`, and its list, `accounts.txt`.
+    /// A directory with a job, `job.toml`, and its account list, `accounts.txt`.
     pub fn with_job<A: AsRef<str>>(job: &str, accounts: impl IntoIterator<Item = A>) -> TestDir {
         let directory = TestDir::new();
         directory.write("job.toml", job);
@@ -91,13 +92,12 @@ impl TestDir {
         directory
     }
 
-    /// Sets an environment variable for every run from now on; otherwise there are none.
+    /// Sets an environment variable for all further runs; there are no others.
     pub fn env(mut self, name: &str, value: &str) -> TestDir {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The directory.
     pub fn root(&self) -> &Path {
         self.temp.path()
     }
@@ -107,7 +107,7 @@ impl TestDir {
         self.root().join(name)
     }
 
-    /// Writes a file, and the directories it needs.
+    /// Writes a file and creates its parent directories.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -115,7 +115,7 @@ impl TestDir {
         path
     }
 
-    /// Writes a list of one account a line.
+    /// Writes an account list with one account per line.
     pub fn accounts<A: AsRef<str>>(
         &self,
         name: &str,
@@ -126,7 +126,7 @@ impl TestDir {
         self.write(name, lines.concat())
     }
 
-    /// The names in the directory or in one below it, hidden ones too; directories end in `/`.
+    /// Names of all entries of a directory, hidden ones included; those of directories end with `/`.
     pub fn names(&self, below: &str) -> BTreeSet<String> {
         let names = fs::read_dir(self.path(below)).unwrap().map(|entry| {
             let entry = entry.unwrap();
@@ -136,12 +136,12 @@ impl TestDir {
         names.collect()
     }
 
-    /// The snapshot that was published below the directory.
+    /// The snapshot published to a directory.
     pub fn snapshot(&self, name: &str) -> Snapshot {
         Snapshot::at(self.path(name))
     }
 
-    /// Runs the binary in the directory and waits for its end.
+    /// Runs the binary in the directory and waits until it exits.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.run_with_input(arguments, b"")
     }
@@ -151,19 +151,19 @@ impl TestDir {
         self.run(&[&["export", "job.toml"], more].concat())
     }
 
-    /// [`TestDir::run`] with something on standard input.
+    /// [`TestDir::run`] with standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
         let mut child = self.spawn(arguments);
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
-        // A binary that does not read its input breaks the pipe, which is its right.
+        // A binary that does not read its input closes the pipe, which is not an error.
         let writer = thread::spawn(move || drop(stdin.write_all(&input)));
         let output = end_of(child, arguments);
         writer.join().unwrap();
         output
     }
 
-    /// Starts the binary in the directory, all three streams piped.
+    /// Starts the binary in the directory with all three streams piped.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_im-profiles"))
             .args(arguments)
@@ -178,7 +178,7 @@ impl TestDir {
     }
 }
 
-/// Waits for the end of a binary that was spawned with these arguments.
+/// Waits until a binary that was spawned with these arguments exits.
 pub fn end_of(child: Child, arguments: &[&str]) -> Output {
     let output = wait_or_kill(child).unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -204,12 +204,12 @@ fn wait_or_kill(child: Child) -> io::Result<std::process::Output> {
     output
 }
 
-/// How a run of the binary ended; shown whole when a test fails.
+/// The result of a run of the binary; failing tests print all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// The command line.
     pub command: String,
-    /// The exit code; none when a signal ended it.
+    /// The exit code; `None` after a fatal signal.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
@@ -225,20 +225,20 @@ impl Output {
         self
     }
 
-    /// Fails the test unless standard error holds each of the texts.
+    /// Fails the test unless standard error contains each of the texts.
     #[track_caller]
-    pub fn expect_told(self, texts: &[&str]) -> Output {
+    pub fn expect_stderr(self, texts: &[&str]) -> Output {
         for text in texts {
             assert!(self.stderr.contains(text), "expected {text:?} on stderr\n{self}");
         }
         self
     }
 
-    /// The last line of standard error that begins with `error: `.
+    /// The last line of standard error that starts with `error: `, without the prefix.
     #[track_caller]
     pub fn error(&self) -> &str {
         let error = self.stderr.lines().rev().find_map(|line| line.strip_prefix("error: "));
-        error.unwrap_or_else(|| panic!("no error was told\n{self}"))
+        error.unwrap_or_else(|| panic!("there is no error on stderr\n{self}"))
     }
 
     /// The one line of JSON that `--json` prints.

@@ -1,8 +1,8 @@
-//! An export under faults, and the reckoning of every account afterwards.
+//! An export under faults, followed by a check of every account.
 
 use super::{Known, Output, TestDir};
 
-/// A job whose columns have every type, with parts of a few chunks each.
+/// A job with columns of every type and parts of a few chunks.
 pub const JOB: &str = r#"
 name = "faults"
 accounts = { path = "accounts.txt" }
@@ -39,7 +39,7 @@ Tag_Profile_Custom_Coins = "number"
 Tag_Profile_Custom_Raw = "bytes"
 "#;
 
-/// Account ids of all shapes that a list may hold.
+/// Account ids of every form that a list can contain.
 pub fn accounts(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|n| match n % 5 {
         0 => format!("user-{n:05}"),
@@ -55,7 +55,7 @@ pub fn directory(count: usize) -> TestDir {
     TestDir::with_job(JOB, accounts(count))
 }
 
-/// `--set` for each key below `emulator`, and for others that are written from the root with a leading dot.
+/// `--set` for each key below `emulator`; a key with a leading dot starts at the root of the job.
 pub fn overrides(keys: &[&str]) -> Vec<String> {
     let path = |key: &&str| match key.strip_prefix('.') {
         Some(key) => key.to_owned(),
@@ -64,7 +64,7 @@ pub fn overrides(keys: &[&str]) -> Vec<String> {
     keys.iter().map(path).collect()
 }
 
-/// Runs the job with keys changed as [`overrides`] says.
+/// Runs the job with [`overrides`].
 pub fn run(directory: &TestDir, keys: &[&str]) -> Output {
     let overrides = overrides(keys);
     let mut arguments = vec!["--json", "-v"];
@@ -72,13 +72,13 @@ pub fn run(directory: &TestDir, keys: &[&str]) -> Output {
     directory.export(&arguments)
 }
 
-/// Exports under the faults that `keys` set, and compares every account with what the emulator knows.
+/// Exports under the faults that `keys` set, and compares every account with the population of the emulator.
 #[track_caller]
 pub fn ensure_conserved(count: usize, keys: &[&str]) -> (Known, Output) {
     ensure_conserved_as(count, keys, |known| known)
 }
 
-/// [`ensure_conserved`] with what is known adapted.
+/// [`ensure_conserved`] with an adapted expectation.
 #[track_caller]
 pub fn ensure_conserved_as(
     count: usize,

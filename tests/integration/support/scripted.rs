@@ -1,6 +1,6 @@
-//! A server that answers whatever a test tells it to, one HTTP/1.1 response for each request.
+//! A server with responses scripted by the test, one HTTP/1.1 response per request.
 //!
-//! What a service could send is not what our emulator happens to send: tests of how responses are judged write them by hand.
+//! A service can send responses that the emulator never sends: tests of their interpretation write them by hand.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,9 +14,9 @@ use super::TestDir;
 /// The response to one request.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// Status code and reason.
+    /// Status code and reason phrase.
     pub status: &'static str,
-    /// Further header lines.
+    /// Additional header lines.
     pub headers: Vec<String>,
     /// The body.
     pub body: Vec<u8>,
@@ -28,7 +28,7 @@ impl Response {
         Response { status: "200 OK", headers: Vec::new(), body: body.into() }
     }
 
-    /// 200 with these items and an `ErrorCode` of 0; `more` is put among the top-level keys.
+    /// 200 with these items and `ErrorCode` 0; `more` is inserted into the top-level object.
     pub fn of_items(items: &[String], more: &str) -> Response {
         let items = items.join(",");
         Response::ok(format!(
@@ -37,7 +37,7 @@ impl Response {
     }
 }
 
-/// An item with a nick that is told from the account, and code 0.
+/// An item with code 0 and a nick derived from the account.
 pub fn item_of(account: &str) -> String {
     json!({
         "To_Account": account,
@@ -48,17 +48,17 @@ pub fn item_of(account: &str) -> String {
     .to_string()
 }
 
-/// Decides a response from the request's number, from 0, and its accounts.
+/// Creates the response for the number of a request, from 0, and its accounts.
 type Script = dyn Fn(usize, &[String]) -> Response + Send + Sync;
 
-/// The server; its threads end with the process.
+/// A running server; its threads end with the process.
 pub struct ScriptedServer {
     base_url: String,
     requests: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl ScriptedServer {
-    /// Starts a server on a port of its own.
+    /// Starts a server on a free port.
     pub fn start(
         script: impl Fn(usize, &[String]) -> Response + Send + Sync + 'static,
     ) -> ScriptedServer {
@@ -75,17 +75,17 @@ impl ScriptedServer {
         ScriptedServer { base_url, requests }
     }
 
-    /// The accounts of every request so far.
+    /// The accounts of each request.
     pub fn requests(&self) -> Vec<Vec<String>> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// How many requests named the account.
+    /// Number of requests that contain the account.
     pub fn requests_for(&self, account: &str) -> usize {
         self.requests().iter().filter(|accounts| accounts.iter().any(|a| a == account)).count()
     }
 
-    /// A directory with a job for this server and a list; three attempts and short pauses.
+    /// A directory with a list and a job for this server, with three attempts and short backoffs.
     pub fn directory<A: AsRef<str>>(&self, accounts: impl IntoIterator<Item = A>) -> TestDir {
         let job = format!(
             r#"
@@ -115,7 +115,7 @@ outage_patience = "200ms"
     }
 }
 
-/// Answers requests until the client closes the connection or breaks it.
+/// Responds to requests until the client closes the connection.
 fn serve(stream: &TcpStream, seen: &Mutex<Vec<Vec<String>>>, script: &Script) {
     let mut reader = BufReader::new(stream);
     while let Some(body) = next_request(&mut reader) {

@@ -1,4 +1,4 @@
-//! What tests of stopped runs need: runs that are stopped on the way, and what a reader finds afterwards.
+//! Runs that are stopped midway, and the published state that a reader finds afterwards.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -15,49 +15,49 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{HANGS_AFTER, Output, Snapshot, TestDir, settings_of};
 
-/// Where the work directory of `out` is.
+/// The work directory of `out`.
 pub const WORK_DIRECTORY: &str = ".out.partial";
 
-/// An emulator without limits that has these lines of `[faults]`.
+/// Settings of an emulator without rate limits, with these lines in `[faults]`.
 #[track_caller]
 pub fn with_faults(faults: &str) -> Settings {
     settings_of(&format!("rate.portrait_get = 0\nseed = 1\n[faults]\n{faults}"))
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 #[track_caller]
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < HANGS_AFTER, "{what} does not come about");
+    while !condition() {
+        assert!(started.elapsed() < HANGS_AFTER, "timeout while waiting for {what}");
         thread::yield_now();
     }
 }
 
-/// A failpoint at which a run waits until it is let go on.
+/// A failpoint at which a run waits until the test releases it.
 #[derive(Debug)]
 pub struct Pause {
-    /// What to set the variable of failpoints to.
+    /// Value of the variable of failpoints.
     pub failpoint: String,
     pipe: PathBuf,
 }
 
 impl Pause {
-    /// A pause at a point, through a named pipe in the directory.
+    /// Creates a pause at a failpoint, with a named pipe.
     pub fn at(directory: &TestDir, point: &str) -> Pause {
-        // Beside the directory, and another one for each point.
+        // Beside the directory; each failpoint has its own.
         let pipe = directory.root().with_extension(point.replace(':', "-"));
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         Pause { failpoint: format!("{point}=pipe:{}", pipe.display()), pipe }
     }
 
-    /// Waits until a run has come to the point, does something, and lets the run go on.
+    /// Waits until the run reaches the failpoint, calls `act` and releases the run.
     #[track_caller]
     pub fn meanwhile(self, run: &mut Running, act: impl FnOnce()) {
         let mut writer = None;
         wait_until("the pause", || {
             assert!(!run.has_ended(), "run finished before its pause");
-            // Nobody can open it for writing before the run has opened it for reading.
+            // Opening it for writing fails until the run has opened it for reading.
             let flags = OFlags::NONBLOCK.bits() as i32;
             writer = OpenOptions::new().write(true).custom_flags(flags).open(&self.pipe).ok();
             writer.is_some()
@@ -73,13 +73,13 @@ impl Drop for Pause {
     }
 }
 
-/// The binary on its way.
+/// A running binary.
 #[derive(Debug)]
 pub struct Running {
     command: String,
     child: Child,
     stderr: Option<BufReader<ChildStderr>>,
-    told: String,
+    stderr_text: String,
 }
 
 impl TestDir {
@@ -92,7 +92,7 @@ impl TestDir {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .envs(environment.iter().copied())
-            // Silent and open, for a list that never ends.
+            // Open without data, for a list that never ends.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -102,34 +102,34 @@ impl TestDir {
         let command =
             format!("{}im-profiles {}", variables.collect::<String>(), arguments.join(" "));
         let stderr = child.stderr.take().map(BufReader::new);
-        Running { command, child, stderr, told: String::new() }
+        Running { command, child, stderr, stderr_text: String::new() }
     }
 
-    /// Runs `export job.toml` to its end with environment variables.
+    /// Runs `export job.toml` with environment variables until it exits.
     pub fn export_with(&self, environment: &[(&str, &str)], more: &[&str]) -> Output {
         self.start_export(more, environment).end()
     }
 
-    /// What a reader finds at `out`.
+    /// The state that a reader finds at `out`.
     #[track_caller]
     pub fn found(&self) -> Found {
         Found::at(&self.path("out"))
     }
 
-    /// The entries of the checkpoint at hand, each a line.
+    /// The lines of the journal; empty if there is none.
     pub fn checkpoint(&self) -> Vec<String> {
         let path = self.path(WORK_DIRECTORY).join("checkpoint.ndjson");
         let text = fs::read_to_string(path).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// How many parts the checkpoint at hand has.
+    /// Number of parts in the journal.
     pub fn committed_parts(&self) -> u64 {
         let is_part = |line: &&String| line.contains("\"entry\":\"part\"");
         self.checkpoint().iter().filter(is_part).count() as u64
     }
 
-    /// All files of the work directory and of the snapshot in it, but for those that every run writes.
+    /// The files of the work directory and of the snapshot in it, except those that every run writes.
     pub fn work(&self) -> [BTreeMap<String, Vec<u8>>; 2] {
         let root = self.path(WORK_DIRECTORY);
         let mut files = files_of(&root);
@@ -137,7 +137,7 @@ impl TestDir {
         [files, files_of(&root.join("snapshot"))]
     }
 
-    /// The part files in the work directory that have their final names.
+    /// The part files in the work directory with their final names.
     pub fn unpublished_parts(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = files_of(&self.path(WORK_DIRECTORY).join("snapshot"));
         files.retain(|name, _| name.starts_with("part-") && !name.ends_with(".staged"));
@@ -151,49 +151,49 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Kills it, unless it has ended.
+    /// Kills the process unless it has exited.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
     }
 
-    /// The process's id.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has ended.
+    /// Whether the process has exited.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Waits until a line of standard error holds the text; gives it back.
+    /// Waits for a line of standard error that contains the text, and returns it.
     #[track_caller]
-    pub fn wait_told(&mut self, text: &str) -> String {
+    pub fn wait_for_stderr(&mut self, text: &str) -> String {
         let stderr = self.stderr.as_mut().expect("standard error is open");
         loop {
-            let start = self.told.len();
-            let length = stderr.read_line(&mut self.told).unwrap();
-            assert!(length > 0, "{text:?} was not told\n{}", self.told);
-            if self.told[start..].contains(text) {
-                return self.told[start..].to_owned();
+            let start = self.stderr_text.len();
+            let length = stderr.read_line(&mut self.stderr_text).unwrap();
+            assert!(length > 0, "{text:?} is not on stderr\n{}", self.stderr_text);
+            if self.stderr_text[start..].contains(text) {
+                return self.stderr_text[start..].to_owned();
             }
         }
     }
 
-    /// Closes this end of standard error and standard output, as a reader that has seen enough does.
+    /// Closes the read ends of standard error and standard output.
     pub fn close_pipes(&mut self) {
         drop(self.stderr.take());
         drop(self.child.stdout.take());
     }
 
-    /// Waits for its end; one that hangs is killed.
+    /// Waits until the process exits; kills it if it hangs.
     pub fn end(self) -> Output {
         self.end_with_status().0
     }
 
-    /// [`Running::end`], with all that the operating system says of it.
+    /// [`Running::end`] with the exit status of the operating system.
     pub fn end_with_status(mut self) -> (Output, ExitStatus) {
-        let mut stderr = self.told;
+        let mut stderr = self.stderr_text;
         let rest = self.stderr.take();
         let reader = thread::spawn(move || {
             let mut text = String::new();
@@ -210,16 +210,16 @@ impl Running {
     }
 }
 
-/// What a reader of an output path finds; times and the run's own facts are left out.
+/// The state of an output path as a reader finds it, without times and details of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing at all.
+    /// The path does not exist.
     Nothing,
-    /// A snapshot, whole by its own manifest.
-    Whole {
+    /// A snapshot that matches its manifest.
+    Complete {
         /// The part files.
         parts: BTreeMap<String, Vec<u8>>,
-        /// The failed accounts without the time stamps, in order.
+        /// The failed accounts in order, without timestamps.
         failed: Vec<Vec<String>>,
         /// `_rejected_values.csv`.
         rejected: String,
@@ -227,7 +227,7 @@ pub enum Found {
 }
 
 impl Found {
-    /// What is at a path; fails the test when it is neither nothing nor a whole snapshot.
+    /// The state of a path; fails the test if there is an incomplete snapshot.
     #[track_caller]
     pub fn at(path: &Path) -> Found {
         if fs::symlink_metadata(path).is_err() {
@@ -248,9 +248,9 @@ impl Found {
         );
         assert_eq!(snapshot.files(), names.into_iter().collect(), "files of the snapshot");
         let manifest = snapshot.manifest();
-        let told = manifest["parts"].as_array().unwrap();
-        assert_eq!(told.len(), parts.len(), "{manifest}");
-        for part in told {
+        let listed = manifest["parts"].as_array().unwrap();
+        assert_eq!(listed.len(), parts.len(), "{manifest}");
+        for part in listed {
             let bytes = &parts[part["file"].as_str().unwrap()];
             assert_eq!(part["bytes"], bytes.len(), "{part}");
         }
@@ -259,23 +259,23 @@ impl Found {
             let (attempts, line) = (failed.attempts.to_string(), failed.input_line.to_string());
             vec![failed.account, failed.category, code, failed.error_info, attempts, line]
         });
-        Found::Whole {
+        Found::Complete {
             parts,
             failed: failed.collect(),
             rejected: String::from_utf8(snapshot.bytes("_rejected_values.csv")).unwrap(),
         }
     }
 
-    /// Fails the test unless it is the other, without printing files.
+    /// Fails the test unless both are equal, without printing file contents.
     #[track_caller]
     pub fn ensure_is(&self, other: &Found, about: &str) {
         match (self, other) {
             (
-                Found::Whole { parts, failed, rejected },
-                Found::Whole { parts: parts_2, failed: failed_2, rejected: rejected_2 },
+                Found::Complete { parts, failed, rejected },
+                Found::Complete { parts: parts_2, failed: failed_2, rejected: rejected_2 },
             ) => {
                 let (names, names_2) = (parts.keys(), parts_2.keys());
-                assert!(names.eq(names_2), "{about}: other parts: {:?}", parts.keys());
+                assert!(names.eq(names_2), "{about}: different parts: {:?}", parts.keys());
                 for (name, bytes) in parts {
                     assert!(parts_2[name] == *bytes, "{about}: the bytes of {name} differ");
                 }
@@ -283,13 +283,13 @@ impl Found {
                 assert_eq!(rejected, rejected_2, "{about}: rejected values");
             }
             (Found::Nothing, Found::Nothing) => {}
-            (Found::Nothing, _) => panic!("{about}: nothing is there"),
-            (_, Found::Nothing) => panic!("{about}: there should be nothing"),
+            (Found::Nothing, _) => panic!("{about}: the snapshot is missing"),
+            (_, Found::Nothing) => panic!("{about}: there is an unexpected snapshot"),
         }
     }
 }
 
-/// The files of a directory by name, directories below it left out; none where there is no directory.
+/// The files of a directory by name, without subdirectories; empty if the directory does not exist.
 pub fn files_of(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let Ok(entries) = fs::read_dir(directory) else { return BTreeMap::new() };
     let files = entries.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());

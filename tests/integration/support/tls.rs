@@ -1,4 +1,4 @@
-//! Certificates of a test's own authority.
+//! Certificates of a certificate authority created by the test.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// An authority that only its test knows.
+/// A certificate authority that only its test trusts.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its certificate, for `SSL_CERT_FILE`.
@@ -18,14 +18,14 @@ impl Authority {
     pub fn new() -> Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Authorities of one name would be taken for each other.
+        // Clients would confuse authorities with the same name.
         params.distinguished_name.push(DnType::CommonName, format!("test {}", fastrand::u64(..)));
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Authority { issuer: Issuer::new(params, key), pem }
     }
 
-    /// What a server of this name or address needs for HTTP/2 over TLS.
+    /// TLS configuration of an HTTP/2 server with this name or address.
     pub fn server(&self, name: &str) -> Arc<ServerConfig> {
         self.sign(CertificateParams::new([name.to_owned()]).unwrap())
     }
