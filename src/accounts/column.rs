@@ -1,17 +1,13 @@
-//! Which column holds the account: by its exact name, and a helpful refusal otherwise.
+//! Finds the column that holds the account, by its exact name, or lists the alternatives.
 
 use super::error::ListError;
 
-/// How many names, and how much of each, a message lists.
+/// Number of names in a message, and the length of each.
 const SHOWN_NAMES: usize = 20;
 const SHOWN_NAME_CHARS: usize = 64;
 
-/// Position of the column named `wanted`; of the only one when none is named.
-pub(super) fn find_column(
-    list: &str,
-    wanted: Option<&str>,
-    names: &[String],
-) -> Result<usize, ListError> {
+/// Position of the column named `wanted`, or of the only column.
+pub fn find_column(list: &str, wanted: Option<&str>, names: &[String]) -> Result<usize, ListError> {
     let list = list.to_owned();
     let Some(wanted) = wanted else {
         return match names.len() {
@@ -27,8 +23,8 @@ pub(super) fn find_column(
     }
 }
 
-/// The refusal of a column that is not among `names`.
-pub(super) fn no_such_column(list: &str, wanted: &str, names: &[String]) -> ListError {
+/// The error for a column that is not among `names`.
+pub fn no_such_column(list: &str, wanted: &str, names: &[String]) -> ListError {
     let nearest = nearest(wanted, names).map(str::to_owned);
     ListError::NoSuchColumn {
         list: list.to_owned(),
@@ -47,7 +43,7 @@ fn shown(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { text }
 }
 
-/// The name that was most likely meant: the same but for case, blanks and punctuation, or up to two typing errors away.
+/// The name that was most likely meant: it differs only in case, blanks and punctuation, or in up to two typing errors.
 fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
     let plain = |name: &str| -> String {
         name.chars()
@@ -81,9 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_column_is_refused_with_what_there_is() {
-        let message = |wanted, there: &[&str]| {
-            find_column("l.csv", wanted, &names(there)).unwrap_err().to_string()
+    fn a_missing_column_is_refused_with_the_existing_ones() {
+        let message = |wanted, existing: &[&str]| {
+            find_column("l.csv", wanted, &names(existing)).unwrap_err().to_string()
         };
         assert_eq!(
             message(Some("account"), &["id", "Acount "]),
@@ -104,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_list_is_not_listed_in_full() {
+    fn long_lists_of_columns_are_truncated() {
         let wide: Vec<String> = (0..1000).map(|n| format!("c{n}{}", "x".repeat(1000))).collect();
         let message = find_column("l", Some("account"), &wide).unwrap_err().to_string();
         assert!(message.contains("and 980 more"));
@@ -112,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_obvious_name_is_suggested() {
+    fn only_a_similar_name_is_suggested() {
         let nearest_to = |wanted, name: &str| nearest(wanted, &names(&["zzzzzz", name])).is_some();
         assert!(nearest_to("user_id", "USERID"));
         assert!(nearest_to("account", "accounts"));

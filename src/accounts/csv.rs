@@ -1,31 +1,31 @@
 //! `csv`: RFC 4180 with a header line, the account in one column.
 //!
-//! Split here rather than by the `csv` crate, whose reader tells the wrong line after blank lines and CRLF, takes an
-//! unclosed quote at the end of the list as closed (rows would vanish unseen), and has no bound on a record. The tests
-//! hold the fields against that crate's.
+//! This does not use the `csv` crate, whose reader reports wrong line numbers after blank lines and CRLF, accepts an
+//! unclosed quote at the end of the list (rows would be lost silently), and has no limit on the size of a record. The
+//! tests compare the fields with those of that crate.
 
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
-use super::blocks::MAX_LINE_BYTES;
+use super::block_reader::MAX_LINE_BYTES;
 use super::error::ListError;
 use super::lines::{Lines, find_byte, is_blank, without_line_end};
-use super::records::{Entry, Record};
+use super::records::{RawAccount, Record};
 
 /// Reads the records below the header.
-pub(super) struct CsvRecords {
+pub struct CsvRecords {
     lines: Lines,
     column: usize,
-    /// The current record when it has quotes; it may span lines.
+    /// The current record if it has quotes; it may span lines.
     quoted: Fields,
     is_quoted: bool,
-    /// Line on which the current record begins.
+    /// Line on which the current record starts.
     line: u64,
 }
 
 impl CsvRecords {
-    /// Begins at the header: the names of the columns are the first value returned.
+    /// Reads the header; the first value returned is the names of the columns.
     pub fn open(lines: Lines, column: usize) -> Result<(Vec<String>, Self), ListError> {
         let mut records =
             Self { lines, column, quoted: Fields::default(), is_quoted: false, line: 0 };
@@ -41,7 +41,7 @@ impl CsvRecords {
         Ok((names, records))
     }
 
-    /// Goes to the next record; false at the end of the list.
+    /// Advances to the next record; false at the end of the list.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
         loop {
@@ -63,18 +63,17 @@ impl CsvRecords {
         Ok(true)
     }
 
-    /// The current record: the bytes of its column, none when it has too few fields.
+    /// The current record; its account is empty if it has too few fields.
     #[inline]
     pub fn record(&self) -> Record<'_> {
         let field = match self.is_quoted {
-            true => self.quoted.get(self.column).map(Entry::Bytes),
+            true => self.quoted.get(self.column).map(RawAccount::Bytes),
             false => plain_field(without_line_end(self.lines.line()), self.column)
-                .map(|part| self.lines.entry(part)),
+                .map(|part| self.lines.raw_account(part)),
         };
-        Record { line: self.line, entry: field.unwrap_or(Entry::Text("")), fault: None }
+        Record { line: self.line, raw: field.unwrap_or(RawAccount::Text("")), fault: None }
     }
 
-    /// What it reads from.
     pub fn lines(&mut self) -> &mut Lines {
         &mut self.lines
     }
@@ -102,7 +101,7 @@ impl CsvRecords {
     }
 }
 
-/// Where field `column` of a record without quotes is.
+/// Position of field `column` in a record without quotes.
 #[inline]
 fn plain_field(record: &[u8], column: usize) -> Option<Range<usize>> {
     let start = match column {
@@ -113,7 +112,7 @@ fn plain_field(record: &[u8], column: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// The fields of one record, unquoted, end to end.
+/// The fields of one record without their quotes, concatenated.
 #[derive(Default)]
 struct Fields {
     bytes: Vec<u8>,
@@ -128,8 +127,8 @@ impl Fields {
         self.is_in_quotes = false;
     }
 
-    /// Takes in one more line; true when the record ends with it. As RFC 4180 leaves it open, a quote inside a bare
-    /// field is a character, and what follows a closing quote belongs to the field.
+    /// Adds a line; true if the record ends with it. RFC 4180 leaves two cases open: here, a quote inside an unquoted
+    /// field is a character, and text after a closing quote belongs to the field.
     fn take_line(&mut self, line: &[u8]) -> bool {
         let content = without_line_end(line);
         let mut rest = content;
@@ -174,8 +173,8 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::line_length;
     use super::*;
+    use crate::accounts::lines::line_length;
     use proptest::prelude::*;
 
     fn split(text: &str) -> Option<Vec<Vec<Vec<u8>>>> {
@@ -201,7 +200,7 @@ mod tests {
         Some(records)
     }
 
-    fn split_by_csv_crate(text: &str) -> Vec<Vec<Vec<u8>>> {
+    fn split_with_csv_crate(text: &str) -> Vec<Vec<Vec<u8>>> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -213,19 +212,19 @@ mod tests {
     }
 
     #[test]
-    fn quotes_hide_commas_quotes_and_line_ends() {
+    fn quoted_fields_may_contain_commas_quotes_and_line_ends() {
         let records = split("\"a,\"\"b\"\"\r\nc\",d\r\n,\"\"\n").unwrap();
         assert_eq!(records, [[b"a,\"b\"\r\nc".to_vec(), b"d".to_vec()], [vec![], vec![]]]);
     }
 
     #[test]
-    fn an_unclosed_quote_is_not_taken_as_closed() {
+    fn an_unclosed_quote_is_detected() {
         assert_eq!(split("a,\"b\nc,d\n"), None);
-        assert_eq!(split_by_csv_crate("a,\"b\nc,d\n").len(), 1);
+        assert_eq!(split_with_csv_crate("a,\"b\nc,d\n").len(), 1);
     }
 
     #[test]
-    fn plain_fields_are_found_by_their_commas() {
+    fn plain_fields_are_separated_by_commas() {
         for (column, expected) in [(0, Some("a")), (1, Some("")), (2, Some("c")), (3, None)] {
             let field = plain_field(b"a,,c", column).map(|part| &"a,,c"[part]);
             assert_eq!(field, expected);
@@ -234,16 +233,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fields_are_those_of_the_csv_crate(pieces in prop::collection::vec(prop::sample::select(
+        fn fields_match_the_csv_crate(pieces in prop::collection::vec(prop::sample::select(
             vec!["a", "b ", "\"", "\"", ",", ",", "\n", "\r\n", "\r", "\"\"", "é"]), 0..40)) {
             let text = pieces.concat();
             if let Some(records) = split(&text) {
-                prop_assert_eq!(records, split_by_csv_crate(&text));
+                prop_assert_eq!(records, split_with_csv_crate(&text));
             }
         }
 
         #[test]
-        fn plain_fields_are_those_of_a_record_with_quotes(text in "[ab,]{0,20}", column in 0_usize..6) {
+        fn both_field_readers_agree_on_plain_fields(text in "[ab,]{0,20}", column in 0_usize..6) {
             let mut fields = Fields::default();
             prop_assert!(fields.take_line(text.as_bytes()));
             let field = plain_field(text.as_bytes(), column).map(|part| &text.as_bytes()[part]);

@@ -1,78 +1,61 @@
-//! Second pass over a list: its distinct, valid accounts in list order. Their ordinals are implied: 0, 1, 2, …
+//! Second pass over a list: its distinct, valid accounts in list order, so that their ordinals are 0, 1, 2, …
 
+use super::account_rules::AccountName;
 use super::duplicates::RepeatFinder;
 use super::error::ListError;
-use super::file::{Digesting, ListFile};
 use super::list::AccountList;
+use super::list_file::{Digesting, ListFile};
 use super::records::Records;
 use super::scan::Scan;
-use super::validate::AccountName;
 
 /// A distinct, valid account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Account {
-    /// Its name, as it stands in the list.
+pub struct ListedAccount {
+    /// The account as written in the list.
     pub name: AccountName,
     /// Line on which it first occurs, or row number in Parquet; from 1.
     pub line: u64,
 }
 
-/// The distinct accounts of a list, one after the other. Owns what it needs, so it can go to a thread of its own.
+/// Reads the distinct accounts of a list. Owns its data, so it can be moved to another thread.
 pub struct DistinctAccounts {
     file: ListFile,
     records: Records,
     repeats: RepeatFinder,
     duplicates: u64,
-    scanned: u128,
+    expected_digest: u128,
     is_finished: bool,
 }
 
 impl AccountList {
-    /// Begins the second pass: every distinct, valid account at its first occurrence.
+    /// Starts the second pass, which yields every distinct, valid account at its first occurrence.
     ///
     /// # Errors
-    /// When the list can no longer be read.
+    /// If the list can no longer be read.
     pub fn distinct(&self, scan: &Scan) -> Result<DistinctAccounts, ListError> {
         Ok(DistinctAccounts {
             file: self.file().clone(),
             records: self.records(Digesting::Quick)?,
             repeats: RepeatFinder::new(scan.repeats.clone()),
             duplicates: 0,
-            scanned: scan.xxh3,
+            expected_digest: scan.xxh3,
             is_finished: false,
         })
     }
 }
 
-impl AccountList {
-    /// The first valid account; reads no further.
-    ///
-    /// # Errors
-    /// When the list cannot be read up to there.
-    pub fn first_account(&self) -> Result<Option<Account>, ListError> {
-        let mut records = self.records(Digesting::Quick)?;
-        while records.advance()? {
-            let record = records.record();
-            if let Ok(name) = record.account() {
-                return Ok(Some(account_of(name, record.line)));
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn account_of(name: &str, line: u64) -> Account {
+fn listed(name: &str, line: u64) -> ListedAccount {
     let name = AccountName::from(name).expect("an account has at most 32 bytes");
-    Account { name, line }
+    ListedAccount { name, line }
 }
 
 impl DistinctAccounts {
-    /// The next account; none at the end of the list.
+    /// The next account; `None` at the end of the list.
     ///
     /// # Errors
-    /// When the list cannot be read on, or with [`ListError::Changed`] at its end when it is not the list of the scan:
-    /// then accounts may have been left out or given twice.
-    pub fn next_account(&mut self) -> Result<Option<Account>, ListError> {
+    /// If the list cannot be read, or with [`ListError::Changed`] at its end if it is not the list of the scan.
+    /// Accounts may then have been omitted or repeated.
+    pub fn next_account(&mut self) -> Result<Option<ListedAccount>, ListError> {
         while !self.is_finished && self.records.advance()? {
             let record = self.records.record();
             let Ok(name) = record.account() else { continue };
@@ -80,13 +63,13 @@ impl DistinctAccounts {
                 self.duplicates += 1;
                 continue;
             }
-            return Ok(Some(account_of(name, record.line)));
+            return Ok(Some(listed(name, record.line)));
         }
         self.finish()?;
         Ok(None)
     }
 
-    /// How many accounts are left; reads the list to its end.
+    /// Counts the remaining accounts; reads the list to its end.
     ///
     /// # Errors
     /// As for [`DistinctAccounts::next_account`].
@@ -98,13 +81,13 @@ impl DistinctAccounts {
         Ok(count)
     }
 
-    /// Repeats of earlier accounts that were left out so far.
+    /// Number of repeats of earlier accounts skipped so far.
     pub fn duplicates(&self) -> u64 {
         self.duplicates
     }
 
     fn finish(&mut self) -> Result<(), ListError> {
-        if !self.is_finished && self.records.digests()?.xxh3 != self.scanned {
+        if !self.is_finished && self.records.digests()?.xxh3 != self.expected_digest {
             return Err(ListError::Changed { list: self.file.name.to_string() });
         }
         self.is_finished = true;

@@ -1,14 +1,14 @@
-//! Texts that are not UTF-8: which encoding a list is in, by its first bytes.
+//! Detects the encoding of a list that is not UTF-8, by its first bytes.
 //!
-//! UTF-16 and UTF-32 are recognized surely, by a byte order mark or by where their NUL bytes are: a UTF-8 list has none.
-//! The encodings of one or two bytes a character have no mark; the guess serves the message alone. GBK comes first, as the
-//! most likely one of lists for this service.
+//! UTF-16 and UTF-32 are detected reliably, by a byte order mark or by the positions of their NUL bytes; a UTF-8 list
+//! has none. Encodings of one or two bytes per character have no mark; the guess is only used in messages. GBK is tried
+//! first, because it is the most likely encoding of lists for this service.
 
 use memchr::memchr;
 
-/// An encoding, as messages and the tool that converts it call it.
+/// An encoding, with its name in messages and its name for the conversion tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Encoding {
+pub struct Encoding {
     pub name: &'static str,
     /// For `iconv -f`.
     pub iconv: &'static str,
@@ -18,7 +18,7 @@ const UTF_16_LE: Encoding = Encoding { name: "UTF-16LE", iconv: "UTF-16LE" };
 const UTF_16_BE: Encoding = Encoding { name: "UTF-16BE", iconv: "UTF-16BE" };
 const UTF_32_LE: Encoding = Encoding { name: "UTF-32LE", iconv: "UTF-32LE" };
 const UTF_32_BE: Encoding = Encoding { name: "UTF-32BE", iconv: "UTF-32BE" };
-// Decoders of GB18030 read GBK and GB2312 too, which are parts of it.
+// Decoders of GB18030 also read its subsets GBK and GB2312.
 const GB18030: Encoding = Encoding { name: "GBK or GB18030", iconv: "GB18030" };
 const BIG5: Encoding = Encoding { name: "Big5", iconv: "BIG5" };
 const SHIFT_JIS: Encoding = Encoding { name: "Shift-JIS", iconv: "CP932" };
@@ -26,7 +26,7 @@ const EUC_KR: Encoding = Encoding { name: "EUC-KR", iconv: "CP949" };
 const WINDOWS_1252: Encoding = Encoding { name: "Latin-1 or Windows-1252", iconv: "WINDOWS-1252" };
 
 /// The encoding of a text in UTF-16 or UTF-32, with or without a byte order mark.
-pub(super) fn utf16_or_utf32(sample: &[u8]) -> Option<Encoding> {
+pub fn utf16_or_utf32(sample: &[u8]) -> Option<Encoding> {
     match sample {
         [0xff, 0xfe, 0, 0, ..] => return Some(UTF_32_LE),
         [0, 0, 0xfe, 0xff, ..] => return Some(UTF_32_BE),
@@ -55,7 +55,7 @@ fn is_utf32(mut units: impl ExactSizeIterator<Item = u32>) -> bool {
     units.len() > 0 && units.all(|unit| char::from_u32(unit).is_some_and(|c| c != '\0'))
 }
 
-/// In UTF-16, nearly every byte of a line end has its NUL beside it. In UTF-8 with a stray NUL, hardly any has.
+/// In UTF-16, nearly every byte of a line end has a NUL next to it. In UTF-8 with a stray NUL, hardly any has.
 fn is_utf16(units: impl Iterator<Item = u16>) -> bool {
     let (mut line_ends, mut stray_line_ends, mut ascii, mut count) = (0_u64, 0_u64, 0_u64, 0_u64);
     for unit in units {
@@ -77,36 +77,36 @@ fn is_utf16(units: impl Iterator<Item = u16>) -> bool {
 }
 
 /// The likely encoding of text that is not UTF-8.
-pub(super) fn guess_legacy(text: &[u8]) -> Option<Encoding> {
-    /// So many characters, all from one part of the table, are no accident.
-    const SURE_PAIRS: usize = 32;
-    let chinese = Pairs::of(text, |lead, trail| match (lead, trail) {
+pub fn guess_legacy(text: &[u8]) -> Option<Encoding> {
+    /// This many characters from one part of the table are not a coincidence.
+    const CERTAIN_PAIRS: usize = 32;
+    let chinese = Pairs::count(text, |lead, trail| match (lead, trail) {
         (0xb0..=0xf7, 0xa1..=0xfe) => Pair::Common,
         (0x81..=0xfe, 0x40..=0x7e | 0x80..=0xfe) => Pair::Rare,
-        // The first half of a character of four bytes; the second looks the same.
+        // The first half of a four-byte character; the second has the same form.
         (0x81..=0xfe, 0x30..=0x39) => Pair::Rare,
         _ => Pair::Impossible,
     });
     if chinese.is_likely() {
-        let hangul = Pairs::of(text, |lead, trail| match (lead, trail) {
+        let hangul = Pairs::count(text, |lead, trail| match (lead, trail) {
             (0xb0..=0xc8, 0xa1..=0xfe) => Pair::Common,
             _ => Pair::Impossible,
         });
-        let is_korean = hangul.impossible == 0 && hangul.common >= SURE_PAIRS;
+        let is_korean = hangul.impossible == 0 && hangul.common >= CERTAIN_PAIRS;
         return Some(if is_korean { EUC_KR } else { GB18030 });
     }
-    let japanese = Pairs::of(text, |lead, trail| match (lead, trail) {
+    let japanese = Pairs::count(text, |lead, trail| match (lead, trail) {
         (0x82, 0x9f..=0xf1) | (0x83, 0x40..=0x96) => Pair::Common,
         (0x88..=0x97, 0x40..=0x7e | 0x80..=0xfc) => Pair::Common,
         (0x81..=0x9f | 0xe0..=0xfc, 0x40..=0x7e | 0x80..=0xfc) => Pair::Rare,
         _ => Pair::Impossible,
     });
-    let traditional = Pairs::of(text, |lead, trail| match (lead, trail) {
+    let traditional = Pairs::count(text, |lead, trail| match (lead, trail) {
         (0xa4..=0xc6, 0x40..=0x7e | 0xa1..=0xfe) => Pair::Common,
         (0x81..=0xfe, 0x40..=0x7e | 0xa1..=0xfe) => Pair::Rare,
         _ => Pair::Impossible,
     });
-    match (japanese.is_likely(), traditional.is_likely(), letters_stand_alone(text)) {
+    match (japanese.is_likely(), traditional.is_likely(), letters_are_isolated(text)) {
         (true, _, _) => Some(SHIFT_JIS),
         (_, true, _) => Some(BIG5),
         (_, _, true) => Some(WINDOWS_1252),
@@ -120,7 +120,7 @@ enum Pair {
     Impossible,
 }
 
-/// Characters of two bytes, by how likely they are in one encoding.
+/// Two-byte characters, counted by their likelihood in one encoding.
 #[derive(Default)]
 struct Pairs {
     common: usize,
@@ -129,7 +129,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn of(text: &[u8], kind: impl Fn(u8, u8) -> Pair) -> Self {
+    fn count(text: &[u8], kind: impl Fn(u8, u8) -> Pair) -> Self {
         let mut pairs = Self::default();
         let mut rest = text;
         while let [lead, after_lead @ ..] = rest {
@@ -150,19 +150,19 @@ impl Pairs {
         pairs
     }
 
-    /// Mostly common characters; a few impossible ones may be damage, or cut off.
+    /// Mostly common characters; a few impossible ones may be damaged or truncated.
     fn is_likely(&self) -> bool {
         let all = self.common + self.rare + self.impossible;
         5 * self.common >= 3 * all && 20 * self.impossible <= all
     }
 }
 
-/// Whether the letters beyond ASCII stand between ASCII ones, as those of a word in Latin-1 do.
-fn letters_stand_alone(text: &[u8]) -> bool {
+/// Whether most letters beyond ASCII have ASCII neighbors, as in words in Latin-1.
+fn letters_are_isolated(text: &[u8]) -> bool {
     let letters = text.iter().filter(|byte| !byte.is_ascii()).count();
     let runs = text.chunk_by(|a, b| a.is_ascii() == b.is_ascii());
-    let alone = runs.filter(|run| run.len() == 1 && !run[0].is_ascii()).count();
-    letters > 0 && 3 * alone >= 2 * letters
+    let isolated = runs.filter(|run| run.len() == 1 && !run[0].is_ascii()).count();
+    letters > 0 && 3 * isolated >= 2 * letters
 }
 
 #[cfg(test)]
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn utf16_and_utf32_are_recognized_with_and_without_a_mark() {
+    fn utf16_and_utf32_are_detected_with_and_without_a_mark() {
         for text in [
             "u1",
             "u1\nu2\n",
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn utf8_with_a_stray_nul_is_still_utf8() {
+    fn utf8_with_a_stray_nul_is_not_utf16() {
         for text in
             ["a\0b\n", "user_1\nuser\0_2\nuser_3\n", "\0", "a\n\0\0\0\0\nb\n", "a,b\0\r\nc,d\0\r\n"]
         {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn likely_encodings_of_two_bytes_are_named() {
+    fn likely_two_byte_encodings_are_named() {
         let cases: [(&[u8], Option<Encoding>); 7] = [
             // 张三, 用户
             (b"\xd5\xc5\xc8\xfd\n\xd3\xc3\xbb\xa7_7\n", Some(GB18030)),

@@ -1,5 +1,5 @@
-//! What can be wrong with an account list as a whole. Each message names the list, the fault and the way out; causes from
-//! below are in `source()` only.
+//! Errors of an account list as a whole. Each message names the list, the problem and the fix; underlying causes are in
+//! `source()` only.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ pub enum ListError {
     #[error("account list {list} does not exist; correct `accounts.path`")]
     Missing { list: String },
     #[error(
-        "account list {list} is a directory; name a file in it, or join its files and pipe them in with path = \"-\""
+        "account list {list} is a directory; give the path of a file in it, or concatenate its files and pipe them in with path = \"-\""
     )]
     Directory { list: String },
     #[error(
@@ -29,13 +29,13 @@ pub enum ListError {
     #[error("cannot read account list {list}; {}", advice_on_reading(source))]
     Read { list: String, source: io::Error },
     #[error(
-        "cannot start the thread that reads account list {list}; raise the limit on processes (ulimit -u, pids of the container)"
+        "cannot start the thread that reads account list {list}; raise the process limit (ulimit -u, or the pids limit of the container)"
     )]
     Thread { list: String, source: io::Error },
     #[error("cannot spool standard input to a file in {}; {}", directory.display(), advice(source))]
     Spool { directory: PathBuf, source: io::Error },
     #[error(
-        "cannot keep the repeated accounts of account list {list} in a temporary file in {}; {}",
+        "cannot store the possible duplicates of account list {list} in a temporary file in {}; {}",
         directory.display(),
         advice(source)
     )]
@@ -43,7 +43,7 @@ pub enum ListError {
     #[error("cannot read standard input; check the command that writes to it, then run again")]
     Stdin { source: io::Error },
     #[error(
-        "the format of account list {list} does not show in its name; set `accounts.format` to csv, txt, ndjson or parquet"
+        "the format of account list {list} cannot be derived from its name; set `accounts.format` to csv, txt, ndjson or parquet"
     )]
     UnknownFormat { list: String },
     #[error("account list {list} is {kind}, not {format}; {remedy}")]
@@ -51,21 +51,17 @@ pub enum ListError {
     #[error(
         "account list {list} is text in {}, not UTF-8; convert it: {}", encoding.name, conversion(*encoding)
     )]
-    #[expect(private_interfaces, reason = "read through the message alone")]
     WideEncoding { list: String, encoding: Encoding },
-    #[error("most accounts of account list {list} are not UTF-8; {}", conversion_of_guess(*encoding))]
-    #[expect(private_interfaces, reason = "read through the message alone")]
+    #[error("most accounts in account list {list} are not UTF-8; {}", conversion_of_guess(*encoding))]
     NotUtf8 { list: String, encoding: Option<Encoding> },
     #[error(
-        "account list {list} is a damaged or cut off {compression} file; copy it again, or have it made again"
+        "account list {list} is a damaged or truncated {compression} file; copy it again, or regenerate it"
     )]
     Damaged { list: String, compression: &'static str, source: io::Error },
-    #[error(
-        "account list {list} is not a sound Parquet file; copy it again, or have it made again"
-    )]
+    #[error("account list {list} is not a valid Parquet file; copy it again, or regenerate it")]
     Parquet { list: String, source: ParquetError },
     #[error(
-        "account list {list} is empty, but csv begins with a line of column names; set `accounts.format` to txt if it has none"
+        "account list {list} is empty, but a csv list starts with a line of column names; set `accounts.format` to txt if it has no such line"
     )]
     NoHeader { list: String },
     #[error(
@@ -89,15 +85,15 @@ pub enum ListError {
     )]
     ColumnType { list: String, column: String, found: String },
     #[error(
-        "line {line} of account list {list}: a quote opened in the record that begins here is never closed; close or double it"
+        "line {line} of account list {list}: the record that starts here has a quote that is never closed; close or double it"
     )]
     OpenQuote { list: String, line: u64 },
     #[error(
-        "line {line} of account list {list}: the record that begins here is longer than 1 MiB; look for a quote that is not closed"
+        "line {line} of account list {list}: the record that starts here is longer than 1 MiB; look for a quote that is not closed"
     )]
     RecordTooLong { list: String, line: u64 },
     #[error(
-        "account list {list} was changed while it was read; run again when nobody writes to it"
+        "account list {list} changed while it was being read; run again when nothing writes to it"
     )]
     Changed { list: String },
     #[error("cannot report an invalid account")]
@@ -146,14 +142,14 @@ fn conversion_of_guess(encoding: Option<Encoding>) -> String {
     }
 }
 
-/// How a person fixes that a list at a path of the job cannot be read.
+/// How to fix a list that cannot be read.
 fn advice_on_reading(error: &io::Error) -> Cow<'static, str> {
     match error.kind() {
         ErrorKind::PermissionDenied => {
-            "let this user read it and enter the directories above it".into()
+            "grant this user permission to read it and to enter its parent directories".into()
         }
         ErrorKind::NotFound | ErrorKind::NotADirectory => "correct `accounts.path`".into(),
-        ErrorKind::IsADirectory => "name a file in it".into(),
+        ErrorKind::IsADirectory => "give the path of a file in it".into(),
         _ => advice(error),
     }
 }

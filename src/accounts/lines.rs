@@ -1,39 +1,39 @@
-//! Physical lines of a list. Sizes are in bytes.
+//! Splits a list into physical lines. Sizes are in bytes.
 //!
-//! A line ends with LF, CRLF or a CR alone, in any mixture, as spreadsheets and CSV readers take it. Blocks without a lone
-//! CR, which is nearly all of them, are searched for LF only.
+//! A line ends with LF, CRLF or a single CR, in any mixture, as in spreadsheets and CSV readers. Blocks without a
+//! single CR, which are nearly all of them, are searched for LF only.
 
 use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
-use super::blocks::{Block, Blocks, Content, MAX_LINE_BYTES};
+use super::block_reader::{Block, BlockContent, Blocks, MAX_LINE_BYTES};
+use super::decompress::Input;
 use super::error::ListError;
-use super::file::{ListDigests, ListFile};
-use super::input::Input;
-use super::records::Entry;
+use super::list_file::{ListDigests, ListFile};
+use super::records::RawAccount;
 use crate::util::swar::{first_marked, marks};
 
-/// What is kept of a line that is too long, enough to show it.
-const KEPT_OF_LONG_LINE_BYTES: usize = 1024;
+/// How much of a line that is too long is kept for messages.
+const KEPT_LINE_BYTES: usize = 1024;
 
-/// What some editors put first; no part of the content.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Written by some editors at the start of a file; not part of the content.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads line after line: [`Lines::advance`], then [`Lines::line`]. Skips a byte order mark.
-pub(super) struct Lines {
+pub struct Lines {
     blocks: Blocks,
     block: Block,
-    /// Where the current line begins and ends (its line end included) in the block.
+    /// Start and end (including the line end) of the current line in the block.
     start: usize,
     end: usize,
-    /// Where the next line begins.
+    /// Start of the next line.
     next: usize,
     number: u64,
 }
 
 impl Lines {
-    /// Begins before the first line.
+    /// Starts before the first line.
     pub fn open(input: Input) -> Result<Self, ListError> {
         let blocks = Blocks::open(input)?;
         let mut lines =
@@ -44,7 +44,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Goes to the next line; false at the end of the list.
+    /// Advances to the next line; false at the end of the list.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
         if self.next == self.block.content.bytes().len() && !self.next_block()? {
@@ -57,29 +57,28 @@ impl Lines {
         };
         self.start = self.next;
         self.next += length;
-        self.end =
-            if length > MAX_LINE_BYTES { self.start + KEPT_OF_LONG_LINE_BYTES } else { self.next };
+        self.end = if length > MAX_LINE_BYTES { self.start + KEPT_LINE_BYTES } else { self.next };
         self.number += 1;
         Ok(true)
     }
 
-    /// The current line with its line end; only its beginning when it is too long.
+    /// The current line with its line end, truncated if it is too long.
     #[inline]
     pub fn line(&self) -> &[u8] {
         &self.block.content.bytes()[self.start..self.end]
     }
 
-    /// A part of the current line.
+    /// A part of the current line as a field.
     #[inline]
-    pub fn entry(&self, part: Range<usize>) -> Entry<'_> {
+    pub fn raw_account(&self, part: Range<usize>) -> RawAccount<'_> {
         let part = self.start + part.start..self.start + part.end;
         match &self.block.content {
-            Content::Text(text) => match text.get(part.clone()) {
-                Some(text) => Entry::Text(text),
-                // The beginning of a line that is too long may end within a character.
-                None => Entry::Bytes(&text.as_bytes()[part]),
+            BlockContent::Text(text) => match text.get(part.clone()) {
+                Some(text) => RawAccount::Text(text),
+                // A truncated line may end within a character.
+                None => RawAccount::Bytes(&text.as_bytes()[part]),
             },
-            Content::Bytes(bytes) => Entry::Bytes(&bytes[part]),
+            BlockContent::Bytes(bytes) => RawAccount::Bytes(&bytes[part]),
         }
     }
 
@@ -100,17 +99,16 @@ impl Lines {
         self.end < self.next
     }
 
-    /// The list it reads.
     pub fn file(&self) -> &ListFile {
         self.blocks.file()
     }
 
-    /// How many stored bytes the lines up to the end of the block came from.
+    /// Number of stored bytes from which the lines up to the end of the block were read.
     pub fn stored_position(&self) -> u64 {
         self.block.stored_position
     }
 
-    /// Digests of the stored bytes, what is left of them included.
+    /// Digests of all stored bytes; reads the rest of the list.
     pub fn digests(&mut self) -> Result<ListDigests, ListError> {
         loop {
             if let Some(digests) = self.blocks.digests() {
@@ -126,9 +124,10 @@ impl Lines {
     }
 }
 
-/// Like `memchr`, for what is likely among the first bytes: a call would take longer than the search.
+/// Like `memchr`, but faster if the byte is likely to be near the start, where a call would take longer than the
+/// search.
 #[inline]
-pub(super) fn find_byte(wanted: u8, bytes: &[u8]) -> Option<usize> {
+pub fn find_byte(wanted: u8, bytes: &[u8]) -> Option<usize> {
     const NEAR_WORDS: usize = 4;
     let (words, _) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().take(NEAR_WORDS).enumerate() {
@@ -140,8 +139,8 @@ pub(super) fn find_byte(wanted: u8, bytes: &[u8]) -> Option<usize> {
     memchr(wanted, &bytes[searched..]).map(|at| searched + at)
 }
 
-/// Length of the first line in `bytes`, its LF, CRLF or CR included.
-pub(super) fn line_length(bytes: &[u8]) -> usize {
+/// Length of the first line in `bytes`, including its LF, CRLF or CR.
+pub fn line_length(bytes: &[u8]) -> usize {
     match memchr2(b'\r', b'\n', bytes) {
         None => bytes.len(),
         Some(line_end) if bytes[line_end..].starts_with(b"\r\n") => line_end + 2,
@@ -149,8 +148,8 @@ pub(super) fn line_length(bytes: &[u8]) -> usize {
     }
 }
 
-/// The lines of a text at hand, without their ends.
-pub(super) fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The lines of `bytes`, without their line ends.
+pub fn split_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let (line, after) = rest.split_at_checked(line_length(rest))?;
@@ -160,15 +159,15 @@ pub(super) fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// `line` without its LF, CRLF or CR.
-pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
+pub fn without_line_end(line: &[u8]) -> &[u8] {
     match line {
         [content @ .., b'\r', b'\n'] | [content @ .., b'\n' | b'\r'] => content,
         content => content,
     }
 }
 
-/// Whether nobody would see anything on `line`.
-pub(super) fn is_blank(line: &[u8]) -> bool {
+/// Whether `line` is only white space.
+pub fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
 
@@ -179,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn near_and_far_bytes_are_found(
+        fn find_byte_matches_memchr(
             before in prop::collection::vec(prop_oneof![Just(0), Just(9), Just(11), Just(0x8a), any::<u8>()], 0..80),
             after in prop::collection::vec(prop_oneof![Just(10), Just(11), any::<u8>()], 0..40)) {
             let bytes = [before, after].concat();

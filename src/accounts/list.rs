@@ -1,102 +1,43 @@
-//! An account list on disk, with all that is needed to read it settled: format, compression, column.
+//! An account list ready to be read: its format, compression and column are known.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memchr::memchr_iter;
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::column::{find_column, no_such_column};
+use super::account_rules::InvalidReason;
+use super::column::no_such_column;
+use super::content_checks::{
+    SAMPLE_BYTES, ensure_is_not_compressed, ensure_is_text, estimate_lines, find_csv_column,
+    is_utf8, not_utf8, read_sample,
+};
 use super::csv::CsvRecords;
+use super::decompress::{Input, ListCompression};
 use super::duplicates::Budget;
-use super::encoding::{guess_legacy, utf16_or_utf32};
 use super::error::ListError;
-use super::file::{Digesting, ListFile};
-use super::input::{Compression, Input};
-use super::json_shape::{OtherJson, other_json};
 use super::lines::Lines;
-use super::ndjson::{NdjsonRecords, keys_without};
+use super::list_file::{Digesting, ListFile};
+use super::ndjson::{NdjsonRecords, keys_if_missing};
+use super::other_json::{OtherJson, other_json};
 use super::parquet::ParquetRecords;
 use super::records::Records;
-use super::text::TextRecords;
-use super::validate::InvalidReason;
+use super::source::{ListFormat, ListPath, ListSource};
+use super::txt::TextRecords;
 
-/// How much of the content is looked at before the list is read.
-const SAMPLE_BYTES: usize = 1024 * 1024;
-
-/// How many records are looked at where the sample is not UTF-8.
+/// Number of records checked if the sample is not UTF-8.
 const SAMPLE_RECORDS: u64 = 10_000;
 
-/// Where a list is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListPath {
-    /// A regular file.
-    File(PathBuf),
-    /// Standard input, read once and kept on disk.
-    Stdin,
-}
-
-/// Format of a list, whatever it is compressed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ListFormat {
-    /// RFC 4180 with a header line.
-    Csv,
-    /// One account a line.
-    Txt,
-    /// One JSON object a line.
-    Ndjson,
-    /// Apache Parquet.
-    Parquet,
-}
-
-impl ListFormat {
-    /// Its word in job files, and its file name extension.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Txt => "txt",
-            Self::Ndjson => "ndjson",
-            Self::Parquet => "parquet",
-        }
-    }
-
-    /// The format that a file name tells: its extension, before `.gz` or `.zst`.
-    pub fn from_path(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-        let (_, extension) = name.rsplit_once('.')?;
-        [Self::Csv, Self::Txt, Self::Ndjson, Self::Parquet]
-            .into_iter()
-            .find(|format| format.name() == extension)
-    }
-}
-
-/// What a job says of its list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListSource {
-    /// Where it is.
-    pub path: ListPath,
-    /// Its format; told from the name when none.
-    pub format: Option<ListFormat>,
-    /// Name of the column, or key, that holds the account; not for `txt`.
-    pub column: Option<String>,
-}
-
-/// A list ready to be read, any number of times.
+/// A list that can be read any number of times.
 #[derive(Debug)]
 pub struct AccountList {
     file: ListFile,
-    compression: Compression,
+    compression: ListCompression,
     layout: Layout,
     estimated_accounts: u64,
     spool_directory: PathBuf,
     budget: Budget,
 }
 
-/// Where the account stands in a record.
+/// Where a record holds the account.
 #[derive(Debug)]
 enum Layout {
     Csv { column: usize },
@@ -106,11 +47,11 @@ enum Layout {
 }
 
 impl AccountList {
-    /// Opens a list and looks at its beginning. Files in `spool_directory` have no names and are gone when the list and its
-    /// readers are: one takes a copy of standard input, another the accounts of a scan that may occur more than once.
+    /// Opens a list and checks its start. `spool_directory` is for temporary files without names, which disappear with
+    /// the list and its readers: one for a copy of standard input, one for the possible duplicates of a scan.
     ///
     /// # Errors
-    /// When there is no such file, it cannot be read, is not what its format says, or has no such column.
+    /// If the file does not exist, cannot be read, does not have its format, or has no such column.
     pub fn open(source: &ListSource, spool_directory: &Path) -> Result<Self, ListError> {
         let (format, file) = match &source.path {
             ListPath::File(path) => {
@@ -134,9 +75,9 @@ impl AccountList {
         spool_directory: &Path,
     ) -> Result<Self, ListError> {
         let (spool_directory, budget) = (spool_directory.to_owned(), Budget::default());
-        let compression = Compression::of(file.peek(0)?);
+        let compression = ListCompression::detect(file.peek(0)?);
         if format == ListFormat::Parquet {
-            ensure_is_not_packed(&file, compression)?;
+            ensure_is_not_compressed(&file, compression)?;
             let estimated_accounts = ParquetRecords::open(&file, column, Digesting::Quick)?.rows();
             let layout = Layout::Parquet { column: column.map(str::to_owned) };
             return Ok(Self {
@@ -151,7 +92,7 @@ impl AccountList {
         let (sample, stored_bytes) = read_sample(&file, compression)?;
         ensure_is_text(&file, compression, format, &sample)?;
         let layout = match (format, column) {
-            // Neither a header nor a record: whether it may be empty is for the job to say.
+            // Neither a header nor a record: the job decides whether the list may be empty.
             (ListFormat::Csv, _) if sample.is_empty() => Layout::Txt,
             (ListFormat::Csv, column) => {
                 Layout::Csv { column: find_csv_column(&file, compression, column, &sample)? }
@@ -163,7 +104,7 @@ impl AccountList {
                     let (list, format) = (file.name.to_string(), format.name());
                     return Err(ListError::OtherKind { list, kind, format, remedy });
                 }
-                if let Some(keys) = keys_without(&sample, key) {
+                if let Some(keys) = keys_if_missing(&sample, key) {
                     return Err(no_such_column(&file.name, key, &keys));
                 }
                 Layout::Ndjson { key: key.into() }
@@ -181,24 +122,24 @@ impl AccountList {
         Ok(list)
     }
 
-    /// Refuses a list of which most accounts are not UTF-8. Those of a few lines are invalid accounts, and other columns
+    /// Refuses a list most of whose accounts are not UTF-8. A few such records are invalid accounts, and other columns
     /// do not matter.
     fn ensure_accounts_are_utf8(&self) -> Result<(), ListError> {
         let mut records = self.records(Digesting::Quick)?;
-        let (mut count, mut not_utf8, mut text) = (0, 0, Vec::new());
+        let (mut count, mut invalid, mut text) = (0, 0, Vec::new());
         while count < SAMPLE_RECORDS && records.advance()? {
             let record = records.record();
             count += 1;
             if record.account() == Err(InvalidReason::NotUtf8) {
-                not_utf8 += 1;
-                text.extend_from_slice(record.entry.bytes());
+                invalid += 1;
+                text.extend_from_slice(record.raw.bytes());
                 text.push(b'\n');
             }
         }
-        if 2 * not_utf8 > count { Err(other_encoding(&self.file, &text)) } else { Ok(()) }
+        if 2 * invalid > count { Err(not_utf8(&self.file, &text)) } else { Ok(()) }
     }
 
-    /// About how many entries the list has: exact in Parquet and in short lists, told from the first MiB otherwise.
+    /// Approximate number of records: exact for Parquet and short lists, otherwise extrapolated from the first MiB.
     pub fn estimated_accounts(&self) -> u64 {
         self.estimated_accounts
     }
@@ -225,7 +166,7 @@ impl AccountList {
         self.estimated_accounts = accounts;
     }
 
-    /// A reader from the first record on.
+    /// Starts reading at the first record.
     pub(super) fn records(&self, digesting: Digesting) -> Result<Records, ListError> {
         if let Layout::Parquet { column } = &self.layout {
             return Ok(Records::Parquet(Box::new(ParquetRecords::open(
@@ -241,99 +182,4 @@ impl AccountList {
             Layout::Txt | Layout::Parquet { .. } => Records::Txt(TextRecords::new(lines)),
         })
     }
-}
-
-fn find_csv_column(
-    file: &ListFile,
-    compression: Compression,
-    column: Option<&str>,
-    sample: &[u8],
-) -> Result<usize, ListError> {
-    let (names, _) =
-        CsvRecords::open(Lines::open(Input::open(file, compression, Digesting::Quick)?)?, 0)?;
-    if let [header] = names.as_slice()
-        && header.contains([';', '\t', '|'])
-        && column != Some(header)
-    {
-        let header = header.chars().take(80).collect();
-        return Err(ListError::Separator { list: file.name.to_string(), header });
-    }
-    find_column(&file.name, column, &names).map_err(|error| {
-        let is_utf8 = names.iter().all(|name| !name.contains(char::REPLACEMENT_CHARACTER));
-        if is_utf8 { error } else { other_encoding(file, sample) }
-    })
-}
-
-fn other_encoding(file: &ListFile, text: &[u8]) -> ListError {
-    ListError::NotUtf8 { list: file.name.to_string(), encoding: guess_legacy(text) }
-}
-
-/// Whether `sample`, which may end within a character, is UTF-8.
-fn is_utf8(sample: &[u8]) -> bool {
-    std::str::from_utf8(sample).map_or_else(|error| error.error_len().is_none(), |_| true)
-}
-
-/// The beginning of the content, and how many stored bytes it came from.
-fn read_sample(file: &ListFile, compression: Compression) -> Result<(Vec<u8>, u64), ListError> {
-    let mut input = Input::open(file, compression, Digesting::Quick)?;
-    let mut sample = vec![0; SAMPLE_BYTES];
-    let mut filled = 0;
-    while filled < SAMPLE_BYTES {
-        match input.read(&mut sample[filled..])? {
-            0 => break,
-            length => filled += length,
-        }
-    }
-    sample.truncate(filled);
-    Ok((sample, input.stored_position()))
-}
-
-/// Lines of a list of `all_bytes`, of which `sample` came from the first `stored_bytes`.
-fn estimate_lines(sample: &[u8], stored_bytes: u64, all_bytes: u64) -> u64 {
-    let count = |line_end| memchr_iter(line_end, sample).count();
-    let lines = count(b'\n').max(count(b'\r')) as u128 + 1;
-    let estimate = lines * u128::from(all_bytes) / u128::from(stored_bytes.max(1));
-    estimate.max(lines).try_into().unwrap_or(u64::MAX)
-}
-
-fn ensure_is_not_packed(file: &ListFile, compression: Compression) -> Result<(), ListError> {
-    let kind = match compression {
-        Compression::Plain => return Ok(()),
-        Compression::Gzip => "a gzip file",
-        Compression::Zstd => "a zstd file",
-    };
-    let remedy = "unpack it first (Parquet compresses its own pages)".to_owned();
-    Err(ListError::OtherKind { list: file.name.to_string(), kind, format: "parquet", remedy })
-}
-
-/// Refuses content that is certainly something else, for which every line would be an invalid account.
-fn ensure_is_text(
-    file: &ListFile,
-    compression: Compression,
-    format: ListFormat,
-    sample: &[u8],
-) -> Result<(), ListError> {
-    const PARQUET_MARK: &[u8; 4] = b"PAR1";
-    let is_parquet = compression == Compression::Plain
-        && sample.starts_with(PARQUET_MARK)
-        && file.peek(file.bytes.saturating_sub(4))? == *PARQUET_MARK;
-    if let Some(encoding) = utf16_or_utf32(sample) {
-        return Err(ListError::WideEncoding { list: file.name.to_string(), encoding });
-    }
-    let (kind, remedy) = match sample {
-        _ if is_parquet => ("a Parquet file", "set `accounts.format` to parquet"),
-        [b'P', b'K', 3, 4, ..] => {
-            ("a zip archive or Excel workbook", "unpack it, or save the sheet as CSV UTF-8")
-        }
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            ("an xz file", "pack it with gzip or zstd instead")
-        }
-        [b'B', b'Z', b'h', _, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => {
-            ("a bzip2 file", "pack it with gzip or zstd instead")
-        }
-        [0x1f, 0x8b, 8, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => ("packed twice", "pack it once"),
-        _ => return Ok(()),
-    };
-    let remedy = remedy.to_owned();
-    Err(ListError::OtherKind { list: file.name.to_string(), kind, format: format.name(), remedy })
 }

@@ -1,5 +1,5 @@
-//! `ndjson`: one JSON object a line, the account under one key. Text is unescaped; a number is taken by its literal text,
-//! so that `1e3` and `1000` stay what was written. Of a repeated key the last value counts.
+//! `ndjson`: one JSON object per line, the account under one key. Text is unescaped; the account of a number is its
+//! literal, so that `1e3` and `1000` differ. The last value of a repeated key counts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,27 +8,26 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::account_rules::InvalidReason;
 use super::error::ListError;
-use super::lines::{BYTE_ORDER_MARK, Lines, is_blank, lines_of};
-use super::records::{Entry, Record};
-use super::validate::InvalidReason;
+use super::lines::{BYTE_ORDER_MARK, Lines, is_blank, split_lines};
+use super::records::{RawAccount, Record};
 
 /// Reads the lines that are not blank.
-pub(super) struct NdjsonRecords {
+pub struct NdjsonRecords {
     lines: Lines,
     key: Arc<str>,
-    /// The account of the current record, when it has no fault.
-    id: Vec<u8>,
+    /// The account of the current record, unless it has a fault.
+    account: Vec<u8>,
     fault: Option<InvalidReason>,
 }
 
 impl NdjsonRecords {
-    /// Begins before the first record.
     pub fn new(lines: Lines, key: Arc<str>) -> Self {
-        Self { lines, key, id: Vec::new(), fault: None }
+        Self { lines, key, account: Vec::new(), fault: None }
     }
 
-    /// Goes to the next record; false at the end of the list.
+    /// Advances to the next record; false at the end of the list.
     pub fn advance(&mut self) -> Result<bool, ListError> {
         while self.lines.advance()? {
             let line = self.lines.line();
@@ -37,30 +36,29 @@ impl NdjsonRecords {
                 return Ok(true);
             }
             if !is_blank(line) {
-                self.fault = take_id(line, &self.key, &mut self.id).err();
+                self.fault = read_account(line, &self.key, &mut self.account).err();
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// The current record: the account, or the whole line when it has a fault.
+    /// The current record: the account, or the whole line if it has a fault.
     pub fn record(&self) -> Record<'_> {
         let bytes = match self.fault {
-            None => &self.id,
+            None => &self.account,
             Some(_) => self.lines.line().trim_ascii(),
         };
-        Record { line: self.lines.number(), entry: Entry::Bytes(bytes), fault: self.fault }
+        Record { line: self.lines.number(), raw: RawAccount::Bytes(bytes), fault: self.fault }
     }
 
-    /// What it reads from.
     pub fn lines(&mut self) -> &mut Lines {
         &mut self.lines
     }
 }
 
-/// The keys of the first object in `sample`, when none of its objects has `key`: then the key is a mistake, not a gap.
-pub(super) fn keys_without(sample: &[u8], key: &str) -> Option<Vec<String>> {
+/// The keys of the first object in `sample` if none of its objects has `key`, which is then a mistake in the job.
+pub fn keys_if_missing(sample: &[u8], key: &str) -> Option<Vec<String>> {
     let mut objects = objects_in(sample);
     let first = objects.next()?;
     let is_absent = !first.contains_key(key) && !objects.any(|object| object.contains_key(key));
@@ -69,10 +67,10 @@ pub(super) fn keys_without(sample: &[u8], key: &str) -> Option<Vec<String>> {
 
 fn objects_in(sample: &[u8]) -> impl Iterator<Item = BTreeMap<String, IgnoredAny>> {
     let content = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
-    lines_of(content).filter_map(|line| serde_json::from_slice(line).ok())
+    split_lines(content).filter_map(|line| serde_json::from_slice(line).ok())
 }
 
-fn take_id(line: &[u8], key: &str, id: &mut Vec<u8>) -> Result<(), InvalidReason> {
+fn read_account(line: &[u8], key: &str, account: &mut Vec<u8>) -> Result<(), InvalidReason> {
     let not_an_object = |_| match std::str::from_utf8(line) {
         Ok(_) => InvalidReason::NotAnObject,
         Err(_) => InvalidReason::NotUtf8,
@@ -81,24 +79,24 @@ fn take_id(line: &[u8], key: &str, id: &mut Vec<u8>) -> Result<(), InvalidReason
     let value = ValueOf(key).deserialize(&mut deserializer).map_err(not_an_object)?;
     deserializer.end().map_err(not_an_object)?;
     let literal = value.ok_or(InvalidReason::NoKey)?.get();
-    id.clear();
+    account.clear();
     match literal.as_bytes() {
         [b'"', text @ .., b'"'] if memchr::memchr(b'\\', text).is_none() => {
-            id.extend_from_slice(text)
+            account.extend_from_slice(text)
         }
-        // A lone surrogate is the one escape that makes no character.
+        // The only escape that is not a character is an unpaired surrogate.
         [b'"', ..] => {
             let text: String = serde_json::from_str(literal).map_err(|_| InvalidReason::NotUtf8)?;
-            id.extend_from_slice(text.as_bytes());
+            account.extend_from_slice(text.as_bytes());
         }
-        [b'-' | b'0'..=b'9', ..] => id.extend_from_slice(literal.as_bytes()),
+        [b'-' | b'0'..=b'9', ..] => account.extend_from_slice(literal.as_bytes()),
         b"null" => return Err(InvalidReason::Null),
         _ => return Err(InvalidReason::NotTextOrNumber),
     }
     Ok(())
 }
 
-/// Reads one object and gives the value of one key as it stands there.
+/// Deserializes one object to the raw value of one key.
 struct ValueOf<'k>(&'k str);
 
 impl<'de> DeserializeSeed<'de> for ValueOf<'_> {
@@ -128,7 +126,7 @@ impl<'de> Visitor<'de> for ValueOf<'_> {
     }
 }
 
-/// Whether a key is the wanted one, without keeping it.
+/// Compares a key without allocating it.
 struct IsKey<'k>(&'k str);
 
 impl<'de> DeserializeSeed<'de> for IsKey<'_> {
@@ -155,14 +153,14 @@ impl Visitor<'_> for IsKey<'_> {
 mod tests {
     use super::*;
 
-    fn id_of(line: &[u8]) -> Result<String, InvalidReason> {
-        let mut id = b"old".to_vec();
-        take_id(line, "id", &mut id)?;
-        Ok(String::from_utf8(id).unwrap())
+    fn account_in(line: &[u8]) -> Result<String, InvalidReason> {
+        let mut account = b"old".to_vec();
+        read_account(line, "id", &mut account)?;
+        Ok(String::from_utf8(account).unwrap())
     }
 
     #[test]
-    fn ids_are_text_or_the_literal_of_a_number() {
+    fn accounts_are_text_or_the_literal_of_a_number() {
         for (line, id) in [
             (r#"{"id":"007"}"#, "007"),
             (r#" { "a" : [{"id":1}], "id" : "x y" } "#, "x y"),
@@ -173,12 +171,12 @@ mod tests {
             (r#"{"id":"first","id":"last"}"#, "last"),
             (r#"{"id":""}"#, ""),
         ] {
-            assert_eq!(id_of(line.as_bytes()).as_deref(), Ok(id), "{line}");
+            assert_eq!(account_in(line.as_bytes()).as_deref(), Ok(id), "{line}");
         }
     }
 
     #[test]
-    fn what_holds_no_id_has_a_reason() {
+    fn lines_without_an_account_have_a_reason() {
         for (line, reason) in [
             (b"[1]".as_slice(), InvalidReason::NotAnObject),
             (b"\"id\"", InvalidReason::NotAnObject),
@@ -192,18 +190,18 @@ mod tests {
             (br#"{"id":true}"#, InvalidReason::NotTextOrNumber),
             (br#"{"id":["a"]}"#, InvalidReason::NotTextOrNumber),
         ] {
-            assert_eq!(id_of(line), Err(reason), "{}", String::from_utf8_lossy(line));
+            assert_eq!(account_in(line), Err(reason), "{}", String::from_utf8_lossy(line));
         }
     }
 
     #[test]
-    fn a_key_that_no_object_has_is_told_apart_from_a_gap() {
+    fn a_key_missing_from_all_objects_is_detected() {
         assert_eq!(
-            keys_without(b"x\n{\"uid\":1,\"b\":2}\n{}\n", "id"),
+            keys_if_missing(b"x\n{\"uid\":1,\"b\":2}\n{}\n", "id"),
             Some(vec!["b".to_owned(), "uid".to_owned()])
         );
-        assert_eq!(keys_without(b"{\"uid\":1}\n{\"id\":2}\n", "id"), None);
-        assert_eq!(keys_without(b"x\n\n", "id"), None);
-        assert_eq!(keys_without(b"\xef\xbb\xbf{\"uid\":1}", "id"), Some(vec!["uid".to_owned()]));
+        assert_eq!(keys_if_missing(b"{\"uid\":1}\n{\"id\":2}\n", "id"), None);
+        assert_eq!(keys_if_missing(b"x\n\n", "id"), None);
+        assert_eq!(keys_if_missing(b"\xef\xbb\xbf{\"uid\":1}", "id"), Some(vec!["uid".to_owned()]));
     }
 }

@@ -1,24 +1,24 @@
-//! One stream of records over all formats: [`Records::advance`], then [`Records::record`].
+//! Reads records of any format: [`Records::advance`], then [`Records::record`].
 
+use super::account_rules::{InvalidReason, check_account};
 use super::csv::CsvRecords;
 use super::error::ListError;
-use super::file::ListDigests;
 use super::lines::Lines;
+use super::list_file::ListDigests;
 use super::ndjson::NdjsonRecords;
 use super::parquet::ParquetRecords;
-use super::text::TextRecords;
-use super::validate::{InvalidReason, check_account};
+use super::txt::TextRecords;
 
-/// An id as it stands in the list.
+/// The field of a record that should hold an account, not validated yet.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Entry<'a> {
-    /// Known to be UTF-8 without NUL.
+pub enum RawAccount<'a> {
+    /// UTF-8 without NUL.
     Text(&'a str),
     /// Any bytes.
     Bytes(&'a [u8]),
 }
 
-impl<'a> Entry<'a> {
+impl<'a> RawAccount<'a> {
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         match self {
@@ -27,7 +27,6 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Without the blanks around it.
     #[inline]
     pub fn trim_ascii(self) -> Self {
         match self {
@@ -37,30 +36,30 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// One entry of the list, valid or not.
+/// One record of the list, valid or not.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record<'a> {
-    /// Line on which it begins, or row number in Parquet; from 1.
+pub struct Record<'a> {
+    /// Line on which it starts, or row number in Parquet; from 1.
     pub line: u64,
-    /// The id as it stands in the list, or what to show when there is a fault.
-    pub entry: Entry<'a>,
-    /// Why no id was found in it.
+    /// The account as written, or the text to show in messages if there is a fault.
+    pub raw: RawAccount<'a>,
+    /// Why the record has no account.
     pub fault: Option<InvalidReason>,
 }
 
 impl<'a> Record<'a> {
-    /// The account, or why there is none.
+    /// The account, if it is valid.
     #[inline]
     pub fn account(&self) -> Result<&'a str, InvalidReason> {
         match self.fault {
-            None => check_account(self.entry),
+            None => check_account(self.raw),
             Some(reason) => Err(reason),
         }
     }
 }
 
 /// A reader of one of the formats.
-pub(super) enum Records {
+pub enum Records {
     Csv(CsvRecords),
     Txt(TextRecords),
     Ndjson(NdjsonRecords),
@@ -68,7 +67,7 @@ pub(super) enum Records {
 }
 
 impl Records {
-    /// Goes to the next record; false at the end of the list.
+    /// Advances to the next record; false at the end of the list.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
         match self {
@@ -79,7 +78,6 @@ impl Records {
         }
     }
 
-    /// The current record.
     #[inline]
     pub fn record(&self) -> Record<'_> {
         match self {
@@ -90,13 +88,13 @@ impl Records {
         }
     }
 
-    /// How many records still follow the `seen` ones, guessed from the bytes that they took.
-    pub fn estimate_left(&mut self, seen: u64) -> u64 {
+    /// Estimates how many records follow the first `seen` ones, from the bytes read so far.
+    pub fn estimate_remaining(&mut self, seen: u64) -> u64 {
         match self.source() {
             Source::Lines(lines) => {
                 let position = lines.stored_position().max(1);
-                let left = lines.file().bytes.saturating_sub(position);
-                (u128::from(seen) * u128::from(left) / u128::from(position))
+                let remaining = lines.file().bytes.saturating_sub(position);
+                (u128::from(seen) * u128::from(remaining) / u128::from(position))
                     .try_into()
                     .unwrap_or(u64::MAX)
             }
@@ -122,7 +120,6 @@ impl Records {
     }
 }
 
-/// What records come from.
 enum Source<'a> {
     Lines(&'a mut Lines),
     Rows(&'a ParquetRecords),

@@ -1,31 +1,31 @@
-//! First pass over a list: counts, digest, invalid accounts, candidates for duplicates.
+//! First pass over a list: counts, digest, invalid accounts, possible duplicates.
 
 use std::fmt;
 use std::io;
 
+use super::account_rules::InvalidAccount;
 use super::duplicates::{CandidateFinder, Repeats};
 use super::error::ListError;
-use super::file::{Digesting, ListDigests};
 use super::list::AccountList;
-use super::validate::InvalidAccount;
+use super::list_file::{Digesting, ListDigests};
 use crate::util::hex::hex;
 
-/// Progress is told after so many entries.
-const PROGRESS_STEP: u64 = 65_536;
+/// Records between two reports of progress.
+const PROGRESS_INTERVAL: u64 = 65_536;
 
-/// What the first pass found.
+/// Result of the first pass.
 pub struct Scan {
     /// Valid accounts, duplicates included.
     pub valid: u64,
-    /// The fewest distinct accounts there can be among them.
+    /// Lower bound of the number of distinct accounts among them.
     pub distinct_at_least: u64,
-    /// Entries that cannot be accounts.
+    /// Records that cannot be accounts.
     pub invalid: u64,
-    /// The first of them.
+    /// The first invalid record.
     pub first_invalid: Option<InvalidAccount>,
-    /// Digest of the list as stored, in hexadecimal: what `sha256sum FILE` prints.
+    /// SHA-256 of the list as stored, in hexadecimal, as printed by `sha256sum FILE`.
     pub sha256: String,
-    /// Digest of the list as stored, with which the second pass compares its own.
+    /// XXH3 digest of the list as stored, which the second pass compares with its own.
     pub(super) xxh3: u128,
     pub(super) repeats: Repeats,
 }
@@ -41,11 +41,12 @@ impl fmt::Debug for Scan {
 }
 
 impl AccountList {
-    /// Reads the list once, and once more when many accounts may occur more than once. `on_invalid` gets every entry that cannot be an account, in order; `on_progress` how many
-    /// entries were read, now and then and at the end.
+    /// Reads the list once, and once more if many accounts may occur more than once. `on_invalid` receives every record
+    /// that cannot be an account, in order; `on_progress` receives the number of records read, regularly and at the
+    /// end.
     ///
     /// # Errors
-    /// When the list cannot be read to its end, or with [`ListError::Report`] when `on_invalid` fails.
+    /// If the list cannot be read to its end, or with [`ListError::Report`] if `on_invalid` fails.
     pub fn scan(
         &self,
         on_invalid: &mut dyn FnMut(&InvalidAccount) -> io::Result<()>,
@@ -63,26 +64,26 @@ impl AccountList {
                     valid += 1;
                 }
                 Err(reason) => {
-                    let account = InvalidAccount::new(record.line, record.entry.bytes(), reason);
+                    let account = InvalidAccount::new(record.line, record.raw.bytes(), reason);
                     on_invalid(&account).map_err(|source| ListError::Report { source })?;
                     first_invalid.get_or_insert(account);
                     invalid += 1;
                 }
             }
-            if (valid + invalid) % PROGRESS_STEP == 0 {
+            if (valid + invalid) % PROGRESS_INTERVAL == 0 {
                 on_progress(valid + invalid);
             }
             if finder.is_full() {
-                finder.expect_more(records.estimate_left(valid + invalid));
+                finder.expect_more(records.estimate_remaining(valid + invalid));
             }
         }
         on_progress(valid + invalid);
         let ListDigests { sha256, xxh3 } = records.digests()?;
         drop(records);
         let sha256 = hex(&sha256.expect("the records were opened to make it"));
-        let repeats_at_most = finder.repeats_at_most();
-        let repeats = self.repeats(finder.finish(), valid, xxh3)?;
-        let distinct_at_least = valid - repeats.count().unwrap_or(repeats_at_most);
+        let max_repeats = finder.max_repeats();
+        let repeats = self.find_repeats(finder.finish(), valid, xxh3)?;
+        let distinct_at_least = valid - repeats.count().unwrap_or(max_repeats);
         Ok(Scan { valid, distinct_at_least, invalid, first_invalid, sha256, xxh3, repeats })
     }
 }

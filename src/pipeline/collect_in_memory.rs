@@ -46,7 +46,7 @@ impl Sink for CollectedRows {
 pub async fn collect_in_memory<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
-    accounts: &[accounts::Account],
+    accounts: &[accounts::ListedAccount],
     context: RunContext<'_>,
 ) -> Result<CollectedRows, RunError> {
     let end = RoundEnd { accounts: accounts.len() as u64, duplicates: 0 };
@@ -57,7 +57,7 @@ pub async fn collect_in_memory<S: Service>(
     Ok(dispatcher.sink)
 }
 
-fn chunks_of(accounts: &[accounts::Account]) -> Vec<Chunk> {
+fn chunks_of(accounts: &[accounts::ListedAccount]) -> Vec<Chunk> {
     let numbered: Vec<Account> = (0..)
         .zip(accounts)
         .map(|(ordinal, account)| Account::new(account.name, ordinal, account.line))

@@ -104,8 +104,8 @@ fn list_without_a_valid_account_is_refused() {
     assert_snapshot!(refused_list("l.csv", "", &["accounts.column=account"], 2), @"account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(refused_list("l.csv", "account\n", &[], 2), @"account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(refused_list("l.ndjson", "", &["accounts.column=id"], 2), @"account list l.ndjson has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
-    assert_snapshot!(refused_list("l.txt", uuids(), &[], 2), @r#"account list l.txt has no valid account: 16 of 16 records are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, the service allows 32); correct the list, or accounts.format and accounts.column"#);
-    assert_snapshot!(refused_list("l.csv", format!("account\n{}", uuids()), &[], 2), @r#"account list l.csv has no valid account: 16 of 16 records are invalid (the first on line 2, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, the service allows 32); correct the list, or accounts.format and accounts.column"#);
+    assert_snapshot!(refused_list("l.txt", uuids(), &[], 2), @r#"account list l.txt has no valid account: 16 of 16 records are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column"#);
+    assert_snapshot!(refused_list("l.csv", format!("account\n{}", uuids()), &[], 2), @r#"account list l.csv has no valid account: 16 of 16 records are invalid (the first on line 2, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column"#);
     assert_snapshot!(refused_list("l.txt", "\n\n", &[], 2), @"account list l.txt has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     let any = ["limits.max_invalid=off", "limits.max_shrink=off"];
     refused_list("l.txt", uuids(), &any, 2);
@@ -148,7 +148,7 @@ fn empty_snapshot_is_published_if_the_job_allows_it() {
 #[test]
 fn invalid_list_is_refused_even_if_it_may_be_empty() {
     let allow = ["limits.allow_empty=true"];
-    assert_snapshot!(refused_list("l.txt", uuids(), &allow, 3), @r#"16 of 16 records of account list l.txt are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, the service allows 32), more than limits.max_invalid (1%) allows; correct the list, or set limits.max_invalid = 16 to export it without them"#);
+    assert_snapshot!(refused_list("l.txt", uuids(), &allow, 3), @r#"16 of 16 records of account list l.txt are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32), more than limits.max_invalid (1%) allows; correct the list, or set limits.max_invalid = 16 to export it without them"#);
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn too_many_invalid_records_are_refused_before_the_first_call() {
     let list = |valid: usize, invalid: usize| {
         [accounts(valid), vec!["x".repeat(33); invalid]].concat().join("\n")
     };
-    assert_snapshot!(refused_list("l.txt", list(11, 1), &[], 3), @r#"1 of 12 records of account list l.txt are invalid (the first on line 12, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, the service allows 32), more than limits.max_invalid (1%) allows; correct the list, or set limits.max_invalid = 1 to export it without them"#);
+    assert_snapshot!(refused_list("l.txt", list(11, 1), &[], 3), @r#"1 of 12 records of account list l.txt are invalid (the first on line 12, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, but the service allows 32), more than limits.max_invalid (1%) allows; correct the list, or set limits.max_invalid = 1 to export it without them"#);
     refused_list("l.txt", list(98, 1), &[], 3);
-    assert_snapshot!(refused_list("l.txt", list(98, 2), &["limits.max_invalid=1"], 3), @r#"2 of 100 records of account list l.txt are invalid (the first on line 99, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, the service allows 32), more than limits.max_invalid (1) allows; correct the list, or set limits.max_invalid = 2 to export it without them"#);
+    assert_snapshot!(refused_list("l.txt", list(98, 2), &["limits.max_invalid=1"], 3), @r#"2 of 100 records of account list l.txt are invalid (the first on line 99, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, but the service allows 32), more than limits.max_invalid (1) allows; correct the list, or set limits.max_invalid = 2 to export it without them"#);
     for (valid, invalid, key) in [
         (99, 1, "limits.max_invalid=1%"),
         (11, 1, "limits.max_invalid=1"),

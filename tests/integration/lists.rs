@@ -239,11 +239,11 @@ fn invalid_lists() -> Vec<Invalid> {
             .concat(),
             expected: vec![
                 (3, "", "is empty"),
-                (4, TOO_LONG, "has 33 bytes, the service allows 32"),
+                (4, TOO_LONG, "has 33 bytes, but the service allows 32"),
                 (5, "\u{fffd}\u{fffd}", "is not UTF-8"),
-                (7, "@TLS#NOT_FOUND", "begins with a marker of the service (@TLS#, @TGS# or @TIM#)"),
+                (7, "@TLS#NOT_FOUND", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
                 (10, "", "is empty"),
-                (11, "@TIM#SYSTEM", "begins with a marker of the service (@TLS#, @TGS# or @TIM#)"),
+                (11, "@TIM#SYSTEM", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
                 (13, "good\0", "contains a NUL character (U+0000)"),
             ],
         },
@@ -251,9 +251,9 @@ fn invalid_lists() -> Vec<Invalid> {
             name: "list.txt",
             list: [b"good\n\n".as_slice(), TOO_LONG.as_bytes(), b"\n\xff\xfe\n@TGS#1\nlast"].concat(),
             expected: vec![
-                (3, TOO_LONG, "has 33 bytes, the service allows 32"),
+                (3, TOO_LONG, "has 33 bytes, but the service allows 32"),
                 (4, "\u{fffd}\u{fffd}", "is not UTF-8"),
-                (5, "@TGS#1", "begins with a marker of the service (@TLS#, @TGS# or @TIM#)"),
+                (5, "@TGS#1", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
             ],
         },
         Invalid {
@@ -270,7 +270,7 @@ fn invalid_lists() -> Vec<Invalid> {
                 (5, "{\"id\":[1]}", "is neither text nor a number"),
                 (6, "oops", "is not in a JSON object"),
                 (7, "{\"id\":\"\u{fffd}\"}", "is not UTF-8"),
-                (8, "@TLS#x", "begins with a marker of the service (@TLS#, @TGS# or @TIM#)"),
+                (8, "@TLS#x", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
             ],
         },
     ]
@@ -342,7 +342,7 @@ fn invalid_accounts_in_parquet_are_reported_by_row() {
         (2, "", "is empty"),
         (3, "", "is empty"),
         (4, "\u{fffd}", "is not UTF-8"),
-        (5, TOO_LONG, "has 33 bytes, the service allows 32"),
+        (5, TOO_LONG, "has 33 bytes, but the service allows 32"),
     ];
     assert_invalid(&directory, &server, &expected, 2);
 }
@@ -421,8 +421,8 @@ fn damaged_parquet_list_is_reported_in_one_line() {
     let output = directory.run(&arguments).expect_code(2);
     assert_eq!(
         output.stderr,
-        "error: account list list.parquet is not a sound Parquet file; copy it again, or have it made again: \
-         Parquet error: its parts contradict one another\n"
+        "error: account list list.parquet is not a valid Parquet file; copy it again, or regenerate it: \
+         Parquet error: its parts are inconsistent\n"
     );
 }
 

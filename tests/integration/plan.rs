@@ -70,7 +70,7 @@ Plan of sample, to dt=2026-11-22
   distinct      11,979
   duplicates    20
   invalid       1
-                on line 7347, "legacy-import-2019-carla.rodriguez@shop.example" has 47 bytes, the service allows 32
+                on line 7347, "legacy-import-2019-carla.rodriguez@shop.example" has 47 bytes, but the service allows 32
   calls         120
   parts         3 of up to 5,000 accounts
   minimum time  600 ms at 200 calls per second
@@ -146,11 +146,11 @@ fn first_five_invalid_accounts_are_shown_with_their_lines() {
         })
         .collect();
     assert_snapshot!(first.join("\n"), @"
-2: @TLS#x begins with a marker of the service (@TLS#, @TGS# or @TIM#)
-4: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy has 40 bytes, the service allows 32
-5: @TIM#1 begins with a marker of the service (@TLS#, @TGS# or @TIM#)
-6: @TIM#2 begins with a marker of the service (@TLS#, @TGS# or @TIM#)
-7: @TIM#3 begins with a marker of the service (@TLS#, @TGS# or @TIM#)
+2: @TLS#x starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)
+4: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy has 40 bytes, but the service allows 32
+5: @TIM#1 starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)
+6: @TIM#2 starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)
+7: @TIM#3 starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)
 ");
 }
 

@@ -152,7 +152,7 @@ fn sidecar_files_list_every_kind_of_failure() {
     let invalid = failed.last().unwrap();
     assert_eq!((invalid.category.as_str(), invalid.attempts), ("invalid_account", 0));
     assert_eq!((invalid.error_code, invalid.input_line), (None, 7347));
-    assert_eq!(invalid.error_info, "has 47 bytes, the service allows 32");
+    assert_eq!(invalid.error_info, "has 47 bytes, but the service allows 32");
     let used_up = failed.iter().find(|failed| failed.category == "internal_error").unwrap();
     assert_eq!((used_up.error_code, used_up.attempts), (Some(40006), 3));
     let rejected = snapshot.rejected();

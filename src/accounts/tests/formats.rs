@@ -21,7 +21,7 @@ fn every_format_in_every_compression_gives_the_same_accounts() {
         ("l.txt", TXT, None, 1),
         ("l.ndjson", NDJSON, Some("id"), 1),
     ] {
-        let expected = Found {
+        let expected = ReadResult {
             accounts: vec![("0017".to_owned(), first_line), ("b b".to_owned(), first_line + 1)],
             invalid: vec![],
             duplicates: 1,
@@ -70,7 +70,7 @@ fn byte_order_mark_crlf_blank_lines_and_a_missing_line_end_are_normal() {
         ("l.txt", txt, None, [1, 4, 6]),
         ("l.ndjson", ndjson, Some("id"), [1, 4, 6]),
     ] {
-        let expected = Found { accounts: accounts(lines), ..Found::default() };
+        let expected = ReadResult { accounts: accounts(lines), ..ReadResult::default() };
         assert_eq!(read_bytes(name, bytes, column), expected, "{name}");
     }
 }
@@ -83,7 +83,7 @@ fn an_empty_list_has_no_accounts() {
         ("l.ndjson", b"", Some("id")),
         ("l.csv", b"id\n", None),
     ] {
-        assert_eq!(read_bytes(name, bytes, column), Found::default(), "{name}");
+        assert_eq!(read_bytes(name, bytes, column), ReadResult::default(), "{name}");
     }
 }
 
@@ -94,11 +94,11 @@ fn invalid_accounts_carry_line_text_and_reason() {
         [b"ok\n\n@TLS#NOT_FOUND\n\xff\n", long.as_bytes(), b"\n@TGS#1\n@TIM#SYSTEM\n"].concat();
     let invalid = read_bytes("l.txt", &txt, None).invalid;
     let expected = [
-        (3, "@TLS#NOT_FOUND", InvalidReason::SystemMarker),
+        (3, "@TLS#NOT_FOUND", InvalidReason::ReservedPrefix),
         (4, "\u{fffd}", InvalidReason::NotUtf8),
         (5, long.as_str(), InvalidReason::TooLong { bytes: 33 }),
-        (6, "@TGS#1", InvalidReason::SystemMarker),
-        (7, "@TIM#SYSTEM", InvalidReason::SystemMarker),
+        (6, "@TGS#1", InvalidReason::ReservedPrefix),
+        (7, "@TIM#SYSTEM", InvalidReason::ReservedPrefix),
     ];
     assert_eq!(invalid, expected.map(|(line, text, reason)| (line, text.to_owned(), reason)));
 }
@@ -177,7 +177,7 @@ fn a_cr_alone_ends_a_line_too() {
         ("l.txt", txt, None, [1, 4, 6]),
         ("l.ndjson", ndjson, Some("id"), [1, 4, 6]),
     ] {
-        let expected = Found { accounts: accounts(lines), ..Found::default() };
+        let expected = ReadResult { accounts: accounts(lines), ..ReadResult::default() };
         assert_eq!(read_bytes(name, bytes, column), expected, "{name}");
         assert_eq!(read_bytes(name, &gzip(bytes), column), expected, "{name}, packed");
     }
@@ -230,7 +230,7 @@ fn parquet_text_columns_of_every_kind_are_read() {
     ];
     let bytes = parquet(&columns);
     for (column, _) in columns {
-        let expected = Found {
+        let expected = ReadResult {
             accounts: vec![("0017".to_owned(), 1), ("b b".to_owned(), 3)],
             invalid: vec![
                 (2, String::new(), InvalidReason::Empty),

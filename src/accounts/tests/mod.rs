@@ -1,6 +1,6 @@
 //! Lists written to disk, opened, scanned and read through.
 
-mod first;
+mod first_accounts;
 mod formats;
 mod properties;
 mod reading_twice;
@@ -20,15 +20,15 @@ use tempfile::TempDir;
 
 use super::*;
 
-pub(super) const ANY_COLUMN: &str = "id";
+pub const ANY_COLUMN: &str = "id";
 
 /// A file in a directory of its own.
-pub(super) struct File {
+pub struct ListOnDisk {
     directory: TempDir,
     name: String,
 }
 
-impl File {
+impl ListOnDisk {
     pub fn new(name: &str, bytes: &[u8]) -> Self {
         let directory = TempDir::new().unwrap();
         std::fs::write(directory.path().join(name), bytes).unwrap();
@@ -58,20 +58,20 @@ impl File {
 
 /// All that both passes tell.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub struct ReadResult {
     pub accounts: Vec<(String, u64)>,
     pub invalid: Vec<(u64, String, InvalidReason)>,
     pub duplicates: u64,
 }
 
-impl Found {
+impl ReadResult {
     pub fn names(&self) -> Vec<&str> {
         self.accounts.iter().map(|(name, _)| name.as_str()).collect()
     }
 }
 
-pub(super) fn read(list: &AccountList) -> Result<Found, ListError> {
-    let mut found = Found::default();
+pub fn read(list: &AccountList) -> Result<ReadResult, ListError> {
+    let mut found = ReadResult::default();
     let mut told = 0;
     let scan = list.scan(
         &mut |invalid| {
@@ -94,21 +94,21 @@ pub(super) fn read(list: &AccountList) -> Result<Found, ListError> {
     Ok(found)
 }
 
-pub(super) fn read_bytes(name: &str, bytes: &[u8], column: Option<&str>) -> Found {
-    read(&File::new(name, bytes).open(column).unwrap()).unwrap()
+pub fn read_bytes(name: &str, bytes: &[u8], column: Option<&str>) -> ReadResult {
+    read(&ListOnDisk::new(name, bytes).open(column).unwrap()).unwrap()
 }
 
-pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-pub(super) fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 0).unwrap()
 }
 
-pub(super) fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
+pub fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
     let fields = columns.iter().map(|(name, array)| (*name, Arc::clone(array), true));
     let batch = RecordBatch::try_from_iter_with_nullable(fields).unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(3)).build();
@@ -117,6 +117,6 @@ pub(super) fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-pub(super) fn files_in(directory: &Path) -> usize {
+pub fn files_in(directory: &Path) -> usize {
     std::fs::read_dir(directory).unwrap().count()
 }

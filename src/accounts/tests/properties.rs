@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use arrow::array::{ArrayRef, StringArray};
 use proptest::prelude::*;
 
-use super::super::duplicates::Budget;
 use super::*;
+use crate::accounts::duplicates::Budget;
 
 const FORMATS: [ListFormat; 4] =
     [ListFormat::Csv, ListFormat::Txt, ListFormat::Ndjson, ListFormat::Parquet];
 
 /// Reads as much as can be read; what matters is that it comes back.
-fn read_somehow(bytes: &[u8], format: ListFormat) -> Option<Found> {
-    let file = File::new("l", bytes);
+fn read_somehow(bytes: &[u8], format: ListFormat) -> Option<ReadResult> {
+    let file = ListOnDisk::new("l", bytes);
     let list =
         AccountList::open(&file.source(Some(format), Some(ANY_COLUMN)), file.directory.path())
             .ok()?;
@@ -56,7 +56,7 @@ proptest! {
         let mut seen = HashSet::new();
         let first: Vec<(String, u64)> = (1..).zip(&names).filter(|(_, name)| seen.insert(name.as_str()))
             .map(|(line, name)| (name.clone(), line)).collect();
-        let file = File::new("l.txt", names.join("\n").as_bytes());
+        let file = ListOnDisk::new("l.txt", names.join("\n").as_bytes());
         let mut list = file.open(None).unwrap();
         list.set_estimated_accounts(estimate);
         list.set_budget(Budget { candidates, marks, accounts_in_partition });

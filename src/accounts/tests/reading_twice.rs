@@ -4,9 +4,9 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-use super::super::duplicates::Budget;
-use super::super::file::ListFile;
 use super::*;
+use crate::accounts::duplicates::Budget;
+use crate::accounts::list_file::ListFile;
 
 fn quiet_scan(list: &AccountList) -> Scan {
     list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap()
@@ -31,33 +31,33 @@ fn the_digest_is_that_of_the_stored_bytes() {
     ] {
         let expected: String =
             Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let list = File::new(name, &bytes).open(None).unwrap();
+        let list = ListOnDisk::new(name, &bytes).open(None).unwrap();
         assert_eq!(quiet_scan(&list).sha256, expected, "{name}");
     }
 }
 
 #[test]
 fn the_first_account_is_the_first_valid_one_and_nothing_behind_it_is_read() {
-    let first = |bytes: &[u8]| File::new("l.txt", bytes).open(None).unwrap().first_account();
+    let first = |bytes: &[u8]| ListOnDisk::new("l.txt", bytes).open(None).unwrap().first_account();
     let account = first(b"\n@TLS#x\nb\nc\n").unwrap().unwrap();
     assert_eq!((&*account.name, account.line), ("b", 3));
     assert!(first(b"@TLS#x\n").unwrap().is_none() && first(b"").unwrap().is_none());
     let cut = gzip(&b"user\n".repeat(3_000_000));
-    let list = File::new("l.txt.gz", &cut[..cut.len() / 2]).open(None).unwrap();
+    let list = ListOnDisk::new("l.txt.gz", &cut[..cut.len() / 2]).open(None).unwrap();
     assert_eq!(&*list.first_account().unwrap().unwrap().name, "user");
 }
 
 #[test]
 fn a_list_changed_between_the_passes_is_an_error() {
     for changed in ["a\nc\n", "a\nb\nc\n", "a\n"] {
-        let file = File::new("l.txt", b"a\nb\n");
+        let file = ListOnDisk::new("l.txt", b"a\nb\n");
         let list = file.open(None).unwrap();
         let scan = quiet_scan(&list);
         std::fs::write(file.directory.path().join("l.txt"), changed).unwrap();
         let error = drain(&mut list.distinct(&scan).unwrap()).unwrap_err();
         assert_eq!(
             file.message(&error),
-            "account list l.txt was changed while it was read; run again when nobody writes to it"
+            "account list l.txt changed while it was being read; run again when nothing writes to it"
         );
     }
 }
@@ -77,7 +77,7 @@ fn many_repeats_are_found_exactly_and_leave_nothing_on_disk() {
     for numbers in [every_one_twice, next_to_each_other, all_the_same, hardly_any, backwards] {
         let mut lines: Vec<String> = numbers.iter().map(|n| format!("u{n}\n")).collect();
         lines.insert(5, "@TLS#x\n".to_owned());
-        let file = File::new("l.txt", lines.concat().as_bytes());
+        let file = ListOnDisk::new("l.txt", lines.concat().as_bytes());
         let exact = read(&file.open(None).unwrap()).unwrap();
         let mut list = file.open(None).unwrap();
         list.set_budget(tiny_budget());
@@ -93,7 +93,7 @@ fn many_repeats_are_found_exactly_and_leave_nothing_on_disk() {
 
 #[test]
 fn a_list_with_many_repeats_that_changes_is_an_error_too() {
-    let file = File::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
+    let file = ListOnDisk::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
     let mut list = file.open(None).unwrap();
     list.set_budget(tiny_budget());
     let is_changed = |result| matches!(result, Err(ListError::Changed { .. }));
@@ -113,19 +113,19 @@ fn a_list_with_many_repeats_that_changes_is_an_error_too() {
 
 #[test]
 fn a_directory_that_cannot_take_the_repeated_accounts_is_named() {
-    let file = File::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
+    let file = ListOnDisk::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
     let source = file.source(None, None);
     let mut list = AccountList::open(&source, Path::new("/nowhere/at/all")).unwrap();
     list.set_budget(tiny_budget());
     let error = list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap_err();
-    let expected = "cannot keep the repeated accounts of account list l.txt in a temporary file in /nowhere/at/all; \
+    let expected = "cannot store the possible duplicates of account list l.txt in a temporary file in /nowhere/at/all; \
                     see that the path is right: ";
     assert!(file.message(&error).starts_with(expected), "{}", file.message(&error));
 }
 
 #[test]
 fn a_list_replaced_by_a_rename_is_read_on_as_it_was() {
-    let file = File::new("l.txt", b"a\nb\n");
+    let file = ListOnDisk::new("l.txt", b"a\nb\n");
     let list = file.open(None).unwrap();
     let scan = quiet_scan(&list);
     std::fs::write(file.directory.path().join("new"), "c\n").unwrap();
@@ -177,7 +177,7 @@ fn a_spool_directory_that_cannot_be_written_is_named() {
 #[test]
 fn accounts_can_be_read_on_another_thread_after_the_list_is_dropped() {
     let mut distinct = {
-        let list = File::new("l.ndjson", b"{\"id\":1}\n{\"id\":1}\n{\"id\":2}\n")
+        let list = ListOnDisk::new("l.ndjson", b"{\"id\":1}\n{\"id\":1}\n{\"id\":2}\n")
             .open(Some("id"))
             .unwrap();
         let scan = quiet_scan(&list);
@@ -191,7 +191,7 @@ fn accounts_can_be_read_on_another_thread_after_the_list_is_dropped() {
 fn the_length_of_a_list_is_guessed_from_its_beginning() {
     let content: Vec<u8> = (0..400_000).flat_map(|n| format!("user_{n}\n").into_bytes()).collect();
     let estimate =
-        |bytes: &[u8]| File::new("l.txt", bytes).open(None).unwrap().estimated_accounts();
+        |bytes: &[u8]| ListOnDisk::new("l.txt", bytes).open(None).unwrap().estimated_accounts();
     assert!((400_000..450_000).contains(&estimate(&content)));
     // How well a list packs changes along it.
     assert!((200_000..800_000).contains(&estimate(&gzip(&content))));

@@ -11,7 +11,7 @@ use arrow::datatypes::Int32Type;
 use super::*;
 
 fn refusal(name: &str, bytes: &[u8], format: Option<ListFormat>, column: Option<&str>) -> String {
-    let file = File::new(name, bytes);
+    let file = ListOnDisk::new(name, bytes);
     let result = AccountList::open(&file.source(format, column), file.directory.path())
         .and_then(|list| read(&list));
     file.message(&result.unwrap_err())
@@ -19,7 +19,7 @@ fn refusal(name: &str, bytes: &[u8], format: Option<ListFormat>, column: Option<
 
 #[test]
 fn a_list_that_is_not_there_or_not_a_file() {
-    let file = File::new("l.txt", b"");
+    let file = ListOnDisk::new("l.txt", b"");
     let mut source = file.source(None, None);
     let mut open = |path: &str| {
         source.path = ListPath::File(file.directory.path().join(path));
@@ -28,7 +28,7 @@ fn a_list_that_is_not_there_or_not_a_file() {
     assert_eq!(open("gone.csv"), "account list gone.csv does not exist; correct `accounts.path`");
     assert_eq!(
         open(""),
-        "account list  is a directory; name a file in it, or join its files and pipe them in with path = \"-\""
+        "account list  is a directory; give the path of a file in it, or concatenate its files and pipe them in with path = \"-\""
     );
     assert_eq!(
         open("/dev/null"),
@@ -42,13 +42,15 @@ fn a_list_that_is_not_there_or_not_a_file() {
 
 #[test]
 fn a_format_that_does_not_show() {
-    let expected = "the format of account list l.lst does not show in its name; \
+    let expected = "the format of account list l.lst cannot be derived from its name; \
                     set `accounts.format` to csv, txt, ndjson or parquet";
     assert_eq!(refusal("l.lst", b"a\n", None, None), expected);
     let source = ListSource { path: ListPath::Stdin, format: None, column: None };
     let error = AccountList::open(&source, Path::new("/nowhere")).unwrap_err();
     assert!(
-        error.to_string().starts_with("the format of account list standard input does not show")
+        error
+            .to_string()
+            .starts_with("the format of account list standard input cannot be derived")
     );
 }
 
@@ -73,8 +75,8 @@ fn columns_that_are_missing_or_not_told_apart() {
     );
     assert_eq!(
         csv(b"\r\n", Some("id")),
-        "account list l.csv is empty, but csv begins with a line of column names; \
-         set `accounts.format` to txt if it has none"
+        "account list l.csv is empty, but a csv list starts with a line of column names; \
+         set `accounts.format` to txt if it has no such line"
     );
     assert_eq!(
         refusal("l.ndjson", b"{\"uid\":\"a\"}\n", None, None),
@@ -90,9 +92,9 @@ fn columns_that_are_missing_or_not_told_apart() {
 fn csv_records_without_an_end() {
     assert_eq!(
         refusal("l.csv", b"id,n\na,1\n\nb,\"open\nc,3\n", None, Some("id")),
-        "line 4 of account list l.csv: a quote opened in the record that begins here is never closed; close or double it"
+        "line 4 of account list l.csv: the record that starts here has a quote that is never closed; close or double it"
     );
-    let expected = "line 3 of account list l.csv: the record that begins here is longer than 1 MiB; \
+    let expected = "line 3 of account list l.csv: the record that starts here is longer than 1 MiB; \
                     look for a quote that is not closed";
     let commas = [b"id,n\na,1\nb,\"".as_slice(), &b",,,,,,,\n".repeat(200_000)].concat();
     assert_eq!(refusal("l.csv", &commas, None, Some("id")), expected);
@@ -107,7 +109,8 @@ fn damaged_files() {
         bytes
     };
     let content: Vec<u8> = (0..20_000).flat_map(|n| format!("user_{n}\n").into_bytes()).collect();
-    let gzip_damage = "account list l.txt is a damaged or cut off gzip file; copy it again, or have it made again: ";
+    let gzip_damage =
+        "account list l.txt is a damaged or truncated gzip file; copy it again, or regenerate it: ";
     for bytes in [
         cut(gzip(&content)),
         cut(gzip(b"a\n")),
@@ -117,7 +120,8 @@ fn damaged_files() {
         let message = refusal("l.txt", &bytes, None, None);
         assert!(message.starts_with(gzip_damage), "{message}");
     }
-    let zstd_damage = "account list l.txt is a damaged or cut off zstd file; copy it again, or have it made again: ";
+    let zstd_damage =
+        "account list l.txt is a damaged or truncated zstd file; copy it again, or regenerate it: ";
     for bytes in [
         cut(zstd(&content)),
         cut(zstd(b"a\n")),
@@ -127,7 +131,8 @@ fn damaged_files() {
         let message = refusal("l.txt", &bytes, None, None);
         assert!(message.starts_with(zstd_damage), "{message}");
     }
-    let parquet_damage = "account list l.parquet is not a sound Parquet file; copy it again, or have it made again: ";
+    let parquet_damage =
+        "account list l.parquet is not a valid Parquet file; copy it again, or regenerate it: ";
     let sound = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
     for bytes in [b"".as_slice(), b"id\na\n", &sound[..sound.len() - 1], &sound[40..]] {
         let message = refusal("l.parquet", bytes, None, None);
@@ -150,7 +155,7 @@ fn a_parquet_footer_that_claims_more_than_it_holds_is_refused_before_it_costs_an
     let table = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
     let refused = |bytes: &[u8]| {
         let message = refusal("l.parquet", bytes, None, None);
-        let expected = "account list l.parquet is not a sound Parquet file; copy it again, or have it made again: Parquet error: ";
+        let expected = "account list l.parquet is not a valid Parquet file; copy it again, or regenerate it: Parquet error: ";
         message.strip_prefix(expected).expect(&message).to_owned()
     };
     // A field that no reader knows, which holds a list of 2^31 - 1 booleans.
@@ -183,8 +188,8 @@ fn a_parquet_footer_that_claims_more_than_it_holds_is_refused_before_it_costs_an
     let expected = "its row groups hold more or fewer rows than its footer says";
     assert_eq!(refused(&rows(6, true, false)), expected);
     assert_eq!(refused(&rows(6, false, true)), expected);
-    assert_eq!(refused(&rows(6, true, true)), "a row group holds fewer rows than it says");
-    assert_eq!(refused(&rows(2, true, true)), "a row group holds more rows than it says");
+    assert_eq!(refused(&rows(6, true, true)), "a row group holds fewer rows than it declares");
+    assert_eq!(refused(&rows(2, true, true)), "a row group holds more rows than it declares");
     assert_eq!(refused(&rows(3, true, true)), "its row counts are out of range");
 }
 
@@ -212,20 +217,23 @@ fn content_that_is_certainly_something_else() {
     );
     assert_eq!(
         txt(b"PK\x03\x04rest"),
-        "account list l is a zip archive or Excel workbook, not txt; unpack it, or save the sheet as CSV UTF-8"
+        "account list l is a zip archive or Excel workbook, not txt; extract it, or save the sheet as CSV UTF-8"
     );
     assert_eq!(
         txt(b"\xfd7zXZ\0"),
-        "account list l is an xz file, not txt; pack it with gzip or zstd instead"
+        "account list l is an xz file, not txt; compress it with gzip or zstd instead"
     );
     assert_eq!(
         txt(b"BZh91AY&SY"),
-        "account list l is a bzip2 file, not txt; pack it with gzip or zstd instead"
+        "account list l is a bzip2 file, not txt; compress it with gzip or zstd instead"
     );
-    assert_eq!(txt(&gzip(&zstd(b"a"))), "account list l is packed twice, not txt; pack it once");
+    assert_eq!(
+        txt(&gzip(&zstd(b"a"))),
+        "account list l is compressed twice, not txt; compress it only once"
+    );
     assert_eq!(
         refusal("l.parquet.gz", &gzip(&table), None, None),
-        "account list l.parquet.gz is a gzip file, not parquet; unpack it first (Parquet compresses its own pages)"
+        "account list l.parquet.gz is a gzip file, not parquet; decompress it first (Parquet compresses its own pages)"
     );
     assert_eq!(
         read_bytes("l.txt", b"PAR1_user\nBZh_user\n", None).names(),
@@ -273,7 +281,7 @@ fn gbk_ids(count: usize) -> impl Iterator<Item = Vec<u8>> {
 #[test]
 fn a_list_mostly_in_another_encoding() {
     let gbk = gbk_ids(100).collect::<Vec<_>>().join(b"\n".as_slice());
-    let expected = "most accounts of account list l are not UTF-8; they look like GBK or GB18030, \
+    let expected = "most accounts in account list l are not UTF-8; they look like GBK or GB18030, \
                     so convert the list: iconv -f GB18030 -t UTF-8 OLD > NEW";
     assert_eq!(refusal("l", &gbk, Some(ListFormat::Txt), None), expected);
     let csv = [
@@ -289,7 +297,7 @@ fn a_list_mostly_in_another_encoding() {
     let header = b"\xd5\xcb\xba\xc5,n\nu1,1\n";
     assert_eq!(refusal("l", header, Some(ListFormat::Csv), Some("\u{8d26}\u{53f7}")), expected);
     let unknown = refusal("l", b"\xff\xff\xff\n\xfe\xff\n", Some(ListFormat::Txt), None);
-    assert_eq!(unknown, "most accounts of account list l are not UTF-8; export the list as UTF-8");
+    assert_eq!(unknown, "most accounts in account list l are not UTF-8; export the list as UTF-8");
 }
 
 #[test]
@@ -312,7 +320,7 @@ fn json_that_is_not_one_object_a_line() {
     for (text, expected) in [
         (
             "[{\"id\":1},{\"id\":2}]\n",
-            "one JSON array, not ndjson; convert it with jq 1.7 or later: jq -c '.[]' OLD > NEW",
+            "a JSON array, not ndjson; convert it with jq 1.7 or later: jq -c '.[]' OLD > NEW",
         ),
         (
             "{\n  \"id\": 1\n}\n{\n  \"id\": 2\n}\n",
@@ -321,7 +329,7 @@ fn json_that_is_not_one_object_a_line() {
         ),
         (
             "{\"id\":1},\n{\"id\":2},\n",
-            "objects with a comma behind each, not ndjson; \
+            "objects with a comma after each, not ndjson; \
              convert it with jq 1.7 or later: sed 's/,[[:space:]]*$//' OLD | jq -c '.' > NEW",
         ),
         (
@@ -331,7 +339,7 @@ fn json_that_is_not_one_object_a_line() {
         ),
         (
             "id\nu1\nu2\n",
-            "text of which no line is a JSON object, not ndjson; \
+            "text without a JSON object on any line, not ndjson; \
              correct `accounts.format` (csv, txt, ndjson or parquet)",
         ),
     ] {
@@ -378,7 +386,7 @@ fn parquet_columns_that_cannot_hold_ids() {
 
 #[test]
 fn a_report_that_cannot_be_written_ends_the_scan() {
-    let file = File::new("l.txt", b"a\n@TLS#x\n");
+    let file = ListOnDisk::new("l.txt", b"a\n@TLS#x\n");
     let list = file.open(None).unwrap();
     let error =
         list.scan(&mut |_| Err(std::io::Error::other("disk full")), &mut |_| {}).unwrap_err();

@@ -14,11 +14,11 @@ fn peak_resident_kib() -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Reads a list of `accounts` entries of which entry `n` is account number `account_of(n)`; gives back how many accounts
-/// were distinct.
+/// Reads a list of `accounts` entries of which entry `n` is account number `account_of(n)`; gives back how many
+/// accounts were distinct.
 #[expect(clippy::print_stdout, reason = "figures for the person who runs it")]
 fn distinct_within_bounds(name: &str, accounts: u64, account_of: impl Fn(u64) -> u64) -> u64 {
-    let file = File::new("l.txt", b"");
+    let file = ListOnDisk::new("l.txt", b"");
     let mut writer =
         BufWriter::new(std::fs::File::create(file.directory.path().join("l.txt")).unwrap());
     (0..accounts).for_each(|n| {

@@ -14,7 +14,7 @@ fn plan() -> Plan {
             first_invalid: vec![InvalidEntry {
                 line: 7347,
                 account: "\u{1b}[31m".to_owned() + &"x".repeat(90),
-                reason: "has 95 bytes, the service allows 32".to_owned(),
+                reason: "has 95 bytes, but the service allows 32".to_owned(),
             }],
         },
         calls: 120,
@@ -50,7 +50,7 @@ fn the_text_lists_counts_size_and_resume_state() {
       distinct      11,973
       duplicates    20
       invalid       7
-                    on line 7347, "\u{1b}[31mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"… has 95 bytes, the service allows 32
+                    on line 7347, "\u{1b}[31mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"… has 95 bytes, but the service allows 32
                     and more
       calls         120
       parts         3 of up to 5,000 accounts

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use self::warnings::{Invalid, what_else};
 use super::print::print;
-use crate::accounts::{Account, AccountList};
+use crate::accounts::{AccountList, ListedAccount};
 use crate::api::request::tag_list;
 use crate::cli::{Flags, PreviewArgs};
 use crate::export::load_job;
@@ -70,11 +70,11 @@ pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Re
 }
 
 /// The first accounts of the list, and the invalid entries before them.
-fn first_accounts(job: &Job, count: usize) -> Result<(Vec<Account>, Invalid), Failure> {
+fn first_accounts(job: &Job, count: usize) -> Result<(Vec<ListedAccount>, Invalid), Failure> {
     // Only standard input is spooled there, in a file that has no name.
     let list = AccountList::open(&job.accounts, &env::temp_dir());
     let mut invalid = Invalid::default();
-    let accounts = list.and_then(|list| list.first(count, &mut |one| invalid.add(one)));
+    let accounts = list.and_then(|list| list.first_accounts(count, &mut |one| invalid.add(one)));
     let accounts = accounts?;
     Ok((accounts, invalid))
 }
@@ -82,7 +82,7 @@ fn first_accounts(job: &Job, count: usize) -> Result<(Vec<Account>, Invalid), Fa
 fn ask(
     job: &Job,
     service: &Service,
-    accounts: &[Account],
+    accounts: &[ListedAccount],
     reporter: &mut Reporter,
 ) -> Result<CollectedRows, Failure> {
     let patience = job.retry.outage_patience.min(OUTAGE_PATIENCE);
@@ -132,7 +132,7 @@ fn failure_of(error: RunError, patience: Duration) -> Failure {
 fn in_list_order(
     job: &Job,
     collected: &CollectedRows,
-    accounts: &[Account],
+    accounts: &[ListedAccount],
 ) -> Result<RecordBatch, ArrowError> {
     let place_of: HashMap<&str, usize> =
         accounts.iter().enumerate().map(|(place, account)| (&*account.name, place)).collect();

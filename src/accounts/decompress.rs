@@ -1,19 +1,18 @@
-//! A list's content: its stored bytes digested and decompressed as they stream by.
+//! The content of a list: its stored bytes, digested and decompressed while reading.
 
 use std::io::{BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::ListError;
-use super::file::{Digesting, DigestingReader, ListDigests, ListFile};
+use super::list_file::{Digesting, DigestingReader, ListDigests, ListFile};
 
-/// What the decompressors read at a time.
 const COMPRESSED_BUFFER_BYTES: usize = 128 * 1024;
 
-/// How a list is packed, told from its first bytes whatever its name says.
+/// Compression of a list, detected from its first bytes, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
-    /// As is.
+pub enum ListCompression {
+    /// Not compressed.
     Plain,
     /// RFC 1952, any number of members.
     Gzip,
@@ -21,19 +20,18 @@ pub(super) enum Compression {
     Zstd,
 }
 
-impl Compression {
-    /// Tells it from the first bytes.
-    pub fn of(head: [u8; 4]) -> Self {
+impl ListCompression {
+    /// Detects the compression from the first bytes.
+    pub fn detect(head: [u8; 4]) -> Self {
         match head {
             [0x1f, 0x8b, 0x08, _] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd] => Self::Zstd,
-            // A skippable frame, which pzstd puts first.
+            // A skippable frame, which pzstd writes first.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,
             _ => Self::Plain,
         }
     }
 
-    /// How messages call it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -43,10 +41,10 @@ impl Compression {
     }
 }
 
-/// The decompressed bytes of a list, with the digest of the stored ones.
-pub(super) struct Input {
+/// The decompressed bytes of a list, with the digests of the stored ones.
+pub struct Input {
     file: ListFile,
-    compression: Compression,
+    compression: ListCompression,
     decoder: Decoder,
 }
 
@@ -57,18 +55,17 @@ enum Decoder {
 }
 
 impl Input {
-    /// From the first byte on.
     pub fn open(
         file: &ListFile,
-        compression: Compression,
+        compression: ListCompression,
         digesting: Digesting,
     ) -> Result<Self, ListError> {
         let raw = DigestingReader::new(file.clone(), digesting);
         let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
         let decoder = match compression {
-            Compression::Plain => Decoder::Plain(raw),
-            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffered(raw)))),
-            Compression::Zstd => Decoder::Zstd(
+            ListCompression::Plain => Decoder::Plain(raw),
+            ListCompression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffered(raw)))),
+            ListCompression::Zstd => Decoder::Zstd(
                 zstd::Decoder::with_buffer(buffered(raw))
                     .map_err(|error| file.read_error(error))?,
             ),
@@ -76,12 +73,11 @@ impl Input {
         Ok(Self { file: file.clone(), compression, decoder })
     }
 
-    /// The list it reads.
     pub fn file(&self) -> &ListFile {
         &self.file
     }
 
-    /// Fills a part of `buffer`; 0 only at the end.
+    /// Like [`Read::read`]: 0 only at the end.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ListError> {
         let result = match &mut self.decoder {
             Decoder::Plain(raw) => raw.read(buffer),
@@ -89,7 +85,7 @@ impl Input {
             Decoder::Zstd(zstd) => zstd.read(buffer),
         };
         result.map_err(|source| match self.compression {
-            Compression::Gzip | Compression::Zstd if source.raw_os_error().is_none() => {
+            ListCompression::Gzip | ListCompression::Zstd if source.raw_os_error().is_none() => {
                 ListError::Damaged {
                     list: self.file.name.to_string(),
                     compression: self.compression.name(),
@@ -100,17 +96,17 @@ impl Input {
         })
     }
 
-    /// How many stored bytes the decompressed ones so far came from.
+    /// Number of stored bytes from which the bytes so far were decompressed.
     pub fn stored_position(&self) -> u64 {
-        let (raw, ahead) = match &self.decoder {
+        let (raw, buffered) = match &self.decoder {
             Decoder::Plain(raw) => (raw, 0),
             Decoder::Gzip(gzip) => (gzip.get_ref().get_ref(), gzip.get_ref().buffer().len()),
             Decoder::Zstd(zstd) => (zstd.get_ref().get_ref(), zstd.get_ref().buffer().len()),
         };
-        raw.position - ahead as u64
+        raw.position - buffered as u64
     }
 
-    /// Reads what is left and tells the digests of all stored bytes.
+    /// Reads the rest and returns the digests of all stored bytes.
     pub fn digests(&mut self) -> Result<ListDigests, ListError> {
         let raw = match &mut self.decoder {
             Decoder::Plain(raw) => raw,

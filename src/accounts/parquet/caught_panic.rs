@@ -1,16 +1,17 @@
-//! Panics that are caught on purpose: they print nothing, unlike those that nobody expects.
+//! Catches panics of a library on purpose, without the output of the panic hook.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether a panic of this thread would be caught.
+    /// Whether a panic of this thread is going to be caught.
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; none when it panics, and then nothing is printed. What `work` leaves behind must not be used again.
-pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// Runs `work`; `None` if it panics, in which case nothing is printed. The caller must not use anything that `work` was
+/// changing.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| panic::set_hook(silent_when_caught(panic::take_hook())));
     let was_caught = IS_CAUGHT.replace(true);
@@ -38,10 +39,10 @@ mod tests {
     static REPORTED: AtomicUsize = AtomicUsize::new(0);
 
     #[test]
-    fn only_panics_that_nobody_catches_are_reported() {
+    fn only_uncaught_panics_are_reported() {
         const OURS: &str = "a panic of the test of caught panics";
         assert_eq!(catch(|| 7), Some(7));
-        // Other tests of the process may panic meanwhile.
+        // Other tests of the process may panic at the same time.
         let report_others = panic::take_hook();
         panic::set_hook(silent_when_caught(Box::new(move |panic| {
             if panic.payload_as_str() == Some(OURS) {

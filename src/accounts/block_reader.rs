@@ -1,5 +1,5 @@
-//! A list's content in blocks of whole lines. A thread of its own reads, digests, decompresses and cuts ahead of the one
-//! that takes the blocks, so that a second core has its share; the buffers go back and forth, so memory stays at a few
+//! Reads a list in blocks of whole lines. A separate thread reads, digests, decompresses and splits the content ahead
+//! of the consumer, which makes use of a second core. Buffers are returned and reused, so memory is bounded by a few
 //! blocks. Sizes are in bytes.
 
 use std::io;
@@ -8,40 +8,39 @@ use std::thread;
 
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
+use super::decompress::Input;
 use super::error::ListError;
-use super::file::{ListDigests, ListFile};
-use super::input::Input;
+use super::list_file::{ListDigests, ListFile};
 
-/// No line is held beyond this.
-pub(super) const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// Maximum length of a line in memory.
+pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
-/// Size of a block, unless a line is longer: a few of them stay in the processor's cache.
+/// Size of a block, unless a line is longer. A few blocks fit in the processor's cache.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Blocks that wait to be taken. Besides them, one is being filled and one being read.
+/// Capacity of the channel of blocks. In addition, one block is being filled and one is being consumed.
 const READ_AHEAD_BLOCKS: usize = 2;
 
-/// Some whole lines; of a line longer than [`MAX_LINE_BYTES`], alone in its block, one byte more than that.
+/// Whole lines. A line longer than [`MAX_LINE_BYTES`] is alone in its block, truncated to one byte more than that.
 #[derive(Debug, Default)]
-pub(super) struct Block {
-    pub content: Content,
-    /// Whether there is a `"` anywhere in it.
+pub struct Block {
+    pub content: BlockContent,
     pub has_quotes: bool,
     /// Whether a line in it ends with a CR that no LF follows.
     pub has_lone_cr: bool,
-    /// How many stored bytes the content so far came from.
+    /// Number of stored bytes from which the content so far was read.
     pub stored_position: u64,
 }
 
-/// Bytes, known as text when all of them are UTF-8 and none is NUL: checked for a block at once, that costs next to nothing.
+/// Bytes, known to be text if they are UTF-8 without NUL. Checking a whole block at once costs next to nothing.
 #[derive(Debug)]
-pub(super) enum Content {
+pub enum BlockContent {
     Text(String),
     Bytes(Vec<u8>),
 }
 
-impl Content {
-    fn of(bytes: Vec<u8>) -> Self {
+impl BlockContent {
+    fn new(bytes: Vec<u8>) -> Self {
         if memchr(0, &bytes).is_some() {
             return Self::Bytes(bytes);
         }
@@ -64,97 +63,96 @@ impl Content {
     }
 }
 
-impl Default for Content {
+impl Default for BlockContent {
     fn default() -> Self {
         Self::Bytes(Vec::new())
     }
 }
 
-enum Message {
+enum BlockMessage {
     Block(Block),
     End(ListDigests),
 }
 
-/// Takes the blocks from the thread that reads them. When it is dropped, that thread ends with the block it is at.
-pub(super) struct Blocks {
+/// Receives blocks from the thread that reads them. After this is dropped, the thread ends with its current block.
+pub struct Blocks {
     file: ListFile,
-    arriving: Receiver<Result<Message, ListError>>,
+    received: Receiver<Result<BlockMessage, ListError>>,
     spent: Sender<Vec<u8>>,
     end: Option<ListDigests>,
 }
 
 impl Blocks {
-    /// Begins to read.
+    /// Starts the thread.
     pub fn open(input: Input) -> Result<Self, ListError> {
         let file = input.file().clone();
-        let (sender, arriving) = sync_channel(READ_AHEAD_BLOCKS);
+        let (sender, received) = sync_channel(READ_AHEAD_BLOCKS);
         let (spent, reusable) = channel();
-        let cutter = BlockReader { input, rest: Vec::new() };
+        let reader = BlockReader { input, rest: Vec::new() };
         thread::Builder::new()
             .name("list blocks".to_owned())
-            .spawn(move || cutter.send_all(&sender, &reusable))
+            .spawn(move || reader.send_all(&sender, &reusable))
             .map_err(|source| ListError::Thread { list: file.name.to_string(), source })?;
-        Ok(Self { file, arriving, spent, end: None })
+        Ok(Self { file, received, spent, end: None })
     }
 
-    /// Puts the next block in the place of `block`, which has been read; false at the end of the list.
+    /// Replaces `block`, which has been consumed, with the next one; false at the end of the list.
     pub fn next(&mut self, block: &mut Block) -> Result<bool, ListError> {
         if self.end.is_some() {
             return Ok(false);
         }
         let spent = std::mem::take(block).content.into_bytes();
-        // Nobody takes it when the reading is over.
+        // Sending fails only after the thread has ended.
         drop(self.spent.send(spent));
-        let gone = |_| self.file.read_error(io::Error::other("the thread that reads it is gone"));
-        match self.arriving.recv().map_err(gone)?? {
-            Message::Block(next) => *block = next,
-            Message::End(digests) => self.end = Some(digests),
+        let gone = |_| self.file.read_error(io::Error::other("the thread that reads it has ended"));
+        match self.received.recv().map_err(gone)?? {
+            BlockMessage::Block(next) => *block = next,
+            BlockMessage::End(digests) => self.end = Some(digests),
         }
         Ok(self.end.is_none())
     }
 
-    /// The list they come from.
     pub fn file(&self) -> &ListFile {
         &self.file
     }
 
-    /// Digests of the stored bytes; known at the end.
+    /// Digests of the stored bytes; `None` before the end of the list.
     pub fn digests(&self) -> Option<ListDigests> {
         self.end
     }
 }
 
-/// Cuts the content after line ends.
+/// Splits the content after line ends.
 struct BlockReader {
     input: Input,
-    /// What was read beyond the last cut.
+    /// Bytes read after the last line end.
     rest: Vec<u8>,
 }
 
 impl BlockReader {
     fn send_all(
         mut self,
-        blocks: &SyncSender<Result<Message, ListError>>,
+        blocks: &SyncSender<Result<BlockMessage, ListError>>,
         reusable: &Receiver<Vec<u8>>,
     ) {
         loop {
             let message = self.next(reusable.try_recv().unwrap_or_default());
-            let is_last = !matches!(message, Ok(Message::Block(_)));
+            let is_last = !matches!(message, Ok(BlockMessage::Block(_)));
             if blocks.send(message).is_err() || is_last {
                 return;
             }
         }
     }
 
-    fn next(&mut self, mut buffer: Vec<u8>) -> Result<Message, ListError> {
+    fn next(&mut self, mut buffer: Vec<u8>) -> Result<BlockMessage, ListError> {
         self.fill(&mut buffer)?;
         if buffer.is_empty() {
-            return Ok(Message::End(self.input.digests()?));
+            return Ok(BlockMessage::End(self.input.digests()?));
         }
-        Ok(Message::Block(Block {
+        Ok(BlockMessage::Block(Block {
             has_quotes: memchr(b'"', &buffer).is_some(),
             has_lone_cr: has_lone_cr(&buffer),
-            content: Content::of(buffer),
+            content: BlockContent::new(buffer),
             stored_position: self.input.stored_position(),
         }))
     }
@@ -188,8 +186,8 @@ impl BlockReader {
         Ok(())
     }
 
-    /// Reads up to the next line end; what was read beyond it is the rest. `ends_with_cr`: the last byte read was a CR,
-    /// so the line has ended and at most its LF is missing.
+    /// Skips to the next line end; bytes read after it become the rest. `ends_with_cr`: the last byte read was a CR, so
+    /// that the line has ended and at most its LF follows.
     fn skip_line(&mut self, mut ends_with_cr: bool) -> Result<(), ListError> {
         loop {
             self.rest.resize(BLOCK_BYTES, 0);
@@ -211,7 +209,7 @@ impl BlockReader {
     }
 }
 
-/// The last byte of the last line end that is complete: after a CR at the end of `bytes`, an LF may still come.
+/// Position of the last byte of the last complete line end. A CR at the end of `bytes` may still be followed by an LF.
 fn last_line_end(bytes: &[u8]) -> Option<usize> {
     let (_, before_last) = bytes.split_last()?;
     memrchr(b'\n', bytes).or_else(|| memrchr(b'\r', before_last))

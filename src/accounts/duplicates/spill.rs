@@ -1,20 +1,19 @@
-//! Accounts in a temporary file, partitioned by hash, each with the number of its record: what would not fit in memory at
-//! once is looked at a partition after the other. Sizes are in bytes.
+//! A temporary file of accounts with their record numbers, partitioned by hash, so that accounts that do not fit in
+//! memory together are compared one partition at a time. Sizes are in bytes.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::file::create_nameless;
+use crate::accounts::list_file::create_nameless;
 
-/// What is written at a time.
 const PAGE_BYTES: usize = 16 * 1024;
 
-/// The number of a record takes five bytes: no disk holds a list of 2^40 records.
+/// Size of a record number: no disk holds a list of 2^40 records.
 const NUMBER_BYTES: usize = 5;
 
-/// Where a page begins in the file, and how long it is.
+/// Offset of a page in the file, and its length.
 type Page = (u64, usize);
 
 #[derive(Default)]
@@ -24,28 +23,26 @@ struct Partition {
     open_page: Vec<u8>,
 }
 
-/// Partitions of accounts, all in one file that has no name and is gone with this value.
-pub(super) struct Spill {
+/// Partitions of accounts, all in one file without a name that disappears with this value.
+pub struct Spill {
     file: File,
     file_bytes: u64,
     partitions: Vec<Partition>,
 }
 
 impl Spill {
-    /// Creates the file in `directory`.
     pub fn create(directory: &Path, partitions: usize) -> io::Result<Self> {
         let partitions = (0..partitions).map(|_| Partition::default()).collect();
         Ok(Self { file: create_nameless(directory)?, file_bytes: 0, partitions })
     }
 
-    /// How many partitions there are.
     pub fn partitions(&self) -> usize {
         self.partitions.len()
     }
 
-    /// Puts an account into the partition of its hash. Its length is at most 255.
+    /// Adds an account of at most 255 bytes to the partition of its hash.
     pub fn add(&mut self, hash: u64, number: u64, account: &str) -> io::Result<()> {
-        // Neither the bits that a hash table takes for a place nor those that it compares first.
+        // Uses neither the bits by which a hash table selects a slot nor those that it compares first.
         let middle = (hash >> 24) & u64::from(u32::MAX);
         let at = (middle * self.partitions.len() as u64) >> 32;
         let partition = &mut self.partitions[at as usize];
@@ -62,7 +59,7 @@ impl Spill {
         Ok(())
     }
 
-    /// Calls `visit` with the number and the account of each record of a partition, in the order they were put in.
+    /// Calls `visit` with the number and the account of each record of a partition, in insertion order.
     pub fn visit(&self, partition: usize, visit: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> {
         let Partition { pages, open_page } = &self.partitions[partition];
         let mut page = Vec::with_capacity(PAGE_BYTES);
@@ -76,7 +73,6 @@ impl Spill {
     }
 }
 
-/// A page holds whole records.
 fn visit_page(page: &[u8], visit: &mut dyn FnMut(u64, &[u8])) {
     let mut rest = page;
     while let Some((number, [length, after @ ..])) = rest.split_first_chunk::<NUMBER_BYTES>() {
@@ -97,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_record_comes_back_once_in_order_with_those_of_its_hash() {
+    fn records_are_visited_once_in_order_by_partition() {
         let directory = tempfile::tempdir().unwrap();
         let mut spill = Spill::create(directory.path(), 7).unwrap();
         let account = |n: u64| format!("{}{}", "x".repeat((n % 20) as usize), n % 5_000);
@@ -105,7 +101,7 @@ mod tests {
             let account = account(n);
             spill.add(xxh3_64(account.as_bytes()), n << 20, &account).unwrap();
         }
-        assert_eq!(super::super::tests::files_in(directory.path()), 0);
+        assert_eq!(crate::accounts::tests::files_in(directory.path()), 0);
         let mut found = Vec::new();
         let mut partition_of = HashMap::new();
         for partition in 0..spill.partitions() {

@@ -1,16 +1,16 @@
-//! A look over the Thrift structures of a Parquet file (compact protocol) before the `parquet` crate reads them: a damaged
-//! footer of a few hundred bytes can make it loop 2^31 times (over a list of booleans, which it passes without reading a
-//! byte), set aside 16 GiB (for the children of a group) or overflow the stack (groups in groups). Here every element costs
-//! at least the byte that it takes, so that the work is bounded by the bytes.
+//! Validates the Thrift structures of a Parquet file (compact protocol) before the `parquet` crate reads them. A
+//! damaged footer of a few hundred bytes can make the crate loop 2^31 times (over a list of booleans, which it skips
+//! without reading a byte), allocate 16 GiB (for the children of a group) or overflow the stack (nested groups). Here,
+//! every element takes at least one byte, so the work is bounded by the size of the footer.
 
-/// Deepest nesting of structures, and of groups in a schema. Real ones have less than 20.
+/// Maximum nesting of structures, and of groups in a schema. Real files have fewer than 20 levels.
 const MAX_DEPTH: usize = 64;
 
 const BOOLEAN_TRUE: u8 = 1;
 const BOOLEAN_FALSE: u8 = 2;
 
-/// Whether `bytes` are a `FileMetaData` structure that can be read within bounds, its schema a tree.
-pub(super) fn is_sound_footer(bytes: &[u8]) -> bool {
+/// Whether `bytes` are a `FileMetaData` structure that can be read within bounds and whose schema is a tree.
+pub fn is_valid_footer(bytes: &[u8]) -> bool {
     const SCHEMA: i64 = 2;
     let mut children = Vec::new();
     let mut walker = Walker { rest: bytes };
@@ -18,12 +18,12 @@ pub(super) fn is_sound_footer(bytes: &[u8]) -> bool {
         SCHEMA => walker.schema(kind, &mut children),
         _ => walker.value(kind, MAX_DEPTH),
     });
-    walked.is_some() && is_sound_tree(&children)
+    walked.is_some() && is_valid_tree(&children)
 }
 
-/// Length of the `PageHeader` structure that begins `bytes`, and of the compressed page behind it. None when it is not
-/// sound, or longer than `bytes`.
-pub(super) fn page_lengths(bytes: &[u8]) -> Option<(u64, u64)> {
+/// Length of the `PageHeader` structure at the start of `bytes`, and of the compressed page after it. `None` if it is
+/// not valid, or longer than `bytes`.
+pub fn page_lengths(bytes: &[u8]) -> Option<(u64, u64)> {
     const COMPRESSED_PAGE_SIZE: i64 = 3;
     let mut page_bytes = None;
     let mut walker = Walker { rest: bytes };
@@ -38,9 +38,9 @@ pub(super) fn page_lengths(bytes: &[u8]) -> Option<(u64, u64)> {
     Some((header_bytes as u64, page_bytes?.try_into().ok()?))
 }
 
-/// Whether every group has as many elements behind it as it has children, in no too deep a tree.
-fn is_sound_tree(children: &[i64]) -> bool {
-    // How many children each open group still waits for.
+/// Whether every group is followed by as many elements as it has children, within the maximum depth.
+fn is_valid_tree(children: &[i64]) -> bool {
+    // Remaining children of each open group.
     let mut open = Vec::new();
     for (at, count) in children.iter().enumerate() {
         let left = (children.len() - at - 1) as i64;
@@ -63,7 +63,7 @@ struct Walker<'b> {
 }
 
 impl Walker<'_> {
-    /// Passes the fields of a structure; `field` passes the value of each, given its id and kind.
+    /// Skips the fields of a structure; `field` skips the value of each, given its id and kind.
     fn fields(&mut self, field: &mut dyn FnMut(&mut Self, i64, u8) -> Option<()>) -> Option<()> {
         let mut id = 0_i64;
         loop {
@@ -72,7 +72,7 @@ impl Walker<'_> {
             if kind == 0 {
                 return Some(());
             }
-            // An id is cut to 16 bits, and other numbers to 32, as the crate does.
+            // An id is truncated to 16 bits, and other numbers to 32, as in the crate.
             id = if delta == 0 { i64::from(self.zig_zag()? as i16) } else { id + i64::from(delta) };
             field(self, id, kind)?;
         }
@@ -81,7 +81,7 @@ impl Walker<'_> {
     fn value(&mut self, kind: u8, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         match kind {
-            // A field's value is in its kind.
+            // The kind of a boolean field is its value.
             BOOLEAN_TRUE | BOOLEAN_FALSE => Some(()),
             3 => self.skip(1),
             4..=6 => self.varint().map(drop),
@@ -101,8 +101,8 @@ impl Walker<'_> {
         }
     }
 
-    /// Kind and number of the elements of a list or set. No structure of Parquet's footer and pages has one of booleans,
-    /// and readers do not agree how many bytes those take.
+    /// Kind and number of the elements of a list or set. No structure of Parquet's footer and pages contains a list of
+    /// booleans, and readers disagree about the size of its elements.
     fn list_header(&mut self) -> Option<(u8, u64)> {
         let header = self.byte()?;
         let kind = header & 0x0f;
@@ -110,8 +110,8 @@ impl Walker<'_> {
             15 => self.varint()?,
             count => count.into(),
         };
-        let is_sound = count == 0 || !matches!(kind, BOOLEAN_TRUE | BOOLEAN_FALSE);
-        (is_sound && count <= self.rest.len() as u64).then_some((kind, count))
+        let is_valid = count == 0 || !matches!(kind, BOOLEAN_TRUE | BOOLEAN_FALSE);
+        (is_valid && count <= self.rest.len() as u64).then_some((kind, count))
     }
 
     fn map(&mut self, depth: usize) -> Option<()> {
@@ -128,7 +128,7 @@ impl Walker<'_> {
         (0..count).try_for_each(|_| kinds.iter().try_for_each(|kind| self.value(*kind, depth)))
     }
 
-    /// Passes the list of schema elements and notes how many children each has.
+    /// Skips the list of schema elements and collects the number of children of each.
     fn schema(&mut self, kind: u8, children: &mut Vec<i64>) -> Option<()> {
         const LIST: u8 = 9;
         const STRUCT: u8 = 12;
@@ -184,28 +184,28 @@ impl Walker<'_> {
 mod tests {
     use super::*;
 
-    /// A structure with one field, of an id that no reader knows.
+    /// A structure with one field of an unknown id.
     fn unknown_field(kind: u8, value: &[u8]) -> Vec<u8> {
         [&[0xf0 | kind], value, &[0]].concat()
     }
 
     #[test]
-    fn a_collection_may_not_claim_more_elements_than_there_are_bytes() {
+    fn collections_must_fit_in_the_bytes() {
         let many = [0xff, 0xff, 0xff, 0xff, 0x07];
         for kind in [BOOLEAN_TRUE, BOOLEAN_FALSE, 3, 5, 8, 12] {
             let claim = [&[0xf0 | kind], many.as_slice()].concat();
-            assert!(!is_sound_footer(&unknown_field(9, &claim)), "list of {kind}");
-            assert!(!is_sound_footer(&unknown_field(10, &claim)), "set of {kind}");
+            assert!(!is_valid_footer(&unknown_field(9, &claim)), "list of {kind}");
+            assert!(!is_valid_footer(&unknown_field(10, &claim)), "set of {kind}");
             let claim = [many.as_slice(), &[kind << 4 | kind]].concat();
-            assert!(!is_sound_footer(&unknown_field(11, &claim)), "map of {kind}");
+            assert!(!is_valid_footer(&unknown_field(11, &claim)), "map of {kind}");
         }
         let binary = unknown_field(8, &many);
-        assert!(!is_sound_footer(&binary));
+        assert!(!is_valid_footer(&binary));
         assert_eq!(page_lengths(&binary), None);
     }
 
     #[test]
-    fn values_of_every_kind_are_passed() {
+    fn values_of_every_kind_are_skipped() {
         for (kind, value) in [
             (1, b"".as_slice()),
             (2, b""),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_header_tells_its_lengths() {
+    fn page_lengths_are_read_from_the_header() {
         // type, uncompressed_page_size, compressed_page_size
         let header = b"\x15\x00\x15\x14\x15\x10\x00page";
         assert_eq!(page_lengths(header), Some((7, 8)));
@@ -239,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_a_tree_of_its_elements() {
-        for sound in [[2, 0, 0].as_slice(), &[0], &[1, 2, 0, 1, 0], &[2, 1, 0, 0]] {
-            assert!(is_sound_tree(sound), "{sound:?}");
+    fn schema_must_be_a_tree() {
+        for valid in [[2, 0, 0].as_slice(), &[0], &[1, 2, 0, 1, 0], &[2, 1, 0, 0]] {
+            assert!(is_valid_tree(valid), "{valid:?}");
         }
-        for unsound in [[3, 0, 0].as_slice(), &[-1], &[i64::MAX, 0], &[2, 0], &[1, 1]] {
-            assert!(!is_sound_tree(unsound), "{unsound:?}");
+        for invalid in [[3, 0, 0].as_slice(), &[-1], &[i64::MAX, 0], &[2, 0], &[1, 1]] {
+            assert!(!is_valid_tree(invalid), "{invalid:?}");
         }
         let deep: Vec<i64> = std::iter::repeat_n(1, 1_000).chain([0]).collect();
-        assert!(!is_sound_tree(&deep));
+        assert!(!is_valid_tree(&deep));
     }
 }

@@ -1,33 +1,32 @@
-//! A Bloom filter that grows: "surely new" or "maybe seen before" for 64-bit hashes, at about 1.125 bytes each.
+//! A Bloom filter that grows: "certainly new" or "possibly seen" for 64-bit hashes, at about 1.125 bytes per hash.
 //!
-//! Blocked and split (after the Parquet format's Bloom filters): a hash picks one block of 32 bytes and two bits in each
-//! of the block's four words, so that a look-up touches one cache line. At its capacity a layer takes about one new hash
-//! in 55 for a seen one; over the filling of a layer about one in 300.
+//! It is a split block filter, as in the Parquet format: a hash selects one block of 32 bytes and two bits in each of
+//! the block's four words, so that a lookup touches one cache line. At its capacity, a layer reports about one new hash
+//! in 55 as seen; while it is being filled, about one in 300.
 
 use std::hint::black_box;
 
-/// A hash fills eight bits.
+/// A hash sets eight bits.
 const BITS_PER_HASH: u64 = 9;
 
 const BLOCK_BITS: u64 = 256;
 
-/// The smallest layer takes 72 bytes for 64 hashes, the largest 144 MiB; beyond that, another layer.
+/// The smallest layer has 72 bytes for 64 hashes, the largest 144 MiB; beyond that, a layer is added.
 const LAYER_CAPACITIES: (u64, u64) = (64, 128 * 1024 * 1024);
 
-/// Layers of filters, the last of which takes the new hashes.
-pub(super) struct BloomFilter {
+/// Layers of filters; new hashes are inserted into the last.
+pub struct BloomFilter {
     full_layers: Vec<Layer>,
     layer: Layer,
 }
 
 impl BloomFilter {
-    /// For about `expected` hashes.
     pub fn new(expected: u64) -> Self {
         Self { full_layers: Vec::new(), layer: Layer::new(expected) }
     }
 
-    /// Has the blocks of all `hashes` loaded into the processor's cache, so that the waits for memory overlap: before each
-    /// of them is put in.
+    /// Loads the blocks of all `hashes` into the processor's cache before the hashes are inserted, so that the memory
+    /// latencies overlap.
     pub fn load(&self, hashes: &[u64]) {
         for layer in self.full_layers.iter().chain([&self.layer]) {
             let blocks = layer.blocks();
@@ -36,25 +35,25 @@ impl BloomFilter {
         }
     }
 
-    /// Puts a hash in; true when it, or one that looks like it, was there before.
+    /// Inserts a hash; true if it, or a colliding one, was inserted before.
     #[inline]
     pub fn insert(&mut self, hash: u64) -> bool {
         self.full_layers.iter().any(|layer| layer.contains(hash)) || self.layer.insert(hash)
     }
 
-    /// Whether a hash, or one that looks like it, was put in.
+    /// Whether a hash, or a colliding one, was inserted.
     #[inline]
     pub fn contains(&self, hash: u64) -> bool {
         self.layer.contains(hash) || self.full_layers.iter().any(|layer| layer.contains(hash))
     }
 
-    /// Whether more hashes were put in than planned for, by so much that a new layer is better than errors: an eighth.
+    /// Whether the capacity is exceeded by an eighth, so that a new layer is better than more false positives.
     pub fn is_full(&self) -> bool {
         self.layer.hashes > self.layer.capacity + self.layer.capacity / 8
     }
 
-    /// Makes room for about `expected` hashes more, and at least for an eighth of those that are in, so that wrong
-    /// estimates do not make many layers.
+    /// Adds capacity for about `expected` hashes, and at least an eighth of those inserted, so that wrong estimates do
+    /// not lead to many layers.
     pub fn add_layer(&mut self, expected: u64) {
         let hashes: u64 =
             self.full_layers.iter().map(|layer| layer.hashes).sum::<u64>() + self.layer.hashes;
@@ -63,16 +62,15 @@ impl BloomFilter {
     }
 }
 
-/// Words of a block.
 const BLOCK_WORDS: usize = 4;
 
-/// Boundary on which blocks lie, so that none lies across two cache lines.
+/// Alignment of blocks, so that none spans two cache lines.
 const BLOCK_BYTES: usize = 32;
 
 struct Layer {
-    /// Zeroed by the operating system when first touched: blocks without hashes take no memory.
+    /// Zeroed by the operating system on first access: blocks without hashes take no memory.
     words: Vec<u64>,
-    /// Where the first block begins.
+    /// Start of the first block.
     first_word: usize,
     hashes: u64,
     capacity: u64,
@@ -95,7 +93,7 @@ impl Layer {
 
     fn contains(&self, hash: u64) -> bool {
         let words = &self.blocks()[self.block_of(hash)];
-        // Without a way out before the end, which the processor would guess wrong too often.
+        // No early exit, which would cause too many branch mispredictions.
         words.iter().zip(mask_of(hash)).fold(0, |missing, (word, bits)| missing | (bits & !word))
             == 0
     }
@@ -112,14 +110,14 @@ impl Layer {
         missing == 0
     }
 
-    /// The upper half of the hash picks the block, scaled by multiplication.
+    /// The upper half of the hash, scaled to the number of blocks by multiplication.
     fn block_of(&self, hash: u64) -> usize {
         (((hash >> 32) * self.blocks().len() as u64) >> 32) as usize
     }
 }
 
-/// The bits of a block, two in each word. The multiplication (by the golden ratio of 2^64) spreads what the block left open
-/// over the 48 upper bits, which pick eight times one of 64.
+/// The bits of a hash in its block, two in each word. The multiplication (by the golden ratio of 2^64) spreads the
+/// remaining entropy over the 48 upper bits, which select one of 64 bits eight times.
 fn mask_of(hash: u64) -> [u64; 4] {
     let spread = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
     let bit = |nth: usize| 1 << ((spread >> (6 * nth)) & 63);
@@ -136,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_was_put_in_is_always_found() {
+    fn inserted_hashes_are_always_found() {
         let mut filter = BloomFilter::new(1000);
         for hash in hashes(0..20_000) {
             filter.insert(hash);
@@ -149,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn few_new_hashes_look_seen_at_the_planned_size() {
+    fn false_positives_are_rare_up_to_the_capacity() {
         let mut filter = BloomFilter::new(100_000);
         let seen_while_filling = hashes(0..100_000).filter(|hash| filter.insert(*hash)).count();
         assert!(seen_while_filling < 400, "{seen_while_filling} of 100000");
@@ -159,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_is_as_large_as_the_list_needs() {
+    fn layer_size_follows_the_expected_number() {
         assert_eq!(Layer::new(10).blocks().len() * 32, 96);
         assert_eq!(Layer::new(1_000_000).blocks().len() * 32, 1_125_024);
         assert_eq!(Layer::new(u64::MAX).capacity, 128 * 1024 * 1024);
     }
 
     #[test]
-    fn blocks_lie_on_their_boundary() {
+    fn blocks_are_aligned() {
         for expected in [1, 1000, 100_000] {
             let layer = Layer::new(expected);
             assert_eq!(layer.blocks().as_ptr().addr() % BLOCK_BYTES, 0);

@@ -1,41 +1,38 @@
-//! What may be an account. Sizes are in bytes.
+//! Which records are valid accounts. Sizes are in bytes.
 
 use std::fmt;
 
 use arrayvec::ArrayString;
 use memchr::memchr;
 
-use super::records::Entry;
+use super::records::RawAccount;
 
-/// The longest account the service takes (the limits page of the service: `UserID` up to 32 bytes).
+/// Maximum length of an account (limits page of the service: `UserID` up to 32 bytes).
 pub const MAX_ACCOUNT_BYTES: usize = 32;
 
-/// An account id, kept in place: there are millions of them on their way from thread to thread.
+/// An account, stored inline, because millions of them are passed between threads.
 pub type AccountName = ArrayString<MAX_ACCOUNT_BYTES>;
 
-/// Names that the service gives a meaning of its own, such as `@TLS#NOT_FOUND` in answers and `@TGS#` before group ids.
-const SYSTEM_MARKERS: [&[u8]; 3] = [b"@TLS#", b"@TGS#", b"@TIM#"];
+/// Prefixes reserved by the service, as in `@TLS#NOT_FOUND` in responses and `@TGS#` before group ids.
+const RESERVED_PREFIXES: [&[u8]; 3] = [b"@TLS#", b"@TGS#", b"@TIM#"];
 
-/// How much of an invalid account is kept to show it.
+/// How much of an invalid account is kept for messages.
 const MAX_TEXT_BYTES: usize = 200;
 
-/// Why an entry of the list cannot be an account. `Display` goes on from "the account on line 7 …".
+/// Why a record does not hold an account. `Display` completes "the account on line 7 …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidReason {
-    /// Nothing between the separators, a record with too few fields, or a null in Parquet.
+    /// An empty field, a record with too few fields, or a null in Parquet.
     Empty,
     /// More than [`MAX_ACCOUNT_BYTES`].
-    TooLong {
-        /// Length of the entry.
-        bytes: usize,
-    },
+    TooLong { bytes: usize },
     /// Bytes that are not UTF-8.
     NotUtf8,
-    /// A NUL, which no text has: the list is damaged, or in another encoding.
+    /// A NUL character: the list is damaged, or in another encoding.
     HasNul,
-    /// Begins with `@TLS#`, `@TGS#` or `@TIM#`.
-    SystemMarker,
-    /// A line of more than 1 MiB, of which only the beginning was kept.
+    /// Starts with `@TLS#`, `@TGS#` or `@TIM#`.
+    ReservedPrefix,
+    /// A line of more than 1 MiB, of which only the start was kept.
     LineTooLong,
     /// A line of NDJSON that is not one JSON object.
     NotAnObject,
@@ -52,12 +49,12 @@ impl fmt::Display for InvalidReason {
         match self {
             Self::Empty => write!(f, "is empty"),
             Self::TooLong { bytes } => {
-                write!(f, "has {bytes} bytes, the service allows {MAX_ACCOUNT_BYTES}")
+                write!(f, "has {bytes} bytes, but the service allows {MAX_ACCOUNT_BYTES}")
             }
             Self::NotUtf8 => write!(f, "is not UTF-8"),
             Self::HasNul => write!(f, "contains a NUL character (U+0000)"),
-            Self::SystemMarker => {
-                write!(f, "begins with a marker of the service (@TLS#, @TGS# or @TIM#)")
+            Self::ReservedPrefix => {
+                write!(f, "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)")
             }
             Self::LineTooLong => write!(f, "is on a line longer than 1 MiB"),
             Self::NotAnObject => write!(f, "is not in a JSON object"),
@@ -68,20 +65,20 @@ impl fmt::Display for InvalidReason {
     }
 }
 
-/// An entry of the list that cannot be an account.
+/// A record that does not hold an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidAccount {
-    /// Line on which the record begins, or row number in Parquet; from 1.
+    /// Line on which the record starts, or row number in Parquet; from 1.
     pub line: u64,
-    /// The entry, or the whole line where no entry was found in it: at most 200 bytes, then `…`; what is not UTF-8 is
-    /// replaced by U+FFFD.
+    /// The field that should hold the account, or the whole line if it has no such field: at most 200 bytes, then `…`;
+    /// invalid UTF-8 is replaced by U+FFFD.
     pub text: String,
-    /// What is wrong with it.
+    /// What is wrong with the record.
     pub reason: InvalidReason,
 }
 
 impl InvalidAccount {
-    pub(super) fn new(line: u64, bytes: &[u8], reason: InvalidReason) -> Self {
+    pub fn new(line: u64, bytes: &[u8], reason: InvalidReason) -> Self {
         let text = match bytes.get(..MAX_TEXT_BYTES) {
             None => String::from_utf8_lossy(bytes).into_owned(),
             Some(kept) => String::from_utf8_lossy(kept).into_owned() + "…",
@@ -90,23 +87,23 @@ impl InvalidAccount {
     }
 }
 
-/// The account in `entry`, or why there is none.
+/// Returns `raw` as an account if it is valid.
 #[inline]
-pub(super) fn check_account(entry: Entry<'_>) -> Result<&str, InvalidReason> {
-    let bytes = entry.bytes();
+pub fn check_account(raw: RawAccount<'_>) -> Result<&str, InvalidReason> {
+    let bytes = raw.bytes();
     if bytes.is_empty() {
         return Err(InvalidReason::Empty);
     }
     if bytes.len() > MAX_ACCOUNT_BYTES {
         return Err(InvalidReason::TooLong { bytes: bytes.len() });
     }
-    if bytes[0] == b'@' && SYSTEM_MARKERS.iter().any(|marker| bytes.starts_with(marker)) {
-        return Err(InvalidReason::SystemMarker);
+    if bytes[0] == b'@' && RESERVED_PREFIXES.iter().any(|prefix| bytes.starts_with(prefix)) {
+        return Err(InvalidReason::ReservedPrefix);
     }
-    match entry {
-        Entry::Text(text) => Ok(text),
-        Entry::Bytes(bytes) if memchr(0, bytes).is_some() => Err(InvalidReason::HasNul),
-        Entry::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|_| InvalidReason::NotUtf8),
+    match raw {
+        RawAccount::Text(text) => Ok(text),
+        RawAccount::Bytes(bytes) if memchr(0, bytes).is_some() => Err(InvalidReason::HasNul),
+        RawAccount::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|_| InvalidReason::NotUtf8),
     }
 }
 
@@ -115,8 +112,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_are_1_to_32_bytes_of_utf8_without_a_marker() {
-        for good in [
+    fn accounts_are_1_to_32_bytes_of_utf8_without_a_reserved_prefix() {
+        for valid in [
             "0",
             "00017",
             "a b",
@@ -126,28 +123,28 @@ mod tests {
             "用户用户用户用户用户",
             &"x".repeat(32),
         ] {
-            assert_eq!(check_account(Entry::Bytes(good.as_bytes())), Ok(good));
-            assert_eq!(check_account(Entry::Text(good)), Ok(good));
+            assert_eq!(check_account(RawAccount::Bytes(valid.as_bytes())), Ok(valid));
+            assert_eq!(check_account(RawAccount::Text(valid)), Ok(valid));
         }
-        let bad: [(&[u8], InvalidReason); 6] = [
+        let invalid: [(&[u8], InvalidReason); 6] = [
             (b"", InvalidReason::Empty),
             (&[b'x'; 33], InvalidReason::TooLong { bytes: 33 }),
             ("用户用户用户用户用户用".as_bytes(), InvalidReason::TooLong { bytes: 33 }),
-            (b"@TLS#NOT_FOUND", InvalidReason::SystemMarker),
-            (b"@TGS#1", InvalidReason::SystemMarker),
-            (b"@TIM#SYSTEM", InvalidReason::SystemMarker),
+            (b"@TLS#NOT_FOUND", InvalidReason::ReservedPrefix),
+            (b"@TGS#1", InvalidReason::ReservedPrefix),
+            (b"@TIM#SYSTEM", InvalidReason::ReservedPrefix),
         ];
-        for (bytes, reason) in bad {
-            assert_eq!(check_account(Entry::Bytes(bytes)), Err(reason));
+        for (bytes, reason) in invalid {
+            assert_eq!(check_account(RawAccount::Bytes(bytes)), Err(reason));
             let text = std::str::from_utf8(bytes).unwrap();
-            assert_eq!(check_account(Entry::Text(text)), Err(reason));
+            assert_eq!(check_account(RawAccount::Text(text)), Err(reason));
         }
         for (bytes, reason) in [
             (b"\xff\xfe".as_slice(), InvalidReason::NotUtf8),
             (b"\0", InvalidReason::HasNul),
             (b"a\0", InvalidReason::HasNul),
         ] {
-            assert_eq!(check_account(Entry::Bytes(bytes)), Err(reason));
+            assert_eq!(check_account(RawAccount::Bytes(bytes)), Err(reason));
         }
     }
 
@@ -159,11 +156,11 @@ mod tests {
     }
 
     #[test]
-    fn reasons_read_as_part_of_a_sentence() {
+    fn reasons_complete_a_sentence() {
         let too_long = InvalidReason::TooLong { bytes: 40 };
         assert_eq!(
             format!("the account on line 7 {too_long}"),
-            "the account on line 7 has 40 bytes, the service allows 32"
+            "the account on line 7 has 40 bytes, but the service allows 32"
         );
     }
 }

@@ -1,18 +1,20 @@
-//! The first accounts of a list are those of the first ordinals.
+//! Reading only the first accounts of a list.
 
 use super::*;
 
 fn first(list: &AccountList, count: usize) -> (Vec<(String, u64)>, Vec<u64>) {
     let mut invalid = Vec::new();
-    let accounts = list.first(count, &mut |one| invalid.push(one.line)).unwrap();
+    let accounts = list.first_accounts(count, &mut |one| invalid.push(one.line)).unwrap();
     let accounts = accounts.iter().map(|one| (one.name.to_string(), one.line)).collect();
     (accounts, invalid)
 }
 
 #[test]
-fn repeats_and_invalid_entries_are_passed_over_and_the_invalid_ones_told() {
-    let file =
-        File::new("list.txt", format!("a\na\n{}\n\nb\na\nc\n@TLS#x\n", "x".repeat(33)).as_bytes());
+fn repeats_and_invalid_records_are_skipped_and_the_invalid_ones_reported() {
+    let file = ListOnDisk::new(
+        "list.txt",
+        format!("a\na\n{}\n\nb\na\nc\n@TLS#x\n", "x".repeat(33)).as_bytes(),
+    );
     let list = file.open(None).unwrap();
     let named = |name: &str, line| (name.to_owned(), line);
     assert_eq!(first(&list, 2), (vec![named("a", 1), named("b", 5)], vec![3]));
@@ -22,9 +24,9 @@ fn repeats_and_invalid_entries_are_passed_over_and_the_invalid_ones_told() {
 }
 
 #[test]
-fn they_are_the_accounts_that_a_whole_reading_begins_with() {
+fn first_accounts_match_a_complete_read() {
     let lines: Vec<String> = (0..5_000u32).map(|n| format!("u{}\n", n * n % 2_003)).collect();
-    let file = File::new("list.txt", lines.concat().as_bytes());
+    let file = ListOnDisk::new("list.txt", lines.concat().as_bytes());
     let list = file.open(None).unwrap();
     let whole = read(&list).unwrap().accounts;
     for count in [1, 20, 100, 1_000] {

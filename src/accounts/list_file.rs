@@ -1,5 +1,5 @@
-//! A list's stored bytes: opened once and kept open, so that a list replaced by a rename is read on as it was; standard
-//! input spooled to disk; the digest. Sizes are in bytes.
+//! The stored bytes of a list and their digests. The file is opened once, so that a list replaced by a rename is still
+//! read as it was; standard input is spooled to disk. Sizes are in bytes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -12,21 +12,20 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::error::ListError;
 
-/// What is copied or digested at a time.
 const COPY_BUFFER_BYTES: usize = 256 * 1024;
 
-/// What tells lists apart by their stored bytes.
+/// Digests that identify a list by its stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ListDigests {
-    /// SHA-256, for people and for later runs; only when it was asked for.
+pub struct ListDigests {
+    /// SHA-256, for users and for later runs; only with [`Digesting::Full`].
     pub sha256: Option<[u8; 32]>,
-    /// XXH3, with which the second pass sees at a tenth of the cost that it reads what the first one read.
+    /// XXH3, which lets the second pass detect a changed list at a tenth of the cost.
     pub xxh3: u128,
 }
 
-/// Which digests are made on the way.
+/// Which digests to compute while reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Digesting {
+pub enum Digesting {
     /// Both.
     Full,
     /// XXH3 alone.
@@ -35,16 +34,16 @@ pub(super) enum Digesting {
 
 /// An open list: a regular file, or standard input spooled to a file without a name. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct ListFile {
+pub struct ListFile {
     file: Arc<File>,
-    /// How messages call it.
+    /// The name in messages.
     pub name: Arc<str>,
-    /// Size when it was opened.
+    /// Size at the time of opening.
     pub bytes: u64,
 }
 
 impl ListFile {
-    /// Opens a regular file; anything else could not be read twice.
+    /// Opens a regular file; other files cannot be read twice.
     pub fn open(path: &Path) -> Result<Self, ListError> {
         let list = path.display().to_string();
         let unreadable = |source: io::Error| match source.kind() {
@@ -93,7 +92,7 @@ impl ListFile {
         }
     }
 
-    /// Up to `N` bytes from `offset` on; what the file does not have is 0.
+    /// The `N` bytes at `offset`, filled up with 0 at the end of the file.
     pub fn peek<const N: usize>(&self, offset: u64) -> Result<[u8; N], ListError> {
         let mut bytes = [0; N];
         let mut filled = 0;
@@ -109,19 +108,19 @@ impl ListFile {
         Ok(bytes)
     }
 
-    /// Digests of the whole file, for formats that are not read from front to back.
+    /// Digests of the whole file, for formats that are not read from start to end.
     pub fn digests(&self, digesting: Digesting) -> Result<ListDigests, ListError> {
         DigestingReader::new(self.clone(), digesting).digests()
     }
 
-    /// A failure of the disk below this list.
+    /// A failure to read this list.
     pub fn read_error(&self, source: io::Error) -> ListError {
         ListError::Read { list: self.name.to_string(), source }
     }
 }
 
-/// A file in `directory` that has no name, so that it goes with its last handle, even when the process is killed.
-pub(super) fn create_nameless(directory: &Path) -> io::Result<File> {
+/// Creates a file without a name in `directory`. It disappears with its last handle, even if the process is killed.
+pub fn create_nameless(directory: &Path) -> io::Result<File> {
     let process = std::process::id();
     for attempt in 0.. {
         let path = directory.join(format!(".accounts-{process}-{attempt}.spool"));
@@ -134,10 +133,9 @@ pub(super) fn create_nameless(directory: &Path) -> io::Result<File> {
     Err(ErrorKind::AlreadyExists.into())
 }
 
-/// Reads the file from front to back with a cursor of its own.
-pub(super) struct DigestingReader {
+/// Reads the file from start to end with its own position.
+pub struct DigestingReader {
     file: ListFile,
-    /// How many bytes were read so far.
     pub position: u64,
     sha256: Option<Sha256>,
     xxh3: Box<Xxh3>,
@@ -149,7 +147,7 @@ impl DigestingReader {
         Self { file, position: 0, sha256, xxh3: Box::default() }
     }
 
-    /// Reads what is left and tells the digests of the whole.
+    /// Reads the rest of the file and returns the digests of the whole.
     pub fn digests(&mut self) -> Result<ListDigests, ListError> {
         self.drain().map_err(|error| self.file.read_error(error))?;
         let sha256 = self.sha256.clone().map(|sha256| sha256.finalize().into());

@@ -1,0 +1,49 @@
+//! The first accounts of a list, without reading the rest.
+
+use std::collections::HashSet;
+
+use super::account_rules::{AccountName, InvalidAccount};
+use super::distinct::ListedAccount;
+use super::error::ListError;
+use super::list::AccountList;
+use super::list_file::Digesting;
+
+impl AccountList {
+    /// The first valid account; reads no further.
+    ///
+    /// # Errors
+    /// If the list cannot be read up to there.
+    pub fn first_account(&self) -> Result<Option<ListedAccount>, ListError> {
+        Ok(self.first_accounts(1, &mut |_| {})?.pop())
+    }
+
+    /// The first `count` distinct, valid accounts, or fewer in a shorter list, in list order: those of the first
+    /// ordinals. `on_invalid` receives every invalid record before the last of them.
+    ///
+    /// # Errors
+    /// If the list cannot be read up to there.
+    pub fn first_accounts(
+        &self,
+        count: usize,
+        on_invalid: &mut dyn FnMut(&InvalidAccount),
+    ) -> Result<Vec<ListedAccount>, ListError> {
+        let mut records = self.records(Digesting::Quick)?;
+        let mut seen = HashSet::new();
+        let mut accounts = Vec::new();
+        while accounts.len() < count && records.advance()? {
+            let record = records.record();
+            match record.account() {
+                Ok(name) => {
+                    let name = AccountName::from(name).expect("an account has at most 32 bytes");
+                    if seen.insert(name) {
+                        accounts.push(ListedAccount { name, line: record.line });
+                    }
+                }
+                Err(reason) => {
+                    on_invalid(&InvalidAccount::new(record.line, record.raw.bytes(), reason));
+                }
+            }
+        }
+        Ok(accounts)
+    }
+}

@@ -1,0 +1,62 @@
+//! Where an account list is and what it contains, as a job specifies it.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where to read a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListPath {
+    /// A regular file.
+    File(PathBuf),
+    /// Standard input, spooled to disk.
+    Stdin,
+}
+
+/// Format of a list, independent of its compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ListFormat {
+    /// RFC 4180 with a header line.
+    Csv,
+    /// One account per line.
+    Txt,
+    /// One JSON object per line.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl ListFormat {
+    /// The name in job files, and the file name extension.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Txt => "txt",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// The format by file name extension, ignoring `.gz` and `.zst`.
+    pub fn from_path(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+        let (_, extension) = name.rsplit_once('.')?;
+        [Self::Csv, Self::Txt, Self::Ndjson, Self::Parquet]
+            .into_iter()
+            .find(|format| format.name() == extension)
+    }
+}
+
+/// The `[accounts]` section of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListSource {
+    /// Where to read the list.
+    pub path: ListPath,
+    /// Its format; `None` to derive it from the name.
+    pub format: Option<ListFormat>,
+    /// Name of the column or key that holds the account; not for `txt`.
+    pub column: Option<String>,
+}
