@@ -14,7 +14,6 @@
 //!   invalid.csv                lines of _failed_accounts.csv for the invalid accounts of the list
 //!   failed-00000.csv …         lines of _failed_accounts.csv, by part
 //!   rejected-00000.csv …       lines of _rejected_values.csv, by part
-//!   spill                      rows that do not fit in memory; removed once it is open
 //!   snapshot/                  becomes the published directory by one rename
 //!   replaced/                  the previous snapshot while it is replaced, where directories cannot be exchanged
 //! ```
@@ -48,9 +47,6 @@ pub const JOURNAL_FILE: &str = "checkpoint.ndjson";
 
 /// Lines of [`FAILED_ACCOUNTS_FILE`] for the invalid accounts of the list.
 pub const INVALID_ACCOUNTS_FILE: &str = "invalid.csv";
-
-/// Rows that wait for their place and do not fit in memory.
-pub const SPILL_FILE: &str = "spill";
 
 /// The directory in the work directory that becomes the snapshot.
 pub const STAGED_SNAPSHOT: &str = "snapshot";

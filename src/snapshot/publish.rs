@@ -40,7 +40,7 @@ pub enum PublishError {
     #[error(transparent)]
     Replace(#[from] ReplaceError),
     /// The snapshot is published, but the work directory could not be removed.
-    #[error("the snapshot is published in {}, but the work directory could not be removed; {fix}", .output_path.display())]
+    #[error("could not clean up after the new snapshot was published in {}; {fix}", .output_path.display())]
     NotCleanedUp { output_path: PathBuf, fix: &'static str, source: DiskError },
     /// Another run may use the same work directory.
     #[error("the lock in {} was removed during this run, so another run may use it and nothing was published; make sure that nothing removes it, then run the same command again", .0.display())]

@@ -1,11 +1,10 @@
-//! What a job says of its output, checked.
+//! Where and how a snapshot is written.
 
 use std::path::PathBuf;
 
 /// File format of the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Apache Parquet.
     Parquet,
     /// RFC 4180, UTF-8.
     Csv,
@@ -14,7 +13,6 @@ pub enum Format {
 /// Compression of the parts: of pages in Parquet, of the whole file in CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// As is.
     None,
     /// RFC 1952.
     Gzip,
@@ -24,32 +22,29 @@ pub enum Compression {
     Snappy,
 }
 
-/// What to do when the output path holds a snapshot already.
+/// What to do if the output path already holds a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfExists {
     /// Replace it in one step when the new one is complete.
     Replace,
-    /// Refuse before the first call.
+    /// Refuse the run before its first call.
     Fail,
 }
 
 /// Where and how the snapshot is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSettings {
-    /// The directory to publish, `{date}` filled in.
+    /// The directory to publish, without placeholders.
     pub path: PathBuf,
-    /// Format of the parts.
     pub format: Format,
-    /// Compression of the parts.
     pub compression: Compression,
-    /// Ordinals in a part; a multiple of the accounts in a call, so that no call is sent half empty.
+    /// Ordinals in a part; a multiple of the accounts in a call, so that calls are full.
     pub accounts_per_part: u64,
-    /// What to do when the path holds a snapshot already.
     pub if_exists: IfExists,
 }
 
 impl OutputSettings {
-    /// Ending of a part's file name, without the first dot: `parquet`, `csv`, `csv.gz` or `csv.zst`.
+    /// The file name extension of parts, without the first dot: `parquet`, `csv`, `csv.gz` or `csv.zst`.
     pub const fn part_extension(&self) -> &'static str {
         match (self.format, self.compression) {
             (Format::Parquet, _) => "parquet",

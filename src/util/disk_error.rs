@@ -1,4 +1,4 @@
-//! Errors of the operating system: what was tried, on which path, and how to fix it.
+//! Errors of the operating system, with the action, the path and the fix.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -9,10 +9,10 @@ use rustix::process::{Resource, getrlimit};
 
 use super::exit_code::{ExitCode, HasExitCode};
 
-/// The action of locking a file, for which some errors have a fix of their own.
+/// The action of locking a file. Some of its errors have a specific fix.
 pub const LOCK: &str = "lock";
 
-/// The operating system refused: what was tried, on which path.
+/// The operating system refused an action on a path.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action} {}; {}", .path.display(), self.advice())]
 pub struct DiskError {
@@ -39,12 +39,12 @@ impl DiskError {
         format!("the file system of {directory} does not support locks; put output.path on one that does").into()
     }
 
-    /// What the operating system said.
+    /// The error of the operating system.
     pub fn io(&self) -> &io::Error {
         &self.source
     }
 
-    /// Whether running the same command again cannot help before someone changes the path or its content.
+    /// Whether the same command fails again until the path or its content is changed.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self.source.kind(),
@@ -59,7 +59,7 @@ impl HasExitCode for DiskError {
     }
 }
 
-/// The operating system refused something other than a file, such as a socket.
+/// The operating system refused an action that has no path, such as binding a socket.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action}; {}", advice(.source))]
 pub struct SystemError {
@@ -81,12 +81,12 @@ impl HasExitCode for SystemError {
     }
 }
 
-/// Whether an error says that nothing is at the path. Any other error leaves that open.
+/// Whether an error means that the path does not exist. Any other error leaves that open.
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// How a person fixes an error of the operating system.
+/// How to fix an error of the operating system.
 pub fn advice(error: &io::Error) -> Cow<'static, str> {
     match Errno::from_io_error(error) {
         Some(Errno::MFILE) => return open_files_advice().into(),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_advice_fits_the_error() {
+    fn the_advice_matches_the_error() {
         for (errno, advice) in [
             (Errno::NOSPC, "make room"),
             (Errno::DQUOT, "quota"),
@@ -203,20 +203,20 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_open_files_is_named() {
+    fn the_open_file_limit_is_named() {
         let limit = getrlimit(Resource::Nofile).current.unwrap();
         let text = error(Errno::MFILE).to_string();
         assert!(text.contains(&format!("more than {limit} files")), "{text}");
     }
 
     #[test]
-    fn what_the_operating_system_said_is_the_cause() {
+    fn the_error_of_the_operating_system_is_the_cause() {
         let error = error(Errno::NOSPC);
         assert_eq!(error.source().unwrap().to_string(), "No space left on device (os error 28)");
     }
 
     #[test]
-    fn only_what_a_person_must_change_is_permanent() {
+    fn only_errors_of_the_path_are_permanent() {
         for errno in [Errno::NOENT, Errno::ACCESS, Errno::PERM] {
             assert!(error(errno).is_permanent(), "{errno}");
         }

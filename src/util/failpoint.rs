@@ -1,15 +1,15 @@
-//! Named points before and after each durable step where a test ends, fails or pauses the program, to see that the next
-//! run, or another one, repairs or respects what is left. In a release build there are none.
+//! Named points before and after each durable step, at which a test kills, fails or pauses the program, to verify that
+//! another run handles what is left. A release build has none.
 
 use std::io;
 
-/// The variable that names points, separated by commas. `NAME` ends the process there as a crash would; `NAME=enospc`
-/// makes the step fail with that error; `NAME=pipe:PATH` waits until the writer of the named pipe has closed it. With `#N`
-/// behind the name, that happens when the point is reached for the Nth time.
+/// The variable that lists points, separated by commas. `NAME` aborts the process at the point, `NAME=enospc` makes the
+/// step fail with that error, `NAME=pipe:PATH` waits until the writer of the named pipe has closed it. `NAME#N` applies
+/// when the point is reached for the Nth time.
 #[cfg(debug_assertions)]
 const VARIABLE: &str = "IM_PROFILES_FAILPOINT";
 
-/// The points that every run passes which publishes, in the order in which it first reaches them.
+/// The points of every run that publishes, in the order in which it first reaches them.
 pub const ALL: &[&str] = &[
     "lock:opened",
     "output:look",
@@ -32,8 +32,8 @@ pub const ALL: &[&str] = &[
     "publish:unlocked",
 ];
 
-/// The points where a snapshot is replaced on a file system that cannot exchange two directories, and where the next run
-/// puts the earlier one back.
+/// The points of replacing a snapshot on a file system that cannot exchange two directories, and of restoring the
+/// previous one in the next run.
 pub const WITHOUT_EXCHANGE: &[&str] = &[
     "replace:move_aside",
     "replace:moved_aside",
@@ -43,10 +43,13 @@ pub const WITHOUT_EXCHANGE: &[&str] = &[
     "restore:renamed",
 ];
 
-/// Passes, unless a test has named this point.
+/// Does what a test requested for this point.
+///
+/// # Errors
+/// The error that the test requested.
 #[cfg(debug_assertions)]
 pub fn hit(name: &'static str) -> io::Result<()> {
-    debug_assert!(ALL.contains(&name) || WITHOUT_EXCHANGE.contains(&name), "{name} is in no list");
+    debug_assert!(ALL.contains(&name) || WITHOUT_EXCHANGE.contains(&name), "{name} is not listed");
     let Ok(wanted) = std::env::var(VARIABLE) else { return Ok(()) };
     let reached = count(name);
     for point in wanted.split(',') {
@@ -60,7 +63,7 @@ pub fn hit(name: &'static str) -> io::Result<()> {
     Ok(())
 }
 
-/// How often the point has been reached, this time included.
+/// How often the point has been reached, including this time.
 #[cfg(debug_assertions)]
 fn count(name: &'static str) -> u32 {
     use std::collections::BTreeMap;
@@ -98,7 +101,7 @@ fn act(action: Option<&str>) -> io::Result<()> {
     Err(errno.into())
 }
 
-/// Passes.
+/// Does nothing.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn hit(_name: &'static str) -> io::Result<()> {

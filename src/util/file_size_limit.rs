@@ -1,4 +1,4 @@
-//! What happens at the file size limit of the process (`ulimit -f`): by default a signal that kills it without a word.
+//! The file size limit of the process (`ulimit -f`). By default, a signal kills a process that exceeds it.
 
 use std::io;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use rustix::process::Signal;
 
-/// Makes a write beyond the file size limit fail with `EFBIG`, which is reported like any other disk error. Must be
-/// called before anything is written.
+/// Makes a write beyond the limit fail with `EFBIG`, which is reported like any other disk error. Must be called before
+/// anything is written.
 ///
 /// # Errors
-/// When the operating system refuses the handler.
+/// When the handler cannot be installed.
 pub fn report_as_error() -> io::Result<()> {
-    // With a handler in place, the signal no longer kills. That it arrived is of no interest: the write fails as well.
+    // A handled signal does not kill, and the write fails. The flag itself is not needed.
     let arrived = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(Signal::XFSZ.as_raw(), arrived).map(drop)
 }

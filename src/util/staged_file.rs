@@ -1,6 +1,5 @@
-//! The one way a file comes under its final name: stage, fsync, rename, fsync directory.
-//!
-//! Whoever finds the final name finds the whole file, after a power loss too.
+//! Writes a file so that its final name always refers to the complete file, even after a power loss: stage, fsync, rename,
+//! fsync the directory.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Read, Write};
@@ -17,19 +16,18 @@ use super::hex::hex;
 /// Appended to the final name while a file is being written.
 const STAGED_SUFFIX: &str = ".staged";
 
-/// Bytes gathered before they go to the file.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// Size and digest of a committed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileInfo {
-    /// Bytes in the file.
     pub bytes: u64,
-    /// SHA-256 of the file, in hex.
+    /// SHA-256, in hex.
     pub sha256: String,
 }
 
-/// A file being written under a staged name; dropped without a commit, it is removed.
+/// A file that is written under a staged name. If it is dropped without a commit, it is removed.
 #[derive(Debug)]
 pub struct StagedFile {
     final_path: PathBuf,
@@ -59,7 +57,7 @@ impl Write for DigestWriter {
 }
 
 impl StagedFile {
-    /// Starts the file that will be `final_path`. A staged file left by a stopped run is replaced.
+    /// Starts the file that will be `final_path`. A staged file of a stopped run is replaced.
     pub fn create(final_path: PathBuf) -> Result<StagedFile, DiskError> {
         let mut staged_name = final_path.clone().into_os_string();
         staged_name.push(STAGED_SUFFIX);
@@ -76,12 +74,12 @@ impl StagedFile {
         Ok(StagedFile { final_path, staged_path, writer })
     }
 
-    /// Where the file will be.
+    /// The final path.
     pub fn path(&self) -> &Path {
         &self.final_path
     }
 
-    /// Lets every user of the machine read the file, whatever the umask says.
+    /// Lets every user of the machine read the file, regardless of the umask.
     pub fn set_world_readable(&self) -> Result<(), DiskError> {
         fs::set_permissions(&self.staged_path, Permissions::from_mode(0o644))
             .map_err(DiskError::on("set the mode of", &self.staged_path))
@@ -124,14 +122,14 @@ impl Write for StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         if self.writer.take().is_some() {
-            // Nothing to tell: the next run removes what is left.
+            // An error does not matter: the next run removes staged files.
             let _ = fs::remove_file(&self.staged_path);
         }
     }
 }
 
 impl FileInfo {
-    /// The facts of a file that is there.
+    /// Reads a whole file.
     pub fn of(path: &Path) -> Result<FileInfo, DiskError> {
         let mut file = File::open(path).map_err(DiskError::on("open", path))?;
         let mut digest = Sha256::new();
@@ -148,7 +146,7 @@ impl FileInfo {
     }
 }
 
-/// The directory a path is in. Of a bare name that is the current one, and not the empty path that `parent` gives.
+/// The directory of a path. For a bare name that is `.`, and not the empty path that [`Path::parent`] returns.
 pub fn parent_directory(path: &Path) -> &Path {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
@@ -163,7 +161,7 @@ pub fn sync_directory(directory: &Path) -> Result<(), DiskError> {
         .map_err(DiskError::on("make durable the directory", directory))
 }
 
-/// Removes a file, or does nothing where there is none.
+/// Removes a file if it exists.
 pub fn remove_if_exists(path: &Path) -> Result<(), DiskError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -178,33 +176,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_appears_whole_and_with_its_digest() {
+    fn a_committed_file_is_complete_and_has_its_digest() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         let mut staged = StagedFile::create(path.clone()).unwrap();
         staged.write_all(b"abc").unwrap();
         assert!(!path.exists());
-        let facts = staged.commit().unwrap();
+        let info = staged.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"abc");
-        assert_eq!(facts.bytes, 3);
-        assert_eq!(
-            facts.sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(info.bytes, 3);
+        assert_eq!(info.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn a_dropped_file_leaves_nothing_and_a_left_over_is_replaced() {
+    fn a_dropped_file_is_removed_and_a_stale_one_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
-        fs::write(directory.path().join("a.txt.staged"), "left over").unwrap();
+        fs::write(directory.path().join("a.txt.staged"), "stale").unwrap();
         drop(StagedFile::create(path.clone()).unwrap());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn an_error_names_what_was_tried_and_where() {
+    fn an_error_names_the_action_and_the_path() {
         let error = StagedFile::create(PathBuf::from("/nowhere/at/all/x")).unwrap_err();
         assert!(error.to_string().starts_with("could not create /nowhere/at/all/x.staged; see "));
         assert_eq!(error.io().kind(), io::ErrorKind::NotFound);

@@ -345,7 +345,7 @@ proptest! {
     }
 
     #[test]
-    fn a_journal_that_is_cut_gives_the_entries_that_are_whole(cut in 0..=VERSION_1.len()) {
+    fn a_truncated_journal_gives_its_complete_entries(cut in 0..=VERSION_1.len()) {
         let journal = &VERSION_1[..cut];
         let whole = journal.matches('\n').count();
         let expected = (whole > 0).then(|| checkpoint_after(whole));

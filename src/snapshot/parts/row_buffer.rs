@@ -3,7 +3,7 @@
 //! A slow call delays the rows after it in its part. How many those are depends on the service, so memory alone cannot
 //! hold them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
 use super::file_writer::{PartError, encode_error};
-use crate::snapshot::layout::SPILL_FILE;
 use crate::util::disk_error::DiskError;
-use crate::util::staged_file::remove_if_exists;
 
 /// Rows that are kept.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub enum BufferedRows {
 pub struct RowBuffer {
     budget_bytes: usize,
     in_memory_bytes: usize,
-    spill_path: PathBuf,
+    directory: PathBuf,
     spill: Option<File>,
     spill_end: u64,
     spilled_now: usize,
@@ -46,7 +44,7 @@ impl RowBuffer {
         RowBuffer {
             budget_bytes,
             in_memory_bytes: 0,
-            spill_path: directory.join(SPILL_FILE),
+            directory: directory.to_owned(),
             spill: None,
             spill_end: 0,
             spilled_now: 0,
@@ -59,11 +57,11 @@ impl RowBuffer {
             self.in_memory_bytes += bytes;
             return Ok(BufferedRows::InMemory(rows));
         }
-        let encoded = encode(&rows).map_err(encode_error(&self.spill_path))?;
+        let encoded = encode(&rows).map_err(encode_error(&self.directory))?;
         let offset = self.spill_end;
         self.spill_file()?
             .write_all_at(&encoded, offset)
-            .map_err(DiskError::on("write", &self.spill_path))?;
+            .map_err(DiskError::on("write a temporary file in", &self.directory))?;
         self.spill_end += encoded.len() as u64;
         self.spilled_now += 1;
         Ok(BufferedRows::Spilled { offset, length: encoded.len() })
@@ -80,31 +78,22 @@ impl RowBuffer {
         let mut encoded = vec![0; length];
         self.spill_file()?
             .read_exact_at(&mut encoded, offset)
-            .map_err(DiskError::on("read", &self.spill_path))?;
+            .map_err(DiskError::on("read a temporary file in", &self.directory))?;
         self.spilled_now -= 1;
         if self.spilled_now == 0 {
             self.spill_end = 0;
         }
-        decode(&encoded).map_err(encode_error(&self.spill_path))
+        decode(&encoded).map_err(encode_error(&self.directory))
     }
 
+    /// The spill file, created on first use. It has no name, so it disappears with the process.
     fn spill_file(&mut self) -> Result<&File, DiskError> {
-        if self.spill.is_none() {
-            let path = &self.spill_path;
-            remove_if_exists(path)?;
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .open(path)
-                .map_err(DiskError::on("create", path))?;
-            // An unnamed file disappears with the process.
-            remove_if_exists(path)?;
-            self.spill = Some(file);
-        }
-        self.spill.as_ref().ok_or_else(|| {
-            DiskError::on("open", &self.spill_path)(std::io::ErrorKind::NotFound.into())
-        })
+        let file = match self.spill.take() {
+            Some(file) => file,
+            None => tempfile::tempfile_in(&self.directory)
+                .map_err(DiskError::on("create a temporary file in", &self.directory))?,
+        };
+        Ok(self.spill.insert(file))
     }
 }
 

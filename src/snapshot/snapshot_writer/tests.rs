@@ -39,9 +39,9 @@ fn rejected(ordinal: u64) -> RejectedValue {
     RejectedValue { ordinal, account, tag: "t".to_owned(), expected_type: "uint32", value }
 }
 
-/// What becomes of an account: at the first call or a later one, a row or none.
+/// The outcome of an account: a row or a failure, at the first call or in a retry.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
+enum Outcome {
     FirstRow,
     FirstFailure,
     LateRow,
@@ -55,13 +55,16 @@ enum Message {
     EndOfList,
 }
 
-/// The messages for accounts that go these ways, in list order, late ones in chunks of 7 at the end.
-fn messages(ways: &[Way]) -> Vec<Message> {
-    let total = ways.len() as u64;
+/// The messages for accounts with these outcomes: first calls in list order, then retries in chunks of 7.
+fn messages(outcomes: &[Outcome]) -> Vec<Message> {
+    let total = outcomes.len() as u64;
     let mut messages: Vec<Message> =
         (0..total).step_by(CHUNK as usize).map(Message::First).collect();
     let is_late = |ordinal: &u64| {
-        matches!(ways[usize::try_from(*ordinal).unwrap()], Way::LateRow | Way::LateFailure)
+        matches!(
+            outcomes[usize::try_from(*ordinal).unwrap()],
+            Outcome::LateRow | Outcome::LateFailure
+        )
     };
     let late: Vec<u64> = (0..total).filter(is_late).collect();
     messages.extend(late.chunks(7).map(|ordinals| Message::Late(ordinals.to_vec())));
@@ -69,9 +72,9 @@ fn messages(ways: &[Way]) -> Vec<Message> {
     messages
 }
 
-/// Every file the messages leave, by name; and the committed parts.
+/// The files that the messages give, by name, and the committed parts.
 fn write(
-    ways: &[Way],
+    outcomes: &[Outcome],
     messages: &[Message],
     format: Format,
     budget: usize,
@@ -89,10 +92,10 @@ fn write(
     fs::create_dir_all(store.staged_snapshot()).unwrap();
     let mut writer = SnapshotWriter::new(settings, schema, CHUNK, 0, Arc::new(store.clone()));
     writer.buffer = RowBuffer::new(directory.path(), budget);
-    let total = ways.len() as u64;
-    let of = |ordinals: &[u64], way: Way| -> Vec<u64> {
-        let goes = |ordinal: &u64| ways[usize::try_from(*ordinal).unwrap()] == way;
-        ordinals.iter().copied().filter(goes).collect()
+    let total = outcomes.len() as u64;
+    let of = |ordinals: &[u64], outcome: Outcome| -> Vec<u64> {
+        let matches = |ordinal: &u64| outcomes[usize::try_from(*ordinal).unwrap()] == outcome;
+        ordinals.iter().copied().filter(matches).collect()
     };
     let mut parts = Vec::new();
     for message in messages {
@@ -100,22 +103,22 @@ fn write(
             Message::First(start) => {
                 let ordinals = *start..(*start + CHUNK).min(total);
                 let all: Vec<u64> = ordinals.clone().collect();
-                let with_rows = of(&all, Way::FirstRow);
+                let with_rows = of(&all, Outcome::FirstRow);
                 let result = ChunkResult {
                     ordinals,
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
-                    failed: of(&all, Way::FirstFailure).into_iter().map(failed).collect(),
+                    failed: of(&all, Outcome::FirstFailure).into_iter().map(failed).collect(),
                 };
                 parts.extend(writer.add_chunk(result).unwrap());
             }
             Message::Late(ordinals) => {
-                let with_rows = of(ordinals, Way::LateRow);
+                let with_rows = of(ordinals, Outcome::LateRow);
                 let result = RetryResult {
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
                     ordinals: with_rows,
-                    failed: of(ordinals, Way::LateFailure).into_iter().map(failed).collect(),
+                    failed: of(ordinals, Outcome::LateFailure).into_iter().map(failed).collect(),
                 };
                 parts.extend(writer.add_retry(result).unwrap());
             }
@@ -137,10 +140,11 @@ fn write(
 }
 
 #[test]
-fn first_rows_come_in_order_and_late_ones_behind_them() {
-    let ways: Vec<Way> =
-        (0..8).map(|ordinal| if ordinal == 1 { Way::LateRow } else { Way::FirstRow }).collect();
-    let (files, parts) = write(&ways, &messages(&ways), Format::Csv, usize::MAX);
+fn rows_of_retries_follow_those_of_first_calls() {
+    let outcomes: Vec<Outcome> = (0..8)
+        .map(|ordinal| if ordinal == 1 { Outcome::LateRow } else { Outcome::FirstRow })
+        .collect();
+    let (files, parts) = write(&outcomes, &messages(&outcomes), Format::Csv, usize::MAX);
     let part = files.iter().find(|(name, _)| name == "part-00000.csv").unwrap();
     let text = String::from_utf8(part.1.clone()).unwrap();
     assert_eq!(text, "account\na0\na2\na3\na4\na5\na6\na7\na1\n");
@@ -150,31 +154,31 @@ fn first_rows_come_in_order_and_late_ones_behind_them() {
     assert!(String::from_utf8_lossy(&lines.1).ends_with("a7,t,uint32,v7\na1,t,uint32,v1\n"));
 }
 
-fn any_way() -> impl Strategy<Value = Way> {
+fn any_outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
-        6 => Just(Way::FirstRow),
-        1 => Just(Way::FirstFailure),
-        2 => Just(Way::LateRow),
-        1 => Just(Way::LateFailure),
+        6 => Just(Outcome::FirstRow),
+        1 => Just(Outcome::FirstFailure),
+        2 => Just(Outcome::LateRow),
+        1 => Just(Outcome::LateFailure),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Promise 3, at its root: files depend on what was answered, never on when, nor on whether rows had to be spilled.
+    /// Guarantee 3: files depend on the responses, never on their order or on spilling.
     #[test]
-    fn files_do_not_depend_on_the_order_of_answers(
-        (ways, shuffled) in proptest::collection::vec(any_way(), 1..75)
-            .prop_flat_map(|ways| { let messages = messages(&ways); (Just(ways), Just(messages).prop_shuffle()) }),
+    fn files_do_not_depend_on_the_order_of_responses(
+        (outcomes, shuffled) in proptest::collection::vec(any_outcome(), 1..75)
+            .prop_flat_map(|outcomes| { let messages = messages(&outcomes); (Just(outcomes), Just(messages).prop_shuffle()) }),
         parquet: bool,
         spills: bool,
     ) {
         let format = if parquet { Format::Parquet } else { Format::Csv };
-        let (expected, _) = write(&ways, &messages(&ways), format, usize::MAX);
-        let (files, parts) = write(&ways, &shuffled, format, if spills { 0 } else { usize::MAX });
+        let (expected, _) = write(&outcomes, &messages(&outcomes), format, usize::MAX);
+        let (files, parts) = write(&outcomes, &shuffled, format, if spills { 0 } else { usize::MAX });
         prop_assert_eq!(files, expected);
-        let settled: u64 = parts.iter().map(|part| part.rows + part.failed_accounts()).sum();
-        prop_assert_eq!(settled, ways.len() as u64);
+        let processed: u64 = parts.iter().map(|part| part.rows + part.failed_accounts()).sum();
+        prop_assert_eq!(processed, outcomes.len() as u64);
     }
 }

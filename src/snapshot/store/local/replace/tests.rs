@@ -1,11 +1,11 @@
 use super::*;
 use crate::snapshot::layout::REPLACED_SNAPSHOT;
 
-fn work() -> (tempfile::TempDir, LocalStore) {
+fn store() -> (tempfile::TempDir, LocalStore) {
     let directory = tempfile::tempdir().unwrap();
-    let work = LocalStore::new(&directory.path().join("out")).unwrap();
-    fs::create_dir(work.root()).unwrap();
-    (directory, work)
+    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    fs::create_dir(store.root()).unwrap();
+    (directory, store)
 }
 
 /// A complete snapshot with one file.
@@ -19,102 +19,102 @@ fn content(path: &Path) -> String {
     fs::read_to_string(path.join("a")).unwrap()
 }
 
-fn replaced(work: &LocalStore) -> PathBuf {
-    work.root().join(REPLACED_SNAPSHOT)
+fn replaced(store: &LocalStore) -> PathBuf {
+    store.root().join(REPLACED_SNAPSHOT)
 }
 
 #[test]
-fn a_snapshot_takes_the_place_of_an_earlier_one() {
-    let (_directory, work) = work();
-    write_snapshot(&work.staged_snapshot(), "first");
-    work.exchange().unwrap();
-    assert_eq!(content(work.output_path()), "first");
-    write_snapshot(&work.staged_snapshot(), "second");
-    work.exchange().unwrap();
-    assert_eq!(content(work.output_path()), "second");
-    assert_eq!(content(&work.staged_snapshot()), "first");
+fn a_snapshot_replaces_the_previous_one() {
+    let (_directory, store) = store();
+    write_snapshot(&store.staged_snapshot(), "first");
+    store.exchange().unwrap();
+    assert_eq!(content(store.output_path()), "first");
+    write_snapshot(&store.staged_snapshot(), "second");
+    store.exchange().unwrap();
+    assert_eq!(content(store.output_path()), "second");
+    assert_eq!(content(&store.staged_snapshot()), "first");
 }
 
 #[test]
-fn without_an_exchange_the_earlier_one_is_moved_aside() {
-    let (_directory, work) = work();
-    write_snapshot(work.output_path(), "first");
+fn without_exchange_the_previous_snapshot_is_moved_aside() {
+    let (_directory, store) = store();
+    write_snapshot(store.output_path(), "first");
     for content_now in ["second", "third"] {
-        write_snapshot(&work.staged_snapshot(), content_now);
-        work.replace().unwrap();
-        assert_eq!(content(work.output_path()), content_now);
-        assert!(!work.staged_snapshot().exists());
+        write_snapshot(&store.staged_snapshot(), content_now);
+        store.replace().unwrap();
+        assert_eq!(content(store.output_path()), content_now);
+        assert!(!store.staged_snapshot().exists());
     }
-    assert_eq!(content(&replaced(&work)), "second");
+    assert_eq!(content(&replaced(&store)), "second");
 }
 
 #[test]
-fn an_earlier_snapshot_is_put_back_when_the_new_one_cannot_be_published() {
-    let (_directory, work) = work();
-    write_snapshot(work.output_path(), "first");
+fn the_previous_snapshot_is_restored_if_the_new_one_cannot_be_published() {
+    let (_directory, store) = store();
+    write_snapshot(store.output_path(), "first");
     // There is no staged snapshot, so the second rename fails.
-    let error = work.replace().unwrap_err();
+    let error = store.replace().unwrap_err();
     assert!(error.to_string().contains("could not publish"), "{error}");
-    assert_eq!(content(work.output_path()), "first");
-    assert_eq!(Occupant::at(&replaced(&work)).unwrap(), Occupant::Nothing);
+    assert_eq!(content(store.output_path()), "first");
+    assert_eq!(Occupant::at(&replaced(&store)).unwrap(), Occupant::Nothing);
 }
 
 #[test]
-fn what_a_stopped_run_moved_aside_is_put_back_where_nothing_or_an_empty_directory_is() {
+fn a_snapshot_that_was_moved_aside_is_restored_to_a_free_path() {
     for has_empty_directory in [false, true] {
-        let (_directory, work) = work();
-        write_snapshot(&replaced(&work), "earlier");
+        let (_directory, store) = store();
+        write_snapshot(&replaced(&store), "earlier");
         if has_empty_directory {
-            fs::create_dir(work.output_path()).unwrap();
+            fs::create_dir(store.output_path()).unwrap();
         }
-        assert_eq!(work.moved_aside().unwrap(), Some(replaced(&work)));
-        assert!(!work.may_remove_replaced().unwrap());
-        assert!(work.restore_moved_aside().unwrap());
-        assert_eq!(content(work.output_path()), "earlier");
-        assert_eq!(work.moved_aside().unwrap(), None);
-        assert!(!work.restore_moved_aside().unwrap());
+        assert_eq!(store.moved_aside().unwrap(), Some(replaced(&store)));
+        assert!(!store.may_remove_replaced().unwrap());
+        assert!(store.restore_moved_aside().unwrap());
+        assert_eq!(content(store.output_path()), "earlier");
+        assert_eq!(store.moved_aside().unwrap(), None);
+        assert!(!store.restore_moved_aside().unwrap());
     }
 }
 
 #[test]
-fn what_is_not_a_whole_snapshot_is_not_put_back_and_stays_until_there_is_one() {
-    let (_directory, work) = work();
-    write_snapshot(&replaced(&work), "half");
-    fs::remove_file(replaced(&work).join(SUCCESS_MARKER)).unwrap();
-    assert_eq!(work.moved_aside().unwrap(), None);
-    assert!(!work.restore_moved_aside().unwrap());
-    assert_eq!(Occupant::at(work.output_path()).unwrap(), Occupant::Nothing);
-    assert!(!work.may_remove_replaced().unwrap());
-    assert_eq!(content(&replaced(&work)), "half");
-    write_snapshot(work.output_path(), "new");
-    assert!(work.may_remove_replaced().unwrap());
+fn an_incomplete_snapshot_is_not_restored_and_kept_until_the_next_publication() {
+    let (_directory, store) = store();
+    write_snapshot(&replaced(&store), "half");
+    fs::remove_file(replaced(&store).join(SUCCESS_MARKER)).unwrap();
+    assert_eq!(store.moved_aside().unwrap(), None);
+    assert!(!store.restore_moved_aside().unwrap());
+    assert_eq!(Occupant::at(store.output_path()).unwrap(), Occupant::Nothing);
+    assert!(!store.may_remove_replaced().unwrap());
+    assert_eq!(content(&replaced(&store)), "half");
+    write_snapshot(store.output_path(), "new");
+    assert!(store.may_remove_replaced().unwrap());
 }
 
 #[test]
-fn a_relative_link_to_a_snapshot_is_put_back() {
-    let (directory, work) = work();
+fn a_relative_link_to_a_snapshot_is_restored() {
+    let (directory, store) = store();
     write_snapshot(&directory.path().join("elsewhere"), "earlier");
-    std::os::unix::fs::symlink("elsewhere", replaced(&work)).unwrap();
-    assert!(work.restore_moved_aside().unwrap());
-    assert_eq!(content(work.output_path()), "earlier");
+    std::os::unix::fs::symlink("elsewhere", replaced(&store)).unwrap();
+    assert!(store.restore_moved_aside().unwrap());
+    assert_eq!(content(store.output_path()), "earlier");
 }
 
 #[test]
-fn the_only_snapshot_is_not_removed_for_something_else_at_the_output_path() {
-    let (_directory, work) = work();
-    write_snapshot(&replaced(&work), "earlier");
-    fs::create_dir(work.output_path()).unwrap();
-    fs::write(work.output_path().join("thesis.txt"), "years of work").unwrap();
-    assert!(!work.restore_moved_aside().unwrap());
-    assert!(!work.may_remove_replaced().unwrap());
-    assert!(work.replace().unwrap_err().to_string().contains("the only snapshot"));
-    assert_eq!(content(&replaced(&work)), "earlier");
-    fs::write(work.output_path().join(SUCCESS_MARKER), "").unwrap();
-    assert!(work.may_remove_replaced().unwrap());
+fn the_only_snapshot_is_never_removed() {
+    let (_directory, store) = store();
+    write_snapshot(&replaced(&store), "earlier");
+    fs::create_dir(store.output_path()).unwrap();
+    fs::write(store.output_path().join("thesis.txt"), "years of work").unwrap();
+    assert!(!store.restore_moved_aside().unwrap());
+    assert!(!store.may_remove_replaced().unwrap());
+    assert!(store.replace().unwrap_err().to_string().contains("the only snapshot"));
+    assert_eq!(content(&replaced(&store)), "earlier");
+    fs::write(store.output_path().join(SUCCESS_MARKER), "").unwrap();
+    assert!(store.may_remove_replaced().unwrap());
 }
 
 #[test]
-fn what_is_at_a_path_is_told_apart() {
+fn occupants_are_distinguished() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| Occupant::at(&directory.path().join(name)).unwrap();
     fs::write(directory.path().join("file"), "").unwrap();
@@ -138,7 +138,7 @@ fn what_is_at_a_path_is_told_apart() {
 }
 
 #[test]
-fn an_error_is_not_an_answer() {
+fn an_error_is_not_taken_for_an_absent_snapshot() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("loop");
     std::os::unix::fs::symlink("loop", &path).unwrap();
