@@ -10,7 +10,7 @@ use crate::snapshot::manifest::Manifest;
 use crate::snapshot::parts::CommittedPart;
 use crate::table::rows::ACCOUNT_COLUMN;
 use crate::util::paths::absolute;
-use crate::util::staged_file::parent_directory;
+use crate::util::paths::parent_directory;
 
 /// Snapshots beside the output path that are looked at: some may be of another job or have other columns.
 const SIBLINGS_LOOKED_AT: usize = 32;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::prepare::PreparedRun;
 use crate::report::summary::ResultSummary;
-use crate::snapshot::journal::Checkpoint;
+use crate::snapshot::checkpoint::Checkpoint;
 use crate::snapshot::publish::{self, CommittedWork};
 use crate::util::failure::Failure;
 

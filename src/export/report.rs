@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::report::column_totals::ColumnTotals;
 use crate::report::html::{Report, page};
 use crate::report::timeline::Timeline;
-use crate::snapshot::journal::{Checkpoint, Journal, RunHeader};
+use crate::snapshot::checkpoint::{Checkpoint, RunHeader};
+use crate::snapshot::journal::Journal;
 use crate::snapshot::manifest::Manifest;
 use crate::util::timestamp::rfc3339_seconds;
 

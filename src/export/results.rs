@@ -6,7 +6,7 @@ use crate::accounts::{ListPath, Scan};
 use crate::job::Job;
 use crate::pipeline::call_stats::CallStats;
 use crate::report::summary::ResultSummary;
-use crate::snapshot::journal::Checkpoint;
+use crate::snapshot::checkpoint::Checkpoint;
 use crate::snapshot::manifest::{
     AccountListInfo, ColumnInfo, Counts, FailureCounts, JobInfo, MANIFEST_VERSION, Manifest,
     PartInfo, RunInfo,

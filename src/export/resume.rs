@@ -11,8 +11,9 @@ use tracing::{info, warn};
 
 use crate::accounts::Scan;
 use crate::job::{Job, Target};
+use crate::snapshot::checkpoint::{Checkpoint, RunHeader};
 use crate::snapshot::committed_files::{remove_uncommitted_files, verify_parts};
-use crate::snapshot::journal::{Checkpoint, Journal, JournalError, RunHeader};
+use crate::snapshot::journal::{Journal, JournalError};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
 use crate::snapshot::manifest::{Manifest, ManifestError};
 use crate::snapshot::store::PartFilesError;

@@ -19,7 +19,7 @@ use crate::pipeline::source::AccountSource;
 use crate::pipeline::{self, RunContext, RunSettings, SnapshotTarget};
 use crate::report::summary::ResultSummary;
 use crate::snapshot::OutputSettings;
-use crate::snapshot::journal::Round;
+use crate::snapshot::checkpoint::Round;
 use crate::snapshot::layout::failed_lines_file;
 use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::snapshot::work_directory::WorkDirectory;

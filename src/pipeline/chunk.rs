@@ -9,7 +9,7 @@ use super::capacities::CHUNKS_PER_BLOCK;
 use super::source::{AccountSource, SourceError};
 use crate::accounts::AccountName;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
-use crate::snapshot::journal::RoundEnd;
+use crate::snapshot::checkpoint::RoundEnd;
 
 /// An account to request.
 #[derive(Debug, Clone, PartialEq, Eq)]

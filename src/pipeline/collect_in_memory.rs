@@ -12,7 +12,7 @@ use super::sink::{Sink, SinkMessage};
 use super::{RunContext, RunError, RunSettings, Service};
 use crate::accounts;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
-use crate::snapshot::journal::RoundEnd;
+use crate::snapshot::checkpoint::RoundEnd;
 use crate::snapshot::sidecars::{FailedAccount, RejectedValue};
 
 /// The rows and failed accounts of a run, in no particular order.

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::RunError;
 use super::chunk::Chunk;
 use super::source::SourceError;
-use crate::snapshot::journal::RoundEnd;
+use crate::snapshot::checkpoint::RoundEnd;
 
 /// Receives the chunks of a round.
 pub struct ListReader {

@@ -12,7 +12,7 @@ use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::api::response_body::ResponseBody;
 use crate::api::transport::TransportFailure;
 use crate::pipeline::events::Event;
-use crate::snapshot::journal::RunHeader;
+use crate::snapshot::checkpoint::RunHeader;
 use crate::snapshot::manifest::FailureSummary;
 use crate::snapshot::settings::{Compression, Format, IfExists, OutputSettings};
 use crate::snapshot::sidecars::Category;

@@ -1,5 +1,6 @@
 //! What a run publishes: parts, sidecars and manifest; and the work directory, lock and journal behind it.
 
+pub mod checkpoint;
 pub mod committed_files;
 pub mod journal;
 pub mod layout;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 /// File format of the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// Apache Parquet.
     Parquet,
     /// RFC 4180, UTF-8.
     Csv,
@@ -13,6 +14,7 @@ pub enum Format {
 /// Compression of the parts: of pages in Parquet, of the whole file in CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
+    /// No compression.
     None,
     /// RFC 1952.
     Gzip,

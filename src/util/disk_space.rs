@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::staged_file::parent_directory;
+use super::paths::parent_directory;
 
 /// The bytes that this user may still write at `path`, which need not exist; `None` if unknown.
 pub fn free_bytes(path: &Path) -> Option<u64> {

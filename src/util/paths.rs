@@ -1,4 +1,4 @@
-//! Paths as messages and reports show them.
+//! Paths: their directory, and how messages and reports show them.
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,14 @@ pub fn relative_to_here(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path = absolute(path);
     path.strip_prefix(here).unwrap_or(&path).display().to_string()
+}
+
+/// The directory of a path. For a bare name that is `.`, and not the empty path that [`Path::parent`] returns.
+pub fn parent_directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
 }
 
 #[cfg(test)]

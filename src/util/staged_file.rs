@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::disk_error::DiskError;
 use super::failpoint;
 use super::hex::hex;
+use super::paths::parent_directory;
 
 /// Appended to the final name while a file is being written.
 const STAGED_SUFFIX: &str = ".staged";
@@ -143,14 +144,6 @@ impl FileInfo {
             digest.update(&buffer[..count]);
             bytes += count as u64;
         }
-    }
-}
-
-/// The directory of a path. For a bare name that is `.`, and not the empty path that [`Path::parent`] returns.
-pub fn parent_directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fs;
+use std::ops::Range;
 
 use proptest::prelude::*;
 

@@ -19,7 +19,8 @@ use crate::snapshot::layout::{
 use crate::snapshot::settings::IfExists;
 use crate::util::disk_error::DiskError;
 use crate::util::failpoint;
-use crate::util::staged_file::{FileInfo, StagedFile, parent_directory, sync_directory};
+use crate::util::paths::parent_directory;
+use crate::util::staged_file::{FileInfo, StagedFile, sync_directory};
 
 /// The paths of a snapshot and its work directory, whether or not anything exists there yet.
 #[derive(Debug, Clone)]

@@ -18,7 +18,8 @@ use crate::snapshot::layout::SUCCESS_MARKER;
 use crate::snapshot::store::ReplaceError;
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::failpoint;
-use crate::util::staged_file::{parent_directory, sync_directory};
+use crate::util::paths::parent_directory;
+use crate::util::staged_file::sync_directory;
 
 /// What is at a path that may hold a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

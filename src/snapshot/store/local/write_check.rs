@@ -8,7 +8,7 @@ use super::LocalStore;
 use super::lock::try_lock;
 use crate::util::disk_error::DiskError;
 use crate::util::disk_error::LOCK;
-use crate::util::staged_file::parent_directory;
+use crate::util::paths::parent_directory;
 
 impl LocalStore {
     /// Tries the steps of a run: creates a directory, writes and locks a file in it, renames the directory.
