@@ -68,7 +68,7 @@ fn refused(directory: &TestDir, keys: &[&str], code: i32) -> String {
     assert!(contents(directory.root()) == before, "something has changed\n{exported}");
     let planned = run("plan", directory, keys).expect_code(code);
     assert_eq!(planned.error(), exported.error());
-    assert!(planned.stdout.contains(&format!("refused     {}", exported.error())), "{planned}");
+    assert!(planned.stdout.contains(&format!("refused       {}", exported.error())), "{planned}");
     let checked = run("check", directory, keys).expect_code(code);
     let is_failed = |line: &&str| line.starts_with("failed ");
     let failed: Vec<&str> = checked.stdout.lines().filter(is_failed).collect();
@@ -218,7 +218,7 @@ fn held_back(server: &EmulatorServer, keys: &[&str], status: &str, permit: &str)
     let service = overrides.iter().map(String::as_str).filter(|word| *word != "--set");
     let planned = run("plan", &directory, &service.chain(keys.iter().copied()).collect::<Vec<_>>());
     assert_eq!(planned.code, Some(3), "{planned}");
-    assert!(planned.stdout.contains("but a limit keeps it from publishing"), "{planned}");
+    assert!(planned.stdout.contains("but a limit prevents publishing"), "{planned}");
     assert_eq!(export_at(server, &directory, keys, 3)["error"], first["error"]);
     assert!(contents(&directory.path("out")) == before, "the earlier snapshot was changed");
     let summary = export_at(server, &directory, &[keys, &[permit]].concat(), 0);

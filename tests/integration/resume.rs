@@ -95,7 +95,7 @@ fn content_settings_cannot_change_on_resume() {
         let directory = stopped_after(2);
         let before = directory.work();
         let refused = directory.export(&set(keys)).expect_code(2).expect_stderr(named);
-        refused.expect_stderr(&["begun with another", "--restart", WORK_DIRECTORY]);
+        refused.expect_stderr(&["was started with another", "--restart", WORK_DIRECTORY]);
         assert!(directory.work() == before, "{keys:?}: the work directory was touched");
         assert!(!directory.path("out").exists());
         ensure_goes_on(&directory, &[], 3);
@@ -281,7 +281,7 @@ fn older_unfinished_run_is_reported() {
     let other = directory.export(&other).expect_code(0);
     assert!(!other.stderr.contains("unfinished"), "of another output: {other}");
     let today = directory.export(&day("2026-11-22")).expect_code(0);
-    today.expect_stderr(&["a run of another date is unfinished", "--date=2026-11-21"]);
+    today.expect_stderr(&["unfinished run of another date", "--date=2026-11-21"]);
     assert!(!directory.path("out/dt=2026-11-21").exists());
 
     directory

@@ -105,7 +105,7 @@ fn invalid_input_is_refused_with_a_fix() {
         (&["job.toml", "--expire", "10"][..], "from 1m to 180d"),
         (&["job.toml", "--sdkappid", "7"][..], "cannot be used with"),
         (&["job.toml", "--json"][..], "--inspect"),
-        (&["none.toml"][..], "there is no such file"),
+        (&["none.toml"][..], "the file does not exist"),
     ] {
         let output = signed(arguments).expect_code(2).expect_stderr(&[told]);
         assert_eq!(output.stdout, "");
