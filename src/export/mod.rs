@@ -9,24 +9,26 @@
 //! `inspect` reads what is at the output path and changes nothing; `plan` and `check` use it. Only this module and the
 //! modules in it read a `Job`: what they pass down are the settings of the module below.
 
+pub mod check;
 mod check_list;
-pub mod in_process_emulator;
-pub mod inspect;
+mod in_process_emulator;
+mod inspect;
 mod known_rows;
-pub mod limits;
+mod limits;
 mod open_files;
 pub mod plan;
 mod prepare;
-pub mod previous;
+pub mod preview;
+mod previous;
 mod publish;
 mod read_list;
 mod report;
 mod results;
-pub mod resume;
+mod resume;
 mod resume_command;
 mod rounds;
 pub mod secret;
-pub mod service;
+mod service;
 mod stale_work;
 mod stop;
 pub mod telemetry;

@@ -1,20 +1,16 @@
-//! `check`: tries out all that an export needs, with one real call.
+//! Checks everything that an export needs, with one real call.
 
 mod call;
 mod finding;
 mod probe_client;
 mod secret;
 
-use std::io::{self, Write};
+use std::path::Path;
 
 use self::finding::Finding;
+use super::inspect::{Inspection, OutputTarget, inspect};
+use super::limits::{EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short};
 use crate::accounts::{AccountList, DistinctAccounts, ListPath};
-use crate::cli::{CheckArgs, Flags};
-use crate::export::inspect::{Inspection, OutputTarget, inspect};
-use crate::export::limits::{
-    EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short,
-};
-use crate::export::load_job;
 use crate::job::Job;
 use crate::report::check::{Check, Checks, Subject};
 use crate::snapshot::store::WorkDirectoryError;
@@ -23,27 +19,33 @@ use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::paths::relative_to_here;
 
-/// Makes all checks of a job. Fails as an export would with the first that failed.
-pub fn check(args: &CheckArgs, flags: &Flags) -> Result<(), Failure> {
-    let mut said = Said { as_json: args.json, checks: Vec::new(), failed: Vec::new() };
-    let job = match load_job(&args.job, &flags.overrides, flags.date) {
-        Ok((job, _)) => {
-            said.say(Subject::Job, Finding::passed(args.job.display().to_string()));
-            Some(job)
+/// Makes all checks of a job and passes each to `on_check` at once, since the next one may take time. The second value is
+/// the failure with which an export would end.
+///
+/// # Errors
+/// When this machine does not allow the call to be tried.
+pub fn check(
+    path: &Path,
+    job: Result<Job, Failure>,
+    on_check: &mut dyn FnMut(&Check),
+) -> Result<(Checks, Result<(), Failure>), Failure> {
+    let mut checklist = Checklist { on_check, checks: Vec::new(), failed: Vec::new() };
+    let name = match job {
+        Ok(job) => {
+            checklist.add(Subject::Job, Finding::passed(path.display().to_string()));
+            check_job(&job, &mut checklist)?;
+            Some(job.name)
         }
         Err(failure) => {
-            said.say(Subject::Job, failure.into());
-            said.skip(&Subject::ALL[1..], "the job failed");
+            checklist.add(Subject::Job, failure.into());
+            checklist.skip(&Subject::ALL[1..], "the job failed");
             None
         }
     };
-    if let Some(job) = &job {
-        check_job(job, &mut said)?;
-    }
-    said.end(job.map(|job| job.name))
+    Ok(checklist.finish(name))
 }
 
-fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
+fn check_job(job: &Job, checklist: &mut Checklist<'_>) -> Result<(), Failure> {
     let output = LocalStore::new(&job.output.path).map(|work| {
         let found = inspect(&work, &OutputTarget::new(job));
         (work, found)
@@ -52,34 +54,34 @@ fn check_job(job: &Job, said: &mut Said) -> Result<(), Failure> {
     let previous = found.and_then(|found| found.previous.as_ref().ok()?.as_ref());
     let (found, account) =
         check_list(job, previous).unwrap_or_else(|failure| (failure.into(), None));
-    said.say(Subject::Accounts, found);
+    checklist.add(Subject::Accounts, found);
     let (found, sig_source) = secret::check_secret(job);
-    said.say(Subject::Secret, found);
-    said.say(Subject::Output, check_output(output).unwrap_or_else(Finding::from));
+    checklist.add(Subject::Secret, found);
+    checklist.add(Subject::Output, check_output(output).unwrap_or_else(Finding::from));
     let of_call = [Subject::Call, Subject::Tags, Subject::Clock];
     match (account, sig_source) {
-        (None, _) => said.skip(&of_call, "the account list failed"),
-        (_, None) => said.skip(&of_call, "the secret failed"),
+        (None, _) => checklist.skip(&of_call, "the account list failed"),
+        (_, None) => checklist.skip(&of_call, "the secret failed"),
         (Some(account), Some(sig_source)) => {
             let findings = call::check_service(job, sig_source, &account)?;
             for (subject, found) in of_call.into_iter().zip(findings) {
-                said.say(subject, found);
+                checklist.add(subject, found);
             }
         }
     }
     Ok(())
 }
 
-/// What has been said so far.
-struct Said {
-    as_json: bool,
+/// The checks so far.
+struct Checklist<'c> {
+    on_check: &'c mut dyn FnMut(&Check),
     checks: Vec<Check>,
-    /// What failed, with how an export would end for it.
+    /// What failed, with the exit code of an export.
     failed: Vec<(Subject, ExitCode)>,
 }
 
-/// The order in which an export would come upon them; the first one ends it.
-const ORDER_OF_EXPORT: [Subject; 7] = [
+/// The order in which an export would find a failure; the first one ends it.
+const EXPORT_ORDER: [Subject; 7] = [
     Subject::Job,
     Subject::Secret,
     Subject::Output,
@@ -89,44 +91,39 @@ const ORDER_OF_EXPORT: [Subject; 7] = [
     Subject::Clock,
 ];
 
-impl Said {
-    /// Says a line at once: the next check may take its time.
-    fn say(&mut self, subject: Subject, found: Finding) {
+impl Checklist<'_> {
+    fn add(&mut self, subject: Subject, found: Finding) {
         let Finding { status, text, code } = found;
         self.failed.extend(code.map(|code| (subject, code)));
         let check = Check { subject, status, text };
-        if !self.as_json {
-            // A reader who has closed the pipe has heard enough.
-            let _ = writeln!(io::stdout(), "{check}");
-        }
+        (self.on_check)(&check);
         self.checks.push(check);
     }
 
-    fn skip(&mut self, subjects: &[Subject], because: &str) {
+    fn skip(&mut self, subjects: &[Subject], reason: &str) {
         for subject in subjects {
-            self.say(*subject, Finding::skipped(because));
+            self.add(*subject, Finding::skipped(reason));
         }
     }
 
-    fn end(self, job: Option<String>) -> Result<(), Failure> {
-        let Said { as_json, checks, failed } = self;
-        let met_at = |(met, _): &&(Subject, ExitCode)| {
-            ORDER_OF_EXPORT.iter().position(|subject| subject == met)
+    fn finish(self, job: Option<String>) -> (Checks, Result<(), Failure>) {
+        let Checklist { checks, failed, .. } = self;
+        let position = |(failed, _): &&(Subject, ExitCode)| {
+            EXPORT_ORDER.iter().position(|subject| subject == failed)
         };
-        let code = failed.iter().min_by_key(met_at).map(|(_, code)| *code);
-        if as_json {
-            let exit_code = code.unwrap_or(ExitCode::Published).number();
-            let _ = writeln!(io::stdout(), "{}", Checks { job, exit_code, checks }.to_json());
-        }
-        let Some(code) = code else { return Ok(()) };
+        let code = failed.iter().min_by_key(position).map(|(_, code)| *code);
+        let exit_code = code.unwrap_or(ExitCode::Published).number();
         let names: Vec<&str> = failed.iter().map(|(subject, _)| subject.name()).collect();
-        let error = format!("not ready to export, failed: {}", names.join(", "));
-        Err(Failure::new(code, error))
+        let result = code.map_or(Ok(()), |code| {
+            let error = format!("not ready to export, failed: {}", names.join(", "));
+            Err(Failure::new(code, error))
+        });
+        (Checks { job, exit_code, checks }, result)
     }
 }
 
-/// Reads the list as an export does before its first call, and picks its first valid account for the call. Where there
-/// is none, the call requests the administrator, so that it can be tried all the same.
+/// Reads the list as an export does before its first call, and returns its first valid account for the call. If there is
+/// none, the call requests the administrator, so that it is tried nevertheless.
 fn check_list(
     job: &Job,
     earlier: Option<&EarlierSnapshot>,
@@ -167,7 +164,7 @@ fn check_list(
 type InspectedOutput =
     Result<(LocalStore, Result<Inspection, WorkDirectoryError>), WorkDirectoryError>;
 
-/// Tries to write where the export would, and looks for what would keep it from publishing.
+/// Tries to write where an export would, and looks for anything that would prevent it from publishing.
 fn check_output(output: InspectedOutput) -> Result<Finding, Failure> {
     let (work, found) = output?;
     work.ensure_writable()?;

@@ -1,10 +1,9 @@
-//! `preview`: the first rows of a job, through the same code as its export. Writes no file and takes no lock.
+//! The first rows of a job, through the same code as its export. Writes no file and takes no lock.
 
 mod warnings;
 
 use std::collections::{BTreeSet, HashMap};
 use std::env;
-use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,71 +14,64 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use self::warnings::{Invalid, what_else};
-use super::print::print;
+use self::warnings::{InvalidEntries, warnings};
+use super::secret;
+use super::service::{Service, connect};
 use crate::accounts::{AccountList, ListedAccount};
 use crate::api::request::tag_list;
-use crate::cli::{Flags, PreviewArgs};
-use crate::export::load_job;
-use crate::export::secret;
-use crate::export::service::{Service, connect};
 use crate::job::{Job, RetrySettings};
-use crate::observability::LogFormat;
 use crate::observability::progress::Reporter;
 use crate::pipeline::collect_in_memory::{CollectedRows, collect_in_memory};
 use crate::pipeline::{RunContext, RunError, RunSettings};
-use crate::report::cells::{are_numbers, ndjson, texts};
-use crate::report::table::{TableColumn, table};
 use crate::snapshot::sidecars::FailedAccount;
 use crate::table::schema;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
 
-/// Nobody waits at a screen for as long as a nightly run does.
+/// Shorter than that of a nightly run, since a person waits.
 const OUTAGE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Width of the table where there is no terminal.
-const WIDTH_ELSEWHERE: usize = 80;
+/// The first rows of a job.
+pub struct Preview {
+    pub rows: RecordBatch,
+    /// A line for each account without a row, value that does not fit and entry that is not an account.
+    pub notes: Vec<String>,
+    /// Fails when every account has failed, so that the user does not take the app for empty.
+    pub result: Result<(), Failure>,
+}
 
-/// Shows the first rows.
-pub fn preview(args: &PreviewArgs, flags: &Flags, reporter: &mut Reporter) -> Result<(), Failure> {
-    let (job, _) = load_job(&args.job, &flags.overrides, flags.date)?;
+/// Fetches the rows of the first `count` accounts.
+pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Preview, Failure> {
     let sig_source = secret::read(&job.api.secret)?;
-    let (accounts, invalid) = first_accounts(&job, args.accounts as usize)?;
+    let (accounts, invalid) = first_accounts(job, count)?;
     if accounts.is_empty() {
         warn!("the account list contains no valid account");
     }
-    let service = connect(&job, sig_source)?;
-    let collected = ask(&job, &service, &accounts, reporter);
+    let service = connect(job, sig_source)?;
+    let collected = collect(job, &service, &accounts, reporter);
     reporter.finish();
     let mut collected = collected?;
-    let rows = in_list_order(&job, &collected, &accounts).map_err(RunError::Rows)?;
-    print(if args.json { ndjson(&rows) } else { table_of(&rows) })?;
+    let rows = in_list_order(job, &collected, &accounts).map_err(RunError::Rows)?;
     collected.failed.sort_by_key(|failed| failed.ordinal);
     collected.rejected.sort_by_key(|rejected| rejected.ordinal);
-    for line in what_else(&collected, &invalid) {
-        match flags.log_format {
-            LogFormat::Json => warn!("{line}"),
-            // Whoever has closed stderr does not want to know.
-            LogFormat::Text if flags.quiet == 0 => drop(writeln!(io::stderr(), "{line}")),
-            LogFormat::Text => {}
-        }
-    }
-    ensure_any_rows(&rows, &collected.failed)
+    let result = ensure_any_rows(&rows, &collected.failed);
+    Ok(Preview { notes: warnings(&collected, &invalid), rows, result })
 }
 
-/// The first accounts of the list, and the invalid entries before them.
-fn first_accounts(job: &Job, count: usize) -> Result<(Vec<ListedAccount>, Invalid), Failure> {
-    // Only standard input is spooled there, in a file that has no name.
+/// Returns the first accounts of the list, and the invalid entries before them.
+fn first_accounts(
+    job: &Job,
+    count: usize,
+) -> Result<(Vec<ListedAccount>, InvalidEntries), Failure> {
+    // Only standard input is spooled there, in a file without a name.
     let list = AccountList::open(&job.accounts, &env::temp_dir());
-    let mut invalid = Invalid::default();
+    let mut invalid = InvalidEntries::default();
     let accounts = list.and_then(|list| list.first_accounts(count, &mut |one| invalid.add(one)));
-    let accounts = accounts?;
-    Ok((accounts, invalid))
+    Ok((accounts?, invalid))
 }
 
-fn ask(
+fn collect(
     job: &Job,
     service: &Service,
     accounts: &[ListedAccount],
@@ -100,7 +92,7 @@ fn ask(
         processed_before: 0,
     };
     let runtime = runtime()?;
-    // A signal ends the process: there is nothing to complete.
+    // A signal ends the process; there is nothing to complete.
     let (_never, mut stop) = mpsc::channel(1);
     let run_context = RunContext {
         random: fastrand::Rng::new(),
@@ -128,7 +120,7 @@ fn failure_of(error: RunError, patience: Duration) -> Failure {
     Failure { code, error }
 }
 
-/// The rows as they would stand in a snapshot to which every account was answered at once.
+/// The rows in the order of a snapshot for which every account was answered at once.
 fn in_list_order(
     job: &Job,
     collected: &CollectedRows,
@@ -151,29 +143,7 @@ fn in_list_order(
     interleave_record_batch(&collected.rows.iter().collect::<Vec<_>>(), &indices)
 }
 
-fn table_of(rows: &RecordBatch) -> String {
-    let schema = rows.schema();
-    let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| TableColumn {
-        name: field.name().clone(),
-        is_number: are_numbers(column),
-        cells: texts(column),
-    });
-    let chosen = env::var("COLUMNS").ok();
-    let stdout = io::stdout();
-    let terminal = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok());
-    let terminal = terminal.flatten().map(|size| usize::from(size.ws_col));
-    table(&columns.collect::<Vec<_>>(), width_of(chosen.as_deref(), terminal))
-}
-
-/// `COLUMNS` wins over the terminal's own width.
-fn width_of(chosen: Option<&str>, terminal: Option<usize>) -> usize {
-    let chosen = chosen.and_then(|text| text.trim().parse().ok());
-    // Some terminals do not know their width, and say 0.
-    let known = |width: &usize| *width > 0;
-    chosen.filter(known).or(terminal.filter(known)).unwrap_or(WIDTH_ELSEWHERE)
-}
-
-/// Where not one account came, but some might have, the user must not take it for an empty app.
+/// Refuses a preview without rows if some accounts have failed.
 fn ensure_any_rows(rows: &RecordBatch, failed: &[FailedAccount]) -> Result<(), Failure> {
     let count = failed.iter().filter(|failed| failed.category.counts_as_failed()).count();
     if rows.num_rows() > 0 || count == 0 {
@@ -184,17 +154,4 @@ fn ensure_any_rows(rows: &RecordBatch, failed: &[FailedAccount]) -> Result<(), F
         failed.len()
     );
     Err(Failure::new(ExitCode::TooManyFailed, error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_width_is_the_chosen_one_then_the_terminals_then_80() {
-        assert_eq!(width_of(Some("40"), Some(120)), 40);
-        assert_eq!(width_of(None, Some(120)), 120);
-        assert_eq!(width_of(Some("wide"), None), 80);
-        assert_eq!(width_of(Some("0"), Some(0)), 80);
-    }
 }

@@ -1,0 +1,74 @@
+//! What the rows of a preview do not show, one line each.
+
+use crate::accounts::InvalidAccount;
+use crate::pipeline::collect_in_memory::CollectedRows;
+use crate::snapshot::sidecars::{Category, FailedAccount, RejectedValue};
+
+/// Invalid entries that have a line each.
+const MAX_INVALID_LINES: usize = 5;
+
+/// Entries of the list that are not valid accounts.
+#[derive(Debug, Default)]
+pub struct InvalidEntries {
+    count: usize,
+    first: Vec<InvalidAccount>,
+}
+
+impl InvalidEntries {
+    /// Counts an entry, and keeps it if it is among the first.
+    pub fn add(&mut self, entry: &InvalidAccount) {
+        self.count += 1;
+        if self.first.len() < MAX_INVALID_LINES {
+            self.first.push(entry.clone());
+        }
+    }
+}
+
+/// Lists accounts without a row, values that do not fit, and invalid entries. Untrusted text is escaped.
+pub fn warnings(collected: &CollectedRows, invalid: &InvalidEntries) -> Vec<String> {
+    let failed = collected.failed.iter().map(failed_account);
+    let rejected = collected.rejected.iter().map(rejected_value);
+    let entries = invalid.first.iter().map(invalid_entry);
+    let others = match invalid.count - invalid.first.len() {
+        0 => None,
+        others => Some(format!("and {others} more invalid entries")),
+    };
+    failed.chain(rejected).chain(entries).chain(others).collect()
+}
+
+fn failed_account(failed: &FailedAccount) -> String {
+    let FailedAccount { account, category, error_code, error_info, input_line, .. } = failed;
+    let code = error_code.map(|code| format!(" {code}")).unwrap_or_default();
+    let (account, info) = (account.escape_debug(), error_info.escape_debug());
+    format!("no row for {account} (line {input_line}): {}{code}: {info}", category.name())
+}
+
+fn rejected_value(rejected: &RejectedValue) -> String {
+    let RejectedValue { account, tag, expected_type, value, .. } = rejected;
+    let (account, value) = (account.escape_debug(), value.escape_debug());
+    format!("NULL for {tag} of {account}: {value} is not a valid {expected_type}")
+}
+
+fn invalid_entry(invalid: &InvalidAccount) -> String {
+    let (entry, category) = (invalid.text.escape_debug(), Category::InvalidAccount.name());
+    format!("no row for {entry} (line {}): {category}: it {}", invalid.line, invalid.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::InvalidReason;
+
+    #[test]
+    fn only_the_first_invalid_entries_are_listed() {
+        let mut invalid = InvalidEntries::default();
+        for line in 1..=8 {
+            let text = format!("\u{1b}[{line}m");
+            invalid.add(&InvalidAccount { line, text, reason: InvalidReason::NotUtf8 });
+        }
+        let lines = warnings(&CollectedRows::default(), &invalid);
+        assert_eq!(lines.len(), MAX_INVALID_LINES + 1);
+        assert_eq!(lines[0], r"no row for \u{1b}[1m (line 1): invalid_account: it is not UTF-8");
+        assert_eq!(lines[5], "and 3 more invalid entries");
+    }
+}
