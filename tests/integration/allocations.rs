@@ -20,9 +20,10 @@ fn allocations_of_an_answer(tags: usize) -> u64 {
         let chunk =
             Chunk { accounts: accounts.iter().enumerate().map(account).collect(), is_first: true };
         let counted = measure(|| {
-            let settled = processor.process(chunk, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
-            assert_eq!(settled.rows.num_rows(), 100);
-            assert_eq!(settled.rows.num_columns(), tags + 1);
+            let chunk_outcome =
+                processor.process(chunk, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(chunk_outcome.rows.num_rows(), 100);
+            assert_eq!(chunk_outcome.rows.num_columns(), tags + 1);
         });
         allocations = counted.count_total;
     }

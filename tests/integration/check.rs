@@ -1,4 +1,4 @@
-//! `check`: each thing that keeps an export from its work is told from the others, with what is to be done.
+//! `check`: every problem that would stop an export is identified, with a fix.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use im_profiles::emulator::{EMULATOR_ADMIN, EMULATOR_SDKAPPID, EMULATOR_SECRET_K
 use im_profiles::internals::{SecretKey, sign_usersig as sign};
 use insta::assert_snapshot;
 
-/// A key that is no app's.
+/// A key that does not belong to any app.
 const SOME_KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
 
 fn directory() -> TestDir {
@@ -26,7 +26,7 @@ fn check(directory: &TestDir, keys: &[&str]) -> Output {
 
 /// The exit code and the lines, without those that passed; ports are `[port]`.
 #[track_caller]
-fn told(output: &Output) -> String {
+fn reported(output: &Output) -> String {
     assert!(!output.stderr.contains("panicked"), "{output}");
     assert_eq!(output.code == Some(0), !output.stdout.contains("failed   "), "{output}");
     let lines = output.stdout.lines().filter(|line| !line.starts_with("passed"));
@@ -40,12 +40,12 @@ fn without_port(line: &str) -> String {
     format!("{before}127.0.0.1:[port]{}", without_port(after))
 }
 
-/// A server with these settings, and what a check against it tells.
+/// Starts a server with these settings and checks a job against it.
 #[track_caller]
 fn told_by(settings: &str, keys: &[&str], key: Option<&str>) -> String {
     let server = EmulatorServer::start(settings_of(&format!("rate.portrait_get = 0\n{settings}")));
     let directory = directory().env(SECRET_VARIABLE, key.unwrap_or(server.secret_key()));
-    told(&check_at(&server, &directory, keys))
+    reported(&check_at(&server, &directory, keys))
 }
 
 fn check_at(server: &EmulatorServer, directory: &TestDir, keys: &[&str]) -> Output {
@@ -96,9 +96,9 @@ passed   clock     agrees with the service's to within a few seconds
 
 #[test]
 fn in_process_emulator_is_checked_like_any_service() {
-    assert_snapshot!(told(&check(&directory(), &["emulator.population.unset=0.0"])), @"0");
+    assert_snapshot!(reported(&check(&directory(), &["emulator.population.unset=0.0"])), @"0");
     let keys = ["emulator.population.unreadable_tags=['Tag_Profile_IM_Level']"];
-    assert_snapshot!(told(&check(&directory(), &keys)), @"
+    assert_snapshot!(reported(&check(&directory(), &keys)), @"
 4
 failed   tags      Tag_Profile_IM_Level: code 40007, no permission to read a field (the service says: Err_Profile_PortraitGet_No_Read_Permission); give the tag the app-admin read right in the console, or drop the column
 ");
@@ -239,7 +239,7 @@ skipped  tags      the call failed
     let base_url = format!("api.base_url=http://127.0.0.1:{port}");
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
     let keys = ["api.emulator=false", &base_url, "api.sdkappid=1400000000", &secret];
-    assert_snapshot!(told(&check(&directory().env(SECRET_VARIABLE, SOME_KEY), &keys)), @"
+    assert_snapshot!(reported(&check(&directory().env(SECRET_VARIABLE, SOME_KEY), &keys)), @"
 75
 failed   call      no response at http://127.0.0.1:[port]: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111); check that it can be reached from this machine
 skipped  tags      the call failed
@@ -277,7 +277,7 @@ failed   clock     this machine's clock is 2 h 1 min ahead of the service's; cor
 ");
 }
 
-/// What a check tells with a UserSig that was made so.
+/// The output of a check with a UserSig signed this way.
 #[track_caller]
 fn told_with_usersig(usersig: &str, settings: &str) -> String {
     let server = EmulatorServer::start(settings_of(&format!("population.unset = 0.0\n{settings}")));
@@ -287,7 +287,7 @@ fn told_with_usersig(usersig: &str, settings: &str) -> String {
         ["api.emulator=false", &base_url, "api.sdkappid=1400000000", "api.usersig_env=IM_USERSIG"];
     let output = check(&directory, &keys);
     assert!(!output.to_string().contains(usersig), "the UserSig is shown");
-    told(&output)
+    reported(&output)
 }
 
 fn usersig(sdkappid: u64, identifier: &str, seconds_ago: u64, lifetime_seconds: u64) -> String {
@@ -340,15 +340,16 @@ skipped  clock     the secret failed
 fn missing_secret_skips_only_the_call() {
     let service =
         ["api.emulator=false", "api.base_url=http://127.0.0.1:9", "api.sdkappid=1400000000"];
-    let told_with = |secret| told(&check(&directory(), &[&service[..], &[secret]].concat()));
-    assert_snapshot!(told_with("api.secret_key_env=IM_KEY"), @"
+    let reported_with =
+        |secret| reported(&check(&directory(), &[&service[..], &[secret]].concat()));
+    assert_snapshot!(reported_with("api.secret_key_env=IM_KEY"), @"
 2
 failed   secret    the environment variable IM_KEY, which api.secret_key_env names, is not set, or is empty; set it to the app's secret key
 skipped  call      the secret failed
 skipped  tags      the secret failed
 skipped  clock     the secret failed
 ");
-    assert_snapshot!(told_with("api.secret_key_file=im.key"), @"
+    assert_snapshot!(reported_with("api.secret_key_file=im.key"), @"
 2
 failed   secret    cannot read im.key, which api.secret_key_file names; put the app's secret key in it: No such file or directory (os error 2)
 skipped  call      the secret failed
@@ -359,7 +360,7 @@ skipped  clock     the secret failed
 
 #[test]
 fn job_and_list_errors_match_those_of_an_export() {
-    assert_snapshot!(told(&check(&directory(), &["api.timeuot=5s"])), @"
+    assert_snapshot!(reported(&check(&directory(), &["api.timeuot=5s"])), @"
 2
 failed   job       --set api.timeuot=5s: api.timeuot: is not a known key; did you mean timeout?
 skipped  accounts  the job failed
@@ -369,7 +370,7 @@ skipped  call      the job failed
 skipped  tags      the job failed
 skipped  clock     the job failed
 ");
-    assert_snapshot!(told(&check(&directory(), &["accounts.path=gone.csv"])), @"
+    assert_snapshot!(reported(&check(&directory(), &["accounts.path=gone.csv"])), @"
 2
 failed   accounts  account list gone.csv does not exist; correct `accounts.path`
 skipped  call      the account list failed
@@ -379,17 +380,17 @@ skipped  clock     the account list failed
     let directory = directory();
     directory.write("accounts.txt", format!("{}\n@TLS#x\n", "x".repeat(40)));
     let unset = "emulator.population.unset=0.0";
-    assert_snapshot!(told(&check(&directory, &[unset])), @r#"
+    assert_snapshot!(reported(&check(&directory, &[unset])), @r#"
 2
 failed   accounts  account list accounts.txt has no valid account: 2 of 2 records are invalid (the first on line 1, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 40 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column
 "#);
     let allowed = [unset, "limits.allow_empty=true", "limits.max_invalid=off"];
-    assert_snapshot!(told(&check(&directory, &allowed)), @"
+    assert_snapshot!(reported(&check(&directory, &allowed)), @"
 0
 note     accounts  accounts.txt holds no valid account, so the snapshot would have no rows; the call asks for the administrator
 ");
     let stdin = ["accounts.path=-", "accounts.format=txt", unset];
-    assert_snapshot!(told(&check(&directory, &stdin)), @"
+    assert_snapshot!(reported(&check(&directory, &stdin)), @"
 0
 skipped  accounts  are standard input, which is left to the export; the call asks for the administrator
 ");
@@ -401,16 +402,16 @@ fn output_path_errors_match_those_of_an_export() {
     directory.write("home/thesis.txt", "years of work");
     directory.write("file", "");
     let unset = "emulator.population.unset=0.0";
-    let told_of = |keys: &[&str]| told(&check(&directory, &[keys, &[unset]].concat()));
-    assert_snapshot!(told_of(&["output.path=home"]), @"
+    let reported_of = |keys: &[&str]| reported(&check(&directory, &[keys, &[unset]].concat()));
+    assert_snapshot!(reported_of(&["output.path=home"]), @"
 2
 failed   output    home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path
 ");
-    assert_snapshot!(told_of(&["output.path=file/out"]), @"
+    assert_snapshot!(reported_of(&["output.path=file/out"]), @"
 1
 failed   output    could not create file; see that the path is right and that no file is in its way: File exists (os error 17)
 ");
-    assert_snapshot!(told_of(&["output.path=home", "output.if_exists=fail"]), @r#"
+    assert_snapshot!(reported_of(&["output.path=home", "output.if_exists=fail"]), @r#"
 2
 failed   output    home exists already and output.if_exists is "fail"; remove it, choose another output.path, or set output.if_exists = "replace"
 "#);
@@ -418,7 +419,7 @@ failed   output    home exists already and output.if_exists is "fail"; remove it
     let holder = "process 7 on host etl-3 since 2026-11-22T03:00:00Z";
     let lock = File::open(directory.write(".out.partial/lock", holder)).unwrap();
     lock.lock().unwrap();
-    assert_snapshot!(told_of(&[]), @"
+    assert_snapshot!(reported_of(&[]), @"
 2
 failed   output    another run is writing out: process 7 on host etl-3 since 2026-11-22T03:00:00Z; wait for it to end, or stop it
 ");
@@ -452,10 +453,10 @@ fn secrets_are_not_printed_at_the_highest_verbosity() {
         let overrides = server.overrides();
         let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();
         let output = directory.run(&[&["check", "job.toml", "-vv"], &overrides[..]].concat());
-        let told = output.to_string();
-        assert!(told.contains("call      ") && !told.contains(key), "{told}");
-        // Every UserSig begins so.
-        assert!(!told.contains("eJ"), "{told}");
+        let reported = output.to_string();
+        assert!(reported.contains("call      ") && !reported.contains(key), "{reported}");
+        // Every UserSig starts with this.
+        assert!(!reported.contains("eJ"), "{reported}");
     }
 }
 

@@ -30,7 +30,7 @@ fn ensure_stopped(code: i64, keys: &[&str], exit_code: i32) -> Output {
     output
 }
 
-/// Whether the run goes on after one call was answered with the code.
+/// Whether the run continues after one call fails with the code.
 fn passes_once(rule: &ErrorCodeRule) -> bool {
     rule.renews_signature || rule.class != Class::Fatal
 }
@@ -53,8 +53,8 @@ fn fatal_code_stops_the_run_immediately() {
         let directory = directory(ACCOUNTS);
         let output =
             run(&directory, &[&answering(rule.code, 1), ".api.max_in_flight=1"]).expect_code(4);
-        let told = format!("code {}, {}", rule.code, rule.meaning);
-        assert!(output.error().contains(&told), "{output}");
+        let reported = format!("code {}, {}", rule.code, rule.meaning);
+        assert!(output.error().contains(&reported), "{output}");
         assert!(output.error().ends_with(rule.remedy), "{output}");
         assert!(!directory.path("out").exists(), "{output}");
         codes += 1;

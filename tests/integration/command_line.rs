@@ -19,7 +19,7 @@ fn verbs() -> Vec<String> {
 #[test]
 fn mistyped_words_get_a_suggestion() {
     let directory = TestDir::with_job(QUICK_JOB, ["a"]);
-    for (arguments, told) in [
+    for (arguments, reported) in [
         (&["exprot", "job.toml"][..], "'export'"),
         (&["run", "job.toml"][..], "'export'"),
         (&["head", "job.toml"][..], "'preview'"),
@@ -38,7 +38,7 @@ fn mistyped_words_get_a_suggestion() {
         (&["preview", "job.toml", "-n", "x"][..], "a whole number from 1 to 1000"),
         (&["preview", "job.toml", "-n", "1001"][..], "a whole number from 1 to 1000"),
     ] {
-        let output = directory.run(arguments).expect_code(2).expect_stderr(&[told]);
+        let output = directory.run(arguments).expect_code(2).expect_stderr(&[reported]);
         assert_eq!(output.stdout, "", "{output}");
     }
 }
@@ -89,8 +89,8 @@ fn offered_by_bash(words: &[&str]) -> Vec<String> {
         .current_dir(directory.root())
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.is_empty(), "{told}");
+    let reported = String::from_utf8(output.stderr).unwrap();
+    assert!(reported.is_empty(), "{reported}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 

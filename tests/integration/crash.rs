@@ -26,7 +26,7 @@ poison = { rate = 0.01 }
 ";
 
 /// The occurrences of a point to stop at. A run makes a file for the list's invalid accounts, one for each part and two
-/// for its sidecar lines, and then five more of the snapshot; it writes an entry at its begin, for each part, and at the end of the round.
+/// for its sidecar lines, and then five more of the snapshot; it writes an entry at its start, for each part, and at the end of the round.
 fn occurrences(point: &str) -> &'static [u32] {
     match point.split_once(':').unwrap().0 {
         "file" => &[1, 2, 6, 11, 15],
@@ -172,7 +172,7 @@ fn every_failpoint_is_hit_the_expected_number_of_times() {
     }
 }
 
-/// With `if_exists = "fail"`, what a run has published itself is no reason to refuse, as long as it can be known.
+/// With `if_exists = "fail"`, a run does not refuse what it published itself, as far as it can know.
 #[test]
 fn crash_after_the_exchange_counts_as_published() {
     const FAIL: [&str; 2] = ["--set", "output.if_exists=fail"];
@@ -191,7 +191,7 @@ fn crash_after_the_exchange_counts_as_published() {
     }
 }
 
-/// A run that goes on asks only for the accounts of parts that were not committed.
+/// A resumed run requests only the accounts of parts that were not committed.
 #[test]
 fn accounts_of_committed_parts_are_not_requested_again() {
     const CHUNKS_PER_PART: u64 = 2;
@@ -228,7 +228,7 @@ fn truncated_journal_entry_is_ignored() {
     }
 }
 
-/// Accounts that failed are asked again in a round of their own, which can crash as well.
+/// Failed accounts are retried in their own round, which can crash too.
 #[test]
 fn retry_round_survives_a_crash_at_every_point() {
     const NONE_MAY_FAIL: [&str; 2] = ["--set", "limits.max_failed=0"];
@@ -257,7 +257,7 @@ fn retry_round_survives_a_crash_at_every_point() {
             let output = directory.export_with(&[(FAILPOINT, &failpoint)], &NONE_MAY_FAIL);
             assert_eq!(output.code, None, "{failpoint}\n{output}");
             if directory.committed_parts() == PARTS {
-                // Nothing of the round is left, so it is to be asked again as a whole.
+                // Nothing of the round is left, so all of it is repeated.
                 directory.export(&NONE_MAY_FAIL).expect_code(3);
             }
             directory.export(&[]).expect_code(0);

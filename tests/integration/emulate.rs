@@ -96,7 +96,7 @@ impl Drop for Emulate {
     }
 }
 
-/// What the job is to be told to call it.
+/// Overrides that point a job to the emulator.
 fn overrides(emulate: &Emulate) -> [String; 3] {
     [
         format!("api.base_url={}", emulate.base_url),
@@ -148,7 +148,6 @@ fn emulate_prints_its_address_and_serves_a_page() {
     assert!(head.starts_with("http/1.1 "), "{head}");
 }
 
-/// Whoever copies the call from the page gets an answer.
 #[test]
 fn example_call_on_the_page_works() {
     let emulate = Emulate::start(&TestDir::new(), &[]);
@@ -223,7 +222,6 @@ fn custom_tags_come_from_the_profiles_file_or_the_settings() {
     assert_eq!(code(&[], "Tag_Profile_Custom_Tier"), 40009);
 }
 
-/// Whoever tries a job without the service has no settings for its custom tags.
 #[test]
 fn emulator_of_a_job_has_the_custom_tags_of_its_columns() {
     let directory = directory();
@@ -416,7 +414,7 @@ fn invalid_arguments_and_files_are_refused() {
     directory.write("profiles.ndjson", "{\"account\":\"a\"}\n{\"acount\":\"b\"}\n");
     let refused = |arguments: &[&str]| {
         let output = directory.run(&[&["emulate"], arguments].concat()).expect_code(2);
-        assert_eq!(output.stdout, "", "an address that nobody listens on\n{output}");
+        assert_eq!(output.stdout, "", "no address may be printed\n{output}");
         output.error().to_owned()
     };
     insta::assert_snapshot!(refused(&["--faults", "faults.toml"]), @"faults.toml:5: faults.hangs: is not a known key; did you mean hang?");
@@ -478,8 +476,8 @@ fn stopped_export_prints_the_resume_command_and_changes_nothing() {
         export.signal(signal);
         let arguments = export.arguments.join(" ");
         let output = export.end().expect_code(code);
-        let told = format!("stopped by {name}, run again to resume; resume with: ");
-        let command = output.error().strip_prefix(&told).unwrap_or_else(|| panic!("{output}"));
+        let reported = format!("stopped by {name}, run again to resume; resume with: ");
+        let command = output.error().strip_prefix(&reported).unwrap_or_else(|| panic!("{output}"));
         assert!(command.contains(&arguments) && command.contains(" --date="), "{output}");
         assert_eq!(output.summary()["exit_code"], code, "{output}");
         assert_eq!(fs::read(directory.path("out/_manifest.json")).unwrap(), before, "{output}");

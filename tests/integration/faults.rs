@@ -126,7 +126,7 @@ fn broken_calls_are_retried() {
         ],
     );
     each_alone(&[
-        // Asked again in halves, which counts neither as failed nor as throttled.
+        // Retried in halves, which counts neither as failed nor as throttled.
         &["faults.oversized.rate=1.0", "faults.oversized.limit=3"],
         &["faults.hang.rate=0.2", "faults.hang_ms=30"],
         &["faults.latency_ms=2", "faults.latency_jitter_ms=20"],

@@ -1,4 +1,4 @@
-//! The figures of a run: the textfile it leaves, and what it serves while it goes on.
+//! The metrics of a run: the textfile and the listener.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,7 +43,7 @@ fn textfile(directory: &TestDir) -> Exposition {
 const LAST_SUCCESS: &str = "im_profiles_last_success_timestamp_seconds";
 const EXIT_CODE: &str = "im_profiles_last_run_exit_code";
 
-/// That a text tells the same as a manifest or a summary, which have the same keys for this.
+/// Checks that a metrics text matches a manifest or a summary, which share these keys.
 #[track_caller]
 fn ensure_tells_the_same(metrics: &Exposition, facts: &Value) {
     let (counts, calls) = (&facts["counts"], &facts["calls"]);
@@ -62,14 +62,14 @@ fn ensure_tells_the_same(metrics: &Exposition, facts: &Value) {
         ("rejected", of_category("rejected")),
         ("no_answer", of_category("no_answer")),
     ] {
-        let told = metrics.value("im_profiles_accounts", &[("outcome", outcome)]);
-        assert_eq!(told, accounts as f64, "{outcome}");
+        let reported = metrics.value("im_profiles_accounts", &[("outcome", outcome)]);
+        assert_eq!(reported, accounts as f64, "{outcome}");
         list += accounts;
     }
     assert_eq!(counts["accounts_in_list"], list);
     let value = |name: &str| metrics.value(&format!("im_profiles_{name}"), &[]);
     let calls_of = |outcome| metrics.value("im_profiles_calls_total", &[("outcome", outcome)]);
-    for (told, fact) in [
+    for (reported, fact) in [
         (value("rejected_values"), &counts["rejected_values"]),
         (value("account_retries_total"), &calls["account_retries"]),
         (value("calls_per_second_limit"), &calls["calls_per_second"]),
@@ -78,7 +78,7 @@ fn ensure_tells_the_same(metrics: &Exposition, facts: &Value) {
         (calls_of("answered") + calls_of("failed") + calls_of("throttled"), &calls["made"]),
         (calls_of("throttled"), &calls["throttled"]),
     ] {
-        assert_eq!(told, fact.as_f64().unwrap(), "{facts:#}");
+        assert_eq!(reported, fact.as_f64().unwrap(), "{facts:#}");
     }
     let rate_used = calls["rate_utilization_percent"].as_f64().map(|percent| percent / 100.0);
     assert_eq!(metrics.find("im_profiles_rate_utilization_ratio", &[]), rate_used);
@@ -169,8 +169,8 @@ fn failed_run_keeps_the_time_of_the_last_success() {
         (&too_many, 3),
     ] {
         let (metrics, output) = export(&directory, keys, code);
-        let told = (metrics.value(LAST_SUCCESS, &[]), metrics.value(EXIT_CODE, &[]));
-        assert_eq!(told, (success, f64::from(code)), "{output}");
+        let reported = (metrics.value(LAST_SUCCESS, &[]), metrics.value(EXIT_CODE, &[]));
+        assert_eq!(reported, (success, f64::from(code)), "{output}");
         let run_id = output.summary()["run_id"].as_str().unwrap().to_owned();
         let date = output.summary()["date"].as_str().unwrap().to_owned();
         let labels = [("run_id", run_id.as_str()), ("date", date.as_str())];
@@ -277,13 +277,13 @@ fn metrics_are_served_only_during_the_run() {
     };
     let answered =
         |metrics: &Exposition| metrics.value("im_profiles_calls_total", &[("outcome", "answered")]);
-    let settled = |metrics: &Exposition| metrics.find("im_profiles_accounts_processed", &[]);
+    let processed = |metrics: &Exposition| metrics.find("im_profiles_accounts_processed", &[]);
     let mut scraped = None;
     wait_until("a stand", || {
         let metrics = scrape();
         let ended = answered(&metrics);
         let is_one = server.calls() as f64 == ended + CALLS_AT_ONCE as f64
-            && settled(&metrics) == Some(100.0 * ended);
+            && processed(&metrics) == Some(100.0 * ended);
         scraped = is_one.then_some(metrics);
         is_one
     });
@@ -292,9 +292,11 @@ fn metrics_are_served_only_during_the_run() {
     assert_eq!(metrics.value("im_profiles_call_duration_seconds_count", &[]), answered(&metrics));
     assert_eq!(metrics.find(EXIT_CODE, &[]), None);
     assert_eq!(metrics.find(LAST_SUCCESS, &[]), None);
-    let begin: Value = serde_json::from_str(&directory.checkpoint()[0]).unwrap();
-    let labels =
-        [("run_id", begin["run_id"].as_str().unwrap()), ("date", begin["date"].as_str().unwrap())];
+    let header: Value = serde_json::from_str(&directory.checkpoint()[0]).unwrap();
+    let labels = [
+        ("run_id", header["run_id"].as_str().unwrap()),
+        ("date", header["date"].as_str().unwrap()),
+    ];
     assert_eq!(metrics.value("im_profiles_run_info", &labels), 1.0);
 
     for (request, status) in [

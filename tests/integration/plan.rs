@@ -124,7 +124,7 @@ fn plan_makes_no_call_and_needs_no_secret() {
         overrides.iter().map(String::as_str).filter(|word| *word != "--set").collect();
     let planned = planned(&directory, &keys);
     assert_eq!((planned["exit_code"].as_u64(), server.calls()), (Some(0), 0));
-    // Not even a connection: there is nobody at this address.
+    // Not even a connection: no server listens on this address.
     let keys = ["api.emulator=false", "api.base_url=http://127.0.0.1:9", "api.sdkappid=1"];
     let keys = [&keys[..], &["api.secret_key_env=NOT_SET"]].concat();
     plan(&directory, &keys).expect_code(0);

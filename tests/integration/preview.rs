@@ -1,4 +1,4 @@
-//! `preview`: the rows that an export would publish, as a table that fits and as NDJSON, and what is told of the rest.
+//! `preview`: the rows that an export would publish, as a table or NDJSON, and the messages about all other accounts.
 
 use std::collections::BTreeMap;
 
@@ -160,8 +160,8 @@ fn previewed_rows_match_the_export() {
         "{}",
         &output.stdout[..80]
     );
-    let told = output.stderr.matches("no row for u").count();
-    assert_eq!(told, COUNT - rows.len(), "{output}");
+    let reported = output.stderr.matches("no row for u").count();
+    assert_eq!(reported, COUNT - rows.len(), "{output}");
     assert!(output.stderr.contains("invalid_account: it has 33 bytes"), "{output}");
 }
 

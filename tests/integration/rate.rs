@@ -7,7 +7,7 @@ use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::accounts;
 use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
 
-/// Exports to a server; every call the receiver saw must be told, and no other.
+/// Exports from a server; the summary must count exactly the calls that the server received.
 #[track_caller]
 fn export_to(server: &EmulatorServer, count: usize, keys: &[&str]) -> Output {
     let directory =
@@ -28,7 +28,7 @@ fn number(output: &Output, key: &str) -> u64 {
     output.summary()["calls"][key].as_u64().unwrap_or_else(|| panic!("no calls.{key}\n{output}"))
 }
 
-/// Fails the test unless the sender kept the limit and told how much of it was used.
+/// Fails the test unless the sender kept the limit and reported its utilization.
 #[track_caller]
 fn ensure_limit_kept(output: &Output, limit: u64) {
     let (made, peak_calls_per_second) =

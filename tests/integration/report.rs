@@ -40,7 +40,7 @@ fn html(snapshot: &Snapshot) -> String {
 }
 
 /// The texts of `<data NAME="…" value="…">TEXT</data>`, with the value of the name.
-fn told<'h>(html: &'h str, name: &str) -> Vec<(&'h str, &'h str)> {
+fn reported<'h>(html: &'h str, name: &str) -> Vec<(&'h str, &'h str)> {
     let begin = format!("<data {name}=\"");
     let pieces = html.split(begin.as_str()).skip(1).map(|piece| {
         let (key, rest) = piece.split_once('"').unwrap();
@@ -53,14 +53,14 @@ fn told<'h>(html: &'h str, name: &str) -> Vec<(&'h str, &'h str)> {
 /// Fails the test unless each number is the manifest's, and none that must be there is missing.
 #[track_caller]
 fn ensure_numbers_are_the_manifests<'t>(
-    told: impl IntoIterator<Item = (&'t str, &'t str)>,
+    reported: impl IntoIterator<Item = (&'t str, &'t str)>,
     manifest: &Value,
 ) {
     let mut pointers = Vec::new();
-    for (pointer, text) in told {
+    for (pointer, text) in reported {
         let number = manifest.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
-        let told: f64 = text.replace(',', "").parse().unwrap();
-        assert_eq!(Some(told), number.as_f64(), "{pointer}");
+        let reported: f64 = text.replace(',', "").parse().unwrap();
+        assert_eq!(Some(reported), number.as_f64(), "{pointer}");
         pointers.push(pointer.to_owned());
     }
     let counts = manifest["counts"].as_object().unwrap();
@@ -74,7 +74,7 @@ fn ensure_numbers_are_the_manifests<'t>(
     let failures = manifest["failures"].as_array().unwrap();
     expected.extend((0..failures.len()).map(|index| format!("/failures/{index}/accounts")));
     for pointer in expected {
-        assert!(pointers.contains(&pointer), "{pointer} is not told");
+        assert!(pointers.contains(&pointer), "{pointer} is not reported");
     }
 }
 
@@ -85,15 +85,16 @@ fn numbers_match_the_manifest_and_the_table() {
         let (_directory, snapshot) =
             sample(&[&FAULTY[..], &[format.as_str(), "output.compression=none"]].concat());
         let (html, manifest) = (html(&snapshot), snapshot.manifest());
-        ensure_numbers_are_the_manifests(told(&html, "data-manifest"), &manifest);
+        ensure_numbers_are_the_manifests(reported(&html, "data-manifest"), &manifest);
         let bytes: usize = snapshot.part_bytes().values().map(Vec::len).sum();
-        assert_eq!(told(&html, "data-bytes")[0].0, bytes.to_string());
+        assert_eq!(reported(&html, "data-bytes")[0].0, bytes.to_string());
         let table = snapshot.table();
         let filled: Vec<String> = (0..table.columns.len())
             .map(|column| table.rows.iter().filter(|row| row[column].is_some()).count().to_string())
             .collect();
-        let told: Vec<&str> = told(&html, "data-filled").iter().map(|(count, _)| *count).collect();
-        assert_eq!(told, filled);
+        let reported: Vec<&str> =
+            reported(&html, "data-filled").iter().map(|(count, _)| *count).collect();
+        assert_eq!(reported, filled);
         let gender = table.columns.iter().position(|column| column == "gender").unwrap();
         let women =
             table.rows.iter().filter(|row| row[gender].as_deref() == Some("Gender_Type_Female"));
@@ -104,7 +105,7 @@ fn numbers_match_the_manifest_and_the_table() {
         let lengths = table.rows.iter().flat_map(|row| &row[nick]).map(|text| text.chars().count());
         let (least, most) = (lengths.clone().min().unwrap(), lengths.max().unwrap());
         assert!(html.contains(&format!(" · {least} to {most} characters · ")));
-        // Of the values that did not fit, the page tells the column they were for.
+        // For values that did not fit, the page names the column.
         assert!(html.contains("values did not fit</b>"));
     }
 }
@@ -149,9 +150,16 @@ fn smallest_lists_and_most_columns_have_a_report() {
         directory.export(&["--set", "limits.allow_empty=true"]).expect_code(0);
         let snapshot = directory.snapshot("out");
         let (html, manifest) = (html(&snapshot), snapshot.manifest());
-        ensure_numbers_are_the_manifests(told(&html, "data-manifest"), &manifest);
-        assert_eq!(told(&html, "data-filled")[0].0, rows.to_string(), "accounts are never NULL");
-        assert_eq!(told(&html, "data-filled").len(), manifest["columns"].as_array().unwrap().len());
+        ensure_numbers_are_the_manifests(reported(&html, "data-manifest"), &manifest);
+        assert_eq!(
+            reported(&html, "data-filled")[0].0,
+            rows.to_string(),
+            "accounts are never NULL"
+        );
+        assert_eq!(
+            reported(&html, "data-filled").len(),
+            manifest["columns"].as_array().unwrap().len()
+        );
     }
 }
 
@@ -168,8 +176,8 @@ fn report_of_a_resumed_run_counts_every_row() {
         let snapshot = directory.snapshot("out");
         let (html, manifest) = (html(&snapshot), snapshot.manifest());
         assert!(html.contains(told_of_calls), "{failpoint}");
-        ensure_numbers_are_the_manifests(told(&html, "data-manifest"), &manifest);
-        assert_eq!(told(&html, "data-filled")[0].0, manifest["counts"]["rows"].to_string());
+        ensure_numbers_are_the_manifests(reported(&html, "data-manifest"), &manifest);
+        assert_eq!(reported(&html, "data-filled")[0].0, manifest["counts"]["rows"].to_string());
         assert!(!html.contains("earlier version"), "{failpoint}");
     }
     let directory = TestDir::with_job(&job, accounts(1000));
@@ -217,8 +225,9 @@ fn ensure_all_is_in_sight(
     width: u32,
     about: &str,
 ) {
-    let told = page_state.told.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str()));
-    ensure_numbers_are_the_manifests(told, &snapshot.manifest());
+    let reported =
+        page_state.reported.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str()));
+    ensure_numbers_are_the_manifests(reported, &snapshot.manifest());
     assert_eq!(page_state.requests, PAGE_AND_WRAPPER, "{about}: something was fetched");
     assert_eq!(page_state.links, ["data:,"], "{about}: a browser may connect to what is linked");
     assert!(
@@ -234,7 +243,7 @@ fn ensure_all_is_in_sight(
     );
 }
 
-/// The test above would tell of a page that does what it must not.
+/// The test above detects a page that violates the rules.
 #[test]
 #[ignore = "needs Chromium: /usr/bin/chromium, of Debian's package"]
 fn page_that_fetches_and_overflows_is_detected() {

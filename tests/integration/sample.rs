@@ -125,7 +125,7 @@ fn rows_have_the_expected_values() {
 "u_454700" NULL "Gender_Type_Female" "1997-11-01" "59863" "I'm here" "42532" NULL
 "elena.ito@shop.example" "O'Brien" "Gender_Type_Female" "1974-04-06" "74498" "NULL" "18446744073709551615" "97764"
 "##);
-    // The last ones were asked again.
+    // The last ones were retried.
     insta::assert_snapshot!(text(&table.rows[table.rows.len() - 3..]), @r##"
 "u_475343" "李雷" "Gender_Type_Female" "1963-01-23" "26306" "天道酬勤" "4342512614607553252" "58659"
 "u_166345" "user 3903=1+1" "Gender_Type_Male" "1955-10-20" NULL "Busy, back at 5" "32667" NULL

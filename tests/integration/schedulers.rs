@@ -25,7 +25,7 @@ const AIRFLOW: &str = include_str!("../../docs/schedulers/airflow_dag.py");
 const DAGSTER: &str = include_str!("../../docs/schedulers/dagster_asset.py");
 const NIGHTLY: &str = include_str!("../../jobs/nightly.toml");
 
-/// What running again cannot mend.
+/// Exit codes that a rerun cannot fix.
 const NOT_TO_BE_RETRIED: [ExitCode; 2] = [ExitCode::BadUsage, ExitCode::RefusedByService];
 
 /// The text between two others.
@@ -112,13 +112,13 @@ fn commands_are_valid_and_find_job_and_secret() {
 #[test]
 fn exit_codes_not_retried_are_the_permanent_ones() {
     let not_to_be_retried = NOT_TO_BE_RETRIED.map(ExitCode::number);
-    let told = [
+    let reported = [
         value(SERVICE, "RestartPreventExitStatus"),
         value(KUBERNETES, "values"),
         value(AIRFLOW, "NON_RETRYABLE ").trim_start_matches('='),
         value(DAGSTER, "NON_RETRYABLE ").trim_start_matches('='),
     ];
-    for text in told {
+    for text in reported {
         assert_eq!(numbers(text), not_to_be_retried, "{text}");
     }
     let stopped = [ExitCode::Interrupted, ExitCode::Terminated].map(ExitCode::number);
@@ -130,11 +130,11 @@ fn exit_codes_not_retried_are_the_permanent_ones() {
 #[test]
 fn page_covers_every_exit_code() {
     let rows = README.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
-    let told: Vec<u8> = rows
+    let reported: Vec<u8> = rows
         .filter(|cell| cell.starts_with(|c: char| c.is_ascii_digit()))
         .flat_map(numbers)
         .collect();
-    assert_eq!(told, ExitCode::ALL.map(ExitCode::number));
+    assert_eq!(reported, ExitCode::ALL.map(ExitCode::number));
 }
 
 /// A directory with the programs that the crontab line calls. Each writes down its arguments; `im-profiles` ends with one code
@@ -229,12 +229,12 @@ fn summary_is_the_last_line() {
             .stderr(writer)
             .spawn()
             .unwrap();
-        let mut told = String::new();
-        reader.read_to_string(&mut told).unwrap();
-        assert!(child.wait().unwrap().success(), "{told}");
+        let mut reported = String::new();
+        reader.read_to_string(&mut reported).unwrap();
+        assert!(child.wait().unwrap().success(), "{reported}");
         let summary: serde_json::Value =
-            serde_json::from_str(told.lines().last().unwrap()).unwrap();
-        assert_eq!(summary["exit_code"], 0, "{told}");
-        assert!(told.lines().count() > 1, "{told}");
+            serde_json::from_str(reported.lines().last().unwrap()).unwrap();
+        assert_eq!(summary["exit_code"], 0, "{reported}");
+        assert!(reported.lines().count() > 1, "{reported}");
     }
 }

@@ -16,10 +16,10 @@ use im_profiles::internals::{SecretKey, decode_usersig as decode, sign_usersig a
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::Signal;
 
-/// A key that is no other text's part.
+/// A key that is not part of any other text.
 const KEY: &str = "c0ffee5bd2850fff3ecb11d0d0cafe00c0ffee5bd2850fff3ecb11d0d0cafe42";
 
-/// The base64 of the first bytes of a zlib stream: every UserSig begins so.
+/// The base64 of the first bytes of a zlib stream: every UserSig starts with it.
 const USERSIG_START: &str = "eJ";
 
 /// Whether a text holds the key, or anything that is a UserSig: by the program's own reader of them, and by its look,
@@ -131,7 +131,7 @@ fn server(settings: &str) -> EmulatorServer {
     EmulatorServer::start_with(settings, Credentials { secret_key, ..Credentials::built_in() })
 }
 
-/// That nothing is told when an emulator with these settings is asked.
+/// Checks that no output contains a secret when an emulator with these settings is called.
 #[track_caller]
 fn kept_with(settings: &str, keys: &[&str], code: i32) {
     for talkative in TALKATIVE {
@@ -198,7 +198,7 @@ const PROXY_PASSWORD: &str = "Hunter2-of-the-pr%6Fxy";
 const PROXY_FORMS: [&str; 4] =
     ["Hunter2", "of-the-pr", "dXNlcjpIdW50ZXIyLW9mLXRoZS1wcm94eQ", "Basic dXNl"];
 
-/// That neither the password of the proxy nor another secret is told when calls go through this proxy variable.
+/// Checks that no output contains the password of the proxy or another secret when calls use this proxy variable.
 #[track_caller]
 fn kept_with_proxy(value: &str, code: i32) {
     for talkative in TALKATIVE {
@@ -275,7 +275,7 @@ fn secret_is_hidden_when_a_usersig_is_renewed_or_fails() {
     }
 }
 
-/// A gateway on the way that tells whoever asks what was asked, URL and all, in every text there is.
+/// A gateway that repeats the request, with its URL, in every text of its response.
 fn serve_echo(top_level_code: i64) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -304,7 +304,7 @@ fn echo(stream: TcpStream, top_level_code: i64) -> Option<()> {
         reader.read_exact(&mut body).ok()?;
         let url = head.split(' ').nth(1)?;
         let encoded = utf8_percent_encode(url, NON_ALPHANUMERIC);
-        let told = format!("refused: {url} {encoded}\nerror: forged \u{1b}[31m");
+        let reported = format!("refused: {url} {encoded}\nerror: forged \u{1b}[31m");
         let asked: serde_json::Value = serde_json::from_slice(&body).ok()?;
         let items: Vec<serde_json::Value> = asked["To_Account"]
             .as_array()?
@@ -312,12 +312,12 @@ fn echo(stream: TcpStream, top_level_code: i64) -> Option<()> {
             .enumerate()
             .map(|(index, account)| {
                 let code = if index % 50 == 1 { 40601 } else { 0 };
-                serde_json::json!({ "To_Account": account, "ResultCode": code, "ResultInfo": told, "ProfileItem": [] })
+                serde_json::json!({ "To_Account": account, "ResultCode": code, "ResultInfo": reported, "ProfileItem": [] })
             })
             .collect();
         let status = if top_level_code == 0 { "OK" } else { "FAIL" };
         let answer = serde_json::json!({
-            "ActionStatus": status, "ErrorCode": top_level_code, "ErrorInfo": told, "UserProfileItem": items,
+            "ActionStatus": status, "ErrorCode": top_level_code, "ErrorInfo": reported, "UserProfileItem": items,
         });
         let answer = answer.to_string();
         write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}", answer.len())

@@ -1,4 +1,4 @@
-//! Promises 3 and 7 under signals and closed pipes: a run that is told to stop, once or twice, or loses its readers.
+//! Guarantees 3 and 7 under signals and closed pipes: a run is stopped once or twice, or loses its readers.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -114,11 +114,11 @@ fn signal_stops_a_run_that_reads_its_list() {
             .start_export(&["--set", "accounts.path=-", "--set", "accounts.format=txt"], &[]);
         run.wait_for_stderr("run started");
         run.signal(signal);
-        // Whoever waits for a child closes its standard input, which would end the list.
+        // Waiting for a child closes its standard input, which would end the list.
         wait_until("the end", || run.has_ended());
         let output = run.end().expect_code(code);
         assert!(output.error().contains("resume with: "), "{output}");
-        assert!(!directory.path(WORK_DIRECTORY).exists(), "nothing was done that could go on");
+        assert!(!directory.path(WORK_DIRECTORY).exists(), "there is nothing to resume");
     }
 }
 
@@ -174,7 +174,7 @@ fn second_run_is_refused_and_changes_nothing() {
 fn closed_output_pipes_do_not_affect_the_run() {
     for more in [&["--json", "-vv"][..], &["--log-format", "json"], &["--progress", "bar"]] {
         let directory = TestDir::with_job(JOB, accounts(1000));
-        // Slowed down on the way, so that there is something to tell.
+        // Throttled midway, so that there is something to log.
         let throttled = "emulator.faults.throttle={ rate = 0.2 }";
         let mut run = directory.start_export(&[more, &["--set", throttled]].concat(), &[]);
         run.close_pipes();

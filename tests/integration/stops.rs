@@ -1,4 +1,4 @@
-//! When a run does not publish: the exit code, what is told, and that an earlier snapshot is left as it was.
+//! Runs that do not publish: the exit code, the message, and the unchanged earlier snapshot.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -111,7 +111,7 @@ fn single_foreign_response_stops_nothing() {
 
 #[test]
 fn foreign_responses_stop_the_run() {
-    for (keys, told) in [
+    for (keys, reported) in [
         (vec!["faults.redirect.rate=1.0"], "HTTP status 302"),
         (vec!["faults.http_error.rate=1.0", "faults.http_statuses=[403]"], "HTTP status 403"),
         (
@@ -120,7 +120,7 @@ fn foreign_responses_stop_the_run() {
         ),
     ] {
         let output = ensure_not_published(&keys, 4);
-        assert!(output.error().contains(told), "{output}");
+        assert!(output.error().contains(reported), "{output}");
         assert!(output.error().contains("check api.region or api.base_url"), "{output}");
     }
 }

@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use unicode_width::UnicodeWidthStr;
 
-/// What the bar begins with each time it is drawn: the line's beginning, and clear from there.
+/// The start of the bar each time it is drawn: move to the start of the line and clear it.
 const CLEAR: &str = "\r\x1b[J";
 
 /// Runs `export job.toml` with stderr on a terminal of this width; gives back all that was written to it.
@@ -38,7 +38,7 @@ fn shown_on(columns: u16, environment: &[(&str, &str)], more: &[&str], code: i32
         .unwrap();
     let reader = thread::spawn(move || {
         let (mut near, mut seen, mut buffer) = (File::from(near), Vec::new(), [0; 4096]);
-        // The end of a terminal that nobody has open any more is an error.
+        // Reading a terminal after its other end was closed is an error.
         while let Ok(length @ 1..) = near.read(&mut buffer) {
             seen.extend_from_slice(&buffer[..length]);
         }

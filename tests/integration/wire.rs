@@ -17,7 +17,7 @@ use crate::support::{Output, QUICK_JOB, TestDir};
 
 const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
 
-/// A name that no proxy is excluded from and that nobody looks up.
+/// A host name without proxy exception that is never resolved.
 const SERVICE: &str = "service.example";
 
 fn accounts(count: usize) -> impl Iterator<Item = String> {
@@ -319,7 +319,7 @@ fn hosts_of_no_proxy_are_called_directly() {
     let keys = ["retry.outage_patience=40ms", "api.calls_per_second=100"];
     let base_url = "https://does-not-exist.invalid";
     let output = run(&directory, &["export", "job.toml"], base_url, &keys).expect_code(75);
-    // Whether there is no such host or nobody to ask for it depends on the machine.
+    // Whether the host does not exist or there is no resolver depends on the machine.
     assert!(output.error().contains("does-not-exist.invalid"), "{output}");
     assert!(!output.error().contains("through the proxy"), "{output}");
     assert_eq!(proxy.heads().len(), 0, "{output}");

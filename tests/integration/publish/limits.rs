@@ -6,7 +6,7 @@ use super::{FAILPOINT, directory_with_earlier, ensure_nothing_is_left};
 use crate::support::stops::WORK_DIRECTORY;
 use crate::support::{Known, Output, TestDir, end_of};
 
-/// An error is not an answer: "no snapshot is there" would tell a scheduler never to try again.
+/// An error must not count as "there is no snapshot", after which a scheduler would not retry.
 #[test]
 fn errors_at_the_earlier_snapshot_have_codes_and_advice() {
     for (errno, code, advice) in [

@@ -1,5 +1,5 @@
 //! Promises 2 and 3 where a snapshot is published: two runs in one place, a file system that cannot exchange directories,
-//! files that nobody expected, and limits of the process.
+//! unexpected files, and limits of the process.
 
 mod limits;
 
@@ -181,8 +181,8 @@ fn incomplete_moved_snapshot_is_named_and_not_restored() {
     let replaced = directory.path(WORK_DIRECTORY).join("replaced");
     fs::remove_file(replaced.join("_SUCCESS")).unwrap();
     let output = directory.export(&["--set", "accounts.path=none.txt"]).expect_code(2);
-    let told = [".out.partial/replaced", "is not a whole snapshot", "not put back"];
-    output.expect_stderr(&told);
+    let reported = [".out.partial/replaced", "is not a whole snapshot", "not put back"];
+    output.expect_stderr(&reported);
     assert!(!directory.path("out").exists() && replaced.join("_manifest.json").exists());
     directory.export(&[]).expect_code(0);
     ensure_published(&directory, "not a whole snapshot");
@@ -231,7 +231,7 @@ fn lock_removed_before_locking_is_recreated() {
     third.end().expect_code(0);
     ensure_published(&directory, "the third run");
 
-    // The same, with nobody at work: it starts over in a directory of its own.
+    // The same without another active run: it starts over in a new directory.
     let pause = Pause::at(&directory, "lock:opened");
     let mut late = directory.start_export(&["--json"], &[(FAILPOINT, &pause.failpoint)]);
     pause.meanwhile(&mut late, || fs::remove_dir_all(directory.path(WORK_DIRECTORY)).unwrap());

@@ -26,7 +26,7 @@ pub enum Scheme {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct PageInspection {
     /// Elements with `data-manifest`: the attribute and the visible text.
-    pub told: Vec<(String, String)>,
+    pub reported: Vec<(String, String)>,
     /// Width of the content in pixels.
     pub page_width: f64,
     /// Elements that overflow on the right, except scrollable tables.
@@ -70,7 +70,7 @@ fn inspection(width: u32) -> String {
   const texts = all('figure svg text').filter(inSight).map(text => box(text).height);
   const colors = all('figure polygon, figure polyline').map(shape => getComputedStyle(shape));
   return {{
-    told: all('[data-manifest]').filter(inSight).map(e => [e.dataset.manifest, e.innerText]),
+    reported: all('[data-manifest]').filter(inSight).map(e => [e.dataset.manifest, e.innerText]),
     page_width: page.documentElement.scrollWidth,
     sticks_out: all('body *').filter(sticksOut).map(element => element.outerHTML.slice(0, 200)),
     pictures: all('figure svg').filter(inSight).length,

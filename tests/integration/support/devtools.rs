@@ -179,7 +179,7 @@ impl From<Message> for Event {
 impl Drop for Browser {
     fn drop(&mut self) {
         drop(self.commands.take());
-        // Until then the browser writes to the profile, which is removed next.
+        // The profile is removed next, and the browser writes to it until it exits.
         let _ = self.process.wait();
     }
 }
