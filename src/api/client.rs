@@ -267,7 +267,7 @@ impl Client {
         Route {
             host: host.to_owned(),
             port: url.as_ref().and_then(Url::port_or_known_default).unwrap_or(443),
-            proxy: self.proxies.as_ref().and_then(|proxies| proxies.proxy_of(base_url)),
+            proxy: self.proxies.as_ref().and_then(|proxies| proxies.proxy_for(base_url)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why there is no connection: the one cause in an error's chain that a person can act on.
+//! Why there is no connection: finds the cause in an error chain that a person can act on.
 
 use std::error::Error;
 use std::io;
@@ -8,18 +8,16 @@ use rustls::CertificateError;
 use super::proxy::Proxy;
 use super::transport::{CertificateProblem, TransportFailure};
 
-/// Where a call was to go. Host and port alone: the URL carries the UserSig.
+/// The destination of a call, without its URL, which contains the UserSig.
 #[derive(Debug)]
 pub(super) struct Route {
-    /// The service's host name or address.
+    /// Name or address.
     pub host: String,
-    /// Its port.
     pub port: u16,
-    /// The proxy that leads there.
     pub proxy: Option<Proxy>,
 }
 
-/// The failure of a call for which there was no connection; `cause` is the error behind that of the HTTP client.
+/// The failure of a call without a connection; `cause` is the error below that of the HTTP client.
 pub(super) fn connection_failure(cause: &(dyn Error + 'static), route: &Route) -> TransportFailure {
     let service = format!("{}:{}", route.host, route.port);
     let Some(proxy) = &route.proxy else {
@@ -30,11 +28,11 @@ pub(super) fn connection_failure(cause: &(dyn Error + 'static), route: &Route) -
             .unwrap_or_else(|| broken(format!("cannot connect to {service}"), cause));
     };
     let has_text = |text: &str| causes(cause).any(|cause| cause.to_string().contains(text));
-    if has_text(PROXY_WANTS_CREDENTIALS) {
+    if has_text(PROXY_REQUIRES_CREDENTIALS) {
         let Proxy { address, variable } = proxy.clone();
         return TransportFailure::ProxyAuthentication { proxy: address, variable };
     }
-    let is_connected_to_proxy = !has_text(PROXY_OUT_OF_REACH);
+    let is_connected_to_proxy = !has_text(PROXY_UNREACHABLE);
     let peer = if is_connected_to_proxy {
         Peer { host: &route.host, address: &service, setting: "api.region or api.base_url" }
     } else {
@@ -43,10 +41,10 @@ pub(super) fn connection_failure(cause: &(dyn Error + 'static), route: &Route) -
     };
     peer.permanent_failure(cause).unwrap_or_else(|| {
         if has_text(PROXY_REFUSES) {
-            // The library keeps the proxy's status to itself: it may be of a wrong password, of a rule, or pass by itself.
+            // The library hides the proxy's status: a wrong password, a rule, or a transient failure.
             let Proxy { address, variable } = proxy;
             return TransportFailure::Connection(format!(
-                "the proxy {address} refuses to connect to {service}; check the user name and password in {variable}, and that the proxy lets this host through"
+                "the proxy {address} refuses to connect to {service}; check the user name and password in {variable}, and that the proxy allows this host"
             ));
         }
         let head = format!("cannot connect to {service} through the proxy {}", proxy.address);
@@ -54,16 +52,16 @@ pub(super) fn connection_failure(cause: &(dyn Error + 'static), route: &Route) -
     })
 }
 
-/// hyper-util's error about a tunnel is of a type that it keeps to itself.
-const PROXY_WANTS_CREDENTIALS: &str = "proxy authorization required";
+/// hyper-util's error type for a tunnel is private, so its text decides.
+const PROXY_REQUIRES_CREDENTIALS: &str = "proxy authorization required";
 const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
-const PROXY_OUT_OF_REACH: &str = "failed to create underlying connection";
+const PROXY_UNREACHABLE: &str = "failed to create underlying connection";
 
 fn broken(head: String, cause: &(dyn Error + 'static)) -> TransportFailure {
     TransportFailure::Connection(format!("{head}: {}", texts(cause)))
 }
 
-/// The machine that a step of connecting was about.
+/// The host that a connection step involves.
 struct Peer<'a> {
     host: &'a str,
     address: &'a str,
@@ -90,7 +88,7 @@ impl Peer<'_> {
 
 fn certificate_problem(error: &CertificateError) -> CertificateProblem {
     match error {
-        // A bad signature is what an authority with the name of a trusted one makes, such as a proxy's that was renewed.
+        // An authority with the name of a trusted one, such as a renewed one of a proxy, makes a bad signature.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             CertificateProblem::UnknownIssuer
         }
@@ -103,7 +101,7 @@ fn certificate_problem(error: &CertificateError) -> CertificateProblem {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateProblem::WrongName
         }
-        // A self-signed certificate, which is its own authority.
+        // A self-signed certificate.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             CertificateProblem::UnknownIssuer
         }
@@ -111,11 +109,11 @@ fn certificate_problem(error: &CertificateError) -> CertificateProblem {
     }
 }
 
-/// Whether the text is `EAI_NONAME`: DNS has answered, and there is no such host. The standard library keeps the code of
-/// getaddrinfo to itself, so its text decides; of any other code, `EAI_AGAIN` above all, waiting is right.
+/// Whether the text means `EAI_NONAME`: DNS responded, and the host does not exist. The standard library hides the code of
+/// getaddrinfo, so its text decides; any other code, such as `EAI_AGAIN`, may be transient.
 fn is_unknown_host(text: &str) -> bool {
     const LOOKUP: &str = "failed to lookup address information: ";
-    /// Of glibc, musl and macOS, none of which translates it unless the process asks for that.
+    /// Of glibc, musl and macOS, which translate it only if the process sets a locale.
     const NO_NAME: [&str; 3] = [
         "Name or service not known",
         "Name does not resolve",
@@ -124,7 +122,7 @@ fn is_unknown_host(text: &str) -> bool {
     text.split_once(LOOKUP).is_some_and(|(_, reason)| NO_NAME.contains(&reason))
 }
 
-/// An error and all behind it, the one that an I/O error is made of included.
+/// An error and its sources, including the one wrapped in an I/O error.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -151,7 +149,7 @@ pub(super) fn texts(error: &(dyn Error + 'static)) -> String {
 mod tests {
     use super::*;
 
-    /// An error with one behind it, as the HTTP libraries wrap them.
+    /// An error with a source, as the HTTP libraries wrap them.
     #[derive(Debug, thiserror::Error)]
     #[error("{text}")]
     struct Wrapped {
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_answer_that_there_is_no_such_host_is_permanent() {
+    fn only_a_host_that_does_not_exist_is_permanent() {
         for (reason, is_permanent) in [
             ("Name or service not known", true),
             ("Name does not resolve", true),
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_certificate_lacks_is_found_below_io_errors() {
+    fn certificate_problems_are_found_below_io_errors() {
         let problem = |error: CertificateError| {
             let tls = io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -221,9 +219,9 @@ mod tests {
     #[test]
     fn failures_of_a_proxy_name_the_proxy_and_its_variable() {
         let tunnel = |text| wrapped(text, io::Error::other("behind it"));
-        let wants_credentials = tunnel("tunnel error: proxy authorization required");
+        let requires_credentials = tunnel("tunnel error: proxy authorization required");
         assert_eq!(
-            connection_failure(&wants_credentials, &route(true)),
+            connection_failure(&requires_credentials, &route(true)),
             TransportFailure::ProxyAuthentication {
                 proxy: "proxy.example:3128".to_owned(),
                 variable: "https_proxy"
@@ -244,7 +242,7 @@ mod tests {
         assert!(!refused.is_permanent());
         assert_eq!(
             refused.to_string(),
-            "the proxy proxy.example:3128 refuses to connect to service.example:443; check the user name and password in https_proxy, and that the proxy lets this host through"
+            "the proxy proxy.example:3128 refuses to connect to service.example:443; check the user name and password in https_proxy, and that the proxy allows this host"
         );
     }
 }

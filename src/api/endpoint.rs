@@ -1,18 +1,17 @@
-//! Where the service is: the host of each region and its backup host, or a base URL of the user's own.
+//! The hosts of each region, or a custom base URL.
 //!
-//! Source: REST overview 1047/34620 and `docs/im-rest-api.md` section 1. The app lives in one data
-//! centre, and only that centre's host knows it.
+//! Source: REST overview 1047/34620 and `docs/im-rest-api.md` section 1. An app is in one data
+//! center, and only the host of that data center knows it.
 
 use std::net::IpAddr;
 
-/// One data centre: its name in a job file, its host and the host to use when the first cannot be reached.
+/// One data center.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
     /// The name in a job file.
     pub name: &'static str,
-    /// The host that serves the region.
     pub host: &'static str,
-    /// The host for networks where the first is hijacked or unreachable.
+    /// For networks in which `host` is hijacked or unreachable.
     pub backup_host: &'static str,
 }
 
@@ -20,8 +19,8 @@ const fn region(name: &'static str, host: &'static str, backup_host: &'static st
     Region { name, host, backup_host }
 }
 
-/// Every region that is known. Mumbai has left the newer pages and Saudi Arabia is only seen in code; both
-/// are kept, since a wrong host is answered with a clear code (60026) and a missing one helps nobody.
+/// All known regions. Newer pages omit Mumbai, and Saudi Arabia is only found in code; both are kept, since a wrong host
+/// returns a clear code (60026).
 pub const REGIONS: &[Region] = &[
     region("china", "console.tim.qq.com", "adminapi.my-imcloud.com"),
     region("singapore", "adminapisgp.im.qcloud.com", "adminapisgp.my-imcloud.com"),
@@ -34,48 +33,37 @@ pub const REGIONS: &[Region] = &[
     region("saudi-arabia", "adminapiksa.im.qcloud.com", "adminapiksa.my-imcloud.com"),
 ];
 
-/// Where calls go: one base URL, or two when the region has a backup host. No slash at the end.
+/// Where calls go: one base URL, and a second one if the region has a backup host. Without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Scheme, host and port of the first choice.
+    /// Scheme, host and port.
     pub base_url: String,
-    /// Scheme and host to use while the first cannot be reached.
+    /// Scheme and host to use while the first one is unreachable.
     pub backup_base_url: Option<String>,
 }
 
-/// Why a region or base URL cannot be used. Each text ends with what to do.
+/// Why a region or base URL cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EndpointError {
-    /// The name is in no list.
-    #[error("there is no region \"{name}\"; use one of {known}, or base_url for any other host")]
-    UnknownRegion {
-        /// The name as written.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
-    /// Not a URL, or one with parts that do not belong in it.
+    #[error("\"{name}\" is not a region; use one of {known}, or base_url for any other host")]
+    UnknownRegion { name: String, known: String },
+    /// Not a URL, or a URL with unexpected parts.
     #[error(
         "\"{base_url}\" is not a base URL: {problem}; write scheme and host, such as https://console.tim.qq.com"
     )]
     NotABaseUrl {
         /// The text as written, without any credentials.
         base_url: String,
-        /// What is wrong with it.
         problem: &'static str,
     },
-    /// Plain HTTP would show the UserSig to everyone on the way.
+    /// Plain HTTP would expose the UserSig.
     #[error(
-        "plain http:// is only allowed to a loopback address, since the URL carries the UserSig; use https://{host}"
+        "plain http:// is only allowed to a loopback address, since the URL contains the UserSig; use https://{host}"
     )]
-    PlainHttp {
-        /// The host as written.
-        host: String,
-    },
+    PlainHttp { host: String },
 }
 
 impl Endpoint {
-    /// The endpoint of a region by its name in a job file.
     pub fn of_region(name: &str) -> Result<Endpoint, EndpointError> {
         let region = REGIONS.iter().find(|region| region.name == name).ok_or_else(|| {
             let known: Vec<&str> = REGIONS.iter().map(|region| region.name).collect();
@@ -87,7 +75,7 @@ impl Endpoint {
         })
     }
 
-    /// The endpoint at a URL of the user's own: https, or http to a loopback address only.
+    /// The endpoint of a custom URL: https, or http to a loopback address only.
     pub fn at_base_url(text: &str) -> Result<Endpoint, EndpointError> {
         let refuse = |shown: &str, problem| {
             Err(EndpointError::NotABaseUrl { base_url: shown.to_owned(), problem })
@@ -96,10 +84,10 @@ impl Endpoint {
             return refuse("(unreadable)", "it cannot be parsed");
         };
         let Some(host) = url.host_str() else {
-            return refuse("(no host)", "it names no host");
+            return refuse("(no host)", "it has no host");
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return refuse(host, "it carries a user name or password");
+            return refuse(host, "it contains a user name or password");
         }
         if url.query().is_some() || url.fragment().is_some() {
             return refuse(host, "it has a query or a fragment");
@@ -140,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_region_has_two_hosts_of_its_own() {
+    fn every_region_has_two_distinct_hosts() {
         let mut hosts: Vec<&str> =
             REGIONS.iter().flat_map(|region| [region.host, region.backup_host]).collect();
         let count = hosts.len();
@@ -155,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_region_names_those_there_are() {
+    fn an_unknown_region_lists_the_known_ones() {
         let message = Endpoint::of_region("mars").unwrap_err().to_string();
         assert!(message.contains("\"mars\"") && message.contains("singapore"), "{message}");
     }
@@ -178,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_and_queries_are_refused_and_not_repeated() {
+    fn credentials_and_queries_are_rejected_without_repeating_them() {
         for bad in [
             "https://u:hunter2@a.example",
             "https://a.example/?usersig=hunter2",

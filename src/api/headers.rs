@@ -1,4 +1,4 @@
-//! Headers of an answer. All of them are untrusted.
+//! Headers of a response, which are untrusted.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// `Retry-After`, in seconds or as a date (RFC 9110 section 10.2.3), at most an hour. A date is compared with the server's
-/// own `Date` where it sent one, else with `now`.
+/// own `Date` if present, otherwise with `now`.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    /// A longer pause is not the client's to make.
+    /// Longest pause that is accepted.
     const LONGEST: Duration = Duration::from_secs(3600);
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that does not fit is a long time as well.
+        // A number that overflows is a long time as well.
         return Some(text.parse().map_or(LONGEST, Duration::from_secs).min(LONGEST));
     }
     let until = http_date(text)?;
@@ -22,7 +22,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(Duration::try_from(wait).unwrap_or_default().min(LONGEST))
 }
 
-/// `Date`: the server's clock, in whole seconds, when it answered (RFC 9110 section 6.6.1).
+/// `Date`: the server's clock when it responded, in whole seconds (RFC 9110 section 6.6.1).
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }

@@ -97,8 +97,8 @@ fn call_failure(response: &Response<'_>) -> Option<CallFailure> {
     Some(CallFailure::Unusable { problem, info: sanitize_and_truncate(&response.error_info) })
 }
 
-/// What is wrong with a body that [`decode`](super::response::decode) does not take for an response.
-pub fn undecodable(body: &str) -> CallFailure {
+/// The failure for a text that [`decode`] rejects.
+fn undecodable(body: &str) -> CallFailure {
     match serde_json::from_str::<serde::de::IgnoredAny>(body) {
         Ok(_) => {
             CallFailure::Unusable { problem: ResponseProblem::NotAResponse, info: String::new() }

@@ -1,4 +1,4 @@
-//! The service: where it is, how calls are signed, what goes over the wire and what an answer means.
+//! The service: endpoints, signatures, one call, and what its response means.
 
 pub mod client;
 mod connect_error;

@@ -1,4 +1,4 @@
-//! The body of a request, which notices when the request leaves.
+//! The body of a request, which detects when the request is sent.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -7,17 +7,17 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body in one piece. `D` is dropped when its bytes are: once they are written, as far as an HTTP library can tell, so no
-/// earlier than the head of the request is. Neither when the call is made, since it may wait for a connection or for a processor,
-/// nor when the body is handed over, since HTTP/2 takes it while a request still waits for a free stream or for the
-/// server's window. A request that never leaves drops `D` with the body.
+/// A body in one piece. `D` is dropped with its bytes, once they are written as far as an HTTP library knows, so not before
+/// the head of the request. The start of the call would be too early, since it may wait for a connection or a processor. So
+/// would be the hand-over of the body, since HTTP/2 takes it while the request still waits for a free stream or the server's
+/// window. A request that is never sent drops `D` with the body.
 ///
-/// It cannot be cloned, so no HTTP library can send a request twice without being noticed.
+/// It cannot be cloned, so no HTTP library can send a request twice unnoticed.
 pub struct OutgoingBody {
     content: Option<Bytes>,
 }
 
-/// The bytes of a body and what is dropped with them.
+/// The bytes of a body, and the value that is dropped with them.
 struct Content<D> {
     text: String,
     _departure: D,
@@ -30,7 +30,6 @@ impl<D> AsRef<[u8]> for Content<D> {
 }
 
 impl OutgoingBody {
-    /// A body of `text`.
     pub fn new<D: Send + 'static>(text: String, departure: D) -> OutgoingBody {
         OutgoingBody { content: Some(Bytes::from_owner(Content { text, _departure: departure })) }
     }
@@ -78,8 +77,8 @@ mod tests {
         stream.write_all(&[&head, payload].concat()).unwrap();
     }
 
-    /// An HTTP/2 server (RFC 9113) without TLS that allows [`STREAMS`] streams. It answers the first request and no other, and
-    /// reports when the client has answered a PING after all streams were opened.
+    /// An HTTP/2 server (RFC 9113) without TLS that allows [`STREAMS`] streams. It responds only to the first request, and
+    /// reports when the client acknowledges a PING after all streams were opened.
     fn serve(listener: &TcpListener, are_open: oneshot::Sender<()>) -> io::Result<()> {
         let (mut stream, _) = listener.accept()?;
         stream.read_exact(&mut [0; b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len()])?;
@@ -115,7 +114,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (are_open, all_streams_are_open) = oneshot::channel();
-        // It ends when the client hangs up.
+        // It ends when the client disconnects.
         let server = thread::spawn(move || drop(serve(&listener, are_open)));
         let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
         let client = client.tls_certs_only([]).build().unwrap();
@@ -134,7 +133,7 @@ mod tests {
             calls.iter().for_each(tokio::task::JoinHandle::abort);
         });
         drop((runtime, client));
-        assert_eq!(Arc::strong_count(&departure), 1, "what never leaves is dropped too");
+        assert_eq!(Arc::strong_count(&departure), 1, "a request that is never sent drops it too");
         server.join().unwrap();
     }
 }

@@ -1,7 +1,7 @@
-//! The proxy that calls go through, as environment variables name it.
+//! The proxy for calls, from environment variables.
 //!
-//! reqwest ignores a value that it cannot parse and connects directly, which is never what was meant. So every value is
-//! validated before the first call. No text shows a value, since it may hold a password.
+//! reqwest ignores a value that it cannot parse and connects directly, which is never intended. So every value is validated
+//! before the first call. No message contains a value, since it may contain a password.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -11,18 +11,17 @@ use hyper_util::client::proxy::matcher::Matcher;
 use super::endpoint::Endpoint;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
-/// The variables that name the proxy of an https URL; the first one that is set counts, and an empty one leaves the choice
-/// to [`ALL`].
+/// The variables for https URLs; the first one that is set counts, and an empty one defers to [`ALL`].
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
-/// The variables that name the proxy of any URL.
+/// The variables for any URL.
 const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
-/// Not for calls, which are https, but a mistake in one is seldom alone.
+/// Not used for calls, which are https; validated since the same mistake is often in all variables.
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 
 /// A proxy variable that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the environment variable {variable} is not a valid proxy URL: {problem}; write it like http://proxy.example:3128, or \
+    "the environment variable {variable} is not a valid proxy URL: {problem}; write it as http://proxy.example:3128, or \
      unset it"
 )]
 pub struct ProxyError {
@@ -36,7 +35,7 @@ impl HasExitCode for ProxyError {
     }
 }
 
-/// What is wrong with a value, without the value.
+/// What is wrong with a value. Does not contain the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ProxyProblem {
     NotUtf8,
@@ -72,25 +71,24 @@ impl fmt::Display for ProxyProblem {
     }
 }
 
-/// The proxies of the environment, all of them valid.
+/// The valid proxies of the environment.
 #[derive(Debug)]
 pub struct Proxies {
     matcher: Matcher,
     variable: &'static str,
 }
 
-/// The proxy that calls to one host go through.
+/// The proxy for one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// Its host and port.
+    /// Host and port.
     pub address: String,
     /// The environment variable that names it.
     pub variable: &'static str,
 }
 
 impl Proxies {
-    /// Reads and validates the variables. `None` if calls to the endpoint never go through a proxy, which could not reach
-    /// the loopback address of this machine.
+    /// Reads and validates the variables. `None` for a loopback endpoint, which a proxy could not reach.
     pub fn from_environment(endpoint: &Endpoint) -> Result<Option<Proxies>, ProxyError> {
         if endpoint.is_loopback() {
             return Ok(None);
@@ -106,7 +104,7 @@ impl Proxies {
     }
 
     /// The proxy for this URL, unless `NO_PROXY` excludes its host.
-    pub fn proxy_of(&self, base_url: &str) -> Option<Proxy> {
+    pub fn proxy_for(&self, base_url: &str) -> Option<Proxy> {
         let intercept = self.matcher.intercept(&base_url.parse().ok()?)?;
         let uri = intercept.uri();
         let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
@@ -124,27 +122,27 @@ impl Proxies {
 }
 
 /// Validates every variable; returns the one that names the proxy of https URLs.
-fn validate(value_of: impl Fn(&str) -> Option<OsString>) -> Result<&'static str, ProxyError> {
+fn validate(value: impl Fn(&str) -> Option<OsString>) -> Result<&'static str, ProxyError> {
     for variable in HTTPS.into_iter().chain(ALL).chain(HTTP) {
-        let problem = value_of(variable).and_then(|value| problem_of(&value));
+        let problem = value(variable).and_then(|value| find_problem(&value));
         if let Some(problem) = problem {
             return Err(ProxyError { variable, problem });
         }
     }
     let first_set = |names: [&'static str; 2]| {
-        let name = names.into_iter().find(|name| value_of(name).is_some())?;
-        value_of(name).is_some_and(|value| !value.is_empty()).then_some(name)
+        let name = names.into_iter().find(|name| value(name).is_some())?;
+        value(name).is_some_and(|value| !value.is_empty()).then_some(name)
     };
     Ok(first_set(HTTPS).or_else(|| first_set(ALL)).unwrap_or(HTTPS[0]))
 }
 
-/// What is wrong with the value of a variable; an empty one is as good as none.
-fn problem_of(value: &OsStr) -> Option<ProxyProblem> {
+/// The problem of a variable's value, if any. An empty value counts as unset.
+fn find_problem(value: &OsStr) -> Option<ProxyProblem> {
     let Some(value) = value.to_str() else { return Some(ProxyProblem::NotUtf8) };
     if value.is_empty() {
         return None;
     }
-    if let Some(problem) = white_space_in(value) {
+    if let Some(problem) = find_white_space(value) {
         return Some(problem);
     }
     let (scheme, rest) = match value.split_once("://") {
@@ -156,10 +154,10 @@ fn problem_of(value: &OsStr) -> Option<ProxyProblem> {
         "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => {}
         unknown => return Some(ProxyProblem::UnknownScheme(presentable(unknown))),
     }
-    problem_of_authority(rest).or_else(|| (!is_parsed(value)).then_some(ProxyProblem::Unreadable))
+    find_authority_problem(rest).or_else(|| (!is_parsed(value)).then_some(ProxyProblem::Unreadable))
 }
 
-fn white_space_in(value: &str) -> Option<ProxyProblem> {
+fn find_white_space(value: &str) -> Option<ProxyProblem> {
     let is_blank = |character: char| character.is_whitespace() || character.is_control();
     let place = if value.ends_with(is_blank) {
         "at its end"
@@ -179,7 +177,7 @@ fn starts_with_scheme(value: &str) -> bool {
     rest.is_some_and(|rest| !rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// A scheme that is short and plain enough not to be part of a password.
+/// The scheme, if it is too short and plain to be part of a password.
 fn presentable(scheme: &str) -> Option<String> {
     const LONGEST: usize = 8;
     let is_plain =
@@ -187,8 +185,8 @@ fn presentable(scheme: &str) -> Option<String> {
     is_plain.then(|| scheme.to_owned())
 }
 
-/// What is wrong behind the scheme: `[user[:password]@]host[:port][/]`.
-fn problem_of_authority(rest: &str) -> Option<ProxyProblem> {
+/// The problem after the scheme, if any: `[user[:password]@]host[:port][/]`.
+fn find_authority_problem(rest: &str) -> Option<ProxyProblem> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, behind) = rest.split_at(end);
     if behind.contains('@') || authority.matches('@').count() > 1 {
@@ -196,7 +194,7 @@ fn problem_of_authority(rest: &str) -> Option<ProxyProblem> {
     }
     let host_and_port = authority.split_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = match host_and_port.rsplit_once(':') {
-        // The last colon of an IPv6 address is no separator.
+        // The last colon of an IPv6 address is not a separator.
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (host_and_port, None),
     };
@@ -210,7 +208,7 @@ fn problem_of_authority(rest: &str) -> Option<ProxyProblem> {
     port.is_some_and(|port| !is_port(port)).then_some(ProxyProblem::Port)
 }
 
-/// Whether the library that makes the calls can use it.
+/// Whether the HTTP library accepts it.
 fn is_parsed(value: &str) -> bool {
     let matcher = Matcher::builder().all(value).build();
     "https://service.example".parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
@@ -223,7 +221,7 @@ mod tests {
     use super::*;
 
     fn problem(value: &str) -> Option<String> {
-        problem_of(OsStr::new(value)).map(|problem| problem.to_string())
+        find_problem(OsStr::new(value)).map(|problem| problem.to_string())
     }
 
     #[test]
@@ -241,7 +239,7 @@ mod tests {
             "proxy.example:3128",
             "user:pass@proxy.example:3128",
             "http:3128",
-            // Only refused where it would be used.
+            // Only rejected if it would be used.
             "socks5://127.0.0.1:1080",
         ] {
             assert_eq!(problem(value), None, "{value:?}");
@@ -282,7 +280,7 @@ mod tests {
             assert!(problem.contains("percent-encoded"), "{value:?}: {problem}");
         }
         let not_utf8 = OsString::from_vec(b"http://proxy\xFF:3128".to_vec());
-        assert_eq!(problem_of(&not_utf8), Some(ProxyProblem::NotUtf8));
+        assert_eq!(find_problem(&not_utf8), Some(ProxyProblem::NotUtf8));
     }
 
     #[test]
@@ -324,8 +322,8 @@ mod tests {
         };
         let http = proxies("http://user:hunter2@proxy.example:3128");
         let expected = Proxy { address: "proxy.example:3128".to_owned(), variable: "HTTPS_PROXY" };
-        assert_eq!(http.proxy_of("https://a.example"), Some(expected));
-        assert_eq!(http.proxy_of("https://im.internal.example"), None);
+        assert_eq!(http.proxy_for("https://a.example"), Some(expected));
+        assert_eq!(http.proxy_for("https://im.internal.example"), None);
         assert!(!format!("{http:?}").contains("hunter2"));
         assert_eq!(http.ensure_supported("https://a.example"), Ok(()));
         let socks = proxies("socks5h://127.0.0.1:1080");

@@ -1,8 +1,8 @@
-//! What an answer means for each account of its chunk.
+//! What a response means for each account of its chunk.
 //!
-//! Answers are matched to accounts **by name**. An account's outcome is decided from all that the answer says of it: its
-//! item, the items under a marker, and `Fail_Account`. A row needs positive evidence: an item of that name with code 0, or
-//! with a profile and no code, that nothing else in the answer contradicts. Source: `docs/im-rest-api.md` sections 3,
+//! Items are matched to accounts **by name**. The outcome of an account follows from everything that the response says about
+//! it: its item, the items under a marker, and `Fail_Account`. A row needs positive evidence: an item of that name with code 0,
+//! or with a profile and no code, that nothing else in the response contradicts. Source: `docs/im-rest-api.md` sections 3,
 //! 5 and 9.
 
 use std::collections::HashMap;
@@ -10,67 +10,63 @@ use std::collections::HashMap;
 use super::error_codes::ErrorCodeRule;
 use super::response::{Code, Item, NOT_FOUND_MARKER, ProfileItem, Response};
 
-/// Names under which the service returns an account that it does not know or cannot read. The account's own name is lost.
+/// Names under which the service returns an account that it does not know or cannot read, instead of the account's own.
 const MARKERS: [&str; 3] = [NOT_FOUND_MARKER, "@TLS#ERROR", ""];
 
-/// What the answer means for one account of the chunk.
+/// What the response means for one account of the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountOutcome {
     /// A row: the item at this position of [`Response::items`].
     Row(usize),
-    /// The item at this position has a code other than 0. It is the account's own, or the one marker that can only mean
-    /// this account.
+    /// The item at this position has a code other than 0. It is the item of the account, or a marker that can only mean it.
     Code(usize),
-    /// The answer says too little, or too much, to decide: the account has to be requested again.
+    /// The response does not decide: the account has to be retried.
     Doubtful(Doubt),
-    /// Some of the markers may mean the account: a smaller chunk shows which.
+    /// A marker may mean the account; a smaller chunk shows which one does.
     Ambiguous,
-    /// Not mentioned.
-    Unanswered,
+    /// The response does not mention the account.
+    Unmentioned,
 }
 
-/// Why an answer does not decide an account.
+/// Why a response does not decide an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
-    /// In `Fail_Account`, and no code says why.
     #[error("the response lists the account in Fail_Account and gives no error code for it")]
     FailedWithoutCode,
-    /// A code that cannot be read.
     #[error("the ResultCode of the account is not a number")]
     UnreadableCode,
-    /// Neither a code nor a profile.
     #[error("the response gives neither a ResultCode nor a ProfileItem for the account")]
     NoEvidence,
-    /// A key that may have decided is damaged.
+    /// A damaged key may have been one that decides.
     #[error("the response is not valid UTF-8 where it describes the account")]
     Damaged,
-    /// Several items, and they do not say the same, or one that says two things.
+    /// Several items that differ, or one that contradicts itself.
     #[error("the response contradicts itself about the account")]
     Contradiction,
 }
 
 /// Decides the outcome of every account, by position in the chunk.
-pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Response<'_>) -> Vec<AccountOutcome> {
-    let mut places = ChunkIndex::new(accounts);
-    let mut outcomes = vec![AccountOutcome::Unanswered; accounts.len()];
+pub fn reconcile(accounts: &[impl AsRef<str>], response: &Response<'_>) -> Vec<AccountOutcome> {
+    let mut chunk_index = ChunkIndex::new(accounts);
+    let mut outcomes = vec![AccountOutcome::Unmentioned; accounts.len()];
     let mut markers = Vec::new();
-    let mut is_clean = answer.dropped_items == 0 && !answer.failed_accounts_are_unreadable;
-    for (item_index, item) in answer.items.iter().enumerate() {
+    let mut is_clean = response.dropped_items == 0 && !response.failed_accounts_are_unreadable;
+    for (item_index, item) in response.items.iter().enumerate() {
         if MARKERS.contains(&&*item.account) {
             markers.push(item_index);
             continue;
         }
-        let Some(at) = places.find(&item.account) else {
+        let Some(at) = chunk_index.find(&item.account) else {
             is_clean = false;
             continue;
         };
         outcomes[at] = match outcomes[at] {
-            AccountOutcome::Unanswered => outcome_of(item_index, item),
+            AccountOutcome::Unmentioned => item_outcome(item_index, item),
             earlier => {
                 is_clean = false;
                 match earlier {
                     AccountOutcome::Row(index) | AccountOutcome::Code(index)
-                        if is_same(answer, &answer.items[index], item) =>
+                        if is_same(response, &response.items[index], item) =>
                     {
                         earlier
                     }
@@ -79,27 +75,27 @@ pub fn reconcile(accounts: &[impl AsRef<str>], answer: &Response<'_>) -> Vec<Acc
             }
         };
     }
-    // Nearly always empty, and then it allocates nothing.
+    // Allocates nothing if empty, which it nearly always is.
     let failed: Vec<usize> =
-        answer.failed_accounts.iter().filter_map(|name| places.find(name)).collect();
+        response.failed_accounts.iter().filter_map(|name| chunk_index.find(name)).collect();
     if !markers.is_empty() {
-        attribute_markers(answer, &markers, is_clean, &failed, &mut outcomes);
+        attribute_markers(response, &markers, is_clean, &failed, &mut outcomes);
     }
     for at in failed {
-        if matches!(outcomes[at], AccountOutcome::Row(_) | AccountOutcome::Unanswered) {
+        if matches!(outcomes[at], AccountOutcome::Row(_) | AccountOutcome::Unmentioned) {
             outcomes[at] = AccountOutcome::Doubtful(Doubt::FailedWithoutCode);
         }
     }
-    if answer.failed_accounts_are_unreadable {
-        // It may name any of them.
+    if response.failed_accounts_are_unreadable {
+        // Any account may be in it.
         let rows = outcomes.iter_mut().filter(|outcome| matches!(outcome, AccountOutcome::Row(_)));
         rows.for_each(|row| *row = AccountOutcome::Doubtful(Doubt::FailedWithoutCode));
     }
     outcomes
 }
 
-/// What an item says of its account by itself.
-fn outcome_of(item_index: usize, item: &Item<'_>) -> AccountOutcome {
+/// What an item by itself says about its account.
+fn item_outcome(item_index: usize, item: &Item<'_>) -> AccountOutcome {
     if item.is_damaged {
         return AccountOutcome::Doubtful(Doubt::Damaged);
     }
@@ -118,9 +114,9 @@ fn outcome_of(item_index: usize, item: &Item<'_>) -> AccountOutcome {
     }
 }
 
-/// Whether two items of an account say the same.
-fn is_same(answer: &Response<'_>, one: &Item<'_>, other: &Item<'_>) -> bool {
-    let values = |item: &Item<'_>| &answer.values[item.values.clone()];
+/// Whether two items of an account are equal.
+fn is_same(response: &Response<'_>, one: &Item<'_>, other: &Item<'_>) -> bool {
+    let values = |item: &Item<'_>| &response.values[item.values.clone()];
     let (values_of_one, values_of_other) = (values(one), values(other));
     one.result_code == other.result_code
         && one.profile == other.profile
@@ -134,32 +130,31 @@ fn is_same(answer: &Response<'_>, one: &Item<'_>, other: &Item<'_>) -> bool {
 
 /// Decides which of the accounts without an item of their own the markers mean.
 ///
-/// `Fail_Account` says so where it names any of them. Else it must be all of them, and only if there are as many markers,
-/// `Fail_Account` names nobody else, and nothing in the answer was repeated, foreign or unreadable (`is_clean`): what is
-/// missing may otherwise have been lost.
-/// An account that was requested alone is the only one that any number of markers can mean.
-/// Markers of one code that says "not found" decide their accounts. Any other marker decides only the one account that
-/// it can mean.
+/// These are the accounts that `Fail_Account` names. If it names none of them, the markers mean all of them, provided that
+/// there are as many markers, that `Fail_Account` names no other account, and that nothing in the response was repeated,
+/// foreign or unreadable (`is_clean`): otherwise items may be missing.
+/// If one account was requested, any number of markers can only mean that one.
+/// Markers that all say "not found" decide all of their accounts; any other marker decides only a single account.
 fn attribute_markers(
-    answer: &Response<'_>,
+    response: &Response<'_>,
     markers: &[usize],
     is_clean: bool,
     failed: &[usize],
     outcomes: &mut [AccountOutcome],
 ) {
-    let unanswered: Vec<usize> =
-        (0..outcomes.len()).filter(|at| outcomes[*at] == AccountOutcome::Unanswered).collect();
-    let named: Vec<usize> = unanswered.iter().copied().filter(|at| failed.contains(at)).collect();
-    let names_others = answer.failed_accounts.iter().any(|name| !MARKERS.contains(&&**name));
+    let unmentioned: Vec<usize> =
+        (0..outcomes.len()).filter(|at| outcomes[*at] == AccountOutcome::Unmentioned).collect();
+    let named: Vec<usize> = unmentioned.iter().copied().filter(|at| failed.contains(at)).collect();
+    let names_others = response.failed_accounts.iter().any(|name| !MARKERS.contains(&&**name));
     let (meant, is_certain) = if !named.is_empty() {
         (&named, markers.len() >= named.len())
     } else {
         let is_alone = outcomes.len() == 1;
-        let numbers_agree = is_alone || markers.len() == unanswered.len();
-        (&unanswered, is_clean && numbers_agree && !names_others)
+        let numbers_agree = is_alone || markers.len() == unmentioned.len();
+        (&unmentioned, is_clean && numbers_agree && !names_others)
     };
-    let code = answer.items[markers[0]].result_code;
-    let is_one_code = markers.iter().all(|index| answer.items[*index].result_code == code);
+    let code = response.items[markers[0]].result_code;
+    let is_one_code = markers.iter().all(|index| response.items[*index].result_code == code);
     let outcome = match code {
         _ if !is_certain || !is_one_code => None,
         Code::Number(number) if ErrorCodeRule::for_code(number).is_not_found() => {
@@ -172,23 +167,22 @@ fn attribute_markers(
     };
     match outcome {
         Some(outcome) => meant.iter().for_each(|at| outcomes[*at] = outcome),
-        // Requested alone there is no smaller chunk.
+        // There is no smaller chunk.
         None if outcomes.len() == 1 => {
-            unanswered
+            unmentioned
                 .iter()
                 .for_each(|at| outcomes[*at] = AccountOutcome::Doubtful(Doubt::Contradiction));
         }
-        None => unanswered.iter().for_each(|at| outcomes[*at] = AccountOutcome::Ambiguous),
+        None => unmentioned.iter().for_each(|at| outcomes[*at] = AccountOutcome::Ambiguous),
     }
 }
 
-/// Finds accounts in the chunk they were asked with: first from where the next one stands when the answer keeps the order
-/// of the request, else by hash.
+/// Finds accounts in their chunk: by position while the response keeps the order of the request, otherwise by hash.
 struct ChunkIndex<'c, A> {
     accounts: &'c [A],
-    /// Where the next account of an answer in order stands.
+    /// Position of the next account if the response keeps the order.
     expected: usize,
-    /// Made when an answer is out of order.
+    /// Created for the first account out of order.
     by_name: Option<HashMap<&'c str, usize>>,
 }
 
@@ -198,7 +192,7 @@ impl<'c, A: AsRef<str>> ChunkIndex<'c, A> {
     }
 
     fn find(&mut self, account: &str) -> Option<usize> {
-        /// So many accounts left out in a row are no reason to hash the chunk.
+        /// Number of omitted accounts in a row that does not require hashing.
         const LOOK_AHEAD: usize = 4;
         let rest = &self.accounts[self.expected..];
         let ahead = rest.iter().take(LOOK_AHEAD).position(|next| next.as_ref() == account);
@@ -211,9 +205,10 @@ impl<'c, A: AsRef<str>> ChunkIndex<'c, A> {
     }
 
     fn by_name(&mut self) -> &HashMap<&'c str, usize> {
-        let places = self.accounts.iter().enumerate();
-        self.by_name.get_or_insert_with(|| places.map(|(at, name)| (name.as_ref(), at)).collect())
+        let accounts = self.accounts.iter().enumerate();
+        self.by_name.get_or_insert_with(|| accounts.map(|(at, name)| (name.as_ref(), at)).collect())
     }
 }
+
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
-//! The request of `v4/profile/portrait_get` as it goes over the wire. Source: the API page.
+//! The request of `v4/profile/portrait_get`. Source: the API page.
 
 use super::response::MAX_ACCOUNTS_PER_CALL;
 
 /// The body of a request for `accounts` and the tags in `tag_list` (see [`tag_list`]).
 pub fn request_body<'a>(accounts: impl Iterator<Item = &'a str>, tag_list: &str) -> String {
-    // Accounts are at most 32 bytes; quotes and a comma come on top.
+    // An account has at most 32 bytes, plus quotes and a comma.
     let mut body = String::with_capacity(32 + tag_list.len() + MAX_ACCOUNTS_PER_CALL * 35);
     body.push_str(r#"{"To_Account":["#);
     for (index, account) in accounts.enumerate() {
@@ -19,7 +19,7 @@ pub fn request_body<'a>(accounts: impl Iterator<Item = &'a str>, tag_list: &str)
     body
 }
 
-/// The tags as a JSON array, made once for all requests of a run.
+/// The tags as a JSON array, built once for all requests of a run.
 pub fn tag_list<'a>(tags: impl Iterator<Item = &'a str>) -> String {
     let mut list = String::from("[");
     for (index, tag) in tags.enumerate() {
@@ -35,7 +35,7 @@ pub fn tag_list<'a>(tags: impl Iterator<Item = &'a str>) -> String {
 /// Appends a text as a JSON string (RFC 8259).
 pub(super) fn push_json_string(out: &mut String, text: &str) {
     out.push('"');
-    // Looks at every byte, so that it is done many at a time.
+    // Tests every byte, without an early exit, so that it is vectorized.
     let needs_escape =
         text.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\' | 0..=0x1f));
     if needs_escape {
@@ -68,7 +68,7 @@ mod tests {
     const TAGS: [&str; 2] = ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"];
 
     #[test]
-    fn request_bodies_are_json_whatever_the_account() {
+    fn request_bodies_escape_accounts() {
         let accounts = ["plain", "quo\"te", "back\\slash", "tab\t", "张三"];
         let tags = tag_list(TAGS.into_iter());
         let body: serde_json::Value =

@@ -1,11 +1,11 @@
 //! The bodies of responses, and the memory that all of them share.
 //!
-//! Calls in flight are many and a body may be large, so no body may grow as it likes: 64 of 15 MiB would be 1 GiB. What is
-//! held is taken from one budget and given back when the body is dropped, which is when it has been decoded. A body that finds
-//! nothing left waits; its connection is not read meanwhile.
+//! Many calls are in flight and a body may be large: 64 of 15 MiB would take 1 GiB. So bodies take their memory from one
+//! budget and return it when they are dropped, which is after decoding. A body waits while the budget is used up; its
+//! connection is not read meanwhile.
 //!
-//! Bodies that wait for each other's memory would wait forever. So one of those that wait may always grow: it holds the
-//! token, and for it a full body's worth is kept apart. When it is dropped, the next one gets the token.
+//! Bodies that wait for each other's memory would deadlock. So one waiting body may always grow: it holds the token, and the
+//! memory for one largest body is reserved for it. When it is dropped, the next one gets the token.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Most bytes that all bodies may hold, but for the one with the token: 64 of 128 KiB. They seldom come all at once.
+/// Most bytes of all bodies together, except the one with the token: 64 of 128 KiB. They rarely arrive all at once.
 const SHARED_BYTES: usize = 8 * 1024 * 1024;
 
-/// A body asks for at least so many bytes, so that it does not ask for each piece that comes.
+/// A body acquires at least this many bytes at once, so that it does not acquire them for each piece.
 const STEP_BYTES: usize = 32 * 1024;
 
-/// Hands out the memory for bodies.
+/// The memory for bodies.
 #[derive(Debug)]
 pub(super) struct BodyBudget {
-    /// A permit for each byte.
+    /// One permit per byte.
     shared: Arc<Semaphore>,
-    /// One permit: to grow up to the largest body that is read.
+    /// One permit, to grow up to the largest body.
     token: Arc<Semaphore>,
 }
 
-/// The memory that one body may take, given back when it is dropped.
+/// The memory that one body may use, returned when it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct BodyShare {
     shared: Option<OwnedSemaphorePermit>,
@@ -49,24 +49,23 @@ impl BodyBudget {
         }
     }
 
-    /// Whether `share` is as large as `bytes` already.
+    /// Whether `share` already covers `bytes`.
     pub(super) fn has_granted(share: &BodyShare, bytes: usize) -> bool {
         share.token.is_some() || share.bytes() >= bytes
     }
 
-    /// Whether `share` may grow up to the largest body that is read without waiting.
+    /// Whether `share` may grow up to the largest body without waiting.
     pub(super) fn has_token(share: &BodyShare) -> bool {
         share.token.is_some()
     }
 
-    /// Waits until `share` is as large as `bytes`, at most the largest body that is read. Nothing is lost when it is
-    /// cancelled.
+    /// Waits until `share` covers `bytes`, at most the largest body. Cancellation-safe.
     pub(super) async fn grow(&self, share: &mut BodyShare, bytes: usize) {
         if BodyBudget::has_granted(share, bytes) {
             return;
         }
         let missing = (bytes - share.bytes()).max(STEP_BYTES);
-        // More at once than all there is can only be had with the token.
+        // More than the whole budget is only possible with the token.
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         tokio::select! {
             biased;
@@ -87,7 +86,7 @@ impl BodyShare {
     }
 }
 
-/// A body that has come whole. It holds its share of the memory, so drop it as soon as it is decoded.
+/// A complete body. It holds its share of the memory, so drop it as soon as it is decoded.
 #[derive(Debug)]
 pub struct ResponseBody {
     bytes: Bytes,
@@ -100,7 +99,7 @@ impl ResponseBody {
     }
 }
 
-/// A body from elsewhere, which counts for nothing.
+/// A body outside of the budget, for tests.
 impl<B: Into<Bytes>> From<B> for ResponseBody {
     fn from(bytes: B) -> Self {
         ResponseBody::new(bytes.into(), BodyShare::default())
@@ -125,14 +124,14 @@ mod tests {
 
     const MIB: usize = 1024 * 1024;
 
-    /// Whether it is done at once.
+    /// Whether it completes immediately.
     fn is_ready(future: impl Future<Output = ()>) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         pin!(future).poll(&mut context) == Poll::Ready(())
     }
 
     #[test]
-    fn small_bodies_share_the_budget_and_give_it_back() {
+    fn small_bodies_share_the_budget_and_return_it() {
         let budget = BodyBudget::new(4 * MIB);
         let mut shares: Vec<BodyShare> = (0..4).map(|_| BodyShare::default()).collect();
         for share in &mut shares {
@@ -156,13 +155,13 @@ mod tests {
         assert!(!is_ready(budget.grow(&mut third, 1)));
         drop(first);
         assert!(is_ready(budget.grow(&mut second, 2 * MIB)));
-        assert!(second.token.is_none(), "what the first one gave back is enough");
+        assert!(second.token.is_none(), "what the first one returned is enough");
         assert!(is_ready(budget.grow(&mut third, 1)));
         assert!(third.token.is_some());
     }
 
     #[test]
-    fn waiting_that_is_given_up_costs_nothing() {
+    fn cancelled_waiting_loses_nothing() {
         let budget = BodyBudget::new(MIB);
         let [mut first, mut second, mut third] = [(); 3].map(|()| BodyShare::default());
         assert!(is_ready(budget.grow(&mut first, MIB)));
@@ -173,10 +172,9 @@ mod tests {
         assert_eq!(budget.token.available_permits(), 1);
     }
 
-    /// However many bodies grow at once, in whatever steps: all of them come whole, and no more is held than the budget
-    /// and one full body.
+    /// However many bodies grow at once, in whatever steps: all complete, within the budget plus one largest body.
     #[tokio::test]
-    async fn bodies_that_grow_together_all_come_whole() {
+    async fn bodies_that_grow_together_all_complete() {
         const BODY: usize = 15 * MIB;
         let budget = Arc::new(BodyBudget::new(16 * MIB));
         let held = Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -199,9 +197,9 @@ mod tests {
                 held.fetch_sub(bytes, Relaxed);
             });
         }
-        let whole = calls.join_all().await.len();
+        let complete = calls.join_all().await.len();
         let peak = peak.load(std::sync::atomic::Ordering::Relaxed);
-        assert_eq!(whole, 64);
+        assert_eq!(complete, 64);
         assert!(peak <= 32 * MIB, "{peak}");
         assert!(peak > 16 * MIB, "{peak}");
     }

@@ -1,39 +1,38 @@
-//! The UserSig in use: signed when needed, renewed before it expires, signed anew once when the service refuses it.
+//! The current UserSig: renewed before it expires, and when the service refuses it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::usersig::{SecretKey, UserSig, sign};
 
-/// For how long a UserSig is signed: the least that the service advises (70001), so that a leaked one is soon useless.
+/// Lifetime of a UserSig: the shortest that the service recommends (70001), so that a leaked one soon expires.
 const LIFETIME_SECONDS: u64 = 24 * 60 * 60;
 
-/// How long before its end a UserSig is replaced: far more than any call lasts.
+/// How long before its expiry a UserSig is renewed: far longer than any call takes.
 const RENEW_BEFORE_SECONDS: u64 = 60 * 60;
 
 /// Seconds since 1970-01-01 UTC, from the machine's clock or a test's.
 pub type UnixClock = fn() -> u64;
 
-/// Where UserSigs come from.
+/// The source of UserSigs.
 #[derive(Debug)]
 pub enum SigSource {
-    /// Signed here with the app's key.
+    /// Signed with the app's key.
     Key(SecretKey),
-    /// Made elsewhere; it can be neither renewed nor signed anew.
+    /// Signed elsewhere; cannot be renewed.
     Ready(UserSig),
 }
 
-/// Which UserSig a call was made with: it grows by one with each new one.
+/// Identifies the UserSig that signed a call; increases with each renewal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SigGeneration(u64);
 
 impl SigGeneration {
-    /// The one after this.
     pub fn next(self) -> SigGeneration {
         SigGeneration(self.0 + 1)
     }
 }
 
-/// Hands out the UserSig for each call.
+/// Provides the UserSig for each call.
 #[derive(Debug)]
 pub struct Signer {
     source: SigSource,
@@ -51,7 +50,6 @@ struct Current {
 }
 
 impl Signer {
-    /// A signer for one app and administrator.
     pub fn new(source: SigSource, sdkappid: u64, identifier: String, clock: UnixClock) -> Signer {
         let now = clock();
         let sig = match &source {
@@ -63,12 +61,12 @@ impl Signer {
         Signer { source, sdkappid, identifier, clock, current }
     }
 
-    /// The UserSig for a call made now.
+    /// The UserSig for a call made now, renewed if necessary.
     pub fn sig(&self) -> (UserSig, SigGeneration) {
         let mut current = self.lock();
         if let SigSource::Key(key) = &self.source {
             let now = (self.clock)();
-            // A clock set back by more than the lifetime would otherwise keep an old one for ever.
+            // The absolute difference, so that a clock that is set back does not keep an old one forever.
             let age_seconds = now.abs_diff(current.signed_at);
             if age_seconds >= LIFETIME_SECONDS - RENEW_BEFORE_SECONDS {
                 self.replace(&mut current, key, now);
@@ -77,12 +75,11 @@ impl Signer {
         (current.sig.clone(), current.generation)
     }
 
-    /// The generation in use.
     pub fn generation(&self) -> SigGeneration {
         self.lock().generation
     }
 
-    /// Signs anew; `false` for a UserSig that was made elsewhere.
+    /// Signs a new UserSig; returns false if it was signed elsewhere.
     pub fn renew(&self) -> bool {
         let SigSource::Key(key) = &self.source else { return false };
         let mut current = self.lock();
@@ -97,7 +94,7 @@ impl Signer {
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
-        // Nothing panics while the lock is held, and a UserSig is whole at any moment.
+        // Nothing panics while the lock is held, and each UserSig is replaced as a whole.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,7 +107,7 @@ mod tests {
     use crate::api::usersig::decode;
 
     #[test]
-    fn renewed_before_it_expires_whichever_way_the_clock_goes() {
+    fn a_usersig_is_renewed_before_it_expires_and_after_a_clock_change() {
         static NOW: AtomicU64 = AtomicU64::new(1_700_000_000);
         let clock = || NOW.load(Ordering::Relaxed);
         let key = SecretKey::new("k".to_owned());
@@ -131,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ready_sig_is_used_as_it_is_and_cannot_be_signed_anew() {
+    fn a_ready_usersig_cannot_be_renewed() {
         let ready = SigSource::Ready(UserSig::new("abc".to_owned()));
         let signer = Signer::new(ready, 1, "administrator".to_owned(), || 0);
         let (sig, generation) = signer.sig();
@@ -141,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_is_printed() {
+    fn debug_shows_no_secret() {
         let key = SigSource::Key(SecretKey::new("hunter2".to_owned()));
         let signer = Signer::new(key, 1, "administrator".to_owned(), || 0);
         let printed = format!("{signer:?}");

@@ -1,18 +1,18 @@
-//! Failures of a call before there was a response to read.
+//! Failures of a call without a usable response.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::error_codes::Class;
 
-/// How a call failed before there was a response to read. No text holds the URL, which carries the UserSig, or the
-/// credentials of a proxy.
+/// How a call failed without a usable response. No message contains the URL, which contains the UserSig, or the credentials
+/// of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportFailure {
-    /// No connection, or it broke.
+    /// No connection, or it was lost.
     #[error("{0}")]
     Connection(String),
-    /// The proxy does not accept the credentials that it got, or got none (407).
+    /// The proxy requires other credentials (407).
     #[error(
         "the proxy {proxy} requires a valid user name and password (407 Proxy Authentication Required); set them in \
          {variable}, as in http://USER:PASSWORD@{proxy} with special characters percent-encoded"
@@ -28,10 +28,9 @@ pub enum TransportFailure {
     Certificate {
         /// Host and port whose certificate it is.
         host: String,
-        /// What is wrong with it, and how to fix that.
         problem: CertificateProblem,
     },
-    /// DNS says that there is no such host.
+    /// DNS reports that the host does not exist.
     #[error("host name not found: {host}; check {setting}, and the DNS settings of this machine")]
     UnknownHost {
         /// The name, without a port.
@@ -39,16 +38,15 @@ pub enum TransportFailure {
         /// The job keys or the environment variable that the name is from.
         setting: &'static str,
     },
-    /// No answer within the job's `timeout`.
+    /// No response within the job's `timeout`.
     #[error("no response within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// An HTTP status that is no success.
+    /// An unsuccessful HTTP status.
     #[error("HTTP status {0}")]
     Status(u16),
-    /// A body that is not a JSON object.
     #[error("the response is not JSON")]
     NotJson,
-    /// A body beyond the cap.
+    /// The size limit in bytes.
     #[error("the response is larger than {} MiB", .0 / (1024 * 1024))]
     TooLarge(usize),
 }
@@ -56,15 +54,15 @@ pub enum TransportFailure {
 /// Why a certificate is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateProblem {
-    /// It is not signed by an authority that this machine trusts.
+    /// It is not signed by a trusted authority.
     UnknownIssuer,
-    /// Its time is over, by this machine's clock.
+    /// By this machine's clock.
     Expired,
-    /// Its time has not come, by this machine's clock.
+    /// By this machine's clock.
     NotYetValid,
-    /// It is of another host.
+    /// It is for another host.
     WrongName,
-    /// Anything else, as the TLS library puts it.
+    /// Anything else, in the words of the TLS library.
     Other(String),
 }
 
@@ -109,8 +107,8 @@ impl TransportFailure {
         }
     }
 
-    /// Whether waiting cannot fix it: somebody has to change a setting. A run that has had responses may still wait,
-    /// since certificates are renewed and DNS entries come back.
+    /// Whether waiting does not help and a person has to change a setting. A run that has had responses may still wait,
+    /// since certificates are renewed and DNS entries restored.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self,
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_person_must_fix_is_permanent() {
+    fn failures_that_a_person_must_fix_are_permanent() {
         for failure in permanent_failures() {
             assert!(failure.is_permanent(), "{failure}");
         }
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn permanent_failures_say_how_to_fix_them() {
+    fn permanent_failures_include_a_remedy() {
         let texts = permanent_failures().map(|failure| failure.to_string());
         for (text, fix) in texts.iter().zip(["https_proxy", "SSL_CERT_FILE", "api.base_url"]) {
             assert!(text.contains(fix), "{text}");

@@ -145,7 +145,7 @@ impl ResponseProcessor {
                     sorted.to_retry.push((account, reason));
                 }
                 AccountOutcome::Ambiguous => sorted.to_split.push(account),
-                AccountOutcome::Unanswered => sorted.to_retry.push((account, no_answer())),
+                AccountOutcome::Unmentioned => sorted.to_retry.push((account, no_answer())),
             }
         }
         let SortedAccounts { ordinals, rejected, failed, to_retry, to_split } = sorted;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::AccountOutcome::{Ambiguous, Code as HasCode, Doubtful, Row, Unanswered};
+use super::AccountOutcome::{Ambiguous, Code as HasCode, Doubtful, Row, Unmentioned};
 use super::*;
 use crate::api::response::{RequestedTags, decode};
 
@@ -29,8 +29,8 @@ const FAILED: AccountOutcome = Doubtful(Doubt::FailedWithoutCode);
 fn items_in_order_out_of_order_and_foreign() {
     assert_eq!(with_codes(&["a", "b"], &[("a", 0), ("b", 0)], ""), [Row(0), Row(1)]);
     assert_eq!(with_codes(&["a", "b"], &[("b", 0), ("a", 0)], ""), [Row(1), Row(0)]);
-    assert_eq!(with_codes(&["a", "b"], &[("x", 0), ("a", 0)], ""), [Row(1), Unanswered]);
-    assert_eq!(with_codes(&["a"], &[("A", 0)], ""), [Unanswered]);
+    assert_eq!(with_codes(&["a", "b"], &[("x", 0), ("a", 0)], ""), [Row(1), Unmentioned]);
+    assert_eq!(with_codes(&["a"], &[("A", 0)], ""), [Unmentioned]);
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn fail_account_says_which_accounts_the_markers_mean() {
     let accounts = ["a", "b", "c"];
     let failed = r#","Fail_Account":["b"]"#;
     let answer = with_codes(&accounts, &[("a", 0), NOT_FOUND], failed);
-    assert_eq!(answer, [Row(0), HasCode(1), Unanswered]);
+    assert_eq!(answer, [Row(0), HasCode(1), Unmentioned]);
     let repeated = with_codes(&accounts, &[("a", 0), NOT_FOUND, NOT_FOUND], failed);
-    assert_eq!(repeated, [Row(0), HasCode(1), Unanswered]);
+    assert_eq!(repeated, [Row(0), HasCode(1), Unmentioned]);
     let both = with_codes(&accounts, &[("a", 0), NOT_FOUND], r#","Fail_Account":["b","c"]"#);
     assert_eq!(both, [Row(0), Ambiguous, Ambiguous]);
 }
@@ -170,7 +170,7 @@ fn alone_there_is_no_smaller_chunk() {
     assert_eq!(with_codes(&["a"], &[NOT_FOUND], ""), [HasCode(0)]);
     assert_eq!(with_codes(&["a"], &[NOT_FOUND, NOT_FOUND], ""), [HasCode(0)]);
     assert_eq!(with_codes(&["a"], &[NOT_FOUND, ("x", 0)], ""), [CONTRADICTION]);
-    assert_eq!(with_codes(&["a"], &[], ""), [Unanswered]);
+    assert_eq!(with_codes(&["a"], &[], ""), [Unmentioned]);
 }
 
 /// An item of a response: its name, its code and its profile, both as JSON or absent.
@@ -262,7 +262,7 @@ proptest! {
                         prop_assert!(is_named || asked.len() == 1 || markers.len() == 1);
                     }
                 }
-                Doubtful(_) | Ambiguous | Unanswered => {}
+                Doubtful(_) | Ambiguous | Unmentioned => {}
             }
         }
     }

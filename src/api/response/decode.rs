@@ -1,4 +1,4 @@
-//! Reads the body of an answer in one pass, without a tree.
+//! Decodes the body of a response in one pass, without a tree.
 
 use std::borrow::Cow;
 
@@ -8,58 +8,58 @@ use super::{
 };
 use crate::api::json_reader::{JsonReader, JsonValue, NotJson};
 
-/// Reads an answer. Values of tags that were not asked for are dropped.
+/// Decodes a response. Values of tags that were not requested are dropped.
 pub fn decode<'b>(body: &'b str, tags: &RequestedTags) -> Result<Response<'b>, NotJson> {
     const BYTE_ORDER_MARK: char = '\u{feff}';
-    let mut answer = Response::default();
+    let mut response = Response::default();
     let mut reader = JsonReader::new(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
     reader.object(|reader, key| {
         match key {
-            "UserProfileItem" => return read_items(reader, tags, &mut answer),
+            "UserProfileItem" => return read_items(reader, tags, &mut response),
             "Fail_Account" | "Invalid_Account" => {
-                return read_failed_accounts(reader, &mut answer);
+                return read_failed_accounts(reader, &mut response);
             }
             "ActionStatus" => {
-                answer.status_is_fail |= !matches!(&*text(reader.value()?), "OK" | "");
+                response.status_is_fail |= !matches!(&*text(reader.value()?), "OK" | "");
             }
-            "ErrorCode" => answer.error_code = answer.error_code.and(code(reader.value()?)),
-            "ErrorInfo" => answer.error_info = text(reader.value()?),
+            "ErrorCode" => response.error_code = response.error_code.and(code(reader.value()?)),
+            "ErrorInfo" => response.error_info = text(reader.value()?),
             _ => {
-                answer.failed_accounts_are_unreadable |= is_damaged(key);
+                response.failed_accounts_are_unreadable |= is_damaged(key);
                 reader.value()?;
             }
         }
         Ok(())
     })?;
-    if reader.at_end() { Ok(answer) } else { Err(NotJson) }
+    if reader.at_end() { Ok(response) } else { Err(NotJson) }
 }
 
 fn read_items<'b>(
     reader: &mut JsonReader<'b>,
     tags: &RequestedTags,
-    answer: &mut Response<'b>,
+    response: &mut Response<'b>,
 ) -> Result<(), NotJson> {
     if reader.peek() != Some(b'[') {
-        answer.items_are_unreadable |= !is_empty(reader.value()?);
+        response.items_are_unreadable |= !is_empty(reader.value()?);
         return Ok(());
     }
-    answer.items.reserve(MAX_ACCOUNTS_PER_CALL);
-    answer.values.reserve(MAX_ACCOUNTS_PER_CALL * tags.0.len());
-    reader.array_or_skip(|reader| read_item(reader, tags, answer))
+    response.items.reserve(MAX_ACCOUNTS_PER_CALL);
+    response.values.reserve(MAX_ACCOUNTS_PER_CALL * tags.0.len());
+    reader.array_or_skip(|reader| read_item(reader, tags, response))
 }
 
 fn read_failed_accounts<'b>(
     reader: &mut JsonReader<'b>,
-    answer: &mut Response<'b>,
+    response: &mut Response<'b>,
 ) -> Result<(), NotJson> {
     if reader.peek() != Some(b'[') {
-        answer.failed_accounts_are_unreadable |= !is_empty(reader.value()?);
+        response.failed_accounts_are_unreadable |= !is_empty(reader.value()?);
         return Ok(());
     }
     reader.array_or_skip(|reader| {
         match name(reader.value()?) {
-            Some(name) if !is_damaged(&name) => answer.failed_accounts.push(name),
-            _ => answer.failed_accounts_are_unreadable = true,
+            Some(name) if !is_damaged(&name) => response.failed_accounts.push(name),
+            _ => response.failed_accounts_are_unreadable = true,
         }
         Ok(())
     })
@@ -68,18 +68,18 @@ fn read_failed_accounts<'b>(
 fn read_item<'b>(
     reader: &mut JsonReader<'b>,
     tags: &RequestedTags,
-    answer: &mut Response<'b>,
+    response: &mut Response<'b>,
 ) -> Result<(), NotJson> {
-    if read_expected_item(reader, tags, answer)? {
+    if read_expected_item(reader, tags, response)? {
         return Ok(());
     }
     if reader.peek() != Some(b'{') {
-        answer.dropped_items += 1;
+        response.dropped_items += 1;
         return reader.value().map(drop);
     }
     let (mut account, mut has_two_names) = (None, false);
     let (mut result_code, mut result_info) = (Code::Absent, Cow::default());
-    let mut values = ItemValues::new(answer);
+    let mut values = ItemValues::new(response);
     reader.object(|reader, key| {
         match key {
             "To_Account" => {
@@ -98,30 +98,30 @@ fn read_item<'b>(
         Ok(())
     })?;
     let ItemValues { profile, first_value, is_damaged, .. } = values;
-    let values = first_value..answer.values.len();
+    let values = first_value..response.values.len();
     match account {
         Some(account) if !has_two_names => {
             let item = Item { account, result_code, result_info, profile, values, is_damaged };
-            answer.items.push(item);
+            response.items.push(item);
         }
         _ => {
-            answer.values.truncate(values.start);
-            answer.conflicting_values.retain(|value| value.item_index < answer.items.len());
-            answer.dropped_items += 1;
+            response.values.truncate(values.start);
+            response.conflicting_values.retain(|value| value.item_index < response.items.len());
+            response.dropped_items += 1;
         }
     }
     Ok(())
 }
 
-/// Reads an item of an account that was found, if it is written as the service's own encoder does. Else it leaves the
-/// reader where it was and says so.
+/// Reads an item of an account that was found, if it is formatted like that of the service's encoder. Otherwise returns
+/// false and leaves the position unchanged.
 fn read_expected_item<'b>(
     reader: &mut JsonReader<'b>,
     tags: &RequestedTags,
-    answer: &mut Response<'b>,
+    response: &mut Response<'b>,
 ) -> Result<bool, NotJson> {
     let start = reader.position();
-    let first_value = answer.values.len();
+    let first_value = response.values.len();
     if reader.take_exactly(r#"{"To_Account":"#)
         && let JsonValue::Text(account) = reader.value()?
         && reader.take_exactly(r#","ProfileItem":["#)
@@ -129,43 +129,43 @@ fn read_expected_item<'b>(
         let mut expected_tag = 0;
         while let Some(value) = read_expected_value(reader, tags, expected_tag)? {
             expected_tag = value.tag_index + 1;
-            answer.values.push(value);
+            response.values.push(value);
             if !reader.take_exactly(",") {
                 break;
             }
         }
         if reader.take_exactly(r#"],"ResultCode":0,"ResultInfo":""}"#) {
-            answer.items.push(Item {
+            response.items.push(Item {
                 account: account.unescape(),
                 result_code: Code::Number(0),
                 result_info: Cow::default(),
                 profile: ProfileItem::Array,
-                values: first_value..answer.values.len(),
+                values: first_value..response.values.len(),
                 is_damaged: false,
             });
             return Ok(true);
         }
     }
-    answer.values.truncate(first_value);
+    response.values.truncate(first_value);
     reader.go_back(start);
     Ok(false)
 }
 
-/// The values of the item that is being read.
+/// Reads the values of one item.
 struct ItemValues<'a, 'b> {
-    answer: &'a mut Response<'b>,
+    response: &'a mut Response<'b>,
     profile: ProfileItem<'b>,
     first_value: usize,
-    /// The tag that comes next where the answer keeps the order of the request.
+    /// The next tag if the response keeps the order of the request.
     expected_tag: usize,
     is_damaged: bool,
 }
 
 impl<'a, 'b> ItemValues<'a, 'b> {
-    fn new(answer: &'a mut Response<'b>) -> Self {
-        let first_value = answer.values.len();
+    fn new(response: &'a mut Response<'b>) -> Self {
+        let first_value = response.values.len();
         let profile = ProfileItem::Absent;
-        ItemValues { answer, profile, first_value, expected_tag: 0, is_damaged: false }
+        ItemValues { response, profile, first_value, expected_tag: 0, is_damaged: false }
     }
 
     fn read(&mut self, reader: &mut JsonReader<'b>, tags: &RequestedTags) -> Result<(), NotJson> {
@@ -222,33 +222,33 @@ impl<'a, 'b> ItemValues<'a, 'b> {
         Ok(())
     }
 
-    /// Of several values of a tag the first that is not null is taken.
+    /// Takes the first value of a tag that is not null.
     fn push(&mut self, value: TagValue<'b>) {
         self.expected_tag = value.tag_index + 1;
-        let taken = &mut self.answer.values[self.first_value..];
+        let taken = &mut self.response.values[self.first_value..];
         match taken.iter_mut().find(|taken| taken.tag_index == value.tag_index) {
-            None => self.answer.values.push(value),
+            None => self.response.values.push(value),
             Some(taken) if taken.value == JsonValue::Null => *taken = value,
             Some(taken) if value.value == JsonValue::Null || taken.value.is_same(&value.value) => {}
             Some(_) => {
-                let item_index = self.answer.items.len();
-                self.answer.conflicting_values.push(ConflictingValue { item_index, value });
+                let item_index = self.response.items.len();
+                self.response.conflicting_values.push(ConflictingValue { item_index, value });
             }
         }
     }
 }
 
-/// The next value, if it is written as the service's own encoder does and the answer keeps the order of the request;
-/// accounts lack some tags. That is a comparison or two instead of three strings. Anything else leaves the reader where
-/// it was.
+/// Reads the next value, if it is formatted like that of the service's encoder and the response keeps the order of the
+/// request, with gaps. That takes a comparison or two instead of decoding three strings. Otherwise leaves the position
+/// unchanged.
 fn read_expected_value<'b>(
     reader: &mut JsonReader<'b>,
     tags: &RequestedTags,
     expected_tag: usize,
 ) -> Result<Option<TagValue<'b>>, NotJson> {
     let start = reader.position();
-    for (tag_index, asked) in tags.0.iter().enumerate().skip(expected_tag) {
-        if reader.take_exactly(&asked.prefix) {
+    for (tag_index, requested) in tags.0.iter().enumerate().skip(expected_tag) {
+        if reader.take_exactly(&requested.prefix) {
             let value = reader.value()?;
             if reader.take(b'}') {
                 return Ok(Some(TagValue { tag_index, value }));
@@ -260,7 +260,7 @@ fn read_expected_value<'b>(
     Ok(None)
 }
 
-/// A text, or whatever stands in its place, as text.
+/// Any value as text.
 fn text(value: JsonValue<'_>) -> Cow<'_, str> {
     match value {
         JsonValue::Text(text) => text.unescape(),
@@ -269,12 +269,12 @@ fn text(value: JsonValue<'_>) -> Cow<'_, str> {
     }
 }
 
-/// Whether a key, tag or name holds what bytes that are not UTF-8 are replaced with.
+/// U+FFFD replaces bytes that are not UTF-8.
 fn is_damaged(text: &str) -> bool {
     text.contains(char::REPLACEMENT_CHARACTER)
 }
 
-/// Whether a value in place of an array holds nothing: some encoders write an empty table as an object.
+/// Whether a value in place of an array is empty: some encoders write an empty table as an object.
 fn is_empty(value: JsonValue<'_>) -> bool {
     match value {
         JsonValue::Null => true,
@@ -286,7 +286,7 @@ fn is_empty(value: JsonValue<'_>) -> bool {
     }
 }
 
-/// The name of an account: a text, or a number in its place.
+/// The name of an account: a text, or a number instead.
 fn name(value: JsonValue<'_>) -> Option<Cow<'_, str>> {
     match value {
         JsonValue::Text(text) => Some(text.unescape()),
@@ -312,12 +312,12 @@ fn code(value: JsonValue<'_>) -> Code<'_> {
 }
 
 impl<'b> Code<'b> {
-    /// The code when its key comes twice.
+    /// The code of a key that occurs twice.
     fn and(self, other: Code<'b>) -> Code<'b> {
         match (self, other) {
             (Code::Absent, other) => other,
             (one, other) if one == other => one,
-            _ => Code::Unreadable("two that contradict each other"),
+            _ => Code::Unreadable("two different codes"),
         }
     }
 }

@@ -83,7 +83,7 @@ fn codes_that_say_nothing_are_not_success() {
         (r#","ResultCode":0.5"#, "unreadable 0.5"),
         (r#","ResultCode":[0]"#, "unreadable [0]"),
         (r#","ResultCode":0,"ResultCode":0"#, "0"),
-        (r#","ResultCode":0,"ResultCode":40006"#, "unreadable two that contradict each other"),
+        (r#","ResultCode":0,"ResultCode":40006"#, "unreadable two different codes"),
     ] {
         assert_eq!(code_of(text), expected, "{text}");
     }

@@ -218,7 +218,7 @@ fn read_account(body: &[u8], account: &str, tags: &[&str]) -> Result<AccountProb
             }
         }
         Some(AccountOutcome::Doubtful(doubt)) => Ok(AccountProbe::Refused(doubt.to_string())),
-        Some(AccountOutcome::Ambiguous | AccountOutcome::Unanswered) | None => {
+        Some(AccountOutcome::Ambiguous | AccountOutcome::Unmentioned) | None => {
             Ok(AccountProbe::Refused("the response does not mention it".to_owned()))
         }
     }

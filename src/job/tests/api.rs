@@ -71,8 +71,8 @@ fn api_refused() {
     jobs/n.toml:8: api.region: is missing; write one of: region = "singapore" (or another), base_url = "https://...", emulator = true
     jobs/n.toml:10: api.base_url: is set together with api.region, but only one of them is allowed; remove one
     jobs/n.toml:9: api.region: is set together with api.emulator, but only one of them is allowed; remove one
-    jobs/n.toml:9: api.region: there is no region "mars"; use one of china, singapore, seoul, tokyo, frankfurt, silicon-valley, jakarta, mumbai, saudi-arabia, or base_url for any other host
-    jobs/n.toml:9: api.base_url: plain http:// is only allowed to a loopback address, since the URL carries the UserSig; use https://im.example
+    jobs/n.toml:9: api.region: "mars" is not a region; use one of china, singapore, seoul, tokyo, frankfurt, silicon-valley, jakarta, mumbai, saudi-arabia, or base_url for any other host
+    jobs/n.toml:9: api.base_url: plain http:// is only allowed to a loopback address, since the URL contains the UserSig; use https://im.example
     jobs/n.toml:9: api.base_url: "im.example" is not a base URL: it has a query or a fragment; write scheme and host, such as https://console.tim.qq.com
     jobs/n.toml:9: api.emulator: is the text "yes"; write true or false
     jobs/n.toml:8: api.sdkappid: is missing; write the SDKAppID that the console shows for the app
