@@ -29,6 +29,7 @@ fn told(directory: &TestDir, output: &Output) -> String {
     assert!(!output.stderr.contains(SOME_KEY), "{output}");
     let code = output.code.unwrap_or_else(|| panic!("killed by a signal\n{output}"));
     let error = output.error().replace(directory.root().to_str().unwrap(), "[directory]");
+    let error = without_figures(&error);
     match error.split_once("resume with: ") {
         Some((told, command)) => {
             assert!(
@@ -38,6 +39,15 @@ fn told(directory: &TestDir, output: &Output) -> String {
             format!("{code}: {told}resume with: [command]")
         }
         None => format!("{code}: {error}"),
+    }
+}
+
+/// The text of an outage without its elapsed time and number of calls.
+fn without_figures(error: &str) -> String {
+    let split = error.split_once("succeeded for ");
+    match split.and_then(|(start, rest)| Some((start, rest.split_once(" calls failed")?.1))) {
+        Some((start, end)) => format!("{start}succeeded for [elapsed] ([n] calls failed{end}"),
+        None => error.to_owned(),
     }
 }
 
@@ -68,13 +78,6 @@ fn refused_run(directory: &TestDir, arguments: &[&str]) -> String {
 fn refused(directory: &TestDir, overrides: &[&str]) -> String {
     let overrides = overrides.iter().flat_map(|key| ["--set", key]);
     refused_run(directory, &["export", "job.toml"].into_iter().chain(overrides).collect::<Vec<_>>())
-}
-
-/// The text of an outage without its elapsed time and number of calls.
-fn without_figures(outage: &str) -> String {
-    let (start, rest) = outage.split_once("succeeded for ").unwrap();
-    let (_, end) = rest.split_once(" calls failed").unwrap();
-    format!("{start}succeeded for [elapsed] ([n] calls failed{end}")
 }
 
 /// What is told of a job whose text differs from a good one.
@@ -283,9 +286,8 @@ fn an_outage() {
     let base_url = format!("api.base_url=http://127.0.0.1:{port}");
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
     let service = [&*base_url, "api.sdkappid=1400000000", &*secret, "retry.outage_patience=20ms"];
-    let refused = |overrides: &[&str]| without_figures(&refused(&directory, overrides));
-    assert_snapshot!(refused(&service).replace(&port.to_string(), "[port]"), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
+    assert_snapshot!(refused(&directory, &service).replace(&port.to_string(), "[port]"), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
 
     let hangs = "emulator.faults.hang={ rate = 1.0 }";
-    assert_snapshot!(refused(&[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: no response within 20 ms), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
+    assert_snapshot!(refused(&directory, &[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: no response within 20 ms), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
 }

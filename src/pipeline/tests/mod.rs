@@ -1,0 +1,20 @@
+//! Whole runs against a scripted service, in virtual time.
+
+mod isolation;
+mod order;
+mod outages;
+mod refusals;
+mod responses;
+mod retries;
+mod scripted_service;
+mod support;
+mod throttling;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use self::scripted_service::*;
+use self::support::*;
+use super::*;
+use crate::api::transport::TransportFailure;
+use crate::util::exit_code::HasExitCode;
