@@ -1,10 +1,10 @@
-//! Rows of a snapshot as text for people and as JSON for machines (pure).
+//! Rows of a snapshot as text and as JSON (pure).
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, UInt32Type, UInt64Type};
 use serde_json::Value;
 
-/// The rows as NDJSON: one object a row, its keys in column order, NULL as `null`, dates as `"2026-11-22"`.
+/// The rows as NDJSON: one object per row, its keys in column order, NULL as `null`, dates as `"2026-11-22"`.
 pub fn ndjson(rows: &RecordBatch) -> String {
     let schema = rows.schema();
     let keys: Vec<String> = schema
@@ -39,12 +39,11 @@ pub fn texts(column: &ArrayRef) -> Vec<Option<String>> {
     (0..column.len()).map(text).collect()
 }
 
-/// Whether the cells of a column are numbers.
 pub fn are_numbers(column: &ArrayRef) -> bool {
     column.data_type().is_integer()
 }
 
-/// The text of a cell that is not NULL, as in a CSV part but for the quotes.
+/// The text of a cell that is not NULL, as in a CSV part but without quotes.
 fn text_of(column: &ArrayRef, row: usize) -> String {
     match column.data_type() {
         DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_tell_null_from_empty() {
+    fn texts_distinguish_null_from_empty() {
         let rows = rows();
         let first: Vec<Option<String>> = texts(rows.column(0));
         assert_eq!(first, [Some("a\"\n".to_owned()), None, Some(String::new())]);

@@ -1,4 +1,4 @@
-//! What `check` found: a line for each check, or one line of JSON for all.
+//! The findings of `check`: a line of text for each, or one line of JSON for all.
 
 use std::fmt;
 
@@ -7,62 +7,47 @@ use serde::Serialize;
 /// The checks of a job. Keys of the JSON are only ever added.
 #[derive(Debug, Clone, Serialize)]
 pub struct Checks {
-    /// The job's name; none when the job itself failed.
+    /// The job's name; `None` if the job file failed.
     pub job: Option<String>,
-    /// The process's exit code.
     pub exit_code: u8,
-    /// In the order they were made.
     pub checks: Vec<Check>,
 }
 
-/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was checked.
     #[serde(rename = "check")]
     pub subject: Subject,
-    /// How it went.
     pub status: Status,
-    /// What was found, and what is to be done about a failure.
+    /// What was found, and how to fix a failure.
     pub text: String,
 }
 
-/// What is checked, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    /// The job file.
     Job,
-    /// The account list.
     Accounts,
-    /// The secret key or UserSig.
     Secret,
-    /// The output path.
     Output,
-    /// A call: reachability, signature, administrator right.
+    /// Reachability, signature, administrator right.
     Call,
-    /// The tags of the columns.
     Tags,
-    /// This machine's clock.
     Clock,
 }
 
-/// How a check went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// All is well.
     Passed,
-    /// Nothing that keeps an export from its work, but worth knowing.
+    /// Worth knowing, but an export works.
     Note,
-    /// An export would not get through.
+    /// An export would fail.
     Failed,
-    /// Could not be checked.
     Skipped,
 }
 
 impl Subject {
-    /// Every subject, in order.
+    /// Every subject, in the order of the checks.
     pub const ALL: [Subject; 7] = [
         Subject::Job,
         Subject::Accounts,
@@ -73,7 +58,6 @@ impl Subject {
         Subject::Clock,
     ];
 
-    /// The word for it.
     pub const fn name(self) -> &'static str {
         match self {
             Subject::Job => "job",
@@ -88,7 +72,6 @@ impl Subject {
 }
 
 impl Status {
-    /// The word for it.
     pub const fn name(self) -> &'static str {
         match self {
             Status::Passed => "passed",
@@ -99,7 +82,6 @@ impl Status {
     }
 }
 
-/// The line for a person.
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<7}  {:<8}  {}", self.status.name(), self.subject.name(), self.text)
@@ -107,9 +89,8 @@ impl fmt::Display for Check {
 }
 
 impl Checks {
-    /// As one line of JSON.
     pub fn to_json(&self) -> String {
-        // Plain structs with string keys: serialising them cannot fail.
+        // Plain structs with string keys: serializing them cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -119,8 +100,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_stand_in_columns_and_json_has_the_same_words() {
-        let check = |subject, status| Check { subject, status, text: "so it is".to_owned() };
+    fn text_is_aligned_and_json_has_the_same_words() {
+        let check = |subject, status| Check { subject, status, text: "a finding".to_owned() };
         let statuses = [Status::Passed, Status::Note, Status::Failed, Status::Skipped];
         let checks: Vec<Check> = Subject::ALL
             .into_iter()
@@ -129,13 +110,13 @@ mod tests {
             .collect();
         let lines: Vec<String> = checks.iter().map(Check::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
-        passed   job       so it is
-        note     accounts  so it is
-        failed   secret    so it is
-        skipped  output    so it is
-        passed   call      so it is
-        note     tags      so it is
-        failed   clock     so it is
+        passed   job       a finding
+        note     accounts  a finding
+        failed   secret    a finding
+        skipped  output    a finding
+        passed   call      a finding
+        note     tags      a finding
+        failed   clock     a finding
         ");
         let all = Checks { job: Some("sample".to_owned()), exit_code: 4, checks: checks.clone() };
         let read: serde_json::Value = serde_json::from_str(&all.to_json()).unwrap();

@@ -1,4 +1,4 @@
-//! What there is to read of a run besides the snapshot.
+//! Reports for people and scripts: summary, plan, check, preview table, HTML report.
 
 pub mod cells;
 pub mod check;

@@ -1,11 +1,12 @@
-//! The closing summary: for a person at a glance, or one line of JSON.
+//! The closing summary: lines of text, or one line of JSON.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::Path;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
+use super::size::relative_to;
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::manifest::{Counts, FailureSummary};
 use crate::snapshot::sidecars::Category;
@@ -17,53 +18,47 @@ use crate::util::human::duration_text;
 pub struct Summary {
     /// `published`, or why not.
     pub status: &'static str,
-    /// The process's exit code.
     pub exit_code: u8,
-    /// The job's name.
     pub job: String,
     /// The run's logical date.
     pub date: String,
-    /// Tells the run from every other; the same in the manifest, the metrics and every log line.
+    /// The same id as in the manifest, the metrics and every log line.
     pub run_id: String,
-    /// Where the snapshot is, or would have been; an absolute path.
+    /// Absolute path of the snapshot, also if it was not published.
     pub snapshot: String,
     /// From the start of the program to its end.
     pub duration_seconds: f64,
-    /// What was exported; absent when the run did not get through the list.
+    /// Absent if the run did not finish the list.
     #[serde(flatten)]
     pub result: Option<ResultSummary>,
-    /// What went wrong; absent after a publication.
+    /// Absent if the run published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What a run through the whole list brought.
+/// The result of a run that finished its list.
 #[derive(Debug, Clone, Serialize)]
 pub struct ResultSummary {
-    /// Where every account went.
     pub counts: Counts,
     /// Accounts without a row, by category and code.
     pub failures: Vec<FailureSummary>,
-    /// Part files.
     pub parts: u64,
-    /// Bytes of the part files.
+    /// Size of the part files.
     pub bytes: u64,
-    /// The calls.
     pub calls: CallStats,
 }
 
 impl Summary {
-    /// As one line of JSON.
+    /// One line of JSON.
     pub fn to_json(&self) -> String {
-        // Plain structs with string keys: serialising them cannot fail.
+        // Plain structs with string keys: serializing them cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// As a few lines for a person who is in the directory `here`.
+    /// Lines of text, with the path relative to the directory `here`.
     pub fn to_text(&self, here: &Path) -> String {
         let mut text = String::new();
-        let snapshot = Path::new(&self.snapshot);
-        let snapshot = snapshot.strip_prefix(here).unwrap_or(snapshot).display();
+        let snapshot = relative_to(here, &self.snapshot);
         let heading = match self.status {
             "published" => format!("Published {snapshot}"),
             status => format!("Not published ({status}): {snapshot}"),
@@ -77,60 +72,56 @@ impl Summary {
     }
 }
 
-fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> std::fmt::Result {
+fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> fmt::Result {
     let counts = &result.counts;
+    let mut line = |label: &str, value: &dyn fmt::Display| writeln!(text, "  {label:<10}  {value}");
     let parts = if result.parts == 1 { "1 part" } else { &format!("{} parts", result.parts) };
-    writeln!(
-        text,
-        "  rows        {} in {parts}, {}",
-        HumanCount(counts.rows),
-        HumanBytes(result.bytes)
-    )?;
-    write!(text, "  failed      {}", HumanCount(counts.failed))?;
-    for (index, category) in Category::ALL.into_iter().enumerate() {
-        let accounts: u64 = result
-            .failures
-            .iter()
-            .filter(|failure| failure.category == category && category != Category::InvalidAccount)
-            .map(|failure| failure.accounts)
-            .sum();
-        if accounts > 0 {
-            let separator = if index == 0 { "  " } else { ", " };
-            write!(text, "{separator}{} {}", category.name(), HumanCount(accounts))?;
-        }
-    }
-    writeln!(text)?;
-    writeln!(text, "  duplicates  {}", HumanCount(counts.duplicates))?;
-    writeln!(text, "  invalid     {}", HumanCount(counts.invalid))?;
+    let (rows, bytes) = (HumanCount(counts.rows), HumanBytes(result.bytes));
+    line("rows", &format_args!("{rows} in {parts}, {bytes}"))?;
+    line("failed", &failed_text(result))?;
+    line("duplicates", &HumanCount(counts.duplicates))?;
+    line("invalid", &HumanCount(counts.invalid))?;
     if counts.rejected_values > 0 {
-        writeln!(
-            text,
-            "  rejected    {} values, see _rejected_values.csv",
-            HumanCount(counts.rejected_values)
-        )?;
+        let rejected = HumanCount(counts.rejected_values);
+        line("rejected", &format_args!("{rejected} values, see _rejected_values.csv"))?;
     }
-    writeln!(text, "  calls       {}", calls_line(&result.calls))?;
-    writeln!(text, "  took        {}", duration_text(seconds))
+    line("calls", &calls_text(&result.calls))?;
+    line("took", &duration_text(seconds))
 }
 
-fn calls_line(calls: &CallStats) -> String {
-    let mut line = HumanCount(calls.made).to_string();
-    if let Some(percent) = calls.rate_utilization_percent {
-        line.push_str(&format!(", {percent} % of {}/s", calls.calls_per_second));
+/// The number of failed accounts, with those of each category.
+fn failed_text(result: &ResultSummary) -> String {
+    let mut text = HumanCount(result.counts.failed).to_string();
+    let mut separator = "  ";
+    for category in Category::ALL.into_iter().filter(|each| *each != Category::InvalidAccount) {
+        let failures = result.failures.iter().filter(|failure| failure.category == category);
+        let accounts: u64 = failures.map(|failure| failure.accounts).sum();
+        if accounts > 0 {
+            text.push_str(&format!("{separator}{} {}", category.name(), HumanCount(accounts)));
+            separator = ", ";
+        }
     }
-    line.push_str(&format!(", peak {}/s", HumanCount(calls.peak_calls_per_second)));
-    for (count, what) in [(calls.failed, "failed"), (calls.throttled, "throttled")] {
+    text
+}
+
+fn calls_text(calls: &CallStats) -> String {
+    let mut text = HumanCount(calls.made).to_string();
+    if let Some(percent) = calls.rate_utilization_percent {
+        text.push_str(&format!(", {percent} % of {}/s", calls.calls_per_second));
+    }
+    text.push_str(&format!(", peak {}/s", HumanCount(calls.peak_calls_per_second)));
+    for (count, outcome) in [(calls.failed, "failed"), (calls.throttled, "throttled")] {
         if count > 0 {
-            line.push_str(&format!(", {} {what}", HumanCount(count)));
+            text.push_str(&format!(", {} {outcome}", HumanCount(count)));
         }
     }
     if calls.account_retries > 0 {
-        line.push_str(&format!(", {} account retries", HumanCount(calls.account_retries)));
+        text.push_str(&format!(", {} account retries", HumanCount(calls.account_retries)));
     }
-    line
+    text
 }
 
-/// The word for how a run ended.
+/// The value of [`Summary::status`] for an exit code.
 pub fn status_of(code: ExitCode) -> &'static str {
     match code {
         ExitCode::Published => "published",
@@ -200,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_sees_where_every_account_went() {
+    fn text_accounts_for_every_account() {
         insta::assert_snapshot!(summary().to_text(Path::new("/here")), @r"
         Published exports/sample/dt=2026-11-22
           rows        11,900 in 3 parts, 1.18 MiB
@@ -214,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_one_line_with_the_same_facts() {
+    fn json_is_one_line_with_the_same_values() {
         let json = summary().to_json();
         assert!(!json.contains('\n'));
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();

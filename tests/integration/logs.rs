@@ -232,7 +232,7 @@ fn progress_bar_in_a_file_becomes_plain_lines() {
 fn invalid_log_filter_is_refused() {
     let directory = small_parts().env("RUST_LOG", "im_profiles=loud");
     let output = directory.export(&[]).expect_code(2);
-    assert!(output.error().starts_with("RUST_LOG cannot be read"), "{output}");
+    assert!(output.error().starts_with("RUST_LOG is not a valid filter"), "{output}");
     let log = Log::of(&directory.export(&["--log-format", "json"]).expect_code(2));
     assert_eq!(log.messages(), BTreeSet::from(["failed"]));
     assert!(!directory.path(WORK_DIRECTORY).exists());

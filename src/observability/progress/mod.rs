@@ -2,6 +2,7 @@
 
 mod bar;
 mod log_throttle;
+mod one_line_terminal;
 mod status_line;
 mod terminal;
 

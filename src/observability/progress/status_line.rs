@@ -1,21 +1,14 @@
-//! A progress bar on the last line of the terminal, below the log lines. indicatif draws it; this module decides what that
-//! means for the terminal.
-//!
-//! The cursor rests at the start of the line. If the window gets narrower and the terminal wraps the line, clearing from the
-//! cursor to the end of the screen still removes all of it, and a `^C` that the terminal echoes does not move it.
+//! A progress bar on the last line of the terminal, drawn by indicatif, and log lines above it.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::bar::BarLine;
+use super::one_line_terminal::OneLineTerminal;
 use super::terminal::columns_of_stderr;
-use crate::util::text_width::truncate;
-
-/// Moves to the start of the line, and clears from there to the end of the screen.
-const CLEAR: &str = "\r\x1b[J";
 
 /// The width of a terminal that does not report one.
 const DEFAULT_COLUMNS: usize = 80;
@@ -32,7 +25,12 @@ impl StatusLine {
     pub fn show(&self, line_for: impl FnOnce(usize) -> BarLine) {
         let line = line_for(usable_columns());
         let mut bar = self.bar();
-        draw(bar.get_or_insert_with(|| new_bar(OneLineTerminal::stderr())), line);
+        draw(
+            bar.get_or_insert_with(|| {
+                new_bar(OneLineTerminal::new(usable_columns, write_to_stderr))
+            }),
+            line,
+        );
     }
 
     /// Removes the bar.
@@ -85,75 +83,6 @@ fn write_to_stderr(bytes: &[u8]) {
     let _ = io::stderr().write_all(bytes);
 }
 
-/// A terminal of which indicatif draws on one line only. What it draws is written at once by `flush`, cut to the width of the
-/// terminal and without padding.
-#[derive(Debug)]
-struct OneLineTerminal {
-    drawn: Mutex<String>,
-    columns: fn() -> usize,
-    write: fn(&[u8]),
-}
-
-impl OneLineTerminal {
-    fn stderr() -> OneLineTerminal {
-        OneLineTerminal { drawn: Mutex::default(), columns: usable_columns, write: write_to_stderr }
-    }
-
-    fn drawn(&self) -> MutexGuard<'_, String> {
-        self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl TermLike for OneLineTerminal {
-    fn width(&self) -> u16 {
-        u16::try_from((self.columns)()).unwrap_or(u16::MAX)
-    }
-
-    fn move_cursor_up(&self, _lines: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_down(&self, _lines: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_right(&self, _columns: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_left(&self, _columns: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        self.write_str(text)
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.drawn().push_str(text);
-        Ok(())
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        self.drawn().clear();
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        let drawn = std::mem::take(&mut *self.drawn());
-        (self.write)(screen_text(drawn.trim_end(), (self.columns)()).as_bytes());
-        Ok(())
-    }
-}
-
-/// The text that replaces the line on the screen.
-fn screen_text(line: &str, columns: usize) -> String {
-    match line {
-        "" => CLEAR.to_owned(),
-        line => format!("{CLEAR}{}\r", truncate(line, columns, "")),
-    }
-}
-
 /// Writes log lines to stderr, above the bar if one is shown.
 #[derive(Debug, Clone)]
 pub struct LogWriter {
@@ -183,6 +112,7 @@ impl<'a> MakeWriter<'a> for LogWriter {
 pub mod tests {
     use std::cell::{Cell, RefCell};
 
+    use super::super::one_line_terminal::CLEAR;
     use super::*;
 
     thread_local! {
@@ -193,11 +123,8 @@ pub mod tests {
     fn test_bar(columns: usize) -> ProgressBar {
         COLUMNS.set(columns);
         SCREEN.take();
-        new_bar(OneLineTerminal {
-            drawn: Mutex::default(),
-            columns: || COLUMNS.get(),
-            write: |bytes| SCREEN.with_borrow_mut(|screen| screen.extend_from_slice(bytes)),
-        })
+        let write = |bytes: &[u8]| SCREEN.with_borrow_mut(|screen| screen.extend_from_slice(bytes));
+        new_bar(OneLineTerminal::new(|| COLUMNS.get(), write))
     }
 
     fn screen() -> String {
@@ -211,12 +138,6 @@ pub mod tests {
         let screen = screen();
         let shown = screen.rsplit_once(CLEAR).unwrap().1;
         shown.strip_suffix('\r').unwrap_or(shown).to_owned()
-    }
-
-    #[test]
-    fn a_line_is_cut_to_the_window_and_the_cursor_returns_to_its_start() {
-        assert_eq!(screen_text("25%, 30 s left", 80), "\r\x1b[J25%, 30 s left\r");
-        assert_eq!(screen_text("25%, 30 s left", 7), "\r\x1b[J25%, 30\r");
     }
 
     #[test]

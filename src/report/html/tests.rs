@@ -179,7 +179,7 @@ fn long_runs_with_faults_have_charts_and_their_numbers() {
             "a line for the limit"
         );
         assert!(html.contains("service timeout") || html.contains("account check timed out"));
-        assert!(html.contains("a code that is in no list"));
+        assert!(html.contains("an undocumented code"));
         let table = html.split_once("The same in numbers").unwrap().1;
         let rows = table.split_once("</table>").unwrap().0.matches("scope=\"row\"").count();
         assert!((6..=12).contains(&rows), "{rows} rows");

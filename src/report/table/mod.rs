@@ -1,35 +1,34 @@
-//! A table for a terminal: columns aligned by the width that texts take on the screen, cells cut so that every line
-//! fits, nothing in it that could move the cursor (pure). Widths are in terminal columns.
+//! A table for a terminal: columns aligned by the width of their texts on the screen, cells cut so that every line fits, and
+//! nothing in it that could move the cursor (pure). Widths are in terminal columns.
+
+mod cell;
 
 use unicode_width::UnicodeWidthStr;
 
+use self::cell::{cell_text, escaped};
 use crate::util::text_width::truncate;
 
-/// What stands between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
-/// What stands where a cell was cut.
+/// The end of a text that was cut.
 const ELLIPSIS: &str = "…";
-/// What NULL is shown as; a text that reads the same is shown in quotes.
-const NULL: &str = "NULL";
-/// No column is made narrower than this to make room for another, unless all its cells are.
-const LEAST_WIDTH: usize = 12;
+/// No column is made narrower than this, unless all its cells are.
+const MIN_TEXT_WIDTH: usize = 12;
 
-/// A column of a table.
 #[derive(Debug)]
 pub struct TableColumn {
-    /// Its name.
     pub name: String,
-    /// Whether its cells are numbers: they stand to the right, and are not cut.
+    /// Numbers are aligned to the right and never cut.
     pub is_number: bool,
-    /// Its cells; `None` is NULL.
+    /// `None` is NULL.
     pub cells: Vec<Option<String>>,
 }
 
-/// The table, each line ended by LF and at most `width` wide. The first column is always shown; columns that do not fit
-/// are named below.
+/// The table in lines of at most `width`, each with LF at its end. The first column is always shown; columns that do not
+/// fit are named below.
 pub fn table(columns: &[TableColumn], width: usize) -> String {
-    let columns: Vec<Shown> = columns.iter().map(Shown::of).collect();
-    let widths = widths_that_fit(&columns, width);
+    let columns: Vec<ShownColumn> = columns.iter().map(ShownColumn::new).collect();
+    let widths = fitting_widths(&columns, width);
     let (fitting, others) = columns.split_at(widths.len());
     let rows = fitting.first().map_or(0, |column| column.cells.len());
     let mut text = String::new();
@@ -49,7 +48,7 @@ pub fn table(columns: &[TableColumn], width: usize) -> String {
 }
 
 /// A column with its texts as they are shown.
-struct Shown {
+struct ShownColumn {
     name: String,
     is_number: bool,
     cells: Vec<String>,
@@ -57,53 +56,51 @@ struct Shown {
     cells_width: usize,
 }
 
-impl Shown {
-    fn of(column: &TableColumn) -> Shown {
+impl ShownColumn {
+    fn new(column: &TableColumn) -> ShownColumn {
         let cells: Vec<String> =
-            column.cells.iter().map(|cell| shown_cell(cell.as_deref(), column.is_number)).collect();
+            column.cells.iter().map(|cell| cell_text(cell.as_deref(), column.is_number)).collect();
         let cells_width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0);
-        Shown { name: shown(&column.name), is_number: column.is_number, cells, cells_width }
+        ShownColumn { name: escaped(&column.name), is_number: column.is_number, cells, cells_width }
     }
 
-    /// As wide as it needs to be to show all.
     fn full_width(&self) -> usize {
         self.cells_width.max(self.name.width()).max(1)
     }
 
-    /// As narrow as it may be made.
-    fn least_width(&self) -> usize {
+    fn min_width(&self) -> usize {
         match self.is_number {
             true => self.cells_width.max(1),
-            false => self.full_width().min(LEAST_WIDTH),
+            false => self.full_width().min(MIN_TEXT_WIDTH),
         }
     }
 }
 
-/// The widths of as many columns as fit, from the first on; room that is left goes evenly to those that need more.
-fn widths_that_fit(columns: &[Shown], width: usize) -> Vec<usize> {
+/// The widths of as many of the first columns as fit. The remaining space goes evenly to the columns that need more.
+fn fitting_widths(columns: &[ShownColumn], width: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = Vec::new();
-    let mut room = width;
+    let mut available = width;
     for column in columns {
         let gap = if widths.is_empty() { 0 } else { GAP.len() };
-        let least = column.least_width();
-        if gap + least > room {
+        let min = column.min_width();
+        if gap + min > available {
             break;
         }
-        room -= gap + least;
-        widths.push(least);
+        available -= gap + min;
+        widths.push(min);
     }
     if widths.is_empty() && !columns.is_empty() {
         return vec![width.max(1)];
     }
     loop {
-        let room_before = room;
+        let available_before = available;
         for (width, column) in widths.iter_mut().zip(columns) {
-            if room > 0 && *width < column.full_width() {
+            if available > 0 && *width < column.full_width() {
                 *width += 1;
-                room -= 1;
+                available -= 1;
             }
         }
-        if room == room_before {
+        if available == available_before {
             return widths;
         }
     }
@@ -111,7 +108,7 @@ fn widths_that_fit(columns: &[Shown], width: usize) -> Vec<usize> {
 
 fn push_line<'a>(
     text: &mut String,
-    columns: &[Shown],
+    columns: &[ShownColumn],
     widths: &[usize],
     cells: impl Iterator<Item = &'a str>,
 ) {
@@ -131,7 +128,7 @@ fn push_line<'a>(
     text.push('\n');
 }
 
-/// A text in lines of at most this width, broken between words.
+/// A text in lines of at most this width, wrapped between words.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -147,50 +144,11 @@ fn wrapped(text: &str, width: usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A cell that is told apart from NULL, and whose ends can be seen.
-fn shown_cell(cell: Option<&str>, is_number: bool) -> String {
-    match cell {
-        None => NULL.to_owned(),
-        Some(number) if is_number => number.to_owned(),
-        Some(text) => {
-            let needs_quotes = text.width() == 0
-                || text == NULL
-                || text.starts_with('"')
-                || text.starts_with(char::is_whitespace)
-                || text.ends_with(char::is_whitespace);
-            let text = shown(text);
-            if needs_quotes { format!("\"{}\"", text.replace('"', "\\\"")) } else { text }
-        }
-    }
-}
-
-/// A text with what would move the cursor, or turn the direction of writing, as an escape.
-fn shown(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            // Else a text with the two letters of an escape would look like what the escape stands for.
-            '\\' => safe.push_str("\\\\"),
-            _ if is_safe(character) => safe.push(character),
-            _ => safe.extend(character.escape_default()),
-        }
-    }
-    safe
-}
-
-fn is_safe(character: char) -> bool {
-    let turns_direction = matches!(
-        character,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    );
-    let ends_line = matches!(character, '\u{2028}' | '\u{2029}');
-    !character.is_control() && !turns_direction && !ends_line
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::cell::is_safe;
     use super::*;
 
     fn column(name: &str, cells: &[Option<&str>]) -> TableColumn {
@@ -203,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_by_what_texts_take_on_the_screen() {
+    fn columns_are_aligned_by_the_width_of_texts_on_the_screen() {
         let columns = [
             column("account", &[Some("a1"), Some("a2"), Some("a3"), Some("a4")]),
             column(
@@ -224,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn long_cells_are_cut_and_columns_without_room_are_named() {
+    fn long_cells_are_cut_and_columns_that_do_not_fit_are_named() {
         let long = "一二三四五六七八九十".repeat(3);
         let columns = [
             column("account", &[Some("user_000000000000000000000001")]),
@@ -251,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_moves_the_cursor_or_turns_the_writing_gets_through() {
+    fn cursor_movements_and_direction_changes_are_escaped() {
         let hostile = "a\u{1b}[2J\r\n\t\u{9b}1A\u{7f}\u{0}\u{202e}evil\u{2066}\u{2028}";
         let text = table(&[column("nick\u{202e}", &[Some(hostile)])], 200);
         assert_eq!(text.lines().count(), 3);
@@ -261,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_rows_has_its_head() {
+    fn a_table_without_rows_has_its_header() {
         assert_eq!(
             table(&[column("account", &[]), column("nick", &[])], 80),
             "account  nick\n-------  ----\n"
@@ -270,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_is_wider_than_asked_for(
+        fn no_line_is_wider_than_the_terminal(
             texts in proptest::collection::vec(proptest::option::of(any::<String>()), 1..6),
             columns in 1usize..8,
             width in 1usize..120,

@@ -1,33 +1,32 @@
-//! The calls of a run over time, in bounded memory: slots of time whose width doubles when there are too many of them.
+//! The calls of a run over time, in bounded memory: slots of time whose width doubles when there are too many.
+
+mod spans;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::spans::Span;
 use super::latency::Latencies;
 use crate::pipeline::events::{CallOutcome, Event};
 
-/// Slots at most: at 640 bytes of latencies each, 150 KiB.
-const MOST_SLOTS: usize = 240;
+/// With 640 bytes of latencies each, all slots take 150 KiB.
+const MAX_SLOTS: usize = 240;
 
-/// Width of a slot at first. Doubled again and again it meets the second.
-const FIRST_WIDTH: Duration = Duration::from_millis(125);
+/// Initial width of a slot; some doublings later it is a second.
+const INITIAL_WIDTH: Duration = Duration::from_millis(125);
 
-/// Codes told apart; a service that makes up codes does not make memory grow.
-const MOST_CODES: usize = 64;
+/// Distinct codes that are counted, so that memory is bounded whatever the service sends.
+const MAX_CODES: usize = 64;
 
-/// Calls by how they ended.
+/// Calls by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CallCounts<N> {
-    /// With an answer.
     pub answered: N,
-    /// With "too fast".
     pub throttled: N,
-    /// In any other way.
     pub failed: N,
 }
 
 impl CallCounts<u64> {
-    /// All of them.
     pub fn total(&self) -> u64 {
         self.answered + self.throttled + self.failed
     }
@@ -39,12 +38,10 @@ impl CallCounts<u64> {
     }
 }
 
-/// The calls made in some time.
+/// The calls made in a slot of time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Slot {
-    /// How they ended.
     pub calls: CallCounts<u64>,
-    /// How long they took.
     pub latencies: Latencies,
 }
 
@@ -55,18 +52,6 @@ impl Slot {
     }
 }
 
-/// A piece of the run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Span {
-    /// From, in seconds from the begin.
-    pub from_seconds: f64,
-    /// To, in seconds from the begin.
-    pub to_seconds: f64,
-    /// What was called in it.
-    pub slot: Slot,
-}
-
-/// The calls of a run over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
     width: Duration,
@@ -79,7 +64,7 @@ pub struct Timeline {
 impl Default for Timeline {
     fn default() -> Timeline {
         Timeline {
-            width: FIRST_WIDTH,
+            width: INITIAL_WIDTH,
             slots: Vec::new(),
             last_called_at: Duration::ZERO,
             failed_by_code: BTreeMap::new(),
@@ -89,7 +74,6 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// Takes note of an event.
     pub fn on(&mut self, event: &Event<'_>) {
         if let Event::CallEnded { called_at, latency, outcome } = *event {
             self.add(called_at, latency, outcome);
@@ -98,7 +82,7 @@ impl Timeline {
 
     fn add(&mut self, called_at: Duration, latency: Duration, outcome: CallOutcome) {
         self.last_called_at = self.last_called_at.max(called_at);
-        let index = self.make_room(called_at);
+        let index = self.slot_index(called_at);
         let slot = &mut self.slots[index];
         slot.latencies.add(latency);
         match outcome {
@@ -112,19 +96,19 @@ impl Timeline {
     }
 
     fn add_code(&mut self, code: Option<i64>) {
-        if self.failed_by_code.len() < MOST_CODES || self.failed_by_code.contains_key(&code) {
+        if self.failed_by_code.len() < MAX_CODES || self.failed_by_code.contains_key(&code) {
             *self.failed_by_code.entry(code).or_default() += 1;
         } else {
             self.failed_by_other_codes += 1;
         }
     }
 
-    /// The slot of a time, which is there then.
-    fn make_room(&mut self, called_at: Duration) -> usize {
+    /// The index of the slot of a time; creates the slot if needed.
+    fn slot_index(&mut self, called_at: Duration) -> usize {
         loop {
             let index = called_at.as_nanos() / self.width.as_nanos();
             let index = usize::try_from(index).unwrap_or(usize::MAX);
-            if index < MOST_SLOTS {
+            if index < MAX_SLOTS {
                 if index >= self.slots.len() {
                     self.slots.resize_with(index + 1, Slot::default);
                 }
@@ -144,69 +128,25 @@ impl Timeline {
         self.slots = self.slots.chunks(2).map(merge).collect();
     }
 
-    /// All calls of the run.
     pub fn whole(&self) -> Slot {
         let mut whole = Slot::default();
         self.slots.iter().for_each(|slot| whole.merge(slot));
         whole
     }
 
-    /// Failed calls by code, throttled ones left out; no code is none that the service gave.
+    /// Failed calls by code, without throttled ones; `None` is a failure without a code of the service.
     pub fn failed_by_code(&self) -> &BTreeMap<Option<i64>, u64> {
         &self.failed_by_code
     }
 
-    /// Failed calls of codes beyond the first 64.
+    /// Failed calls with codes beyond the first [`MAX_CODES`].
     pub fn failed_by_other_codes(&self) -> u64 {
         self.failed_by_other_codes
     }
 
-    /// When the last call was made, in seconds from the begin.
+    /// When the last call was made, in seconds from the start.
     pub fn seconds(&self) -> f64 {
         self.last_called_at.as_secs_f64()
-    }
-
-    /// The run in up to `at_most` pieces of equal width; the last one ends with the last call.
-    pub fn spans(&self, at_most: usize) -> Vec<Span> {
-        let slots_per_span = self.slots.len().div_ceil(at_most.max(1)).max(1);
-        let span = |(index, slots): (usize, &[Slot])| {
-            let mut slot = Slot::default();
-            slots.iter().for_each(|other| slot.merge(other));
-            let from = (index * slots_per_span) as f64 * self.width.as_secs_f64();
-            let to = from + slots_per_span as f64 * self.width.as_secs_f64();
-            Span { from_seconds: from, to_seconds: to.min(self.seconds()), slot }
-        };
-        self.slots.chunks(slots_per_span).enumerate().map(span).collect()
-    }
-
-    /// Calls per second at the begin and at the end of each slot, with the time in seconds from the begin: the mean over the slot, and
-    /// over the second before where slots are shorter. So no burst within a second looks like more than the limit.
-    pub fn rates(&self) -> Vec<(f64, CallCounts<f64>)> {
-        let spans = self.spans(MOST_SLOTS);
-        let slots_in_second = (1.0 / self.width.as_secs_f64()) as usize;
-        let rate = |(index, span): (usize, &Span)| {
-            // The last slot may be too short for a mean of its own.
-            let is_cut_short = index + 1 == spans.len() && slots_in_second <= 1;
-            let slots = slots_in_second.max(1) + usize::from(is_cut_short);
-            let window = &spans[(index + 1).saturating_sub(slots)..=index];
-            let from_seconds = window.first().map_or(0.0, |first| first.from_seconds);
-            let seconds = (span.to_seconds - from_seconds).max(1.0);
-            let mut sum = CallCounts::default();
-            window.iter().for_each(|span| sum.merge(&span.slot.calls));
-            let mean = CallCounts {
-                answered: sum.answered as f64 / seconds,
-                throttled: sum.throttled as f64 / seconds,
-                failed: sum.failed as f64 / seconds,
-            };
-            (span.to_seconds, mean)
-        };
-        let mut rates: Vec<_> = spans.iter().enumerate().map(rate).collect();
-        if let Some((_, first)) = rates.first() {
-            // Where slots are short the first second begins with no call in it.
-            let at_begin = if slots_in_second > 1 { CallCounts::default() } else { *first };
-            rates.insert(0, (0.0, at_begin));
-        }
-        rates
     }
 }
 
@@ -227,11 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn an_even_rate_is_told_as_such_however_long_the_run() {
+    fn an_even_rate_is_reported_for_runs_of_any_length() {
         for seconds in [2, 29, 31, 100, 1000, 36_000] {
             let timeline = even(20, seconds);
-            assert!(timeline.slots.len() <= MOST_SLOTS);
-            assert!(timeline.slots.len() > MOST_SLOTS / 2 || seconds < 16);
+            assert!(timeline.slots.len() <= MAX_SLOTS);
+            assert!(timeline.slots.len() > MAX_SLOTS / 2 || seconds < 16);
             assert_eq!(timeline.whole().calls.answered, 20 * seconds);
             let rates = timeline.rates();
             assert!((rates.last().unwrap().0 - seconds as f64).abs() < 0.1);
@@ -246,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_within_a_second_is_no_more_than_its_calls() {
+    fn a_burst_within_a_second_does_not_exceed_its_calls() {
         let mut timeline = Timeline::default();
         for second in 0..5 {
             for _ in 0..200 {
@@ -259,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_come_in_any_order_and_by_every_end() {
+    fn calls_may_come_in_any_order_and_with_any_outcome() {
         let mut timeline = Timeline::default();
         let seconds = Duration::from_secs;
         timeline.add(seconds(7200), LATENCY, CallOutcome::Failed(Some(40006)));
@@ -277,19 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn without_a_call_there_is_nothing_to_show() {
+    fn without_calls_there_are_no_rates_and_spans() {
         let timeline = Timeline::default();
         assert!(timeline.rates().is_empty() && timeline.spans(12).is_empty());
     }
 
     #[test]
-    fn made_up_codes_and_times_take_no_memory() {
+    fn unbounded_codes_and_times_take_bounded_memory() {
         let mut timeline = Timeline::default();
         for code in 0..1000 {
             timeline.add(Duration::MAX, Duration::MAX, CallOutcome::Failed(Some(code)));
         }
-        assert_eq!(timeline.failed_by_code().len(), MOST_CODES);
+        assert_eq!(timeline.failed_by_code().len(), MAX_CODES);
         assert_eq!(timeline.failed_by_other_codes(), 1000 - 64);
-        assert!(timeline.slots.len() <= MOST_SLOTS);
+        assert!(timeline.slots.len() <= MAX_SLOTS);
     }
 }
