@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::limits::{EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short};
+use super::limits::{ListTotals, PreviousSnapshot, ensure_list_is_exportable, may_be_too_short};
 use super::read_list::{ReadList, count_distinct, read_list};
 use super::telemetry::RunTelemetry;
 use crate::accounts::ListSource;
@@ -18,7 +18,7 @@ use crate::util::failure::Failure;
 pub struct ListCheck<'a> {
     pub source: &'a ListSource,
     pub limits: &'a Limits,
-    pub previous: Option<&'a EarlierSnapshot>,
+    pub previous: Option<&'a PreviousSnapshot>,
     /// Where standard input is spooled and invalid accounts are recorded.
     pub store: &'a Arc<LocalStore>,
 }

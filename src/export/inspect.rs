@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::limits::EarlierSnapshot;
+use super::limits::PreviousSnapshot;
 use super::previous::{PreviousSnapshotError, previous_snapshot};
 use crate::job::{DatedPath, Job, Limit};
 use crate::snapshot::IfExists;
@@ -39,7 +39,7 @@ impl OutputTarget {
     pub fn snapshot_to_compare(
         &self,
         store: &LocalStore,
-    ) -> Result<Option<EarlierSnapshot>, Failure> {
+    ) -> Result<Option<PreviousSnapshot>, Failure> {
         store.ensure_may_be_published(self.if_exists)?;
         Ok(previous_snapshot(self)?)
     }
@@ -57,7 +57,7 @@ pub struct Inspection {
     /// Whether a run may publish over what is at the output path.
     pub publishable: Result<(), WorkDirectoryError>,
     /// The snapshot that `limits.max_shrink` compares with.
-    pub previous: Result<Option<EarlierSnapshot>, PreviousSnapshotError>,
+    pub previous: Result<Option<PreviousSnapshot>, PreviousSnapshotError>,
 }
 
 /// Inspects the output path. Takes no lock and changes nothing.

@@ -1,36 +1,33 @@
-//! Whether a list may be exported and what came of it may be published: decisions over counts and the job's limits.
+//! The limits of a job: whether a list may be exported, and whether the result may be published.
 
-use std::fmt;
+mod refusal;
 
+pub use self::refusal::{NotPublished, status};
+use self::refusal::{RefusalReason, Shrinkage};
 use crate::accounts::{ListPath, Scan};
-use crate::job::{Limit, Limits};
+use crate::job::Limits;
 use crate::report::plan::InvalidEntry;
-use crate::report::summary::{ResultSummary, status_of};
-use crate::snapshot::manifest::{Counts, FailureSummary};
-use crate::util::exit_code::{ExitCode, HasExitCode};
-use crate::util::failure::Failure;
+use crate::report::summary::ResultSummary;
+use crate::snapshot::manifest::FailureSummary;
 
 /// The snapshot that the new one is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EarlierSnapshot {
-    /// Where it is, as messages show it.
+pub struct PreviousSnapshot {
+    /// The path as messages show it.
     pub path: String,
-    /// Its rows.
     pub rows: u64,
 }
 
 /// What the scan found in an account list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListTotals {
-    /// The list, as messages show it.
+    /// The name of the list as messages show it.
     pub list: String,
     /// Records, valid or not.
     pub records: u64,
-    /// Records that are not valid accounts.
     pub invalid: u64,
-    /// The first of them.
     pub first_invalid: Option<InvalidEntry>,
-    /// The most rows that can come of the list.
+    /// The largest number of rows that the list can produce.
     pub rows_at_most: u64,
 }
 
@@ -50,11 +47,11 @@ impl ListTotals {
     }
 }
 
-/// What came of the accounts that were requested.
+/// The outcome of the requested accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Totals {
     rows: u64,
-    /// Failed for a reason that may pass.
+    /// Failed for a transient reason.
     failed: u64,
     not_found: u64,
 }
@@ -65,226 +62,110 @@ impl Totals {
     }
 }
 
-/// A loss of rows that the job does not allow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shrinkage {
-    rows: u64,
-    earlier: EarlierSnapshot,
-    limit: Limit,
+/// Whether the list may have so many duplicates that it produces too few rows. Only then are the distinct accounts counted
+/// before the first call, because that reads the list once more.
+pub fn may_be_too_short(limits: &Limits, scan: &Scan, previous: Option<&PreviousSnapshot>) -> bool {
+    shrinkage(limits, scan.distinct_at_least, previous).is_some()
 }
 
-impl fmt::Display for Shrinkage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shrinkage { rows, earlier: EarlierSnapshot { path, rows: before }, limit } = self;
-        let lost = before.saturating_sub(*rows);
-        write!(
-            f,
-            "{lost} fewer than the {before} of the snapshot {path}, more than limits.max_shrink ({limit}) allows"
-        )
-    }
-}
-
-/// Why nothing is published. Each text ends with the way out.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}{}", if *.retry_may_help && !reason.names_the_retry() { "; or run again to retry the failed accounts" } else { "" })]
-pub struct NotPublished {
-    reason: Reason,
-    /// Whether the accounts that failed are all that is in the way, so that another round may remove it.
-    pub retry_may_help: bool,
-}
-
-/// What is in the way.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum Reason {
-    #[error(
-        "account list {list} has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows"
-    )]
-    EmptyList { list: String },
-    #[error(
-        "account list {list} has no valid account: {records} of {records} records are invalid (the first {first}); correct the list, or accounts.format and accounts.column"
-    )]
-    NoValidAccount { list: String, records: u64, first: InvalidEntry },
-    #[error(
-        "{invalid} of {records} records of account list {list} are invalid (the first {first}), more than limits.max_invalid ({limit}) allows; correct the list, or set limits.max_invalid = {invalid} to export it without them"
-    )]
-    TooManyInvalid { list: String, invalid: u64, records: u64, first: InvalidEntry, limit: Limit },
-    #[error(
-        "account list {list} can bring at most {rows} rows, {shrinkage}; check that the list is complete, or set limits.max_shrink = \"off\"", rows = .shrinkage.rows
-    )]
-    ListTooShort { list: String, shrinkage: Shrinkage },
-    #[error("the counts do not add up ({0:?}), which is a bug; nothing was published")]
-    NotConserved(Counts),
-    #[error(
-        "{failed} of {requested} accounts failed, more than limits.max_failed ({limit}) allows; run again to retry them, or raise limits.max_failed to publish without them"
-    )]
-    TooManyFailed { failed: u64, requested: u64, limit: Limit },
-    #[error(
-        "the service does not know {not_found} of {requested} accounts, more than limits.max_not_found ({limit}) allows; check that the account list and api.sdkappid belong together, or raise limits.max_not_found and run again to publish without another call"
-    )]
-    TooManyNotFound { not_found: u64, requested: u64, limit: Limit },
-    #[error(
-        "no row came of {requested} accounts ({not_found} not found, {failed} failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows"
-    )]
-    NoRows { requested: u64, not_found: u64, failed: u64 },
-    #[error(
-        "the snapshot would have {rows} rows, {shrinkage}; check that the account list is complete and is of this app, or set limits.max_shrink = \"off\" and run again to publish without another call", rows = .shrinkage.rows
-    )]
-    TooFewRows { shrinkage: Shrinkage },
-}
-
-impl Reason {
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            Reason::EmptyList { .. } | Reason::NoValidAccount { .. } => ExitCode::BadUsage,
-            Reason::NotConserved(_) => ExitCode::InternalOrDisk,
-            _ => ExitCode::TooManyFailed,
-        }
-    }
-
-    fn status(&self) -> &'static str {
-        match self {
-            Reason::TooManyInvalid { .. } => "too_many_invalid",
-            Reason::TooManyNotFound { .. } => "too_many_not_found",
-            Reason::NoRows { .. } => "no_rows",
-            Reason::ListTooShort { .. } | Reason::TooFewRows { .. } => "too_few_rows",
-            Reason::EmptyList { .. }
-            | Reason::NoValidAccount { .. }
-            | Reason::NotConserved(_)
-            | Reason::TooManyFailed { .. } => status_of(self.exit_code()),
-        }
-    }
-
-    fn names_the_retry(&self) -> bool {
-        matches!(self, Reason::TooManyFailed { .. })
-    }
-}
-
-impl From<Reason> for NotPublished {
-    fn from(reason: Reason) -> NotPublished {
-        NotPublished { reason, retry_may_help: false }
-    }
-}
-
-impl HasExitCode for NotPublished {
-    fn exit_code(&self) -> ExitCode {
-        self.reason.exit_code()
-    }
-}
-
-/// The word for how a run ended.
-pub fn status(ended: &Result<(), Failure>) -> &'static str {
-    let Err(failure) = ended else { return status_of(ExitCode::Published) };
-    match failure.error.downcast_ref::<NotPublished>() {
-        Some(error) => error.reason.status(),
-        None => status_of(failure.code),
-    }
-}
-
-/// Whether so many of the list's records may be repeats that too few rows can come of it. Only then are the distinct
-/// accounts counted before the first call, since that takes one more reading of the list.
-pub fn may_be_too_short(limits: &Limits, scan: &Scan, earlier: Option<&EarlierSnapshot>) -> bool {
-    shrinkage(limits, scan.distinct_at_least, earlier).is_some()
-}
-
-/// Refuses a list before the first call of which nothing, or too little, could be published.
+/// Refuses a list, before the first call, of which nothing or too little could be published.
 ///
 /// # Errors
 /// With the first limit that the list alone exceeds.
 pub fn ensure_list_is_exportable(
     limits: &Limits,
     totals: &ListTotals,
-    earlier: Option<&EarlierSnapshot>,
+    previous: Option<&PreviousSnapshot>,
 ) -> Result<(), NotPublished> {
     let ListTotals { list, records, invalid, first_invalid, rows_at_most } = totals;
     let (list, records, invalid) = (list.clone(), *records, *invalid);
     if records == 0 && !limits.allow_empty {
-        return Err(Reason::EmptyList { list }.into());
+        return Err(RefusalReason::EmptyList { list }.into());
     }
     if let Some(first) = first_invalid.clone() {
         if records == invalid && !limits.allow_empty {
-            return Err(Reason::NoValidAccount { list, records, first }.into());
+            return Err(RefusalReason::NoValidAccount { list, records, first }.into());
         }
         let limit = limits.max_invalid;
         if !limit.allows(invalid, records) {
-            return Err(Reason::TooManyInvalid { list, invalid, records, first, limit }.into());
+            return Err(
+                RefusalReason::TooManyInvalid { list, invalid, records, first, limit }.into()
+            );
         }
     }
-    match shrinkage(limits, *rows_at_most, earlier) {
-        Some(shrinkage) => Err(Reason::ListTooShort { list, shrinkage }.into()),
+    match shrinkage(limits, *rows_at_most, previous) {
+        Some(shrinkage) => Err(RefusalReason::ListTooShort { list, shrinkage }.into()),
         None => Ok(()),
     }
 }
 
-/// Refuses to publish what all rounds so far add up to.
+/// Refuses to publish the totals of the rounds so far.
 ///
 /// # Errors
-/// With the first limit that no retry of the failed accounts can bring the run back under, else with the first one.
+/// With the first exceeded limit that no retry of failed accounts can fix, else with the first exceeded one.
 pub fn ensure_publishable(
     limits: &Limits,
     result: &ResultSummary,
-    earlier: Option<&EarlierSnapshot>,
+    previous: Option<&PreviousSnapshot>,
 ) -> Result<(), NotPublished> {
     let counts = &result.counts;
     if !counts.are_conserved() {
-        return Err(Reason::NotConserved(*counts).into());
+        return Err(RefusalReason::NotConserved(*counts).into());
     }
-    let may_pass = |failure: &&FailureSummary| failure.category.counts_as_failed();
-    let failed = result.failures.iter().filter(may_pass).map(|failure| failure.accounts).sum();
+    let is_transient = |failure: &&FailureSummary| failure.category.counts_as_failed();
+    let failed = result.failures.iter().filter(is_transient).map(|failure| failure.accounts).sum();
     let not_found = counts.failed.saturating_sub(failed);
-    decide(limits, Totals { rows: counts.rows, failed, not_found }, earlier)
+    decide(limits, Totals { rows: counts.rows, failed, not_found }, previous)
 }
 
 fn decide(
     limits: &Limits,
     totals: Totals,
-    earlier: Option<&EarlierSnapshot>,
+    previous: Option<&PreviousSnapshot>,
 ) -> Result<(), NotPublished> {
-    let Some(first) = exceeded(limits, totals, earlier).next() else { return Ok(()) };
-    // The best that a retry could bring.
+    let Some(first) = exceeded(limits, totals, previous).next() else { return Ok(()) };
+    // The best possible result of a retry.
     let best = Totals { rows: totals.rows + totals.failed, failed: 0, ..totals };
     let lasting: Vec<_> =
-        exceeded(limits, best, earlier).map(|it| std::mem::discriminant(&it)).collect();
-    let reason = exceeded(limits, totals, earlier)
+        exceeded(limits, best, previous).map(|it| std::mem::discriminant(&it)).collect();
+    let reason = exceeded(limits, totals, previous)
         .find(|reason| lasting.contains(&std::mem::discriminant(reason)))
         .unwrap_or(first);
     Err(NotPublished { reason, retry_may_help: lasting.is_empty() })
 }
 
-/// Every limit that the totals exceed.
+/// All limits that the totals exceed.
 fn exceeded(
     limits: &Limits,
     totals: Totals,
-    earlier: Option<&EarlierSnapshot>,
-) -> impl Iterator<Item = Reason> {
+    previous: Option<&PreviousSnapshot>,
+) -> impl Iterator<Item = RefusalReason> {
     let Totals { rows, failed, not_found } = totals;
     let requested = totals.requested();
     let limit = limits.max_failed;
-    let too_many_failed = (!limit.allows(failed, requested)).then_some(Reason::TooManyFailed {
-        failed,
-        requested,
-        limit,
-    });
+    let too_many_failed = (!limit.allows(failed, requested))
+        .then_some(RefusalReason::TooManyFailed { failed, requested, limit });
     let limit = limits.max_not_found;
     let too_many_not_found = (!limit.allows(not_found, requested))
-        .then_some(Reason::TooManyNotFound { not_found, requested, limit });
-    let no_rows = (rows == 0 && !limits.allow_empty).then_some(Reason::NoRows {
+        .then_some(RefusalReason::TooManyNotFound { not_found, requested, limit });
+    let no_rows = (rows == 0 && !limits.allow_empty).then_some(RefusalReason::NoRows {
         requested,
         not_found,
         failed,
     });
     let too_few_rows =
-        shrinkage(limits, rows, earlier).map(|shrinkage| Reason::TooFewRows { shrinkage });
+        shrinkage(limits, rows, previous).map(|shrinkage| RefusalReason::TooFewRows { shrinkage });
     [too_many_failed, too_many_not_found, no_rows, too_few_rows].into_iter().flatten()
 }
 
-/// The loss of rows against the earlier snapshot, if the job does not allow it. Where no rows are allowed, so is the loss
-/// of all of them.
-fn shrinkage(limits: &Limits, rows: u64, earlier: Option<&EarlierSnapshot>) -> Option<Shrinkage> {
-    let earlier = earlier?;
+/// The loss of rows against the previous snapshot, if the job does not allow it. If the job allows no rows, it allows the
+/// loss of all rows.
+fn shrinkage(limits: &Limits, rows: u64, previous: Option<&PreviousSnapshot>) -> Option<Shrinkage> {
+    let previous = previous?;
     let limit = limits.max_shrink;
-    let lost = earlier.rows.saturating_sub(rows);
-    let is_allowed = limit.allows(lost, earlier.rows) || (rows == 0 && limits.allow_empty);
-    (!is_allowed).then(|| Shrinkage { rows, earlier: earlier.clone(), limit })
+    let lost = previous.rows.saturating_sub(rows);
+    let is_allowed = limit.allows(lost, previous.rows) || (rows == 0 && limits.allow_empty);
+    (!is_allowed).then(|| Shrinkage { rows, previous: previous.clone(), limit })
 }
 
 #[cfg(test)]

@@ -1,29 +1,27 @@
-//! The limit on open files, which the connections of a job with many calls in flight can reach.
+//! The limit on open files, which a job with many calls in flight can reach.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{debug, warn};
 
 use crate::pipeline::OPEN_PARTS;
 
-/// Files of a part that is open: the part, the rows that wait for it, the accounts that failed.
+/// Files of an open part: the part, its buffered rows, its failed accounts.
 const FILES_OF_PART: u64 = 3;
 
-/// The list, the journal, the reports, standard streams, DNS and what the runtime needs.
+/// The list, the journal, the reports, standard streams, DNS and the files of the runtime.
 const OTHER_FILES: u64 = 64;
 
-/// What can be done about the limit.
+/// What to do about the limit.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
-    /// It is high enough.
     Keep,
     /// The soft limit can be raised to this.
     Raise(u64),
-    /// The hard limit, which this is, is too low.
+    /// The hard limit, which has this value, is too low.
     TooLow(u64),
 }
 
-/// Raises the soft limit on open files to the hard one if the job needs more files than it allows, and warns if that does
-/// not suffice. `with_emulator`: the other ends of the connections are in this process too.
+/// Raises the soft limit on open files to the hard one if the job needs it, and warns if that is not enough. `with_emulator`: the other ends of the connections are in this process too.
 pub fn ensure_enough(max_in_flight: usize, with_emulator: bool) {
     let needed = needed_files(max_in_flight, with_emulator);
     let limit = getrlimit(Resource::Nofile);
@@ -52,14 +50,14 @@ fn warn_too_low(files: u64, needed: u64, error: Option<rustix::io::Errno>) {
     );
 }
 
-/// Most files that a run has open: a connection for each call, over HTTP/1.1, and as many again while they are replaced.
+/// The largest number of files that a run opens: over HTTP/1.1, one connection for each call.
 fn needed_files(max_in_flight: usize, with_emulator: bool) -> u64 {
     let connections = u64::try_from(max_in_flight).unwrap_or(u64::MAX);
     let ends = if with_emulator { 2 } else { 1 };
     connections.saturating_mul(ends).saturating_add(OPEN_PARTS as u64 * FILES_OF_PART + OTHER_FILES)
 }
 
-/// No value is no limit.
+/// `None` means unlimited.
 fn step_for(needed: u64, limit: Rlimit) -> Step {
     match (limit.current, limit.maximum) {
         (None, _) => Step::Keep,
@@ -75,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_raised_only_when_it_is_needed() {
+    fn limit_is_raised_only_when_needed() {
         let step = |needed, current, maximum| step_for(needed, Rlimit { current, maximum });
         assert_eq!(step(320, Some(1024), Some(4096)), Step::Keep);
         assert_eq!(step(1024, Some(1024), Some(4096)), Step::Keep);
@@ -87,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_limits_are_enough_for_the_defaults() {
+    fn default_limits_are_enough_for_the_defaults() {
         assert!(needed_files(64, true) <= 1024);
         assert!(needed_files(4096, false) > 4096);
         assert!(needed_files(4096, true) > 8192);

@@ -10,14 +10,14 @@ use tracing::warn;
 use super::RunOptions;
 use super::check_list::ListCheck;
 use super::inspect::OutputTarget;
-use super::limits::EarlierSnapshot;
+use super::limits::PreviousSnapshot;
 use super::read_list::ReadList;
 use super::report::CallsOfProcess;
 use super::results::ManifestSource;
 use super::resume::{self, content_of};
 use super::rounds::RoundSettings;
 use super::secret;
-use super::service::{Service, connect};
+use super::service::{ServiceConnection, connect};
 use super::stale_work::{clean_up_after_publication, remove_if_unused};
 use super::stop::stop_signals;
 use super::telemetry::RunTelemetry;
@@ -36,13 +36,13 @@ use crate::util::timestamp::rfc3339_seconds;
 
 /// A run that is ready to make calls, and what its rounds have in common. The lock is released last.
 pub struct PreparedRun {
-    pub service: Service,
+    pub service: ServiceConnection,
     pub runtime: Runtime,
     /// Delivers the exit code to stop with.
     pub stop: mpsc::Receiver<ExitCode>,
     pub rounds: RoundSettings,
     pub limits: Limits,
-    pub previous: Option<EarlierSnapshot>,
+    pub previous: Option<PreviousSnapshot>,
     pub input: ReadList,
     pub journal: Journal,
     /// The calls of the last round.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use super::inspect::OutputTarget;
-use super::limits::EarlierSnapshot;
+use super::limits::PreviousSnapshot;
 use crate::job::DatedPath;
 use crate::snapshot::layout::MANIFEST_FILE;
 use crate::snapshot::manifest::{Manifest, ManifestError};
@@ -63,14 +63,14 @@ impl From<ManifestError> for PreviousSnapshotError {
 /// "no snapshot", since that would disable the check.
 pub fn previous_snapshot(
     target: &OutputTarget,
-) -> Result<Option<EarlierSnapshot>, PreviousSnapshotError> {
+) -> Result<Option<PreviousSnapshot>, PreviousSnapshotError> {
     if !target.compares_rows {
         return Ok(None);
     }
     let output_path = &target.path;
     if is_snapshot(output_path)? {
         if let Some(rows) = rows_of(output_path)? {
-            return Ok(Some(EarlierSnapshot { path: shown(output_path), rows }));
+            return Ok(Some(PreviousSnapshot { path: shown(output_path), rows }));
         }
         warn!(
             snapshot = shown(output_path),
@@ -84,13 +84,13 @@ pub fn previous_snapshot(
 /// only causes a warning, and the next date is tried.
 fn snapshot_of_another_date(
     dated_path: &DatedPath,
-) -> Result<Option<EarlierSnapshot>, PreviousSnapshotError> {
+) -> Result<Option<PreviousSnapshot>, PreviousSnapshotError> {
     for path in dated_path.others()? {
         if !is_snapshot(&path)? {
             continue;
         }
         match rows_of(&path) {
-            Ok(Some(rows)) => return Ok(Some(EarlierSnapshot { path: shown(&path), rows })),
+            Ok(Some(rows)) => return Ok(Some(PreviousSnapshot { path: shown(&path), rows })),
             Ok(None) => {}
             Err(PreviousSnapshotError::Damaged { file, problem }) => warn!(
                 manifest = shown(&file),

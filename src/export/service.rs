@@ -11,13 +11,13 @@ use crate::job::{Job, Target};
 use crate::util::failure::Failure;
 
 /// A client, and the emulator that it calls, which stops when this value is dropped.
-pub struct Service {
+pub struct ServiceConnection {
     pub client: Arc<Client>,
     _emulator: Option<InProcessEmulator>,
 }
 
 /// Starts the emulator if the job uses it, and sets up the client. No call is made yet.
-pub fn connect(job: &Job, sig_source: SigSource) -> Result<Service, Failure> {
+pub fn connect(job: &Job, sig_source: SigSource) -> Result<ServiceConnection, Failure> {
     let api = &job.api;
     let (endpoint, emulator) = match &api.target {
         Target::Endpoint(endpoint) => (endpoint.clone(), None),
@@ -35,7 +35,7 @@ pub fn connect(job: &Job, sig_source: SigSource) -> Result<Service, Failure> {
         max_in_flight: api.max_in_flight,
     };
     let client = Arc::new(Client::new(endpoint, signer, settings)?);
-    Ok(Service { client, _emulator: emulator })
+    Ok(ServiceConnection { client, _emulator: emulator })
 }
 
 /// This machine's clock; a time before 1970 counts as 1970.

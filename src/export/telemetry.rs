@@ -36,7 +36,7 @@ pub struct RunTelemetry<'r> {
     job: String,
     date: String,
     run_id: String,
-    run_id_of_log: &'r LogRunId,
+    log_run_id: &'r LogRunId,
     server: Option<BackgroundServer>,
 }
 
@@ -46,7 +46,7 @@ impl<'r> RunTelemetry<'r> {
         date: String,
         run_id: String,
         reporter: &'r mut Reporter,
-        run_id_of_log: &'r LogRunId,
+        log_run_id: &'r LogRunId,
     ) -> Result<RunTelemetry<'r>, Failure> {
         let metrics = RunMetrics::new(&job.name)?;
         let mut telemetry = RunTelemetry {
@@ -56,7 +56,7 @@ impl<'r> RunTelemetry<'r> {
             job: job.name.clone(),
             date,
             run_id: String::new(),
-            run_id_of_log,
+            log_run_id,
             server: None,
         };
         telemetry.set_run_id(run_id);
@@ -65,7 +65,7 @@ impl<'r> RunTelemetry<'r> {
 
     /// Sets the id when an earlier run is resumed; call it before the first log line.
     pub fn set_run_id(&mut self, run_id: String) {
-        self.run_id_of_log.set(&run_id);
+        self.log_run_id.set(&run_id);
         self.metrics.set_run(&run_id, &self.date);
         self.run_id = run_id;
     }

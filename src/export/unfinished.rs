@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::limits::{EarlierSnapshot, ensure_publishable};
+use super::limits::{PreviousSnapshot, ensure_publishable};
 use super::results::totals_of;
 use super::resume::{ResumeError, can_resume, content_of, published_run};
 use super::rounds::failed_accounts;
@@ -33,7 +33,7 @@ pub struct Findings<'f> {
     pub scan: &'f Scan,
     pub distinct_accounts: u64,
     /// The snapshot that the new one is compared with.
-    pub previous: Option<&'f EarlierSnapshot>,
+    pub previous: Option<&'f PreviousSnapshot>,
     /// Whether a run is active: it may publish its parts at any moment, so they are not read.
     pub is_active: bool,
 }
@@ -90,10 +90,10 @@ fn read(
     findings: Findings<'_>,
     date: Date,
 ) -> Result<Found, ResumeError> {
-    if let Some(begin) = published_run(store)? {
-        let is_of_this_day = begin.date == date.to_string();
+    if let Some(header) = published_run(store)? {
+        let is_of_this_day = header.date == date.to_string();
         return Ok(if is_of_this_day {
-            Found::Published(begin.started_at)
+            Found::Published(header.started_at)
         } else {
             Found::Nothing
         });

@@ -74,7 +74,7 @@ pub fn publish(
 ) -> Result<(), PublishError> {
     let store = &**work.store();
     let hit = |name| failpoint::hit(name).map_err(DiskError::on("publish", work.output_path()));
-    hit("publish:begin")?;
+    hit("publish:start")?;
     // Also the parts of this process: hours may have passed, and only a read proves that they are intact.
     verify_parts(store, &committed.parts)?;
     if !store.is_intact(INVALID_ACCOUNTS_FILE, &committed.invalid_lines)? {

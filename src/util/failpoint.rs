@@ -22,7 +22,7 @@ pub const ALL: &[&str] = &[
     "journal:created",
     "journal:append",
     "journal:appended",
-    "publish:begin",
+    "publish:start",
     "publish:verified",
     "publish:complete",
     "publish:exchange",

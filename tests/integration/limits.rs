@@ -232,7 +232,7 @@ fn held_back(server: &EmulatorServer, keys: &[&str], status: &str, permit: &str)
 fn run_without_rows_is_not_published() {
     let server = server("unknown", 0..100);
     let any_size = "limits.max_shrink=off";
-    assert_snapshot!(held_back(&server, &[any_size], "no_rows", "limits.allow_empty=true"), @"no row came of 100 accounts (100 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows");
+    assert_snapshot!(held_back(&server, &[any_size], "no_rows", "limits.allow_empty=true"), @"no rows for 100 accounts (100 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows");
     // A snapshot without rows is as it should be, so that it is smaller is too.
     held_back(&server, &[], "no_rows", "limits.allow_empty=true");
 
@@ -251,7 +251,7 @@ fn failed_accounts_are_retried_without_any_row() {
     let keys = ["retry.max_attempts=1", "limits.max_failed=off"];
     let summary = export_at(&server, &directory, &keys, 3);
     assert_eq!(summary["status"], "no_rows");
-    assert_snapshot!(summary["error"].as_str().unwrap(), @"no row came of 3 accounts (0 not found, 3 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows; or run again to retry the failed accounts");
+    assert_snapshot!(summary["error"].as_str().unwrap(), @"no rows for 3 accounts (0 not found, 3 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows; or run again to retry the failed accounts");
     // One round a command, never more.
     export_at(&server, &directory, &keys, 3);
     let calls = server.calls();

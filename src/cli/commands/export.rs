@@ -19,13 +19,13 @@ pub fn export(
     args: &ExportArgs,
     flags: &Flags,
     reporter: &mut Reporter,
-    run_id_of_log: &LogRunId,
+    log_run_id: &LogRunId,
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let run_id = new_run_id();
-    run_id_of_log.set(&run_id);
+    log_run_id.set(&run_id);
     let (job, date) = export::load_job(&args.job, &flags.overrides, flags.date)?;
-    let telemetry = RunTelemetry::new(&job, date.to_string(), run_id, reporter, run_id_of_log)?;
+    let telemetry = RunTelemetry::new(&job, date.to_string(), run_id, reporter, log_run_id)?;
     let options = RunOptions { date, restart: args.restart, started };
     let Outcome { summary, result } = export::run(job, options, telemetry);
     print_summary(&summary, args, flags);

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use self::finding::Finding;
 use super::inspect::{Inspection, OutputTarget, inspect};
-use super::limits::{EarlierSnapshot, ListTotals, ensure_list_is_exportable, may_be_too_short};
+use super::limits::{ListTotals, PreviousSnapshot, ensure_list_is_exportable, may_be_too_short};
 use crate::accounts::{AccountList, DistinctAccounts, ListPath};
 use crate::job::Job;
 use crate::report::check::{Check, Checks, Subject};
@@ -126,7 +126,7 @@ impl Checklist<'_> {
 /// none, the call requests the administrator, so that it is tried nevertheless.
 fn check_list(
     job: &Job,
-    earlier: Option<&EarlierSnapshot>,
+    earlier: Option<&PreviousSnapshot>,
 ) -> Result<(Finding, Option<String>), Failure> {
     let administrator = Some(job.api.identifier.clone());
     let ListPath::File(path) = &job.accounts.path else {

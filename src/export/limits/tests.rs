@@ -1,6 +1,9 @@
 use super::*;
+use crate::job::Limit;
 use crate::pipeline::call_stats::CallStats;
+use crate::snapshot::manifest::Counts;
 use crate::snapshot::sidecars::Category;
+use crate::util::exit_code::ExitCode;
 
 const DEFAULT: Limits = Limits {
     max_failed: Limit::PartsPerMillion(10_000),
@@ -11,11 +14,11 @@ const DEFAULT: Limits = Limits {
     deadline: None,
 };
 
-fn earlier(rows: u64) -> Option<EarlierSnapshot> {
-    Some(EarlierSnapshot { path: "/out".to_owned(), rows })
+fn earlier(rows: u64) -> Option<PreviousSnapshot> {
+    Some(PreviousSnapshot { path: "/out".to_owned(), rows })
 }
 
-/// What is decided of `[records, invalid]`: the exit code, and the status behind it.
+/// The exit code and the status for `[records, invalid]`.
 fn of_list(
     limits: &Limits,
     [records, invalid]: [u64; 2],
@@ -37,7 +40,7 @@ fn of_list(
 }
 
 #[test]
-fn a_list_is_refused_before_the_first_call() {
+fn list_is_checked_before_the_first_call() {
     let refused = |limits: Limits, counts, before| of_list(&limits, counts, before);
     let empty = Limits { allow_empty: true, ..DEFAULT };
     let tolerant = Limits { max_invalid: Limit::Off, ..DEFAULT };
@@ -103,7 +106,7 @@ fn of_run(
 }
 
 #[test]
-fn a_run_is_published_or_not() {
+fn totals_decide_whether_a_run_is_published() {
     let empty = Limits { allow_empty: true, ..DEFAULT };
     let found = Limits { max_not_found: Limit::PartsPerMillion(100_000), ..DEFAULT };
     let failing = Limits { max_failed: Limit::Off, ..DEFAULT };
@@ -122,7 +125,7 @@ fn a_run_is_published_or_not() {
         (&empty, [0, 3, 0], None, ("too_many_failed", true)),
         (&found, [90, 0, 10], None, ("", false)),
         (&found, [89, 0, 11], None, ("too_many_not_found", false)),
-        // No retry brings the accounts that are not found, so nobody is told to try one.
+        // A retry does not find accounts that are not found, so none is suggested.
         (&found, [50, 30, 20], None, ("too_many_not_found", false)),
         (&DEFAULT, [50, 0, 50], Some(100), ("", false)),
         (&DEFAULT, [49, 0, 51], Some(100), ("too_few_rows", false)),
@@ -148,12 +151,12 @@ fn counts_that_do_not_add_up_are_a_bug_whatever_is_allowed() {
 }
 
 #[test]
-fn a_retry_that_may_help_is_named_once() {
+fn possible_retry_is_suggested_once() {
     let text = |reason, retry_may_help| NotPublished { reason, retry_may_help }.to_string();
     let (requested, not_found, failed) = (9, 2, 7);
-    let no_rows = Reason::NoRows { requested, not_found, failed };
+    let no_rows = RefusalReason::NoRows { requested, not_found, failed };
     assert!(text(no_rows.clone(), true).ends_with("; or run again to retry the failed accounts"));
     assert!(!text(no_rows, false).contains("retry"));
-    let too_many = Reason::TooManyFailed { failed, requested, limit: Limit::Count(3) };
+    let too_many = RefusalReason::TooManyFailed { failed, requested, limit: Limit::Count(3) };
     assert_eq!(text(too_many, true).matches("retry").count(), 1);
 }

@@ -16,7 +16,7 @@ use tracing::warn;
 
 use self::warnings::{InvalidEntries, warnings};
 use super::secret;
-use super::service::{Service, connect};
+use super::service::{ServiceConnection, connect};
 use crate::accounts::{AccountList, ListedAccount};
 use crate::api::request::tag_list;
 use crate::job::{Job, RetrySettings};
@@ -73,7 +73,7 @@ fn first_accounts(
 
 fn collect(
     job: &Job,
-    service: &Service,
+    service: &ServiceConnection,
     accounts: &[ListedAccount],
     reporter: &mut Reporter,
 ) -> Result<CollectedRows, Failure> {
@@ -150,7 +150,7 @@ fn ensure_any_rows(rows: &RecordBatch, failed: &[FailedAccount]) -> Result<(), F
         return Ok(());
     }
     let error = format!(
-        "there is no row to show: {count} of {} accounts failed; run it again later, or look at what is told of each above",
+        "no rows to show: {count} of {} accounts failed; run it again later, or see the reason for each account above",
         failed.len()
     );
     Err(Failure::new(ExitCode::TooManyFailed, error))

@@ -41,7 +41,7 @@ fn rejected(ordinal: u64) -> RejectedValue {
 
 /// The outcome of an account: a row or a failure, at the first call or in a retry.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Outcome {
+enum TestOutcome {
     FirstRow,
     FirstFailure,
     LateRow,
@@ -56,14 +56,14 @@ enum Message {
 }
 
 /// The messages for accounts with these outcomes: first calls in list order, then retries in chunks of 7.
-fn messages(outcomes: &[Outcome]) -> Vec<Message> {
+fn messages(outcomes: &[TestOutcome]) -> Vec<Message> {
     let total = outcomes.len() as u64;
     let mut messages: Vec<Message> =
         (0..total).step_by(CHUNK as usize).map(Message::First).collect();
     let is_late = |ordinal: &u64| {
         matches!(
             outcomes[usize::try_from(*ordinal).unwrap()],
-            Outcome::LateRow | Outcome::LateFailure
+            TestOutcome::LateRow | TestOutcome::LateFailure
         )
     };
     let late: Vec<u64> = (0..total).filter(is_late).collect();
@@ -74,7 +74,7 @@ fn messages(outcomes: &[Outcome]) -> Vec<Message> {
 
 /// The files that the messages give, by name, and the committed parts.
 fn write(
-    outcomes: &[Outcome],
+    outcomes: &[TestOutcome],
     messages: &[Message],
     format: Format,
     budget: usize,
@@ -93,7 +93,7 @@ fn write(
     let mut writer = SnapshotWriter::new(settings, schema, CHUNK, 0, Arc::new(store.clone()));
     writer.buffer = RowBuffer::new(directory.path(), budget);
     let total = outcomes.len() as u64;
-    let of = |ordinals: &[u64], outcome: Outcome| -> Vec<u64> {
+    let of = |ordinals: &[u64], outcome: TestOutcome| -> Vec<u64> {
         let matches = |ordinal: &u64| outcomes[usize::try_from(*ordinal).unwrap()] == outcome;
         ordinals.iter().copied().filter(matches).collect()
     };
@@ -103,22 +103,25 @@ fn write(
             Message::First(start) => {
                 let ordinals = *start..(*start + CHUNK).min(total);
                 let all: Vec<u64> = ordinals.clone().collect();
-                let with_rows = of(&all, Outcome::FirstRow);
+                let with_rows = of(&all, TestOutcome::FirstRow);
                 let result = ChunkResult {
                     ordinals,
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
-                    failed: of(&all, Outcome::FirstFailure).into_iter().map(failed).collect(),
+                    failed: of(&all, TestOutcome::FirstFailure).into_iter().map(failed).collect(),
                 };
                 parts.extend(writer.add_chunk(result).unwrap());
             }
             Message::Late(ordinals) => {
-                let with_rows = of(ordinals, Outcome::LateRow);
+                let with_rows = of(ordinals, TestOutcome::LateRow);
                 let result = RetryResult {
                     rows: rows(&with_rows),
                     rejected: with_rows.iter().map(|ordinal| rejected(*ordinal)).collect(),
                     ordinals: with_rows,
-                    failed: of(ordinals, Outcome::LateFailure).into_iter().map(failed).collect(),
+                    failed: of(ordinals, TestOutcome::LateFailure)
+                        .into_iter()
+                        .map(failed)
+                        .collect(),
                 };
                 parts.extend(writer.add_retry(result).unwrap());
             }
@@ -141,8 +144,8 @@ fn write(
 
 #[test]
 fn rows_of_retries_follow_those_of_first_calls() {
-    let outcomes: Vec<Outcome> = (0..8)
-        .map(|ordinal| if ordinal == 1 { Outcome::LateRow } else { Outcome::FirstRow })
+    let outcomes: Vec<TestOutcome> = (0..8)
+        .map(|ordinal| if ordinal == 1 { TestOutcome::LateRow } else { TestOutcome::FirstRow })
         .collect();
     let (files, parts) = write(&outcomes, &messages(&outcomes), Format::Csv, usize::MAX);
     let part = files.iter().find(|(name, _)| name == "part-00000.csv").unwrap();
@@ -154,12 +157,12 @@ fn rows_of_retries_follow_those_of_first_calls() {
     assert!(String::from_utf8_lossy(&lines.1).ends_with("a7,t,uint32,v7\na1,t,uint32,v1\n"));
 }
 
-fn any_outcome() -> impl Strategy<Value = Outcome> {
+fn any_outcome() -> impl Strategy<Value = TestOutcome> {
     prop_oneof![
-        6 => Just(Outcome::FirstRow),
-        1 => Just(Outcome::FirstFailure),
-        2 => Just(Outcome::LateRow),
-        1 => Just(Outcome::LateFailure),
+        6 => Just(TestOutcome::FirstRow),
+        1 => Just(TestOutcome::FirstFailure),
+        2 => Just(TestOutcome::LateRow),
+        1 => Just(TestOutcome::LateFailure),
     ]
 }
 

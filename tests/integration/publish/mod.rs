@@ -216,7 +216,7 @@ fn lock_removed_before_locking_is_recreated() {
     let pause = Pause::at(&directory, "lock:opened");
     let mut late = directory.start_export(&["--json"], &[(FAILPOINT, &pause.failpoint)]);
     let mut first = None;
-    let second = Pause::at(&directory, "publish:begin");
+    let second = Pause::at(&directory, "publish:start");
     pause.meanwhile(&mut late, || {
         directory.export(&[]).expect_code(0);
         ensure_published(&directory, "the first run");
@@ -245,7 +245,7 @@ fn lock_removed_before_locking_is_recreated() {
 fn run_started_during_removal_keeps_the_work_directory() {
     let directory = directory_with_earlier();
     let unlocked = Pause::at(&directory, "publish:unlocked");
-    let publishing = Pause::at(&directory, "publish:begin");
+    let publishing = Pause::at(&directory, "publish:start");
     let mut first = directory.start_export(&[], &[(FAILPOINT, &unlocked.failpoint)]);
     let mut second = None;
     unlocked.meanwhile(&mut first, || {
@@ -265,7 +265,7 @@ fn run_started_during_removal_keeps_the_work_directory() {
 /// Pauses an export that is about to publish, does something, and gives back how it ended.
 #[track_caller]
 fn export_with_a_pause(directory: &TestDir, act: impl FnOnce()) -> Output {
-    let pause = Pause::at(directory, "publish:begin");
+    let pause = Pause::at(directory, "publish:start");
     let mut run = directory.start_export(&[], &[(FAILPOINT, &pause.failpoint)]);
     pause.meanwhile(&mut run, act);
     run.end()
