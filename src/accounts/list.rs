@@ -46,6 +46,41 @@ enum Layout {
     Parquet { column: Option<String> },
 }
 
+impl Layout {
+    /// Finds the column or key in `sample`, the start of a text list.
+    fn detect(
+        file: &ListFile,
+        compression: ListCompression,
+        format: ListFormat,
+        column: Option<&str>,
+        sample: &[u8],
+    ) -> Result<Self, ListError> {
+        Ok(match (format, column) {
+            // Neither a header nor a record: the job decides whether the list may be empty.
+            (ListFormat::Csv, _) if sample.is_empty() => Self::Txt,
+            (ListFormat::Csv, column) => {
+                Self::Csv { column: find_csv_column(file, compression, column, sample)? }
+            }
+            (ListFormat::Ndjson, Some(key)) => {
+                if let Some(OtherJson { kind, remedy }) =
+                    other_json(sample, sample.len() < SAMPLE_BYTES, key)
+                {
+                    let (list, format) = (file.name.to_string(), format.name());
+                    return Err(ListError::OtherKind { list, kind, format, remedy });
+                }
+                if let Some(keys) = keys_if_missing(sample, key) {
+                    return Err(no_such_column(&file.name, key, &keys));
+                }
+                Self::Ndjson { key: key.into() }
+            }
+            (ListFormat::Ndjson, None) => {
+                return Err(ListError::NoKeyChosen { list: file.name.to_string() });
+            }
+            (ListFormat::Txt | ListFormat::Parquet, _) => Self::Txt,
+        })
+    }
+}
+
 impl AccountList {
     /// Opens a list and checks its start. `spool_directory` is for temporary files without names, which disappear with
     /// the list and its readers: one for a copy of standard input, one for the possible duplicates of a scan.
@@ -65,10 +100,10 @@ impl AccountList {
                 (format, ListFile::spool(&mut io::stdin().lock(), spool_directory)?)
             }
         };
-        Self::of_file(file, format, source.column.as_deref(), spool_directory)
+        Self::from_file(file, format, source.column.as_deref(), spool_directory)
     }
 
-    pub(super) fn of_file(
+    pub(super) fn from_file(
         file: ListFile,
         format: ListFormat,
         column: Option<&str>,
@@ -91,29 +126,7 @@ impl AccountList {
         }
         let (sample, stored_bytes) = read_sample(&file, compression)?;
         ensure_is_text(&file, compression, format, &sample)?;
-        let layout = match (format, column) {
-            // Neither a header nor a record: the job decides whether the list may be empty.
-            (ListFormat::Csv, _) if sample.is_empty() => Layout::Txt,
-            (ListFormat::Csv, column) => {
-                Layout::Csv { column: find_csv_column(&file, compression, column, &sample)? }
-            }
-            (ListFormat::Ndjson, Some(key)) => {
-                if let Some(OtherJson { kind, remedy }) =
-                    other_json(&sample, sample.len() < SAMPLE_BYTES, key)
-                {
-                    let (list, format) = (file.name.to_string(), format.name());
-                    return Err(ListError::OtherKind { list, kind, format, remedy });
-                }
-                if let Some(keys) = keys_if_missing(&sample, key) {
-                    return Err(no_such_column(&file.name, key, &keys));
-                }
-                Layout::Ndjson { key: key.into() }
-            }
-            (ListFormat::Ndjson, None) => {
-                return Err(ListError::NoKeyChosen { list: file.name.to_string() });
-            }
-            (ListFormat::Txt | ListFormat::Parquet, _) => Layout::Txt,
-        };
+        let layout = Layout::detect(&file, compression, format, column, &sample)?;
         let estimated_accounts = estimate_lines(&sample, stored_bytes, file.bytes);
         let list = Self { file, compression, layout, estimated_accounts, spool_directory, budget };
         if !is_utf8(&sample) {

@@ -8,7 +8,7 @@ use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// Why a job cannot be used: `jobs/nightly.toml:14: api.calls_per_second: is 0, which ...; write ...`.
 ///
-/// The text is complete (there is no `source`) and holds no value of a key that may hold a secret.
+/// The text is complete (without a `source`) and never contains the value of a key that may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct JobError {

@@ -1,4 +1,4 @@
-//! What is read from sound lists, in every format and compression.
+//! Reading valid lists in every format and compression.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const TXT: &[u8] = b"0017\nb b\n0017\n";
 const NDJSON: &[u8] = b"{\"id\":\"0017\"}\n{\"id\":\"b b\"}\n{\"id\":\"0017\"}\n";
 
 #[test]
-fn every_format_in_every_compression_gives_the_same_accounts() {
+fn every_format_and_compression_yields_the_same_accounts() {
     for (name, content, column, first_line) in [
         ("l.csv", CSV, Some("id"), 2),
         ("l.txt", TXT, None, 1),
@@ -37,7 +37,7 @@ fn every_format_in_every_compression_gives_the_same_accounts() {
             expected,
             "{name}.zst"
         );
-        // The bytes count, not the name.
+        // The content decides, not the name.
         assert_eq!(read_bytes(name, &gzip(content), column), expected, "gzip named {name}");
         assert_eq!(
             read_bytes(&format!("{name}.gz"), content, column),
@@ -58,7 +58,7 @@ fn all_members_of_gzip_and_frames_of_zstd_are_read() {
 }
 
 #[test]
-fn byte_order_mark_crlf_blank_lines_and_a_missing_line_end_are_normal() {
+fn byte_order_mark_crlf_blank_lines_and_a_missing_line_end_are_accepted() {
     let csv = b"\xef\xbb\xbf\r\n\"id\",n\r\n\r\na,1\r\n \t\r\n\"b\",2\r\n\n\nc,3";
     let txt = b"\xef\xbb\xbfa\r\n\r\n   \r\n\tb \r\n\nc";
     let ndjson = b"\xef\xbb\xbf{\"id\":\"a\"}\r\n\r\n \r\n {\"id\":\"b\"} \r\n\n{\"id\":\"c\"}";
@@ -104,7 +104,7 @@ fn invalid_accounts_carry_line_text_and_reason() {
 }
 
 #[test]
-fn csv_lines_stay_right_after_fields_with_line_ends() {
+fn csv_line_numbers_count_line_ends_in_fields() {
     let csv = b"note,id\n\"two\nlines\",a\n\"three\r\n\r\nlines\",\"\"\nplain,\nshort\n\"q\"\"\n,\",\"b\nb\"\n,c\n";
     let found = read_bytes("l.csv", csv, Some("id"));
     assert_eq!(found.accounts, [("a".to_owned(), 2), ("b\nb".to_owned(), 9), ("c".to_owned(), 12)]);
@@ -113,7 +113,7 @@ fn csv_lines_stay_right_after_fields_with_line_ends() {
 }
 
 #[test]
-fn blanks_belong_to_the_id_in_all_formats_but_txt() {
+fn white_space_is_part_of_the_account_except_in_txt() {
     assert_eq!(
         read_bytes("l.csv", b"id,n\n a ,1\n\"  b\",2\n", Some("id")).names(),
         [" a ", "  b"]
@@ -123,13 +123,13 @@ fn blanks_belong_to_the_id_in_all_formats_but_txt() {
 }
 
 #[test]
-fn failed_accounts_of_one_run_are_a_list_for_another() {
+fn a_failed_accounts_file_is_a_valid_list() {
     let csv = b"account,category,error_code,error_info\nu1,not_found,40003,\"no, \"\"none\"\"\"\nu2,no_answer,,\n";
     assert_eq!(read_bytes("_failed_accounts.csv", csv, Some("account")).names(), ["u1", "u2"]);
 }
 
 #[test]
-fn ndjson_lines_without_an_id_are_invalid_accounts() {
+fn ndjson_lines_without_an_account_are_invalid() {
     let ndjson =
         b"{\"id\":12}\nnot json\n{\"n\":1}\n{\"id\":null}\n{\"id\":\"\"}\n{\"id\":{}}\n\xff\n{\"id\":\"a\\u0000\"}\n";
     let found = read_bytes("l.ndjson", ndjson, Some("id"));
@@ -165,7 +165,7 @@ fn an_account_with_a_nul_is_invalid_in_every_format() {
 }
 
 #[test]
-fn a_cr_alone_ends_a_line_too() {
+fn a_single_cr_ends_a_line() {
     let csv = b"\xef\xbb\xbf\r\"id\",n\r\ra,1\r \t\r\"b\",2\r\r\rc,3";
     let txt = b"\xef\xbb\xbfa\r\r   \r\tb \r\rc";
     let ndjson = b"\xef\xbb\xbf{\"id\":\"a\"}\r\r \r {\"id\":\"b\"} \r\r{\"id\":\"c\"}\r";
@@ -179,12 +179,12 @@ fn a_cr_alone_ends_a_line_too() {
     ] {
         let expected = ReadResult { accounts: accounts(lines), ..ReadResult::default() };
         assert_eq!(read_bytes(name, bytes, column), expected, "{name}");
-        assert_eq!(read_bytes(name, &gzip(bytes), column), expected, "{name}, packed");
+        assert_eq!(read_bytes(name, &gzip(bytes), column), expected, "{name}, compressed");
     }
 }
 
 #[test]
-fn line_ends_may_be_mixed_and_those_in_quotes_are_content() {
+fn line_ends_may_be_mixed_and_are_content_in_quotes() {
     assert_eq!(
         read_bytes("l.txt", b"a\rb\nc\r\nd\r\r\ne", None).names(),
         ["a", "b", "c", "d", "e"]
@@ -264,7 +264,7 @@ fn parquet_integer_columns_of_every_kind_are_read() {
 }
 
 #[test]
-fn parquet_text_that_is_not_utf8_costs_its_row_alone() {
+fn parquet_text_that_is_not_utf8_invalidates_only_its_row() {
     let ids = BinaryArray::from_iter_values([b"a".as_slice(), b"\xff", b"b"]);
     let found = read_bytes("l.parquet", &parquet(&[("id", Arc::new(ids))]), None);
     assert_eq!(found.accounts, [("a".to_owned(), 1), ("b".to_owned(), 3)]);
@@ -290,16 +290,16 @@ fn a_parquet_list_longer_than_a_batch_keeps_its_order() {
 }
 
 #[test]
-fn the_format_is_told_from_the_name() {
-    let of = |name: &str| ListFormat::from_path(Path::new(name));
-    assert_eq!(of("/a.csv/b.txt.gz"), Some(ListFormat::Txt));
-    assert_eq!(of("B.NDJSON.ZST"), Some(ListFormat::Ndjson));
-    assert_eq!(of("a.parquet"), Some(ListFormat::Parquet));
-    assert_eq!(of("a.csv"), Some(ListFormat::Csv));
+fn the_format_is_derived_from_the_name() {
+    let format = |name: &str| ListFormat::from_path(Path::new(name));
+    assert_eq!(format("/a.csv/b.txt.gz"), Some(ListFormat::Txt));
+    assert_eq!(format("B.NDJSON.ZST"), Some(ListFormat::Ndjson));
+    assert_eq!(format("a.parquet"), Some(ListFormat::Parquet));
+    assert_eq!(format("a.csv"), Some(ListFormat::Csv));
     assert!(
         ["accounts", "a.json", "a.gz", "csv", "a.csv.gz.zst", ".."]
             .iter()
-            .all(|name| of(name).is_none())
+            .all(|name| format(name).is_none())
     );
     assert_eq!(serde_json::from_str::<ListFormat>("\"ndjson\"").unwrap(), ListFormat::Ndjson);
 }

@@ -1,4 +1,4 @@
-//! Lists written to disk, opened, scanned and read through.
+//! Tests that write a list to disk, open it, scan it and read it.
 
 mod first_accounts;
 mod formats;
@@ -22,7 +22,7 @@ use super::*;
 
 pub const ANY_COLUMN: &str = "id";
 
-/// A file in a directory of its own.
+/// A list in its own temporary directory.
 pub struct ListOnDisk {
     directory: TempDir,
     name: String,
@@ -56,7 +56,7 @@ impl ListOnDisk {
     }
 }
 
-/// All that both passes tell.
+/// Results of both passes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ReadResult {
     pub accounts: Vec<(String, u64)>,
@@ -72,13 +72,13 @@ impl ReadResult {
 
 pub fn read(list: &AccountList) -> Result<ReadResult, ListError> {
     let mut found = ReadResult::default();
-    let mut told = 0;
+    let mut reported = 0;
     let scan = list.scan(
         &mut |invalid| {
             found.invalid.push((invalid.line, invalid.text.clone(), invalid.reason));
             Ok(())
         },
-        &mut |accounts| told = accounts,
+        &mut |records| reported = records,
     )?;
     let mut distinct = list.distinct(&scan)?;
     while let Some(account) = distinct.next_account()? {
@@ -86,7 +86,7 @@ pub fn read(list: &AccountList) -> Result<ReadResult, ListError> {
     }
     assert_eq!(distinct.next_account()?, None);
     found.duplicates = distinct.duplicates();
-    assert_eq!(told, scan.valid + scan.invalid);
+    assert_eq!(reported, scan.valid + scan.invalid);
     assert_eq!(scan.invalid, found.invalid.len() as u64);
     assert_eq!(scan.valid, found.accounts.len() as u64 + found.duplicates);
     assert!(scan.distinct_at_least <= found.accounts.len() as u64);

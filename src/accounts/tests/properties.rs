@@ -1,4 +1,4 @@
-//! What holds for any list.
+//! Properties of any list.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,8 @@ use crate::accounts::duplicates::Budget;
 const FORMATS: [ListFormat; 4] =
     [ListFormat::Csv, ListFormat::Txt, ListFormat::Ndjson, ListFormat::Parquet];
 
-/// Reads as much as can be read; what matters is that it comes back.
-fn read_somehow(bytes: &[u8], format: ListFormat) -> Option<ReadResult> {
+/// Reads a list that may be damaged; must not panic or hang.
+fn try_read(bytes: &[u8], format: ListFormat) -> Option<ReadResult> {
     let file = ListOnDisk::new("l", bytes);
     let list =
         AccountList::open(&file.source(Some(format), Some(ANY_COLUMN)), file.directory.path())
@@ -66,19 +66,19 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_as_any_format_come_back(bytes in likely_bytes()) {
+    fn any_bytes_in_any_format_are_handled(bytes in likely_bytes()) {
         for format in FORMATS {
-            read_somehow(&bytes, format);
+            try_read(&bytes, format);
         }
     }
 
     #[test]
     fn text_lists_never_fail(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assume!(!matches!(bytes.as_slice(), [0x1f, 0x8b, ..]));
-        // Accounts of letters, so that the list is not taken for one in another encoding.
+        // Mostly ASCII accounts, so that no other encoding is detected.
         let bytes = [&bytes, b"\n".as_slice(), &b"user\n".repeat(200)].concat();
         prop_assume!(!matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]));
-        let found = read_somehow(&bytes, ListFormat::Txt).expect("a text list is always readable");
+        let found = try_read(&bytes, ListFormat::Txt).expect("a text list is always readable");
         let lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.trim_ascii().is_empty()).count();
         let byte_order_mark_alone = bytes.starts_with(b"\xef\xbb\xbf") as usize;
         let total = found.accounts.len() + found.invalid.len() + found.duplicates as usize;
@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_gzip_zstd_and_parquet_come_back(
+    fn damaged_gzip_zstd_and_parquet_are_handled(
         kind in 0..3, at in any::<prop::sample::Index>(), byte in any::<u8>(), length in any::<prop::sample::Index>()) {
         let ids: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "d"]));
         let (mut bytes, format) = match kind {
@@ -96,9 +96,9 @@ proptest! {
         };
         let position = at.index(bytes.len());
         bytes[position] = byte;
-        read_somehow(&bytes, format);
+        try_read(&bytes, format);
         bytes.truncate(length.index(bytes.len()));
-        read_somehow(&bytes, format);
+        try_read(&bytes, format);
     }
 }
 
@@ -110,11 +110,11 @@ proptest! {
             4 => 0_usize..40, 2 => 131_060_usize..131_090, 2 => 262_130_usize..262_160,
             1 => 1_048_570_usize..1_048_580, 1 => 1_500_000_usize..1_500_001], 0..12),
         line_end in prop::sample::select(vec!["\n", "\r\n", "\r"]), has_last_end in any::<bool>(),
-        filler in prop::sample::select(vec!["x", "\u{e9}", "\u{1}"]), is_packed in any::<bool>()) {
+        filler in prop::sample::select(vec!["x", "\u{e9}", "\u{1}"]), is_compressed in any::<bool>()) {
         let lines: Vec<String> = lengths.iter().map(|length| filler.repeat(*length)).collect();
         let end = if has_last_end { line_end } else { "" };
         let text = lines.join(line_end) + end;
-        let bytes = if is_packed { zstd(text.as_bytes()) } else { text.as_bytes().to_vec() };
+        let bytes = if is_compressed { zstd(text.as_bytes()) } else { text.as_bytes().to_vec() };
         let found = read_bytes("l.txt", &bytes, None);
         let mut seen = HashSet::new();
         let is_account = |line: &str| !line.is_empty() && line.len() <= MAX_ACCOUNT_BYTES;

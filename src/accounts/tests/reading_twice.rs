@@ -1,4 +1,4 @@
-//! What the two passes promise together: digest, change, spooling, threads.
+//! Both passes together: digest, changed lists, spooling, threads.
 
 use std::io::{self, Read};
 
@@ -37,7 +37,7 @@ fn the_digest_is_that_of_the_stored_bytes() {
 }
 
 #[test]
-fn the_first_account_is_the_first_valid_one_and_nothing_behind_it_is_read() {
+fn first_account_reads_no_further_than_needed() {
     let first = |bytes: &[u8]| ListOnDisk::new("l.txt", bytes).open(None).unwrap().first_account();
     let account = first(b"\n@TLS#x\nb\nc\n").unwrap().unwrap();
     assert_eq!((&*account.name, account.line), ("b", 3));
@@ -62,13 +62,13 @@ fn a_list_changed_between_the_passes_is_an_error() {
     }
 }
 
-/// So little that nearly every list has many candidates, and several partitions.
+/// So small that nearly every list has too many candidates, and several partitions.
 fn tiny_budget() -> Budget {
     Budget { candidates: 3, marks: 64, accounts_in_partition: 50 }
 }
 
 #[test]
-fn many_repeats_are_found_exactly_and_leave_nothing_on_disk() {
+fn many_duplicates_are_found_exactly_and_leave_nothing_on_disk() {
     let every_one_twice: Vec<u64> = (0..600).chain(0..600).collect();
     let next_to_each_other: Vec<u64> = (0..1_200).map(|n| n / 2).collect();
     let all_the_same: Vec<u64> = vec![7; 1_200];
@@ -83,7 +83,7 @@ fn many_repeats_are_found_exactly_and_leave_nothing_on_disk() {
         list.set_budget(tiny_budget());
         list.set_estimated_accounts(1);
         assert_eq!(read(&list).unwrap(), exact);
-        // A scan may be followed by any number of readings.
+        // A scan may be followed by any number of second passes.
         let scan = quiet_scan(&list);
         let counts = [0; 2].map(|_| drain(&mut list.distinct(&scan).unwrap()).unwrap());
         assert_eq!(counts, [exact.accounts.len() as u64; 2]);
@@ -92,7 +92,7 @@ fn many_repeats_are_found_exactly_and_leave_nothing_on_disk() {
 }
 
 #[test]
-fn a_list_with_many_repeats_that_changes_is_an_error_too() {
+fn a_changed_list_with_many_duplicates_is_an_error() {
     let file = ListOnDisk::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
     let mut list = file.open(None).unwrap();
     list.set_budget(tiny_budget());
@@ -101,7 +101,7 @@ fn a_list_with_many_repeats_that_changes_is_an_error_too() {
     let longer = b"a\nb\nc\nd\ne\n".repeat(3);
     std::fs::write(file.directory.path().join("l.txt"), longer).unwrap();
     assert!(is_changed(drain(&mut list.distinct(&scan).unwrap())));
-    // Between the first pass and the one that looks for repeats.
+    // Between the first pass and the one that finds repeats.
     let mut is_first = true;
     let scan = list.scan(&mut |_| Ok(()), &mut |_| {
         if std::mem::take(&mut is_first) {
@@ -112,7 +112,7 @@ fn a_list_with_many_repeats_that_changes_is_an_error_too() {
 }
 
 #[test]
-fn a_directory_that_cannot_take_the_repeated_accounts_is_named() {
+fn an_unwritable_directory_for_duplicates_is_named() {
     let file = ListOnDisk::new("l.txt", &b"a\nb\nc\nd\ne\n".repeat(2));
     let source = file.source(None, None);
     let mut list = AccountList::open(&source, Path::new("/nowhere/at/all")).unwrap();
@@ -124,7 +124,7 @@ fn a_directory_that_cannot_take_the_repeated_accounts_is_named() {
 }
 
 #[test]
-fn a_list_replaced_by_a_rename_is_read_on_as_it_was() {
+fn a_list_replaced_by_a_rename_is_read_as_it_was() {
     let file = ListOnDisk::new("l.txt", b"a\nb\n");
     let list = file.open(None).unwrap();
     let scan = quiet_scan(&list);
@@ -135,7 +135,7 @@ fn a_list_replaced_by_a_rename_is_read_on_as_it_was() {
 }
 
 #[test]
-fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
+fn standard_input_is_spooled_to_a_file_without_a_name() {
     struct Interrupted<'a>(&'a [u8], bool);
     impl Read for Interrupted<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -149,14 +149,14 @@ fn standard_input_is_spooled_to_a_file_that_leaves_no_trace() {
     let (file, other) = (spool(), spool());
     assert_eq!(files_in(directory.path()), 0);
     for file in [file, other] {
-        let list = AccountList::of_file(file, ListFormat::Txt, None, directory.path()).unwrap();
+        let list = AccountList::from_file(file, ListFormat::Txt, None, directory.path()).unwrap();
         let found = read(&list).unwrap();
         assert_eq!((found.names(), found.duplicates), (vec!["a", "b"], 299_998));
     }
 }
 
 #[test]
-fn a_spool_directory_that_cannot_be_written_is_named() {
+fn an_unwritable_spool_directory_is_named() {
     let error = ListFile::spool(&mut b"a\n".as_slice(), Path::new("/nowhere/at/all")).unwrap_err();
     let expected =
         "cannot spool standard input to a file in /nowhere/at/all; see that the path is right";
@@ -188,12 +188,12 @@ fn accounts_can_be_read_on_another_thread_after_the_list_is_dropped() {
 }
 
 #[test]
-fn the_length_of_a_list_is_guessed_from_its_beginning() {
+fn the_length_of_a_list_is_estimated_from_its_start() {
     let content: Vec<u8> = (0..400_000).flat_map(|n| format!("user_{n}\n").into_bytes()).collect();
     let estimate =
         |bytes: &[u8]| ListOnDisk::new("l.txt", bytes).open(None).unwrap().estimated_accounts();
     assert!((400_000..450_000).contains(&estimate(&content)));
-    // How well a list packs changes along it.
+    // The compression ratio varies along the list.
     assert!((200_000..800_000).contains(&estimate(&gzip(&content))));
     assert!((200_000..800_000).contains(&estimate(&zstd(&content))));
     assert_eq!(estimate(b"a\nb\n"), 3);

@@ -1,4 +1,4 @@
-//! Lists that are refused, with the words of the refusal.
+//! Lists that are refused, with the exact messages.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn refusal(name: &str, bytes: &[u8], format: Option<ListFormat>, column: Option<
 }
 
 #[test]
-fn a_list_that_is_not_there_or_not_a_file() {
+fn missing_lists_and_special_files() {
     let file = ListOnDisk::new("l.txt", b"");
     let mut source = file.source(None, None);
     let mut open = |path: &str| {
@@ -41,7 +41,7 @@ fn a_list_that_is_not_there_or_not_a_file() {
 }
 
 #[test]
-fn a_format_that_does_not_show() {
+fn unknown_formats() {
     let expected = "the format of account list l.lst cannot be derived from its name; \
                     set `accounts.format` to csv, txt, ndjson or parquet";
     assert_eq!(refusal("l.lst", b"a\n", None, None), expected);
@@ -55,7 +55,7 @@ fn a_format_that_does_not_show() {
 }
 
 #[test]
-fn columns_that_are_missing_or_not_told_apart() {
+fn missing_and_ambiguous_columns() {
     let csv = |bytes: &[u8], column| refusal("l.csv", bytes, None, column);
     assert_eq!(
         csv(b"user,acount\na,b\n", Some("account")),
@@ -89,7 +89,7 @@ fn columns_that_are_missing_or_not_told_apart() {
 }
 
 #[test]
-fn csv_records_without_an_end() {
+fn unterminated_csv_records() {
     assert_eq!(
         refusal("l.csv", b"id,n\na,1\n\nb,\"open\nc,3\n", None, Some("id")),
         "line 4 of account list l.csv: the record that starts here has a quote that is never closed; close or double it"
@@ -133,8 +133,8 @@ fn damaged_files() {
     }
     let parquet_damage =
         "account list l.parquet is not a valid Parquet file; copy it again, or regenerate it: ";
-    let sound = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
-    for bytes in [b"".as_slice(), b"id\na\n", &sound[..sound.len() - 1], &sound[40..]] {
+    let valid = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
+    for bytes in [b"".as_slice(), b"id\na\n", &valid[..valid.len() - 1], &valid[40..]] {
         let message = refusal("l.parquet", bytes, None, None);
         assert!(message.starts_with(parquet_damage), "{message}");
     }
@@ -151,14 +151,14 @@ fn with_footer(table: &[u8], edit: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 #[test]
-fn a_parquet_footer_that_claims_more_than_it_holds_is_refused_before_it_costs_anything() {
+fn parquet_footers_with_false_sizes_are_refused_before_allocation() {
     let table = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
     let refused = |bytes: &[u8]| {
         let message = refusal("l.parquet", bytes, None, None);
         let expected = "account list l.parquet is not a valid Parquet file; copy it again, or regenerate it: Parquet error: ";
         message.strip_prefix(expected).expect(&message).to_owned()
     };
-    // A field that no reader knows, which holds a list of 2^31 - 1 booleans.
+    // A field with an unknown id, which holds a list of 2^31 - 1 booleans.
     let list_of_booleans = with_footer(&table, |footer| {
         footer.pop();
         footer.extend(b"\xf9\xf1\xff\xff\xff\xff\x07\0");
@@ -194,16 +194,16 @@ fn a_parquet_footer_that_claims_more_than_it_holds_is_refused_before_it_costs_an
 }
 
 #[test]
-fn a_parquet_page_header_that_claims_more_than_it_holds_is_refused() {
+fn parquet_page_headers_with_false_sizes_are_refused() {
     let mut table = parquet(&[("id", Arc::new(StringArray::from(vec!["a", "b"])))]);
-    // The first page begins behind the mark: type, sizes, then a field that no reader knows.
+    // The first page starts after the magic bytes: type, sizes, then a field with an unknown id.
     table[4..14].copy_from_slice(b"\x15\x04\xf9\xf1\xff\xff\xff\xff\x07\0");
     let message = refusal("l.parquet", &table, None, None);
     assert!(message.ends_with(": Parquet error: a page header is damaged"), "{message}");
 }
 
 #[test]
-fn content_that_is_certainly_something_else() {
+fn content_in_another_known_format() {
     let ids: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
     let table = parquet(&[("id", ids)]);
     let txt = |bytes: &[u8]| refusal("l", bytes, Some(ListFormat::Txt), None);
@@ -242,7 +242,7 @@ fn content_that_is_certainly_something_else() {
 }
 
 #[test]
-fn utf16_and_utf32_in_every_text_format_packed_or_not() {
+fn utf16_and_utf32_in_every_text_format_compressed_or_not() {
     fn wide(text: &str, name: &str) -> Vec<u8> {
         let little: Vec<u8> = match name {
             "UTF-16LE" | "UTF-16BE" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
@@ -315,7 +315,7 @@ fn a_few_accounts_or_another_column_in_another_encoding_do_not_matter() {
 }
 
 #[test]
-fn json_that_is_not_one_object_a_line() {
+fn json_that_is_not_one_object_per_line() {
     let ndjson = |text: &str| refusal("l", text.as_bytes(), Some(ListFormat::Ndjson), Some("id"));
     for (text, expected) in [
         (
@@ -350,7 +350,7 @@ fn json_that_is_not_one_object_a_line() {
 }
 
 #[test]
-fn parquet_columns_that_cannot_hold_ids() {
+fn parquet_columns_that_cannot_hold_accounts() {
     let columns: [(&str, ArrayRef); 5] = [
         ("float", Arc::new(Float64Array::from(vec![1.0]))),
         ("date", Arc::new(Date32Array::from(vec![1]))),
@@ -363,9 +363,9 @@ fn parquet_columns_that_cannot_hold_ids() {
     let found = |column| {
         let message = message(column);
         let end = "; make it a string or integer column";
-        let begin = format!("column \"{column}\" of account list l.parquet holds ");
+        let start = format!("column \"{column}\" of account list l.parquet holds ");
         message
-            .strip_prefix(&begin)
+            .strip_prefix(&start)
             .and_then(|rest| rest.strip_suffix(end))
             .expect(&message)
             .to_owned()

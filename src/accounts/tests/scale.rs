@@ -1,4 +1,4 @@
-//! The memory promise, at full size, and how fast a list is read:
+//! The memory bound at full size, and the speed of reading a list:
 //! `cargo test --release --lib accounts::tests::scale -- --ignored --nocapture` (after `taskset -c 1` for one core).
 
 use std::io::BufWriter;
@@ -14,15 +14,15 @@ fn peak_resident_kib() -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Reads a list of `accounts` entries of which entry `n` is account number `account_of(n)`; gives back how many
+/// Reads a list of `accounts` records, record `n` with account number `account_at(n)`, and returns how many
 /// accounts were distinct.
 #[expect(clippy::print_stdout, reason = "figures for the person who runs it")]
-fn distinct_within_bounds(name: &str, accounts: u64, account_of: impl Fn(u64) -> u64) -> u64 {
+fn distinct_within_bounds(name: &str, accounts: u64, account_at: impl Fn(u64) -> u64) -> u64 {
     let file = ListOnDisk::new("l.txt", b"");
     let mut writer =
         BufWriter::new(std::fs::File::create(file.directory.path().join("l.txt")).unwrap());
     (0..accounts).for_each(|n| {
-        writeln!(writer, "u{:011}", account_of(n) * 7919 % 99_999_999_977).unwrap();
+        writeln!(writer, "u{:011}", account_at(n) * 7919 % 99_999_999_977).unwrap();
     });
     drop(writer);
     let rate = |started: Instant| accounts as f64 / started.elapsed().as_secs_f64() / 1e6;
@@ -48,10 +48,10 @@ fn distinct_within_bounds(name: &str, accounts: u64, account_of: impl Fn(u64) ->
 
 #[test]
 #[ignore = "writes 0.5 GB four times and takes a minute"]
-fn forty_million_accounts_fit_in_128_mib_whatever_they_repeat() {
+fn forty_million_accounts_fit_in_128_mib_with_any_duplicates() {
     const ACCOUNTS: u64 = 40_000_000;
     let distinct =
-        |name, account_of: fn(u64) -> u64| distinct_within_bounds(name, ACCOUNTS, account_of);
+        |name, account_at: fn(u64) -> u64| distinct_within_bounds(name, ACCOUNTS, account_at);
     assert_eq!(distinct("all the same", |_| 7), 1);
     assert_eq!(distinct("every one twice, next to each other", |n| n / 2), ACCOUNTS / 2);
     assert_eq!(distinct("every one twice, far apart", |n| n % (ACCOUNTS / 2)), ACCOUNTS / 2);
