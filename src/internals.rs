@@ -11,6 +11,7 @@ pub use crate::api::request::{request_body, tag_list};
 pub use crate::api::response::{PORTRAIT_GET_PATH, RequestedTags, decode as decode_response};
 pub use crate::api::usersig::{SecretKey, UserSig, decode as decode_usersig, sign as sign_usersig};
 pub use crate::cli::{Cli, Command};
+pub use crate::job::{Compression, Format, IfExists};
 pub use crate::pipeline::chunk::{Account as RequestedAccount, Chunk};
 pub use crate::pipeline::rate::limiter::RateLimiter;
 pub use crate::pipeline::response_processor::{ChunkError, ResponseProcessor};
@@ -18,7 +19,6 @@ pub use crate::snapshot::parts::parquet_writer::{
     ParquetPartWriter, properties as parquet_properties,
 };
 pub use crate::snapshot::sidecars::{Category, FAILED_ACCOUNTS_HEADER, REJECTED_VALUES_HEADER};
-pub use crate::snapshot::{Compression, Format, IfExists};
 pub use crate::table::rows::{ACCOUNT_COLUMN, schema};
 pub use crate::table::tags::{standard_tags, supported_types};
 pub use crate::table::{Column, ColumnType, RowBuilder};

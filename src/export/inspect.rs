@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::limits::PreviousSnapshot;
 use super::previous::{PreviousSnapshotError, previous_snapshot};
+use crate::job::IfExists;
 use crate::job::{DatedPath, Job, Limit};
-use crate::snapshot::IfExists;
 use crate::snapshot::store::WorkDirectoryError;
 use crate::snapshot::store::local::LocalStore;
 use crate::snapshot::store::local::replace::Occupant;

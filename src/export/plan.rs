@@ -9,13 +9,13 @@ use super::limits::{ListTotals, ensure_list_is_exportable};
 use super::resume::warn_about_other_unfinished_runs;
 use super::unfinished::{Findings, ResumeInspection, inspect_unfinished_run, work_left};
 use crate::accounts::{AccountList, InvalidAccount, ListSource, Scan};
+use crate::job::IfExists;
 use crate::job::Job;
 use crate::observability::progress::Reporter;
 use crate::report::plan::{
     InvalidEntry, ListCounts, Plan, ResumeState, SHOWN_INVALID, minimum_seconds,
 };
 use crate::report::size::SizeEstimate;
-use crate::snapshot::IfExists;
 use crate::snapshot::store::local::LocalStore;
 use crate::snapshot::store::local::replace::Occupant;
 use crate::util::disk_space::free_bytes;

@@ -13,6 +13,7 @@ mod explain;
 mod file;
 mod limit;
 mod locate;
+mod output_settings;
 mod overrides;
 mod schema;
 mod secret;
@@ -31,6 +32,7 @@ use jiff::civil::Date;
 pub use dated_path::DatedPath;
 pub use error::JobError;
 pub use limit::Limit;
+pub use output_settings::{Compression, Format, IfExists, OutputSettings};
 pub(crate) use schema::json_schema;
 pub(crate) use secret::looks_like_a_secret;
 pub(crate) use sections::{DEFAULT_IDENTIFIER, load_emulator_settings};
@@ -38,7 +40,6 @@ pub use settings::{ApiSettings, Limits, MetricsSettings, RetrySettings, SecretSo
 
 use crate::accounts::ListSource;
 use crate::emulator;
-use crate::snapshot::OutputSettings;
 use crate::table::Column;
 
 /// A validated job: every value is present, in range and consistent with the others.

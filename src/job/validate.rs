@@ -10,7 +10,7 @@ use super::file::JobFile;
 use super::sections::{accounts, api, columns, emulator, limits, metrics, output, retry};
 use super::values::required_text;
 use crate::accounts::{ListPath, ListSource};
-use crate::snapshot::OutputSettings;
+use crate::job::OutputSettings;
 
 /// What validation needs besides the text of the job.
 pub struct Context<'a> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use crate::snapshot::{Compression, Format, OutputSettings};
+use crate::job::{Compression, Format, OutputSettings};
 use crate::table::{Column, ColumnType};
 
 /// Estimated size of the part files.
@@ -113,7 +113,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::snapshot::IfExists;
+    use crate::job::IfExists;
 
     #[test]
     fn an_estimate_scales_the_known_rows() {

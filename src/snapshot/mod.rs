@@ -7,10 +7,7 @@ pub mod layout;
 pub mod manifest;
 pub mod parts;
 pub mod publish;
-pub mod settings;
 pub mod sidecars;
 pub mod snapshot_writer;
 pub mod store;
 pub mod work_directory;
-
-pub use settings::{Compression, Format, IfExists, OutputSettings};

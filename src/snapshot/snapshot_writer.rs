@@ -16,9 +16,9 @@ use super::parts::CommittedPart;
 use super::parts::file_writer::{PartError, encode_error};
 use super::parts::part_builder::PartBuilder;
 use super::parts::row_buffer::RowBuffer;
-use super::settings::OutputSettings;
 use super::sidecars::{FailedAccount, RejectedValue};
 use super::store::Store;
+use crate::job::OutputSettings;
 
 /// Memory for rows that cannot be written yet, for all open parts together.
 const WAITING_ROWS_BYTES: usize = 8 * 1024 * 1024;

@@ -104,8 +104,8 @@ impl WorkDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::IfExists;
     use crate::snapshot::layout::SUCCESS_MARKER;
-    use crate::snapshot::settings::IfExists;
 
     fn open(path: &Path, if_exists: IfExists) -> Result<WorkDirectory, WorkDirectoryError> {
         let work = WorkDirectory::open(path, "pid 7 on host a since noon")?;

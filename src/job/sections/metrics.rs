@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::job::OutputSettings;
 use crate::job::error::{KeyError, quoted};
 use crate::job::file::MetricsFile;
 use crate::job::settings::MetricsSettings;
 use crate::job::validate::Context;
 use crate::job::values::{non_empty, path};
-use crate::snapshot::OutputSettings;
 
 const TEXTFILE: &str = "metrics.textfile";
 const LISTEN: &str = "metrics.listen";

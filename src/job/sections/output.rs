@@ -8,7 +8,7 @@ use crate::job::error::KeyError;
 use crate::job::file::OutputFile;
 use crate::job::validate::Context;
 use crate::job::values::{fill_in_date, keyword, path, required_text, whole_number};
-use crate::snapshot::{Compression, Format, IfExists, OutputSettings};
+use crate::job::{Compression, Format, IfExists, OutputSettings};
 
 pub const DEFAULT_ACCOUNTS_PER_PART: u64 = 250_000;
 /// With larger parts, the calls repeated after a crash would outweigh the benefit of fewer files.

@@ -11,7 +11,7 @@ use crate::api::endpoint::Endpoint;
 use crate::job::{
     ApiSettings, DatedPath, Limit, Limits, MetricsSettings, RetrySettings, SecretSource, Target,
 };
-use crate::snapshot::{Compression, Format, IfExists, OutputSettings};
+use crate::job::{Compression, Format, IfExists, OutputSettings};
 use crate::table::{Column, ColumnType};
 
 #[test]

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use super::*;
 use crate::accounts::{AccountList, DistinctAccounts, ListFormat, ListPath, ListSource};
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
+use crate::job::{Compression, Format, IfExists, OutputSettings};
 use crate::pipeline::events::Event;
 use crate::snapshot::checkpoint::RunHeader;
-use crate::snapshot::settings::{Compression, Format, IfExists, OutputSettings};
 use crate::snapshot::store::local::LocalStore;
 use crate::table::{ColumnType, schema};
 

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Date32Type, SchemaRef, UInt32Type, UInt64Type};
 use flate2::write::GzEncoder;
 
 use super::file_writer::{PartError, encode_error};
-use crate::snapshot::settings::Compression;
+use crate::job::Compression;
 use crate::util::staged_file::StagedFile;
 
 /// Writes one CSV file.

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::csv_writer::CsvPartWriter;
 use super::parquet_writer::ParquetPartWriter;
-use crate::snapshot::settings::{Compression, Format};
+use crate::job::{Compression, Format};
 use crate::util::disk_error::DiskError;
 use crate::util::staged_file::StagedFile;
 

@@ -11,7 +11,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use super::file_writer::{PartError, encode_error};
-use crate::snapshot::settings::Compression;
+use crate::job::Compression;
 use crate::table::rows::{ACCOUNT_COLUMN, value_bytes};
 use crate::util::staged_file::StagedFile;
 

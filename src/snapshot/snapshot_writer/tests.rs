@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::job::{Compression, Format, IfExists};
 use crate::snapshot::layout::rejected_lines_file;
-use crate::snapshot::settings::{Compression, Format, IfExists};
 use crate::snapshot::sidecars::Category;
 use crate::snapshot::store::local::LocalStore;
 

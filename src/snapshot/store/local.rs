@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 
 use self::replace::Occupant;
 use super::{JournalFile, PartFilesError, ReplaceError, Store, WorkDirectoryError};
+use crate::job::IfExists;
 use crate::snapshot::layout::{
     JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, snapshot_name,
     work_directory_name,
 };
-use crate::snapshot::settings::IfExists;
 use crate::util::disk_error::DiskError;
 use crate::util::failpoint;
 use crate::util::paths::parent_directory;

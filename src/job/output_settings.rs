@@ -27,7 +27,7 @@ pub enum Compression {
 /// What to do if the output path already holds a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfExists {
-    /// Replace it in one step when the new one is complete.
+    /// Replace it atomically once the new one is complete.
     Replace,
     /// Refuse the run before its first call.
     Fail,
@@ -38,10 +38,13 @@ pub enum IfExists {
 pub struct OutputSettings {
     /// The directory to publish, without placeholders.
     pub path: PathBuf,
+    /// File format of the parts.
     pub format: Format,
+    /// Compression of the parts.
     pub compression: Compression,
     /// Ordinals in a part; a multiple of the accounts in a call, so that calls are full.
     pub accounts_per_part: u64,
+    /// What to do if the path already holds a snapshot.
     pub if_exists: IfExists,
 }
 
