@@ -113,7 +113,7 @@ fn unrestored_snapshot_is_named_and_restored_by_the_next_run() {
     let failing = "replace:rename=eio,replace:put_back=eio";
     let output = export_without_exchange(&directory, "enosys", failing, &[]).expect_code(1);
     assert!(output.error().contains(".out.partial/replaced"), "{output}");
-    assert!(output.error().contains("run the same command again to put it back"), "{output}");
+    assert!(output.error().contains("run the same command again to restore it"), "{output}");
     directory.found().ensure_is(&Found::Nothing, "both failed");
     directory.export(&["--set", "output.if_exists=fail"]).expect_code(2);
     directory.found().ensure_is(&earlier, "put back");
@@ -144,7 +144,7 @@ fn next_run_restores_the_earlier_snapshot_first() {
         // A refusal that comes before the start of the run stands alone.
         if output.stderr.contains("run started") {
             let output = output.clone();
-            output.expect_stderr(&["had moved the earlier snapshot aside; it was put back"]);
+            output.expect_stderr(&["had moved the previous snapshot aside; it was restored"]);
         }
         directory.export(&[]).expect_code(0);
         ensure_published(&directory, &output.to_string());
@@ -181,7 +181,7 @@ fn incomplete_moved_snapshot_is_named_and_not_restored() {
     let replaced = directory.path(WORK_DIRECTORY).join("replaced");
     fs::remove_file(replaced.join("_SUCCESS")).unwrap();
     let output = directory.export(&["--set", "accounts.path=none.txt"]).expect_code(2);
-    let reported = [".out.partial/replaced", "is not a whole snapshot", "not put back"];
+    let reported = [".out.partial/replaced", "is not a complete snapshot", "is not restored"];
     output.expect_stderr(&reported);
     assert!(!directory.path("out").exists() && replaced.join("_manifest.json").exists());
     directory.export(&[]).expect_code(0);
@@ -193,7 +193,7 @@ fn plan_and_check_report_a_moved_snapshot_without_changes() {
     let (directory, _) = moved_aside();
     let before = (directory.names("."), directory.names(WORK_DIRECTORY), directory.work());
     let plan = directory.run(&["plan", "job.toml", "--json"]).expect_code(0);
-    plan.clone().expect_stderr(&["moved the earlier snapshot aside", ".out.partial/replaced"]);
+    plan.clone().expect_stderr(&["moved the previous snapshot aside", ".out.partial/replaced"]);
     assert_eq!(plan.summary()["snapshot_exists"], true, "{plan}");
     let check = directory.run(&["check", "job.toml"]).expect_code(0);
     assert!(
@@ -398,10 +398,9 @@ fn foreign_file_is_named_and_not_published() {
         symlink(directory.path("elsewhere"), staged.join("link")).unwrap();
     });
     let names = ["snapshot/notes.txt", "snapshot/part-00003.parquet", "snapshot/link"];
-    output
-        .expect_code(0)
-        .expect_stderr(&names)
-        .expect_stderr(&["was removed from the staged snapshot"]);
+    output.expect_code(0).expect_stderr(&names).expect_stderr(&[
+        "removed a file that does not belong to this run from the staged snapshot",
+    ]);
     assert_eq!(fs::read(directory.path("elsewhere/thesis.txt")).unwrap(), b"years of work");
     fs::remove_dir_all(directory.path("elsewhere")).unwrap();
     ensure_published(&directory, "a foreign file");
