@@ -1,6 +1,6 @@
 //! Measures time and size of Parquet settings with the same rows: `cargo bench --bench parquet_settings`.
 //!
-//! `snapshot::parquet_part` has the chosen settings, `docs/performance.md` the results.
+//! `snapshot::parts::parquet_writer` has the chosen settings, `docs/performance.md` the results.
 
 #![allow(clippy::unwrap_used)] // A failed setup is the failure report.
 #![allow(clippy::print_stdout)] // The table is the result.

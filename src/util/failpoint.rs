@@ -38,7 +38,7 @@ pub const WITHOUT_EXCHANGE: &[&str] = &[
     "replace:move_aside",
     "replace:moved_aside",
     "replace:rename",
-    "replace:put_back",
+    "replace:restore",
     "restore:rename",
     "restore:renamed",
 ];

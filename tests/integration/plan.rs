@@ -259,7 +259,7 @@ fn run_without_parts_starts_over_with_other_content() {
 
 #[test]
 fn remaining_work_after_the_last_response_is_shown() {
-    let directory = stopped_at("publish:begin", &[]);
+    let directory = stopped_at("publish:start", &[]);
     let left = planned(&directory, &[])["resume"].clone();
     let expected = json!({
         "state": "publishes",

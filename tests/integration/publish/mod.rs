@@ -110,7 +110,7 @@ fn earlier_snapshot_is_restored_if_the_rename_fails() {
 fn unrestored_snapshot_is_named_and_restored_by_the_next_run() {
     let directory = directory_with_earlier();
     let earlier = directory.found();
-    let failing = "replace:rename=eio,replace:put_back=eio";
+    let failing = "replace:rename=eio,replace:restore=eio";
     let output = export_without_exchange(&directory, "enosys", failing, &[]).expect_code(1);
     assert!(output.error().contains(".out.partial/replaced"), "{output}");
     assert!(output.error().contains("run the same command again to restore it"), "{output}");

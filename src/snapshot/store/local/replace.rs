@@ -178,7 +178,7 @@ impl LocalStore {
         });
         let Err(source) = renamed else { return Ok(self.sync_parents()?) };
         let restored =
-            failpoint::hit("replace:put_back").and_then(|()| fs::rename(&replaced, output_path));
+            failpoint::hit("replace:restore").and_then(|()| fs::rename(&replaced, output_path));
         match restored {
             Ok(()) => Err(source.into()),
             Err(restore) => Err(ReplaceError::MovedAside { replaced, restore, source }),
