@@ -11,11 +11,11 @@ use crate::snapshot::checkpoint::RoundEnd;
 
 /// Receives the chunks of a round.
 pub struct ListReader {
-    running: Option<Running>,
+    running: Option<ReaderThread>,
     end: Option<RoundEnd>,
 }
 
-struct Running {
+struct ReaderThread {
     blocks: mpsc::Receiver<Vec<Chunk>>,
     thread: JoinHandle<Result<RoundEnd, SourceError>>,
 }
@@ -26,7 +26,7 @@ impl ListReader {
         blocks: mpsc::Receiver<Vec<Chunk>>,
         thread: JoinHandle<Result<RoundEnd, SourceError>>,
     ) -> ListReader {
-        ListReader { running: Some(Running { blocks, thread }), end: None }
+        ListReader { running: Some(ReaderThread { blocks, thread }), end: None }
     }
 
     /// A list that has already been read.

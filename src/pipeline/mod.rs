@@ -17,6 +17,7 @@ pub mod collect_in_memory;
 mod dispatch;
 mod error;
 pub mod events;
+mod failure_handler;
 mod failure_policy;
 mod list_reader;
 mod part_tracker;
