@@ -236,7 +236,7 @@ impl Client {
         self.http.post(url).header(CONTENT_TYPE, JSON).body(request).send().await
     }
 
-    /// Why there is no response; switches to the other host if there is one.
+    /// Why the call got no response; switches to the other host if there is one.
     fn send_failure(&self, error: reqwest::Error, uses_backup: bool) -> TransportFailure {
         if !error.is_connect() {
             return broken_connection(error);

@@ -1,4 +1,4 @@
-//! Why there is no connection: finds the cause in an error chain that a person can act on.
+//! Why a connection failed: finds the cause in an error chain that a person can act on.
 
 use std::error::Error;
 use std::io;

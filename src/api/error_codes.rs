@@ -53,7 +53,7 @@ pub enum Fault {
     Administrator,
     /// The time: the clock of this machine, or an expired UserSig.
     Clock,
-    /// A UserSig that is no longer valid, whatever the time.
+    /// A UserSig that has become invalid, whatever the time.
     Revocation,
     /// The UserSig, for any other reason.
     Signature,
@@ -106,7 +106,7 @@ pub struct ErrorCodeRule {
     pub fault: Fault,
     /// Whether the first reaction is to renew the UserSig and repeat the call, once.
     pub renews_signature: bool,
-    /// Number of tries in a row after which `final_class` applies; `None` is no limit.
+    /// Number of tries in a row after which `final_class` applies; `None`: unlimited.
     pub max_tries: Option<u32>,
     /// The class after `max_tries`.
     pub final_class: Class,

@@ -167,7 +167,7 @@ fn attribute_markers(
     };
     match outcome {
         Some(outcome) => meant.iter().for_each(|at| outcomes[*at] = outcome),
-        // There is no smaller chunk.
+        // The chunk cannot be split further.
         None if outcomes.len() == 1 => {
             unmentioned
                 .iter()

@@ -196,7 +196,7 @@ pub const RULES: &[ErrorCodeRule] = {
         .up_to(1, Fatal)
         .with_pause(Duration::from_secs(61)),
         rule(70051, Fatal, Administrator, "the administrator account is on a blocklist", ADMIN),
-        rule(70052, Fatal, Revocation, "the UserSig is no longer valid", CLOCK_OR_KEY)
+        rule(70052, Fatal, Revocation, "the UserSig has become invalid", CLOCK_OR_KEY)
             .with_renewal(),
         rule(70107, Permanent, UnknownAccount, "the account is not imported", ACCOUNT),
         rule(70114, Throttle, Rate, "restricted for security reasons, too many logins", SLOWER),

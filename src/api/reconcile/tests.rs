@@ -1,4 +1,4 @@
-//! What responses mean for each account.
+//! Outcomes of accounts.
 
 use proptest::prelude::*;
 
@@ -65,7 +65,7 @@ fn an_account_in_fail_account_is_never_a_row() {
 }
 
 #[test]
-fn a_list_of_failed_accounts_that_cannot_be_read_may_name_anybody() {
+fn an_unreadable_list_of_failed_accounts_may_name_any_account() {
     for failed in [r#"{"0":"a"}"#, r#""a""#, "[null]", "7"] {
         let more = format!(r#","Fail_Account":{failed}"#);
         assert_eq!(with_codes(&["a", "b"], &[("a", 0), ("b", 40006)], &more), [FAILED, HasCode(1)]);
@@ -94,26 +94,26 @@ fn items_of_one_account_must_agree() {
 }
 
 #[test]
-fn as_many_markers_as_unanswered_accounts_are_not_found() {
+fn as_many_markers_as_unmentioned_accounts_are_not_found() {
     let accounts = ["a", "b", "c"];
-    let answer = with_codes(&accounts, &[("b", 0), NOT_FOUND, ("", 40003)], "");
-    assert_eq!(answer, [HasCode(1), Row(0), HasCode(1)]);
-    let answer = with_codes(&accounts, &[("b", 0), ("@TLS#ERROR", 70107), ("", 70107)], "");
-    assert_eq!(answer, [HasCode(1), Row(0), HasCode(1)]);
-    // An old key that is always there changes nothing.
+    let response = with_codes(&accounts, &[("b", 0), NOT_FOUND, ("", 40003)], "");
+    assert_eq!(response, [HasCode(1), Row(0), HasCode(1)]);
+    let response = with_codes(&accounts, &[("b", 0), ("@TLS#ERROR", 70107), ("", 70107)], "");
+    assert_eq!(response, [HasCode(1), Row(0), HasCode(1)]);
+    // An old key that is always present changes nothing.
     let empty = r#","Fail_Account":[],"Invalid_Account":[]"#;
     assert_eq!(with_codes(&["a"], &[NOT_FOUND], empty), [HasCode(0)]);
-    // Failed accounts under the marker's name say nothing of whom they mean.
+    // Failed accounts under the name of a marker do not identify anyone.
     let markers = r#","Fail_Account":["@TLS#NOT_FOUND"]"#;
     assert_eq!(with_codes(&["a", "b"], &[("a", 0), NOT_FOUND], markers), [Row(0), HasCode(1)]);
 }
 
 #[test]
-fn fail_account_says_which_accounts_the_markers_mean() {
+fn fail_account_identifies_the_accounts_of_markers() {
     let accounts = ["a", "b", "c"];
     let failed = r#","Fail_Account":["b"]"#;
-    let answer = with_codes(&accounts, &[("a", 0), NOT_FOUND], failed);
-    assert_eq!(answer, [Row(0), HasCode(1), Unmentioned]);
+    let response = with_codes(&accounts, &[("a", 0), NOT_FOUND], failed);
+    assert_eq!(response, [Row(0), HasCode(1), Unmentioned]);
     let repeated = with_codes(&accounts, &[("a", 0), NOT_FOUND, NOT_FOUND], failed);
     assert_eq!(repeated, [Row(0), HasCode(1), Unmentioned]);
     let both = with_codes(&accounts, &[("a", 0), NOT_FOUND], r#","Fail_Account":["b","c"]"#);
@@ -121,7 +121,7 @@ fn fail_account_says_which_accounts_the_markers_mean() {
 }
 
 #[test]
-fn fail_account_that_names_others_leaves_no_set_difference() {
+fn fail_account_with_other_names_prevents_attribution() {
     let items = [("a", 0), NOT_FOUND];
     for others in [r#"["zzz"]"#, r#"["a"]"#, r#"["@TLS#NOT_FOUND","zzz"]"#] {
         let more = format!(r#","Fail_Account":{others}"#);
@@ -131,7 +131,7 @@ fn fail_account_that_names_others_leaves_no_set_difference() {
 }
 
 #[test]
-fn a_profile_beside_a_code_that_says_not_found_is_a_contradiction() {
+fn a_profile_with_a_not_found_code_is_a_contradiction() {
     let item = r#"{"To_Account":"a","ProfileItem":[{"Tag":"T","Value":1}],"ResultCode":40003}"#;
     assert_eq!(outcomes(&["a"], &[item], ""), [CONTRADICTION]);
     let empty = r#"{"To_Account":"a","ProfileItem":[],"ResultCode":40003}"#;
@@ -139,7 +139,7 @@ fn a_profile_beside_a_code_that_says_not_found_is_a_contradiction() {
 }
 
 #[test]
-fn numbers_that_disagree_and_a_response_that_is_not_clean_decide_nothing() {
+fn different_numbers_or_an_unclean_response_decide_nothing() {
     let accounts = ["a", "b", "c"];
     let fewer = with_codes(&accounts, &[NOT_FOUND, ("c", 0)], "");
     assert_eq!(fewer, [Ambiguous, Ambiguous, Row(1)]);
@@ -152,7 +152,7 @@ fn numbers_that_disagree_and_a_response_that_is_not_clean_decide_nothing() {
 }
 
 #[test]
-fn a_marker_with_another_code_decides_only_the_one_account_it_can_mean() {
+fn a_marker_with_another_code_decides_only_a_single_account() {
     let error = ("@TLS#ERROR", 40006);
     assert_eq!(with_codes(&["a", "b"], &[error, ("b", 0)], ""), [HasCode(0), Row(1)]);
     assert_eq!(with_codes(&["a", "b"], &[error, error], ""), [Ambiguous, Ambiguous]);
@@ -166,7 +166,7 @@ fn a_marker_with_another_code_decides_only_the_one_account_it_can_mean() {
 }
 
 #[test]
-fn alone_there_is_no_smaller_chunk() {
+fn a_single_account_is_never_ambiguous() {
     assert_eq!(with_codes(&["a"], &[NOT_FOUND], ""), [HasCode(0)]);
     assert_eq!(with_codes(&["a"], &[NOT_FOUND, NOT_FOUND], ""), [HasCode(0)]);
     assert_eq!(with_codes(&["a"], &[NOT_FOUND, ("x", 0)], ""), [CONTRADICTION]);
@@ -216,23 +216,23 @@ fn is_not_found_code(code: Option<&str>) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever comes: no account that the response reports as failed becomes a row, none becomes one without
-    /// evidence, and none is "not found" without evidence.
+    /// For any response: no account that it reports as failed becomes a row, and no account becomes a row or "not found"
+    /// without evidence.
     #[test]
     fn success_and_not_found_need_evidence(
-        asked in proptest::collection::hash_set("[a-e]", 1..6),
+        requested in proptest::collection::hash_set("[a-e]", 1..6),
         items in proptest::collection::vec(any_item(), 0..8),
         failed in proptest::collection::vec("([a-e]|x|@TLS#NOT_FOUND)", 0..3),
     ) {
-        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+        let requested: Vec<&str> = requested.iter().map(String::as_str).collect();
         let texts: Vec<String> = items.iter().map(written).collect();
         let failed_accounts = serde_json::to_string(&failed).unwrap();
         let body = format!(
             r#"{{"UserProfileItem":[{}],"Fail_Account":{failed_accounts},"ErrorCode":0}}"#, texts.join(","));
-        let answer = decode(&body, &RequestedTags::new(["T"])).unwrap();
-        let outcomes = reconcile(&asked, &answer);
-        prop_assert_eq!(outcomes.len(), asked.len());
-        for (account, outcome) in asked.iter().zip(outcomes) {
+        let response = decode(&body, &RequestedTags::new(["T"])).unwrap();
+        let outcomes = reconcile(&requested, &response);
+        prop_assert_eq!(outcomes.len(), requested.len());
+        for (account, outcome) in requested.iter().zip(outcomes) {
             let own: Vec<&ItemParts> = items.iter().filter(|(name, ..)| name == account).collect();
             let is_success = |(_, code, profile): &ItemParts| match code {
                 Some(code) => matches!(*code, "0" | "\"0\""),
@@ -254,12 +254,12 @@ proptest! {
                     if is_not_found_code(items[index].1) {
                         prop_assert!(markers.iter().all(|(_, code, _)| is_not_found_code(*code)));
                         let silent = |name: &&&str| !items.iter().any(|(item, ..)| item == **name);
-                        let silent = asked.iter().filter(silent).count();
+                        let silent = requested.iter().filter(silent).count();
                         let is_named = failed.iter().any(|name| name == account);
-                        prop_assert!(is_named || asked.len() == 1 || markers.len() == silent);
+                        prop_assert!(is_named || requested.len() == 1 || markers.len() == silent);
                     } else {
                         let is_named = failed.iter().any(|name| name == account);
-                        prop_assert!(is_named || asked.len() == 1 || markers.len() == 1);
+                        prop_assert!(is_named || requested.len() == 1 || markers.len() == 1);
                     }
                 }
                 Doubtful(_) | Ambiguous | Unmentioned => {}

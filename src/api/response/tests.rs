@@ -1,4 +1,4 @@
-//! Responses as they are written.
+//! Decoding of responses in every format.
 
 use proptest::prelude::*;
 
@@ -16,28 +16,28 @@ const DOCUMENTED: &str = r#"{"UserProfileItem":[
   {"To_Account":"id4","ResultCode":40006,"ResultInfo":"Err_Profile_PortraitGet_Read_Custom_Data_Fail"}],
  "Fail_Account":["id4"],"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
 
-fn accounts_of(body: &str) -> Vec<String> {
-    let answer = decode(body, &tags()).unwrap();
-    answer.items.iter().map(|item| item.account.to_string()).collect()
+fn account_names(body: &str) -> Vec<String> {
+    let response = decode(body, &tags()).unwrap();
+    response.items.iter().map(|item| item.account.to_string()).collect()
 }
 
 #[test]
-fn the_documented_answer() {
-    let answer = decode(DOCUMENTED, &tags()).unwrap();
-    assert!(!answer.status_is_fail);
-    assert_eq!(answer.error_code, Code::Number(0));
-    assert_eq!(answer.items.len(), 2);
-    assert_eq!(answer.items[0].values, 0..1);
-    assert_eq!(answer.values[0].tag_index, 0);
-    assert_eq!(answer.items[1].result_code, Code::Number(40006));
-    assert_eq!(answer.items[1].profile, ProfileItem::Absent);
-    assert_eq!(answer.failed_accounts, ["id4"]);
-    assert_eq!(answer.items[1].result_info, "Err_Profile_PortraitGet_Read_Custom_Data_Fail");
-    assert!(answer.items[1].values.is_empty());
+fn the_documented_response_is_decoded() {
+    let response = decode(DOCUMENTED, &tags()).unwrap();
+    assert!(!response.status_is_fail);
+    assert_eq!(response.error_code, Code::Number(0));
+    assert_eq!(response.items.len(), 2);
+    assert_eq!(response.items[0].values, 0..1);
+    assert_eq!(response.values[0].tag_index, 0);
+    assert_eq!(response.items[1].result_code, Code::Number(40006));
+    assert_eq!(response.items[1].profile, ProfileItem::Absent);
+    assert_eq!(response.failed_accounts, ["id4"]);
+    assert_eq!(response.items[1].result_info, "Err_Profile_PortraitGet_Read_Custom_Data_Fail");
+    assert!(response.items[1].values.is_empty());
 }
 
 #[test]
-fn absent_null_and_misshapen_parts_are_empty() {
+fn absent_null_and_malformed_parts_are_empty() {
     for profile_item in [
         "",
         r#","ProfileItem":null"#,
@@ -46,26 +46,26 @@ fn absent_null_and_misshapen_parts_are_empty() {
         r#","ProfileItem":"x""#,
     ] {
         let body = format!(r#"{{"UserProfileItem":[{{"To_Account":"a"{profile_item}}}]}}"#);
-        let answer = decode(&body, &tags()).unwrap();
-        assert_eq!(answer.items.len(), 1, "{body}");
-        assert!(answer.values.is_empty());
+        let response = decode(&body, &tags()).unwrap();
+        assert_eq!(response.items.len(), 1, "{body}");
+        assert!(response.values.is_empty());
     }
-    assert!(accounts_of(r#"{"UserProfileItem":null}"#).is_empty());
+    assert!(account_names(r#"{"UserProfileItem":null}"#).is_empty());
     assert!(!decode(r#"{"UserProfileItem":null}"#, &tags()).unwrap().items_are_unreadable);
     // Some encoders write an empty table as an object.
     assert!(!decode(r#"{"UserProfileItem":{ }}"#, &tags()).unwrap().items_are_unreadable);
     assert!(decode(r#"{"UserProfileItem":{"0":1}}"#, &tags()).unwrap().items_are_unreadable);
     let body = r#"{"UserProfileItem":[1,null,{"To_Account":"a"},"x",{},{"To_Account":null}]}"#;
-    assert_eq!(accounts_of(body), ["a"]);
+    assert_eq!(account_names(body), ["a"]);
     assert_eq!(decode(body, &tags()).unwrap().dropped_items, 5);
 }
 
 #[test]
-fn codes_that_say_nothing_are_not_success() {
+fn unreadable_codes_are_not_success() {
     let code_of = |text: &str| {
         let body = format!(r#"{{"UserProfileItem":[{{"To_Account":"a"{text}}}]}}"#);
-        let answer = decode(&body, &tags()).unwrap();
-        match answer.items[0].result_code {
+        let response = decode(&body, &tags()).unwrap();
+        match response.items[0].result_code {
             Code::Absent => "absent".to_owned(),
             Code::Number(number) => number.to_string(),
             Code::Unreadable(written) => format!("unreadable {written}"),
@@ -92,9 +92,9 @@ fn codes_that_say_nothing_are_not_success() {
 #[test]
 fn failed_accounts_of_both_keys_are_read() {
     let body = r#"{"Fail_Account":["a",7,"\u0062"],"Invalid_Account":["c"]}"#;
-    let answer = decode(body, &tags()).unwrap();
-    assert_eq!(answer.failed_accounts, ["a", "7", "b", "c"]);
-    assert!(!answer.failed_accounts_are_unreadable);
+    let response = decode(body, &tags()).unwrap();
+    assert_eq!(response.failed_accounts, ["a", "7", "b", "c"]);
+    assert!(!response.failed_accounts_are_unreadable);
     for (body, is_unreadable) in [
         (r#"{"Fail_Account":null}"#, false),
         (r#"{"Fail_Account":[]}"#, false),
@@ -108,23 +108,23 @@ fn failed_accounts_of_both_keys_are_read() {
         (r#"{"Fail_Account":["a",null]}"#, true),
         (r#"{"Fail_Account":[["a"]]}"#, true),
     ] {
-        let answer = decode(body, &tags()).unwrap();
-        assert_eq!(answer.failed_accounts_are_unreadable, is_unreadable, "{body}");
+        let response = decode(body, &tags()).unwrap();
+        assert_eq!(response.failed_accounts_are_unreadable, is_unreadable, "{body}");
     }
 }
 
 #[test]
-fn of_several_values_of_a_tag_the_first_that_is_not_null_is_taken() {
+fn the_first_value_of_a_tag_that_is_not_null_is_used() {
     let values = |values: &str| {
         let body =
             format!(r#"{{"UserProfileItem":[{{"To_Account":"a","ProfileItem":[{values}]}}]}}"#);
-        let answer = decode(&body, &tags()).unwrap();
-        let taken: Vec<(usize, String)> = answer
+        let response = decode(&body, &tags()).unwrap();
+        let taken: Vec<(usize, String)> = response
             .values
             .iter()
             .map(|value| (value.tag_index, value.value.as_written().to_owned()))
             .collect();
-        (taken, answer.conflicting_values.len())
+        (taken, response.conflicting_values.len())
     };
     let value = |value: &str| format!(r#"{{"Tag":"Tag_Profile_IM_Level","Value":{value}}}"#);
     let of = |texts: &[&str]| {
@@ -137,7 +137,7 @@ fn of_several_values_of_a_tag_the_first_that_is_not_null_is_taken() {
 }
 
 #[test]
-fn a_value_that_is_given_twice_in_one_element_is_a_conflict() {
+fn a_repeated_value_in_one_element_is_a_conflict() {
     let body = |second: &str| {
         format!(
             r#"{{"UserProfileItem":[{{"To_Account":"a","ProfileItem":[{{"Tag":"Tag_Profile_IM_Level","Value":7,"Value":{second}}}]}}]}}"#
@@ -148,7 +148,7 @@ fn a_value_that_is_given_twice_in_one_element_is_a_conflict() {
 }
 
 #[test]
-fn an_item_whose_keys_or_tags_are_damaged_is_marked() {
+fn an_item_with_damaged_keys_or_tags_is_marked() {
     let is_damaged = |item: &str| {
         let body = format!(r#"{{"UserProfileItem":[{{"To_Account":"a",{item}}}]}}"#);
         decode(&body, &tags()).unwrap().items[0].is_damaged
@@ -166,7 +166,7 @@ fn an_item_whose_keys_or_tags_are_damaged_is_marked() {
 }
 
 #[test]
-fn a_status_that_is_given_twice_is_a_failure_if_one_is() {
+fn a_repeated_status_is_a_failure_if_either_is() {
     for body in [
         r#"{"ActionStatus":"FAIL","ActionStatus":"OK"}"#,
         r#"{"ActionStatus":"OK","ActionStatus":"FAIL"}"#,
@@ -181,32 +181,32 @@ fn an_item_with_two_names_is_dropped_with_its_values() {
     let body = format!(
         r#"{{"UserProfileItem":[{{"To_Account":"a",{value},"To_Account":"b"}},{{"To_Account":"a","To_Account":"a"}}]}}"#
     );
-    let answer = decode(&body, &tags()).unwrap();
-    assert_eq!((answer.items.len(), answer.dropped_items), (1, 1));
-    assert!(answer.values.is_empty() && answer.conflicting_values.is_empty());
+    let response = decode(&body, &tags()).unwrap();
+    assert_eq!((response.items.len(), response.dropped_items), (1, 1));
+    assert!(response.values.is_empty() && response.conflicting_values.is_empty());
 }
 
 #[test]
-fn a_byte_order_mark_is_passed_over() {
+fn a_byte_order_mark_is_ignored() {
     assert_eq!(decode("\u{feff}{\"ErrorCode\":0}", &tags()).unwrap().error_code, Code::Number(0));
     assert!(decode("\u{feff}\u{feff}{}", &tags()).is_err());
 }
 
 #[test]
-fn keys_in_any_order_unknown_repeated_and_escaped() {
+fn keys_may_be_unordered_unknown_repeated_or_escaped() {
     let body = r#" {"ErrorCode":"40006.0","RequestId":{"a":[1]},"ActionStatus":"FAIL","\u0055serProfileItem":[
         {"ResultCode":"40003","x":[{}],"ProfileItem":[{"Value":7,"Tag":"Tag_Profile_IM_Level"},{"Tag":"other","Value":1}],
          "To_Account":"\u0061b"}],"ErrorInfo":null} "#;
-    let answer = decode(body, &tags()).unwrap();
-    assert!(answer.status_is_fail);
-    assert_eq!(answer.error_code, Code::Number(40006));
-    assert_eq!(answer.items[0].account, "ab");
-    assert_eq!(answer.items[0].result_code, Code::Number(40003));
-    assert_eq!(answer.values, [TagValue { tag_index: 1, value: JsonValue::Number("7") }]);
+    let response = decode(body, &tags()).unwrap();
+    assert!(response.status_is_fail);
+    assert_eq!(response.error_code, Code::Number(40006));
+    assert_eq!(response.items[0].account, "ab");
+    assert_eq!(response.items[0].result_code, Code::Number(40003));
+    assert_eq!(response.values, [TagValue { tag_index: 1, value: JsonValue::Number("7") }]);
 }
 
 #[test]
-fn a_broken_or_cut_answer_is_not_json() {
+fn a_broken_or_truncated_response_is_not_json() {
     for end in 0..DOCUMENTED.len() {
         assert!(decode(&DOCUMENTED[..end], &tags()).is_err(), "cut at {end}");
     }
@@ -215,10 +215,10 @@ fn a_broken_or_cut_answer_is_not_json() {
     }
 }
 
-/// What an item of an answer may say: account, tags with their values as JSON and perhaps a third key, code, info.
-type ItemSaid = (String, Vec<(&'static str, String, bool)>, i64, &'static str);
+/// The content of an item: account, tags with their values as JSON and optionally a third key, code, info.
+type ItemContent = (String, Vec<(&'static str, String, bool)>, i64, &'static str);
 
-fn any_item() -> impl Strategy<Value = ItemSaid> {
+fn any_item() -> impl Strategy<Value = ItemContent> {
     let value = prop_oneof![
         any::<String>().prop_map(|text| serde_json::json!(text).to_string()),
         any::<u32>().prop_map(|number| number.to_string()),
@@ -231,7 +231,7 @@ fn any_item() -> impl Strategy<Value = ItemSaid> {
 }
 
 /// The item as JSON, with `space` behind every token between values.
-fn written((account, values, code, info): &ItemSaid, space: &str) -> String {
+fn written((account, values, code, info): &ItemContent, space: &str) -> String {
     let values = values.iter().map(|(tag, value, has_more)| {
         let more = if *has_more { r#","More":[1]"# } else { "" };
         format!(r#"{{{space}"Tag":{space}"{tag}",{space}"Value":{space}{value}{more}{space}}}"#)
@@ -244,10 +244,9 @@ fn written((account, values, code, info): &ItemSaid, space: &str) -> String {
 }
 
 proptest! {
-    /// The short cuts for answers as the service writes them find the same as reading key by key, which white space
-    /// makes them do.
+    /// The fast path for the format of the service yields the same as decoding key by key, which white space forces.
     #[test]
-    fn however_an_answer_is_written_it_says_the_same(items in proptest::collection::vec(any_item(), 0..4)) {
+    fn formatting_does_not_change_the_result(items in proptest::collection::vec(any_item(), 0..4)) {
         let body = |space| {
             let items: Vec<String> = items.iter().map(|item| written(item, space)).collect();
             format!(r#"{{"UserProfileItem":[{}],"ErrorCode":0}}"#, items.join(","))
@@ -255,20 +254,20 @@ proptest! {
         let (compact, spaced) = (body(""), body(" "));
         let (compact, spaced) = (decode(&compact, &tags()).unwrap(), decode(&spaced, &tags()).unwrap());
         prop_assert_eq!(&compact.values, &spaced.values);
-        let facts = |answer: &Response<'_>| -> Vec<String> {
-            answer.items.iter().map(|item| format!("{item:?}")).collect()
+        let shown = |response: &Response<'_>| -> Vec<String> {
+            response.items.iter().map(|item| format!("{item:?}")).collect()
         };
-        prop_assert_eq!(facts(&compact), facts(&spaced));
+        prop_assert_eq!(shown(&compact), shown(&spaced));
         prop_assert_eq!(compact.items.len(), items.len());
     }
 
     #[test]
-    fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_decoded_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = decode(&String::from_utf8_lossy(&bytes), &tags());
     }
 
     #[test]
-    fn a_damaged_answer_is_read_without_panic(at in 0..DOCUMENTED.len(), byte in 0u8..128) {
+    fn a_damaged_response_is_decoded_without_panic(at in 0..DOCUMENTED.len(), byte in 0u8..128) {
         let mut bytes = DOCUMENTED.as_bytes().to_vec();
         bytes[at] = byte;
         let _ = decode(&String::from_utf8_lossy(&bytes), &tags());

@@ -32,8 +32,8 @@ fn process(names: &[&str], body: &str) -> ProcessedResponse {
 }
 
 #[test]
-fn each_kind_of_outcome_goes_its_way() {
-    let settled = process(
+fn each_outcome_is_sorted_by_what_happens_next() {
+    let processed = process(
         &["row", "unfit", "passing", "refused", "gone", "echoed"],
         r#"{"ErrorCode":0,"UserProfileItem":[
             {"To_Account":"unfit","ResultCode":0,"ProfileItem":[{"Tag":"Tag_Profile_IM_Level","Value":"x"}]},
@@ -43,13 +43,13 @@ fn each_kind_of_outcome_goes_its_way() {
             {"To_Account":"echoed","ResultCode":40003},
             {"To_Account":"@TLS#NOT_FOUND","ResultCode":40003}]}"#,
     );
-    assert_eq!(settled.ordinals, [0, 1]);
-    assert_eq!(settled.rows.num_rows(), 2);
-    assert_eq!(settled.rejected[0].value, "x");
-    assert_eq!(&settled.to_retry[0].0.name, "passing");
-    assert_eq!(settled.to_retry[0].1.code, Some(40006));
+    assert_eq!(processed.ordinals, [0, 1]);
+    assert_eq!(processed.rows.num_rows(), 2);
+    assert_eq!(processed.rejected[0].value, "x");
+    assert_eq!(&processed.to_retry[0].0.name, "passing");
+    assert_eq!(processed.to_retry[0].1.code, Some(40006));
     let failed: Vec<(&str, Category)> =
-        settled.failed.iter().map(|failed| (failed.account.as_str(), failed.category)).collect();
+        processed.failed.iter().map(|failed| (failed.account.as_str(), failed.category)).collect();
     assert_eq!(
         failed,
         [
@@ -58,11 +58,11 @@ fn each_kind_of_outcome_goes_its_way() {
             ("echoed", Category::NotFound)
         ]
     );
-    assert!(settled.failed.iter().all(|failed| failed.attempts == 1));
+    assert!(processed.failed.iter().all(|failed| failed.attempts == 1));
 }
 
 #[test]
-fn unanswered_accounts_are_retried_and_ambiguous_ones_bisected() {
+fn unmentioned_accounts_are_retried_and_ambiguous_ones_split() {
     let silent = process(
         &["a", "b"],
         r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":0}]}"#,
@@ -77,17 +77,17 @@ fn unanswered_accounts_are_retried_and_ambiguous_ones_bisected() {
 }
 
 #[test]
-fn an_account_in_doubt_is_retried_with_what_the_service_said() {
-    let settled = process(
+fn an_account_in_doubt_is_retried_with_the_text_of_the_service() {
+    let processed = process(
         &["a", "b", "c"],
         r#"{"ErrorCode":0,"Fail_Account":["a"],"UserProfileItem":[
             {"To_Account":"a","ResultCode":0,"ResultInfo":"half read"},
             {"To_Account":"b","ResultCode":"E7","ProfileItem":[]},
             {"To_Account":"c"}]}"#,
     );
-    assert!(settled.ordinals.is_empty() && settled.failed.is_empty());
+    assert!(processed.ordinals.is_empty() && processed.failed.is_empty());
     let reasons: Vec<&str> =
-        settled.to_retry.iter().map(|(_, reason)| reason.info.as_str()).collect();
+        processed.to_retry.iter().map(|(_, reason)| reason.info.as_str()).collect();
     assert_eq!(
         reasons,
         [
@@ -96,19 +96,19 @@ fn an_account_in_doubt_is_retried_with_what_the_service_said() {
             "the response gives neither a ResultCode nor a ProfileItem for the account",
         ]
     );
-    assert!(settled.to_retry.iter().all(|(_, reason)| {
+    assert!(processed.to_retry.iter().all(|(_, reason)| {
         reason.category == Category::InternalError && reason.code.is_none()
     }));
 }
 
 #[test]
-fn a_marker_gives_its_own_code_and_text() {
-    let settled = process(
+fn a_marker_provides_code_and_text() {
+    let processed = process(
         &["a", "b"],
         r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":0},
             {"To_Account":"@TLS#NOT_FOUND","ResultCode":70107,"ResultInfo":"not imported"}]}"#,
     );
-    let failed = &settled.failed[0];
+    let failed = &processed.failed[0];
     assert_eq!((failed.account.as_str(), failed.category), ("b", Category::NotFound));
     assert_eq!((failed.error_code, failed.error_info.as_str()), (Some(70107), "not imported"));
 }
@@ -120,7 +120,7 @@ fn level(values: &str) -> String {
 }
 
 #[test]
-fn several_values_of_a_tag_are_retried_and_then_reported() {
+fn conflicting_values_are_retried_and_then_reported() {
     let body = level(
         r#"[{"Tag":"Tag_Profile_IM_Level","Value":7},{"Tag":"Tag_Profile_IM_Level","Value":8}]"#,
     );
@@ -128,9 +128,9 @@ fn several_values_of_a_tag_are_retried_and_then_reported() {
     assert_eq!(first.to_retry[0].1.info, "the response gives several values of one tag");
     let mut last = chunk(&["a"]);
     last.accounts[0].attempts = MAX_ATTEMPTS - 1;
-    let settled = processor().process(last, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
-    assert_eq!(settled.ordinals, [0]);
-    let rejected = &settled.rejected[0];
+    let processed = processor().process(last, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(processed.ordinals, [0]);
+    let rejected = &processed.rejected[0];
     assert_eq!(
         (rejected.tag.as_str(), rejected.expected_type, rejected.value.as_str()),
         ("Tag_Profile_IM_Level", "one value", "8")
@@ -139,9 +139,9 @@ fn several_values_of_a_tag_are_retried_and_then_reported() {
 
 #[test]
 fn a_profile_that_is_not_an_array_is_a_rejected_value() {
-    let settled = process(&["a"], &level(r#"{"Tag":"x"}"#));
-    assert_eq!(settled.ordinals, [0]);
-    let rejected = &settled.rejected[0];
+    let processed = process(&["a"], &level(r#"{"Tag":"x"}"#));
+    assert_eq!(processed.ordinals, [0]);
+    let rejected = &processed.rejected[0];
     assert_eq!(
         (rejected.tag.as_str(), rejected.expected_type, rejected.value.as_str()),
         ("ProfileItem", "array", r#"{"Tag":"x"}"#)
@@ -149,7 +149,7 @@ fn a_profile_that_is_not_an_array_is_a_rejected_value() {
 }
 
 #[test]
-fn a_code_of_the_run_stops_it_only_where_no_account_has_a_row() {
+fn a_fatal_account_code_stops_the_run_only_before_the_first_row() {
     for code in [40007, 40009] {
         let body = format!(
             r#"{{"ErrorCode":0,"UserProfileItem":[{{"To_Account":"a","ResultCode":{code}}},{{"To_Account":"b","ResultCode":0}}]}}"#
@@ -162,36 +162,37 @@ fn a_code_of_the_run_stops_it_only_where_no_account_has_a_row() {
         assert!(
             matches!(refused, Err(ChunkError::Failed(call)) if call.failure.class_after(1) == Class::Fatal)
         );
-        let settled = process(&mut processor, &["a", "b"]).unwrap();
-        assert_eq!((settled.ordinals.len(), settled.failed.len()), (1, 1));
-        assert_eq!(settled.failed[0].category, Category::Rejected);
-        // Alone in a later call, it is still this account's own.
+        let processed = process(&mut processor, &["a", "b"]).unwrap();
+        assert_eq!((processed.ordinals.len(), processed.failed.len()), (1, 1));
+        assert_eq!(processed.failed[0].category, Category::Rejected);
+        // Alone in a later call, the code is still about this account.
         assert_eq!(process(&mut processor, &["a"]).unwrap().failed[0].category, Category::Rejected);
     }
 }
 
 #[test]
-fn an_unlisted_code_of_an_account_is_passing_for_three_tries() {
+fn an_undocumented_account_code_is_retried_twice() {
     let body = r#"{"ErrorCode":0,"UserProfileItem":[{"To_Account":"a","ResultCode":40999}]}"#;
-    let mut asked_twice = chunk(&["a"]);
-    asked_twice.accounts[0].count_attempt(Some(40999));
-    asked_twice.accounts[0].count_attempt(Some(40999));
-    let settled = processor().process(asked_twice, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
-    assert_eq!(settled.failed[0].category, Category::InternalError);
-    assert_eq!(settled.failed[0].attempts, 3);
+    let mut tried_twice = chunk(&["a"]);
+    tried_twice.accounts[0].count_attempt(Some(40999));
+    tried_twice.accounts[0].count_attempt(Some(40999));
+    let processed =
+        processor().process(tried_twice, body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(processed.failed[0].category, Category::InternalError);
+    assert_eq!(processed.failed[0].attempts, 3);
     assert_eq!(process(&["a"], body).to_retry.len(), 1);
-    let mut asked_for_other_reasons = chunk(&["a"]);
+    let mut failed_for_other_reasons = chunk(&["a"]);
     for code in [Some(40999), None, Some(40006), Some(40999)] {
-        asked_for_other_reasons.accounts[0].count_attempt(code);
+        failed_for_other_reasons.accounts[0].count_attempt(code);
     }
-    let settled = processor()
-        .process(asked_for_other_reasons, body.as_bytes(), Timestamp::UNIX_EPOCH)
+    let processed = processor()
+        .process(failed_for_other_reasons, body.as_bytes(), Timestamp::UNIX_EPOCH)
         .unwrap();
-    assert_eq!(settled.to_retry.len(), 1);
+    assert_eq!(processed.to_retry.len(), 1);
 }
 
 #[test]
-fn a_value_that_is_not_utf8_is_retried_and_at_last_published_with_a_report() {
+fn a_value_that_is_not_utf8_is_retried_and_then_reported() {
     let tag = "Tag_Profile_IM_Nick".to_owned();
     let columns = [Column { tag, name: "nick".to_owned(), column_type: ColumnType::String }];
     let mut body = br#"{"ErrorCode":0,"UserProfileItem":[
@@ -206,16 +207,16 @@ fn a_value_that_is_not_utf8_is_retried_and_at_last_published_with_a_report() {
     assert_eq!((first.ordinals.as_slice(), &*first.to_retry[0].0.name), ([1].as_slice(), "a"));
     let mut last = chunk(&["a"]);
     last.accounts[0].attempts = MAX_ATTEMPTS - 1;
-    let settled = processor.process(last, &body, Timestamp::UNIX_EPOCH).unwrap();
-    assert_eq!(settled.ordinals, [0]);
-    let rejected = &settled.rejected[0];
+    let processed = processor.process(last, &body, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(processed.ordinals, [0]);
+    let rejected = &processed.rejected[0];
     assert_eq!((rejected.expected_type, rejected.value.as_str()), ("UTF-8", "Jos\u{fffd}"));
 }
 
 proptest! {
-    /// Promise 1, at its root: each account of the chunk goes exactly one way, whatever comes.
+    /// Conservation: each account of the chunk has exactly one outcome, whatever the response.
     #[test]
-    fn every_account_goes_exactly_one_way(
+    fn every_account_has_exactly_one_outcome(
         items in proptest::collection::vec(
             ("(a|b|c|d|x|@TLS#NOT_FOUND|)", prop_oneof![Just(0i64), Just(40006), Just(40003), Just(40601), Just(40999)]),
             0..8,
@@ -232,12 +233,12 @@ proptest! {
         match processor().process(chunk(&["a", "b", "c", "d"]), &body, Timestamp::UNIX_EPOCH) {
             Err(ChunkError::Failed(call)) => prop_assert_eq!(call.chunk.accounts.len(), 4),
             Err(ChunkError::Bug(error)) => prop_assert!(false, "{}", error),
-            Ok(settled) => {
-                let mut ordinals = settled.ordinals.clone();
-                prop_assert_eq!(settled.rows.num_rows(), ordinals.len());
-                ordinals.extend(settled.failed.iter().map(|failed| failed.ordinal));
-                ordinals.extend(settled.to_retry.iter().map(|(account, _)| account.ordinal));
-                ordinals.extend(settled.to_split.iter().map(|account| account.ordinal));
+            Ok(processed) => {
+                let mut ordinals = processed.ordinals.clone();
+                prop_assert_eq!(processed.rows.num_rows(), ordinals.len());
+                ordinals.extend(processed.failed.iter().map(|failed| failed.ordinal));
+                ordinals.extend(processed.to_retry.iter().map(|(account, _)| account.ordinal));
+                ordinals.extend(processed.to_split.iter().map(|account| account.ordinal));
                 ordinals.sort_unstable();
                 prop_assert_eq!(ordinals, vec![0, 1, 2, 3]);
             }
