@@ -30,6 +30,7 @@ mod schema;
 mod secrets;
 mod signals;
 mod stops;
+mod structure;
 mod support;
 mod terminal;
 mod usersig;
