@@ -27,7 +27,7 @@ mod tests {
     fn only_a_near_word_is_suggested() {
         assert_eq!(nearest("calls_per_sec", KEYS), Some("calls_per_second"));
         assert_eq!(nearest("Time-out", KEYS), Some("timeout"));
-        assert_eq!(nearest("colour", KEYS), None);
+        assert_eq!(nearest("color", KEYS), None);
         assert_eq!(nearest("", KEYS), None);
         assert_eq!(nearest(&"t".repeat(100_000), KEYS), None);
     }

@@ -1,4 +1,4 @@
-//! What a person sees: the bar on terminals of all widths, colours, and neither where they are not wanted.
+//! What a person sees: the bar on terminals of all widths, colors, and neither where they are not wanted.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -91,7 +91,7 @@ fn error_is_red_if_colors_are_enabled() {
     assert!(seen.contains("\n\x1b[1;31merror:\x1b[0m the service refused"), "{seen:?}");
     let seen = shown_on(80, &[XTERM[0], ("NO_COLOR", "1")], &refused, 4);
     assert!(seen.contains("\nerror: the service refused"), "{seen:?}");
-    assert!(!bars(&seen).is_empty(), "the bar is no colour: {seen:?}");
+    assert!(!bars(&seen).is_empty(), "the bar is no color: {seen:?}");
     assert!(!seen.replace(CLEAR, "").contains('\x1b'), "{seen:?}");
 }
 
