@@ -10,8 +10,8 @@ mod answer;
 
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
 use im_profiles::internals::RequestedTags;
 use im_profiles::internals::RowBuilder;
 use im_profiles::internals::parquet_properties as properties;

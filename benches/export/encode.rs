@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use im_profiles::internals::ACCOUNT_COLUMN;
 use im_profiles::internals::RowBuilder;
 use im_profiles::internals::{Column, supported_types};

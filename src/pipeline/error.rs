@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 
 use super::source::SourceError;
 use crate::api::outcome::CallFailure;

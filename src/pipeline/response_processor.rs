@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use jiff::Timestamp;
 
 use super::chunk::{Account, Chunk};

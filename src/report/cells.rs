@@ -1,7 +1,9 @@
 //! Rows of a snapshot as text and as JSON (pure).
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Date32Type, UInt32Type, UInt64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
 use serde_json::Value;
 
 /// The rows as NDJSON: one object per row, its keys in column order, NULL as `null`, dates as `"2026-11-22"`.
@@ -66,8 +68,8 @@ fn text_of(column: &ArrayRef, row: usize) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BinaryArray, Date32Array, StringArray, UInt32Array, UInt64Array};
-    use arrow::datatypes::{Field, Schema};
+    use arrow_array::{BinaryArray, Date32Array, StringArray, UInt32Array, UInt64Array};
+    use arrow_schema::{Field, Schema};
 
     use super::*;
 

@@ -8,9 +8,9 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use arrow_select::interleave::interleave_record_batch;
 
 use super::parts::CommittedPart;
 use super::parts::file_writer::{PartError, encode_error};
@@ -201,7 +201,7 @@ fn deep_copy(
     rows: &RecordBatch,
     start: usize,
     count: usize,
-) -> Result<RecordBatch, arrow::error::ArrowError> {
+) -> Result<RecordBatch, arrow_schema::ArrowError> {
     if start == 0 && count == rows.num_rows() {
         return Ok(rows.clone());
     }

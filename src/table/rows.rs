@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, Date32Builder, GenericByteBuilder,
-    PrimitiveBuilder, RecordBatch, StringBuilder, UInt32Builder, UInt64Builder,
+use arrow_array::builder::{
+    BinaryBuilder, Date32Builder, GenericByteBuilder, PrimitiveBuilder, StringBuilder,
+    UInt32Builder, UInt64Builder,
 };
-use arrow::datatypes::{ByteArrayType, DataType, Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::ByteArrayType;
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::convert::{self, TypeMismatch};
 use super::tags::{Column, ColumnType};
@@ -189,8 +192,8 @@ fn finish_numbers<T: ArrowPrimitiveType>(cells: &mut PrimitiveBuilder<T>) -> Arr
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Date32Type, UInt32Type, UInt64Type};
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
 
     use super::*;
     use crate::api::response::{RequestedTags, decode};

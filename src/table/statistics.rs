@@ -3,11 +3,10 @@
 //! Every value passes through here, so the work per value is small: lengths are compared in bytes before characters are
 //! counted, and distinct values are no longer counted once there are too many.
 
-use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray,
-};
-use arrow::compute::{max, min};
-use arrow::datatypes::{DataType, Date32Type, Schema, UInt32Type, UInt64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, StringArray};
+use arrow_schema::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::rows::TAG_METADATA_KEY;
@@ -164,8 +163,9 @@ fn add_primitives<P, T>(
     P::Native: Into<T>,
     T: Ord + Copy + QuickHash,
 {
-    let Some((low, high)) = min(column).zip(max(column)) else { return };
-    widen_to(range, Some((low.into(), high.into())));
+    let values = || column.iter().flatten().map(Into::<T>::into);
+    let Some((low, high)) = values().min().zip(values().max()) else { return };
+    widen_to(range, Some((low, high)));
     for value in column.iter().flatten() {
         if distinct.overflowed() {
             return;
@@ -216,8 +216,8 @@ mod tests {
     use std::collections::{BTreeMap, HashMap};
     use std::sync::Arc;
 
-    use arrow::array::{BinaryArray, Date32Array, UInt32Array, UInt64Array};
-    use arrow::datatypes::Field;
+    use arrow_array::{BinaryArray, Date32Array, UInt32Array, UInt64Array};
+    use arrow_schema::Field;
     use proptest::prelude::*;
 
     use super::*;

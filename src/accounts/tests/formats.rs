@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::Int32Type;
+use arrow_array::{
     ArrayRef, BinaryArray, DictionaryArray, Int32Array, Int64Array, LargeStringArray, StringArray,
     StringViewArray, UInt32Array, UInt64Array,
 };
-use arrow::datatypes::Int32Type;
 
 use super::*;
 

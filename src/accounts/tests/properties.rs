@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow_array::{ArrayRef, StringArray};
 use proptest::prelude::*;
 
 use super::*;

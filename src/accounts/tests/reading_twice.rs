@@ -22,7 +22,7 @@ fn drain(distinct: &mut DistinctAccounts) -> Result<u64, ListError> {
 
 #[test]
 fn the_digest_is_that_of_the_stored_bytes() {
-    let ids: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![1, 2]));
+    let ids: arrow_array::ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![1, 2]));
     for (name, bytes) in [
         ("l.txt", b"\xef\xbb\xbfa\r\nb".to_vec()),
         ("l.csv.gz", [gzip(b"id\na\n"), gzip(&b"b\n".repeat(300_000))].concat()),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::Int32Type;
+use arrow_array::{
     ArrayRef, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float64Array, ListArray,
     StringArray,
 };
-use arrow::datatypes::Int32Type;
 
 use super::*;
 

@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use tracing::warn;
 
 use super::print::print;

@@ -7,9 +7,10 @@ use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::interleave_record_batch;
-use arrow::error::ArrowError;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_schema::ArrowError;
+use arrow_select::interleave::interleave_record_batch;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::warn;

@@ -1,7 +1,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow_array::{ArrayRef, StringArray};
 use jiff::Timestamp;
 use proptest::prelude::*;
 

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use im_profiles::internals::{Column, RowBuilder};
 use im_profiles::internals::{RequestedTags, decode_response as decode};
 use im_profiles::internals::{standard_tags, supported_types};
