@@ -1,6 +1,7 @@
 //! Tests of the built binary and of what it writes, a module for each behavior.
 
 #![allow(clippy::unwrap_used)] // A panic in a test is the failure report.
+#![allow(clippy::too_many_lines)] // A scenario reads best in one piece.
 
 mod allocations;
 mod check;

@@ -100,8 +100,7 @@ const TALKATIVE: [&[&str]; 2] =
 #[track_caller]
 fn run(
     talkative: &[&str],
-    source: Source,
-    key: &str,
+    (source, key): (Source, &str),
     base_url: &str,
     keys: &[&str],
     code: i32,
@@ -136,7 +135,7 @@ fn server(settings: &str) -> EmulatorServer {
 fn kept_with(settings: &str, keys: &[&str], code: i32) {
     for talkative in TALKATIVE {
         let server = server(settings);
-        run(talkative, Source::KeyEnv, KEY, &server.base_url, keys, code);
+        run(talkative, (Source::KeyEnv, KEY), &server.base_url, keys, code);
         assert!(server.emulator.stats().portrait_get().calls() > 0, "nothing was called");
     }
 }
@@ -146,7 +145,7 @@ fn secret_is_hidden_after_a_success() {
     for source in [Source::KeyEnv, Source::KeyFile, Source::UserSigEnv] {
         let server = server("");
         for talkative in TALKATIVE {
-            run(talkative, source, KEY, &server.base_url, &[], 0);
+            run(talkative, (source, KEY), &server.base_url, &[], 0);
         }
         assert_eq!(server.emulator.stats().responses_with_code(0), 6, "calls of two runs");
     }
@@ -188,7 +187,7 @@ fn secret_is_hidden_in_an_outage() {
     for (talkative, base_url) in
         TALKATIVE.into_iter().flat_map(|how| [(how, &nobody), (how, &https)])
     {
-        run(talkative, Source::KeyEnv, KEY, base_url, &[], 75);
+        run(talkative, (Source::KeyEnv, KEY), base_url, &[], 75);
     }
 }
 
@@ -269,7 +268,7 @@ fn secret_is_hidden_when_a_usersig_is_renewed_or_fails() {
             KEY.replace("c0ffee5bd2850fff3ecb11d0d0cafe42", "c0ffee5bd2850fff3ecb11d0d0cafe43");
         let server = server("");
         for talkative in TALKATIVE {
-            run(talkative, source, &wrong, &server.base_url, &[], 4);
+            run(talkative, (source, &wrong), &server.base_url, &[], 4);
         }
         assert_eq!(server.emulator.stats().responses_with_code(0), 0);
     }
@@ -331,7 +330,7 @@ fn secret_is_hidden_when_a_gateway_repeats_the_url() {
         let base_url = serve_echo(code);
         let keys = ["limits.max_failed=100%"];
         for (talkative, source) in TALKATIVE.into_iter().zip([Source::KeyEnv, Source::UserSigEnv]) {
-            let output = run(talkative, source, KEY, &base_url, &keys, exit_code);
+            let output = run(talkative, (source, KEY), &base_url, &keys, exit_code);
             assert!(!output.stderr.contains('\u{1b}'), "the terminal is the gateway's\n{output}");
             assert!(!output.stderr.contains("\nerror: forged"), "{output}");
         }
