@@ -69,7 +69,7 @@ impl Rounds {
         let seconds = floor(Step::Encode, encoded).cpu_seconds;
         self.encode_cpu_seconds.push(seconds * accounts as f64 / encoded as f64);
         if let Some(script) = &options.peer {
-            self.peer.push(measure_peer(bench, script, base_url, &list, accounts, tags));
+            self.peer.push(measure_peer(bench, script, base_url, (&list, accounts), tags));
         }
     }
 
@@ -135,8 +135,7 @@ fn measure_peer(
     bench: &Bench,
     script: &Path,
     base_url: &str,
-    list: &Path,
-    accounts: u64,
+    (list, accounts): (&Path, u64),
     tags: &[&str],
 ) -> Usage {
     let out = bench.directory().join("peer.parquet");
