@@ -26,7 +26,7 @@ use crate::util::paths::absolute;
 /// Plans an export. The second value is why an export would refuse to start or to publish.
 ///
 /// # Errors
-/// When the list or the output path cannot be read, so that there is no plan.
+/// When the list or the output path cannot be read, which leaves nothing to plan.
 pub fn plan(
     job: &Job,
     date: Date,

@@ -11,7 +11,7 @@ use crate::emulator::EMULATOR_SECRET_KEY;
 use crate::job::{SecretSource, looks_like_a_secret};
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
-/// Why there is no secret. `key` is the job's key, or the flag, that names it. Each text ends with the fix.
+/// Why the secret is missing. `key` is the job's key, or the flag, that names it. Each text ends with the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set, empty or blank.

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_calls_there_is_no_percentile() {
+    fn percentile_without_calls_is_absent() {
         assert_eq!(Latencies::default().percentile(0.5), None);
     }
 

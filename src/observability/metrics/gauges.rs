@@ -49,7 +49,10 @@ impl Gauges {
             processed: gauge("accounts_processed", "Accounts with a row or a final failure.")?,
             awaiting_retry: gauge("accounts_awaiting_retry", "Accounts waiting to be retried.")?,
             calls_per_second: gauge("calls_per_second", "Calls made in the last second.")?,
-            rate_limit: gauge("calls_per_second_limit", "Rate limit of the job; 0 is no limit.")?,
+            rate_limit: gauge(
+                "calls_per_second_limit",
+                "Rate limit of the job; 0 means unlimited.",
+            )?,
             rate_utilization: gauge(
                 "rate_utilization_ratio",
                 "Share of the rate limit that was used, 0 to 1.",

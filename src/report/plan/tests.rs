@@ -104,7 +104,7 @@ fn committed_parts_need_no_more_free_space() {
 }
 
 #[test]
-fn without_a_rate_limit_there_is_no_minimum_time() {
+fn minimum_time_is_absent_without_a_rate_limit() {
     assert_eq!(minimum_seconds(120, 0), None);
     assert_eq!(minimum_seconds(1_000_000, 200), Some(5_000.0));
 }

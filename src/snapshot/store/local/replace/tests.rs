@@ -52,7 +52,7 @@ fn without_exchange_the_previous_snapshot_is_moved_aside() {
 fn the_previous_snapshot_is_restored_if_the_new_one_cannot_be_published() {
     let (_directory, store) = store();
     write_snapshot(store.output_path(), "first");
-    // There is no staged snapshot, so the second rename fails.
+    // The staged snapshot is missing, so the second rename fails.
     let error = store.replace().unwrap_err();
     assert!(error.to_string().contains("could not publish"), "{error}");
     assert_eq!(content(store.output_path()), "first");
