@@ -132,7 +132,7 @@ fn overrides() {
     assert_snapshot!(refused(&directory, &["columns.7.tag=Tag_Profile_IM_Nick"]), @r#"2: --set columns.7.tag=Tag_Profile_IM_Nick: columns.7.tag: "7" is not a valid index into a list of length 2; write a number from 0 to 2"#);
     assert_snapshot!(refused(&directory, &[&format!("api.secret_key={SOME_KEY}")]), @"2: --set api.secret_key=(not shown): api.secret_key: a secret must not be written in a job file or on a command line; move it to an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
     let with_password = format!("api.base_url=https://me:{SOME_KEY}@im.example");
-    assert_snapshot!(refused(&directory, &[&with_password]), @r#"2: --set api.base_url=(not shown): api.base_url: "im.example" is not a base URL: it carries a user name or password; write scheme and host, such as https://console.tim.qq.com"#);
+    assert_snapshot!(refused(&directory, &[&with_password]), @r#"2: --set api.base_url=(not shown): api.base_url: "im.example" is not a base URL: it contains a user name or password; write scheme and host, such as https://console.tim.qq.com"#);
     assert_snapshot!(refused(&directory, &["accounts.path=-"]), @"2: job.toml:4: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, txt, ndjson, parquet");
 }
 
