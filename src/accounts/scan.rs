@@ -46,7 +46,7 @@ impl AccountList {
     /// end.
     ///
     /// # Errors
-    /// If the list cannot be read to its end, or with [`ListError::Report`] if `on_invalid` fails.
+    /// If the list cannot be read to its end, or with `ListError::Report` if `on_invalid` fails.
     pub fn scan(
         &self,
         on_invalid: &mut dyn FnMut(&InvalidAccount) -> io::Result<()>,

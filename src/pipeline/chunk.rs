@@ -53,7 +53,7 @@ impl AsRef<str> for Account {
 /// Accounts that are requested together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
-    /// At most [`MAX_ACCOUNTS_PER_CALL`], in ordinal order.
+    /// At most `MAX_ACCOUNTS_PER_CALL`, in ordinal order.
     pub accounts: Vec<Account>,
     /// Whether these are requested for the first time. Their rows have a reserved place in the part; those of retried
     /// accounts are appended to it.
