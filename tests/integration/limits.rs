@@ -116,12 +116,12 @@ fn empty_standard_input_is_refused() {
     let keys = ["accounts.path=-", "accounts.format=txt"];
     for directory in [TestDir::with_job(QUICK_JOB, ["a"]), published(3)] {
         let before = contents(directory.root());
-        for (input, told) in [
+        for (input, message) in [
             (&b""[..], "account list standard input has no records"),
             (&[b'x'; 33], "standard input has no valid account"),
         ] {
             let exported = run_with_input("export", &directory, &keys, input).expect_code(2);
-            assert!(exported.error().contains(told), "{exported}");
+            assert!(exported.error().contains(message), "{exported}");
             let planned = run_with_input("plan", &directory, &keys, input).expect_code(2);
             assert_eq!(planned.error(), exported.error());
             assert!(contents(directory.root()) == before, "{exported}");
@@ -299,8 +299,8 @@ fn too_short_list_is_refused_before_the_first_call() {
 fn duplicates_do_not_hide_a_too_short_list() {
     let directory = published(100).env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     directory.accounts("accounts.txt", accounts(40).into_iter().chain(accounts(40)));
-    let told = refused(&directory, &[], 3);
-    assert!(told.contains("can bring at most 40 rows, 60 fewer than the 100"), "{told}");
+    let message = refused(&directory, &[], 3);
+    assert!(message.contains("can bring at most 40 rows, 60 fewer than the 100"), "{message}");
     directory.accounts("accounts.txt", accounts(50).into_iter().chain(accounts(50)));
     run("export", &directory, &[]).expect_code(0);
     assert_eq!(rows_of(&directory, "out"), 50);
@@ -354,9 +354,9 @@ fn manifest_of_the_earlier_snapshot_is_not_trusted() {
     ];
     for (index, content) in damaged.iter().enumerate() {
         fs::write(&manifest, content).unwrap();
-        let told = refused(&directory, &[], 2);
-        assert!(told.contains("out/_manifest.json is damaged"), "{index}: {told}");
-        assert!(told.ends_with("--set limits.max_shrink=off"), "{index}: {told}");
+        let message = refused(&directory, &[], 2);
+        assert!(message.contains("out/_manifest.json is damaged"), "{index}: {message}");
+        assert!(message.ends_with("--set limits.max_shrink=off"), "{index}: {message}");
     }
     assert_snapshot!(refused(&directory, &[], 2), @"cannot check limits.max_shrink: out/_manifest.json is damaged (trailing characters at line 61 column 1); restore it, or publish without the check by --set limits.max_shrink=off");
     run("export", &directory, &["limits.max_shrink=off"]).expect_code(0);

@@ -285,11 +285,11 @@ fn assert_invalid(
     valid: u64,
 ) {
     let failed = directory.snapshot("out").failed();
-    let told: Vec<(u64, &str, &str)> = failed
+    let reported: Vec<(u64, &str, &str)> = failed
         .iter()
         .map(|failed| (failed.input_line, failed.account.as_str(), failed.error_info.as_str()))
         .collect();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert!(failed.iter().all(|failed| failed.category == "invalid_account"
         && (failed.error_code, failed.attempts) == (None, 0)
         && failed.last_attempt_at.is_empty()));

@@ -127,8 +127,8 @@ fn every_log_line_of_a_resumed_run_is_documented_and_has_the_run_id() {
     assert_eq!(ended["summary"], output.stdout.trim_end());
     assert_eq!((&ended["status"], &ended["exit_code"]), (&"published".into(), &0.into()));
 
-    let mut told = first.messages();
-    told.extend(second.messages());
+    let mut logged = first.messages();
+    logged.extend(second.messages());
     for message in [
         "run started",
         "serving metrics",
@@ -144,7 +144,7 @@ fn every_log_line_of_a_resumed_run_is_documented_and_has_the_run_id() {
         "calls failed and will be retried",
         "splitting failed chunk",
     ] {
-        assert!(told.contains(message), "{message:?} was not told\n{told:?}");
+        assert!(logged.contains(message), "{message:?} was not logged\n{logged:?}");
     }
 }
 
@@ -186,9 +186,9 @@ fn refused_resume_has_the_id_of_its_run_and_restart_a_new_one() {
 fn run_without_durable_parts_keeps_its_id_when_it_starts_over() {
     let directory = small_parts();
     let run_id = Log::of(&crashed_after(&directory, 0, &[])).run_id();
-    let mended =
+    let corrected =
         directory.export(&[&JSON[..], &set(&["output.format=csv"])].concat()).expect_code(0);
-    assert_eq!(Log::of(&mended).run_id(), run_id);
+    assert_eq!(Log::of(&corrected).run_id(), run_id);
     assert_eq!(directory.snapshot("out").manifest()["run"]["id"], run_id);
 }
 

@@ -23,7 +23,7 @@ fn directory() -> TestDir {
 
 /// Exit code and message; what differs from run to run by its name in brackets.
 #[track_caller]
-fn told(directory: &TestDir, output: &Output) -> String {
+fn error_text(directory: &TestDir, output: &Output) -> String {
     assert!(output.stdout.is_empty(), "{output}");
     assert!(!output.stderr.contains("panicked"), "{output}");
     assert!(!output.stderr.contains(SOME_KEY), "{output}");
@@ -31,12 +31,12 @@ fn told(directory: &TestDir, output: &Output) -> String {
     let error = output.error().replace(directory.root().to_str().unwrap(), "[directory]");
     let error = without_figures(&error);
     match error.split_once("resume with: ") {
-        Some((told, command)) => {
+        Some((message, command)) => {
             assert!(
                 command.contains(" export job.toml ") && command.contains(" --date="),
                 "{output}"
             );
-            format!("{code}: {told}resume with: [command]")
+            format!("{code}: {message}resume with: [command]")
         }
         None => format!("{code}: {error}"),
     }
@@ -56,16 +56,16 @@ fn contents(directory: &TestDir, snapshot: &str) -> BTreeMap<String, Vec<u8>> {
     snapshot.files().into_iter().map(|file| (file.clone(), snapshot.bytes(&file))).collect()
 }
 
-/// What `im-profiles ARGUMENTS` tells, with and without an earlier snapshot. The job in the directory is to be a good one
+/// What `im-profiles ARGUMENTS` reports, with and without an earlier snapshot. The job in the directory is to be a good one
 /// without the arguments.
 #[track_caller]
 fn refused_run(directory: &TestDir, arguments: &[&str]) -> String {
-    let first = told(directory, &directory.run(arguments));
+    let first = error_text(directory, &directory.run(arguments));
     assert!(!directory.path("out").exists(), "a refusal has published: {first}");
 
     directory.export(&[]).expect_code(0);
     let before = contents(directory, "out");
-    let again = told(directory, &directory.run(arguments));
+    let again = error_text(directory, &directory.run(arguments));
     assert_eq!(again, first);
     assert_eq!(contents(directory, "out"), before, "a refusal has changed the snapshot: {first}");
     directory.export(&[]).expect_code(0);
@@ -80,7 +80,7 @@ fn refused(directory: &TestDir, overrides: &[&str]) -> String {
     refused_run(directory, &["export", "job.toml"].into_iter().chain(overrides).collect::<Vec<_>>())
 }
 
-/// What is told of a job whose text differs from a good one.
+/// The refusal of a job whose text differs from a good one.
 #[track_caller]
 fn refused_job(old: &str, new: &str) -> String {
     let directory = directory();
@@ -211,7 +211,7 @@ fn existing_snapshot_with_if_exists_fail() {
     directory.export(&[]).expect_code(0);
     let before = contents(&directory, "out");
     let output = directory.export(&["--set", "output.if_exists=fail"]);
-    assert_snapshot!(told(&directory, &output), @r#"2: out exists already and output.if_exists is "fail"; remove it, choose another output.path, or set output.if_exists = "replace""#);
+    assert_snapshot!(error_text(&directory, &output), @r#"2: out exists already and output.if_exists is "fail"; remove it, choose another output.path, or set output.if_exists = "replace""#);
     assert_eq!(contents(&directory, "out"), before);
 }
 
@@ -225,7 +225,7 @@ fn another_active_run() {
     let at_work = directory.write(".out.partial/snapshot/part-00000.parquet", "half a part");
     let lock = File::open(path).unwrap();
     lock.lock().unwrap();
-    assert_snapshot!(told(&directory, &directory.export(&[])), @"2: another run is writing out: process 7 on host etl-3 since 2026-11-22T03:00:00Z; wait for it to end, or stop it");
+    assert_snapshot!(error_text(&directory, &directory.export(&[])), @"2: another run is writing out: process 7 on host etl-3 since 2026-11-22T03:00:00Z; wait for it to end, or stop it");
     assert_eq!(contents(&directory, "out"), before);
     assert!(at_work.exists(), "the other run's work was touched");
 
@@ -234,7 +234,7 @@ fn another_active_run() {
     assert!(!directory.path(".out.partial").exists());
 }
 
-/// What is told when the service, played by an emulator with these settings, refuses; `[server]` is its address.
+/// The error when the service, played by an emulator with these settings, refuses; `[server]` is its address.
 #[track_caller]
 fn refused_by_service(settings: &str, overrides: &[&str], key: Option<&str>) -> String {
     let server = EmulatorServer::start(settings_of(&format!("rate.portrait_get = 0\n{settings}")));
@@ -274,7 +274,7 @@ fn too_many_failed_accounts() {
     let before = contents(&directory, "out");
     let fails = "emulator.faults={ transient = { accounts = ['b'] }, transient_asks = 2 }";
     let arguments = ["--set", fails, "--set", "retry.max_attempts=2"];
-    assert_snapshot!(told(&directory, &directory.export(&arguments)), @"3: 1 of 3 accounts failed, more than limits.max_failed (1%) allows; run again to retry them, or raise limits.max_failed to publish without them");
+    assert_snapshot!(error_text(&directory, &directory.export(&arguments)), @"3: 1 of 3 accounts failed, more than limits.max_failed (1%) allows; run again to retry them, or raise limits.max_failed to publish without them");
     assert_eq!(contents(&directory, "out"), before);
     directory.export(&["--restart"]).expect_code(0);
 }

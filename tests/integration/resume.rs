@@ -206,7 +206,7 @@ fn unusable_journal_is_left_unchanged() {
     let journal = stopped_after(2).checkpoint();
     let newer = journal[0].replace("\"version\":1", "\"version\":2");
     assert_ne!(newer, journal[0]);
-    for (lines, told) in [
+    for (lines, message) in [
         (vec![newer.as_str(), &journal[1]], &["has version 2", "--restart"][..]),
         (vec![&journal[0], "{}", &journal[2]], &["line 2", "damaged", "--restart"]),
         (vec![&journal[0], &journal[1], &journal[1]], &["line 3", "damaged"]),
@@ -220,9 +220,9 @@ fn unusable_journal_is_left_unchanged() {
         directory
             .export(&[])
             .expect_code(1)
-            .expect_stderr(told)
+            .expect_stderr(message)
             .expect_stderr(&["checkpoint.ndjson"]);
-        assert!(directory.work() == before, "{told:?}: the work directory was touched");
+        assert!(directory.work() == before, "{message:?}: the work directory was touched");
         ensure_goes_on(&directory, &["--restart"], 5);
     }
 }

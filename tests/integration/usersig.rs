@@ -89,7 +89,7 @@ fn job_provides_app_account_and_key() {
 
 #[test]
 fn invalid_input_is_refused_with_a_fix() {
-    for (arguments, told) in [
+    for (arguments, message) in [
         (&[][..], "give --sdkappid and --secret-key-env"),
         (&["--sdkappid", "7"][..], "--secret-key-env"),
         (&["--sdkappid", "0", "--secret-key-env", "KEY"][..], "--sdkappid is 0"),
@@ -107,7 +107,7 @@ fn invalid_input_is_refused_with_a_fix() {
         (&["job.toml", "--json"][..], "--inspect"),
         (&["none.toml"][..], "the file does not exist"),
     ] {
-        let output = signed(arguments).expect_code(2).expect_stderr(&[told]);
+        let output = signed(arguments).expect_code(2).expect_stderr(&[message]);
         assert_eq!(output.stdout, "");
     }
     let sig_alone = [

@@ -62,16 +62,23 @@ fn byte_order_mark_crlf_blank_lines_and_a_missing_line_end_are_accepted() {
     let csv = b"\xef\xbb\xbf\r\n\"id\",n\r\n\r\na,1\r\n \t\r\n\"b\",2\r\n\n\nc,3";
     let txt = b"\xef\xbb\xbfa\r\n\r\n   \r\n\tb \r\n\nc";
     let ndjson = b"\xef\xbb\xbf{\"id\":\"a\"}\r\n\r\n \r\n {\"id\":\"b\"} \r\n\n{\"id\":\"c\"}";
+    assert_three_accounts_among_blank_lines(csv, txt, ndjson);
+}
+
+/// Checks that each list, plain and compressed, has the accounts a, b and c on the lines that blank ones leave to them.
+#[track_caller]
+fn assert_three_accounts_among_blank_lines(csv: &[u8], txt: &[u8], ndjson: &[u8]) {
     let accounts = |lines: [u64; 3]| {
         ["a", "b", "c"].map(str::to_owned).into_iter().zip(lines).collect::<Vec<_>>()
     };
     for (name, bytes, column, lines) in [
-        ("l.csv", csv.as_slice(), Some("id"), [4, 6, 9]),
+        ("l.csv", csv, Some("id"), [4, 6, 9]),
         ("l.txt", txt, None, [1, 4, 6]),
         ("l.ndjson", ndjson, Some("id"), [1, 4, 6]),
     ] {
         let expected = ReadResult { accounts: accounts(lines), ..ReadResult::default() };
         assert_eq!(read_bytes(name, bytes, column), expected, "{name}");
+        assert_eq!(read_bytes(name, &gzip(bytes), column), expected, "{name}, compressed");
     }
 }
 
@@ -169,18 +176,7 @@ fn a_single_cr_ends_a_line() {
     let csv = b"\xef\xbb\xbf\r\"id\",n\r\ra,1\r \t\r\"b\",2\r\r\rc,3";
     let txt = b"\xef\xbb\xbfa\r\r   \r\tb \r\rc";
     let ndjson = b"\xef\xbb\xbf{\"id\":\"a\"}\r\r \r {\"id\":\"b\"} \r\r{\"id\":\"c\"}\r";
-    let accounts = |lines: [u64; 3]| {
-        ["a", "b", "c"].map(str::to_owned).into_iter().zip(lines).collect::<Vec<_>>()
-    };
-    for (name, bytes, column, lines) in [
-        ("l.csv", csv.as_slice(), Some("id"), [4, 6, 9]),
-        ("l.txt", txt, None, [1, 4, 6]),
-        ("l.ndjson", ndjson, Some("id"), [1, 4, 6]),
-    ] {
-        let expected = ReadResult { accounts: accounts(lines), ..ReadResult::default() };
-        assert_eq!(read_bytes(name, bytes, column), expected, "{name}");
-        assert_eq!(read_bytes(name, &gzip(bytes), column), expected, "{name}, compressed");
-    }
+    assert_three_accounts_among_blank_lines(csv, txt, ndjson);
 }
 
 #[test]

@@ -202,7 +202,7 @@ pub fn read_csv(text: &[u8]) -> Table {
     let mut rows = split_csv(text);
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(false).from_reader(text.as_bytes());
-    let told: Vec<Vec<String>> = reader
+    let records: Vec<Vec<String>> = reader
         .records()
         .map(|record| record.unwrap().iter().map(str::to_owned).collect())
         .collect();
@@ -210,7 +210,7 @@ pub fn read_csv(text: &[u8]) -> Table {
         .iter()
         .map(|row| row.iter().map(|cell| cell.clone().unwrap_or_default()).collect())
         .collect();
-    assert_eq!(texts, told, "the csv crate reads other cells");
+    assert_eq!(texts, records, "the csv crate reads other cells");
     let columns = rows.remove(0).into_iter().map(|name| name.expect("a column has a name"));
     Table { columns: columns.collect(), rows }
 }
