@@ -29,16 +29,26 @@ const ENVIRONMENT: [(&str, &str); 5] = [
     ("HTTPS_PROXY, NO_PROXY", "The proxy for calls, and the hosts that are called without it."),
 ];
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 9] = [
     ("JOB", "The job file; relative paths in it are relative to its directory."),
     (
         "PATH/part-00000.parquet",
         "The rows of the snapshot that output.path names; or .csv, .csv.gz, .csv.zst.",
     ),
     (
-        "PATH/_failed_accounts.csv, _rejected_values.csv, _manifest.json, _SUCCESS",
-        "The other files of a snapshot: accounts without a row, values that do not fit their column, the description of \
-         the run, and the marker of a complete snapshot.",
+        "PATH/_failed_accounts.csv",
+        "The accounts without a row, with the reason; itself a valid account list.",
+    ),
+    ("PATH/_rejected_values.csv", "The values that do not fit the type of their column."),
+    (
+        "PATH/_manifest.json",
+        "The description of the run for programs: counts, columns, parts with checksums, calls.",
+    ),
+    ("PATH/_report.html", "The report of the run for people, with charts."),
+    ("PATH/_SUCCESS", "The marker of a complete snapshot: empty, written last."),
+    (
+        "metrics.textfile",
+        "Metrics for the textfile collector of Prometheus, if the job names such a file.",
     ),
     (
         ".NAME.partial/",
@@ -47,7 +57,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// The date of the last change to the content of the page.
-const PAGE_DATE: &str = "2026-11-24";
+const PAGE_DATE: &str = "2026-11-26";
 
 /// Shorter than the 80 columns of roff tools, because escaped dashes take more.
 const MAX_LINE_BYTES: usize = 70;

@@ -45,6 +45,7 @@ use self::prepare::prepare;
 use self::publish::publish;
 use self::resume_command::with_resume_command;
 use self::rounds::run_rounds;
+use self::stale_work::remove_if_nothing_committed;
 use self::telemetry::RunTelemetry;
 use crate::api::proxy::Proxies;
 use crate::job::{Job, Target};
@@ -91,7 +92,8 @@ pub fn load_job(
 
 /// Runs a job until its snapshot is published or the run fails.
 pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Outcome {
-    let (name, snapshot) = (job.name.clone(), absolute(&job.output.path));
+    let name = job.name.clone();
+    let output_path = absolute(&job.output.path).display().to_string();
     let (totals, result) = run_to_end(job, options, &mut telemetry);
     let result = result.map_err(|failure| with_resume_command(failure, options.date));
     let exit_code = result.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
@@ -101,7 +103,8 @@ pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Ou
         job: name,
         date: options.date.to_string(),
         run_id: telemetry.run_id().to_owned(),
-        snapshot: snapshot.display().to_string(),
+        snapshot: result.is_ok().then(|| output_path.clone()),
+        output_path,
         duration_seconds: (options.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         result: totals,
         error: result.as_ref().err().map(Failure::text),
@@ -116,6 +119,7 @@ fn run_to_end(
     options: RunOptions,
     telemetry: &mut RunTelemetry<'_>,
 ) -> (Option<ResultSummary>, Result<(), Failure>) {
+    let output_path = job.output.path.clone();
     let run = match prepare(job, options, telemetry) {
         Ok(Some(run)) => run,
         Ok(None) => return (None, Ok(())),
@@ -127,5 +131,8 @@ fn run_to_end(
         (None, Ok(_)) => Ok(()),
         (_, Err(failure)) => Err(failure),
     };
+    if result.as_ref().is_err_and(|failure| failure.code == ExitCode::RefusedByService) {
+        remove_if_nothing_committed(&output_path);
+    }
     (totals, result)
 }

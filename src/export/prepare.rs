@@ -65,6 +65,7 @@ pub fn prepare(
 ) -> Result<Option<PreparedRun>, Failure> {
     let is_restored = WorkDirectory::restore_previous_snapshot(&job.output.path, &lock_holder())?;
     let sig_source = secret::read(&job.api.secret)?;
+    secret::warn_if_exposed(&job.api.secret);
     let listener = telemetry.bind()?;
     let work = WorkDirectory::open(&job.output.path, &lock_holder())?;
     let may_call_from = work.had_earlier_run().then(|| Instant::now() + SECOND_WITH_MARGIN);
@@ -172,7 +173,7 @@ fn warn_if_disk_is_too_small(work: &WorkDirectory, accounts: u64, columns: u64) 
 }
 
 /// What the lock says about this process.
-fn lock_holder() -> String {
+pub fn lock_holder() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let since = rfc3339_seconds(Timestamp::now());
     format!("process {} on {host} since {since}", std::process::id())

@@ -1,9 +1,15 @@
 //! Reads the secret from where the job names it. No error contains the secret itself.
 
+mod text;
+
 use std::env;
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use self::text::{SecretFault, secret_in};
+use tracing::warn;
 
 use crate::api::signer::SigSource;
 use crate::api::usersig::{SecretKey, UserSig};
@@ -33,8 +39,10 @@ pub enum SecretError {
         #[source]
         source: io::Error,
     },
-    #[error("{}, which api.secret_key_file names, is empty; put the app's secret key in it", .path.display())]
-    EmptyFile { path: PathBuf },
+    #[error("the environment variable {name}, which {key} names, {fault}; set it to the {content}")]
+    BadVariable { name: String, key: &'static str, content: &'static str, fault: SecretFault },
+    #[error("{}, which api.secret_key_file names, {fault}; put the app's secret key in it, and nothing else", .path.display())]
+    BadFile { path: PathBuf, fault: SecretFault },
 }
 
 impl HasExitCode for SecretError {
@@ -55,14 +63,7 @@ pub fn read(source: &SecretSource) -> Result<SigSource, SecretError> {
         SecretSource::UserSigEnv(name) => {
             SigSource::Ready(UserSig::new(from_env(name, "api.usersig_env", SIG)?))
         }
-        SecretSource::KeyFile(path) => {
-            let text = fs::read_to_string(path)
-                .map_err(|source| SecretError::File { path: path.clone(), source })?;
-            if text.trim().is_empty() {
-                return Err(SecretError::EmptyFile { path: path.clone() });
-            }
-            SigSource::Key(SecretKey::new(text.trim().to_owned()))
-        }
+        SecretSource::KeyFile(path) => SigSource::Key(SecretKey::new(from_file(path)?)),
         SecretSource::EmulatorKey => SigSource::Key(SecretKey::new(EMULATOR_SECRET_KEY.to_owned())),
     })
 }
@@ -72,20 +73,47 @@ pub fn key_from_flag(name: &str) -> Result<SecretKey, SecretError> {
     Ok(SecretKey::new(from_env(name, "--secret-key-env", KEY)?))
 }
 
-/// Returns the value of a variable without the white space that shells and editors leave around it.
+/// Whether every user of the machine can read the file that holds the secret key.
+pub fn is_exposed(source: &SecretSource) -> bool {
+    const READABLE_BY_OTHERS: u32 = 0o004;
+    let SecretSource::KeyFile(path) = source else { return false };
+    path.metadata().is_ok_and(|file| file.mode() & READABLE_BY_OTHERS != 0)
+}
+
+/// Logs that [`is_exposed`].
+pub fn warn_if_exposed(source: &SecretSource) {
+    if let (SecretSource::KeyFile(path), true) = (source, is_exposed(source)) {
+        warn!(file = %path.display(), "every user of this machine can read the secret key; restrict the file with chmod 600");
+    }
+}
+
+fn from_file(path: &Path) -> Result<String, SecretError> {
+    /// A key has 64 bytes; what is longer is another file, perhaps an endless one.
+    const MAX_BYTES: u64 = 64 * 1024;
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+        .map_err(|source| SecretError::File { path: path.to_owned(), source })?;
+    match secret_in(&text) {
+        Ok(secret) => Ok(secret.to_owned()),
+        Err(fault) => Err(SecretError::BadFile { path: path.to_owned(), fault }),
+    }
+}
+
 fn from_env(name: &str, key: &'static str, content: &'static str) -> Result<String, SecretError> {
     if looks_like_a_secret(name) {
         return Err(SecretError::NotAName { key });
     }
-    let not_set = || SecretError::NotSet { name: name.to_owned(), key, content };
-    let value = env::var_os(name).ok_or_else(not_set)?;
-    let text = value.to_str().ok_or_else(|| SecretError::NotText {
-        name: name.to_owned(),
-        key,
-        content,
-    })?;
-    match text.trim() {
-        "" => Err(not_set()),
-        secret => Ok(secret.to_owned()),
+    let name = name.to_owned();
+    let Some(value) = env::var_os(&name) else {
+        return Err(SecretError::NotSet { name, key, content });
+    };
+    let Some(text) = value.to_str() else {
+        return Err(SecretError::NotText { name, key, content });
+    };
+    match secret_in(text) {
+        Ok(secret) => Ok(secret.to_owned()),
+        Err(SecretFault::Empty) => Err(SecretError::NotSet { name, key, content }),
+        Err(fault) => Err(SecretError::BadVariable { name, key, content, fault }),
     }
 }

@@ -1,10 +1,14 @@
 //! What an earlier run left in the work directory, and which run this one is because of it.
 
+use std::path::Path;
+
 use jiff::civil::Date;
 use tracing::info;
 
+use super::prepare::lock_holder;
 use super::resume::published_run;
 use super::telemetry::RunTelemetry;
+use crate::snapshot::checkpoint::Checkpoint;
 use crate::snapshot::journal::Journal;
 use crate::snapshot::layout::LOCK_FILE;
 use crate::snapshot::publish::clean_up;
@@ -37,6 +41,19 @@ pub fn clean_up_after_publication(
             work.reset(&[LOCK_FILE])?;
             Ok(Some(work))
         }
+    }
+}
+
+/// Removes the work directory of a run that the service refused before it committed a part, so that a wrong key leaves
+/// nothing behind.
+pub fn remove_if_nothing_committed(output_path: &Path) {
+    let Ok(work) = WorkDirectory::open(output_path, &lock_holder()) else { return };
+    let is_empty = |checkpoint: Option<Checkpoint>| {
+        checkpoint.is_none_or(|checkpoint| checkpoint.parts().is_empty())
+    };
+    if Journal::read_checkpoint(&**work.store()).is_ok_and(is_empty) {
+        // The refusal is the error to report.
+        let _ = work.remove();
     }
 }
 

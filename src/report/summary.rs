@@ -24,8 +24,11 @@ pub struct Summary {
     pub date: String,
     /// The same id as in the manifest, the metrics and every log line.
     pub run_id: String,
-    /// Absolute path of the snapshot, also if it was not published.
-    pub snapshot: String,
+    /// Absolute path at which the job publishes.
+    pub output_path: String,
+    /// The same path, once the snapshot of this run is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
     /// From the start of the program to its end.
     pub duration_seconds: f64,
     /// Absent if the run did not finish the list.
@@ -58,7 +61,7 @@ impl Summary {
     /// Lines of text, with the path relative to the directory `here`.
     pub fn to_text(&self, here: &Path) -> String {
         let mut text = String::new();
-        let snapshot = relative_to(here, &self.snapshot);
+        let snapshot = relative_to(here, &self.output_path);
         let heading = match self.status {
             "published" => format!("Published {snapshot}"),
             status => format!("Not published ({status}): {snapshot}"),
@@ -146,7 +149,8 @@ mod tests {
             job: "sample".to_owned(),
             date: "2026-11-22".to_owned(),
             run_id: "00ff00ff00ff00ff".to_owned(),
-            snapshot: "/here/exports/sample/dt=2026-11-22".to_owned(),
+            output_path: "/here/exports/sample/dt=2026-11-22".to_owned(),
+            snapshot: None,
             duration_seconds: 75.25,
             result: Some(ResultSummary {
                 counts: Counts {

@@ -138,7 +138,7 @@ fn overrides() {
 
 #[test]
 fn secrets() {
-    let directory = directory().env("EMPTY", " ");
+    let directory = directory().env("EMPTY", " ").env("QUOTED", &format!("\"{SOME_KEY}\""));
     directory.write("empty.key", "\n");
     let refused = |secret: &str| {
         let service = ["api.base_url=http://127.0.0.1:9", "api.sdkappid=1400000000", secret];
@@ -147,7 +147,18 @@ fn secrets() {
     assert_snapshot!(refused("api.secret_key_env=IM_KEY"), @"2: the environment variable IM_KEY, which api.secret_key_env names, is not set, or is empty; set it to the app's secret key");
     assert_snapshot!(refused("api.secret_key_env=EMPTY"), @"2: the environment variable EMPTY, which api.secret_key_env names, is not set, or is empty; set it to the app's secret key");
     assert_snapshot!(refused("api.secret_key_file=im.key"), @"2: cannot read im.key, which api.secret_key_file names; put the app's secret key in it: No such file or directory (os error 2)");
-    assert_snapshot!(refused("api.secret_key_file=empty.key"), @"2: empty.key, which api.secret_key_file names, is empty; put the app's secret key in it");
+    assert_snapshot!(refused("api.secret_key_file=empty.key"), @"2: empty.key, which api.secret_key_file names, is empty; put the app's secret key in it, and nothing else");
+    directory.write("quoted.key", format!("\u{feff}'{SOME_KEY}'\r\n"));
+    directory.write("line.key", format!("export IM_SECRET_KEY={SOME_KEY}\n"));
+    directory
+        .write("old.key", "-----BEGIN PRIVATE KEY-----\nMIGHAgEA\n-----END PRIVATE KEY-----\n");
+    directory.write("two.key", format!("{SOME_KEY}\n{SOME_KEY}\n"));
+    assert_snapshot!(refused("api.secret_key_file=quoted.key"), @"2: quoted.key, which api.secret_key_file names, holds the secret in quotes, which would become part of it; put the app's secret key in it, and nothing else");
+    assert_snapshot!(refused("api.secret_key_file=line.key"), @"2: line.key, which api.secret_key_file names, holds an assignment NAME=value, not the value alone; put the app's secret key in it, and nothing else");
+    assert_snapshot!(refused("api.secret_key_file=old.key"), @"2: old.key, which api.secret_key_file names, holds a PEM key of the old signature algorithm, which is not supported; put the app's secret key in it, and nothing else");
+    assert_snapshot!(refused("api.secret_key_file=two.key"), @"2: two.key, which api.secret_key_file names, holds more than one word or line; put the app's secret key in it, and nothing else");
+    assert_snapshot!(refused("api.secret_key_file=/dev/zero"), @"2: /dev/zero, which api.secret_key_file names, holds a control character; put the app's secret key in it, and nothing else");
+    assert_snapshot!(refused("api.secret_key_env=QUOTED"), @"2: the environment variable QUOTED, which api.secret_key_env names, holds the secret in quotes, which would become part of it; set it to the app's secret key");
     assert_snapshot!(refused("api.usersig_env=IM_USERSIG"), @"2: the environment variable IM_USERSIG, which api.usersig_env names, is not set, or is empty; set it to the UserSig of api.identifier");
 }
 
@@ -242,7 +253,9 @@ fn refused_by_service(settings: &str, overrides: &[&str], key: Option<&str>) -> 
     let service = server.overrides();
     let service: Vec<&str> =
         service.iter().map(String::as_str).filter(|word| *word != "--set").collect();
-    refused(&directory, &[&service, overrides].concat()).replace(&server.base_url, "[server]")
+    let text = refused(&directory, &[&service, overrides].concat());
+    assert!(!directory.path(".out.partial").exists(), "a refusal left a work directory: {text}");
+    text.replace(&server.base_url, "[server]")
 }
 
 #[test]

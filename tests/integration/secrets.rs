@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 
@@ -148,6 +149,38 @@ fn secret_is_hidden_after_a_success() {
             run(talkative, (source, KEY), &server.base_url, &[], 0);
         }
         assert_eq!(server.emulator.stats().responses_with_code(0), 6, "calls of two runs");
+    }
+}
+
+#[test]
+fn key_file_may_have_a_byte_order_mark_and_a_windows_line_end() {
+    let server = server("");
+    let key = format!("\u{feff}{KEY}\r");
+    run(TALKATIVE[0], (Source::KeyFile, &key), &server.base_url, &[], 0);
+}
+
+#[test]
+fn key_file_that_every_user_can_read_is_reported() {
+    const WARNING: &str = "every user of this machine can read";
+    let server = server("");
+    let directory = directory_with(Source::KeyFile, KEY);
+    let service = [
+        format!("api.base_url={}", server.base_url),
+        format!("api.sdkappid={EMULATOR_SDKAPPID}"),
+        "api.secret_key_file=im.key".to_owned(),
+    ];
+    let overrides: Vec<&str> = service.iter().flat_map(|key| ["--set", key]).collect();
+    for (mode, is_reported) in [(0o644, true), (0o604, true), (0o640, false), (0o600, false)] {
+        fs::set_permissions(directory.path("im.key"), fs::Permissions::from_mode(mode)).unwrap();
+        for command in ["check", "preview", "export"] {
+            let arguments = [&[command, "job.toml"], &overrides[..]].concat();
+            let output = directory.run(&arguments).expect_code(0);
+            assert_eq!(
+                output.stderr.contains(WARNING) || output.stdout.contains(WARNING),
+                is_reported,
+                "{command} {mode:o}\n{output}"
+            );
+        }
     }
 }
 

@@ -27,6 +27,12 @@ pub fn check_secret(job: &Job) -> (Finding, Option<SigSource>) {
         }
     };
     match &sig_source {
+        SigSource::Key(_) if secret::is_exposed(&job.api.secret) => {
+            let text = format!(
+                "{place} holds a key, but every user of this machine can read it; restrict the file with chmod 600"
+            );
+            (Finding::note(text), Some(sig_source))
+        }
         SigSource::Key(_) => (Finding::passed(format!("{place} holds a key")), Some(sig_source)),
         SigSource::Ready(sig) => {
             let (sdkappid, identifier) = (job.api.sdkappid, &job.api.identifier);

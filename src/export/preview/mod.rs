@@ -45,6 +45,7 @@ pub struct Preview {
 /// Fetches the rows of the first `count` accounts.
 pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Preview, Failure> {
     let sig_source = secret::read(&job.api.secret)?;
+    secret::warn_if_exposed(&job.api.secret);
     let (accounts, invalid) = first_accounts(job, count)?;
     if accounts.is_empty() {
         warn!("the account list contains no valid account");

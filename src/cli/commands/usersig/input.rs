@@ -71,6 +71,7 @@ pub fn expected_claims(args: &UsersigArgs, flags: &Flags) -> Result<Expected, Fa
         SigSource::Key(key) => Some(key),
         SigSource::Ready(_) => None,
     };
+    secret::warn_if_exposed(&job.api.secret);
     let sdkappid = Some(job.api.sdkappid);
     Ok(Expected { sdkappid, identifier: Some(job.api.identifier), key })
 }
