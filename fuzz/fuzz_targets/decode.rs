@@ -15,7 +15,8 @@ use serde_json::Value;
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
 fuzz_target!(|body: &[u8]| {
-    let columns = [ColumnType::String, ColumnType::Uint32, ColumnType::Bytes, ColumnType::Date]
+    use ColumnType::{Bytes, Date, Int64, String, Uint32};
+    let columns = [String, Int64, Uint32, Bytes, Date]
         .iter()
         .enumerate()
         .map(|(index, column_type)| Column {

@@ -1,7 +1,7 @@
 //! Rows of a snapshot as text and as JSON (pure).
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
+use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use serde_json::Value;
@@ -29,6 +29,7 @@ fn json_of(column: &ArrayRef, row: usize) -> Value {
         return Value::Null;
     }
     match column.data_type() {
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).into(),
         DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).into(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).into(),
         _ => text_of(column, row).into(),
@@ -53,6 +54,7 @@ fn text_of(column: &ArrayRef, row: usize) -> String {
         DataType::Binary => {
             String::from_utf8_lossy(column.as_binary::<i32>().value(row)).into_owned()
         }
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).to_string(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
         DataType::Date32 => column
@@ -68,16 +70,19 @@ fn text_of(column: &ArrayRef, row: usize) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{BinaryArray, Date32Array, StringArray, UInt32Array, UInt64Array};
+    use arrow_array::{
+        BinaryArray, Date32Array, Int64Array, StringArray, UInt32Array, UInt64Array,
+    };
     use arrow_schema::{Field, Schema};
 
     use super::*;
 
     fn rows() -> RecordBatch {
-        let columns: [(&str, ArrayRef); 5] = [
+        let columns: [(&str, ArrayRef); 6] = [
             ("text", Arc::new(StringArray::from(vec![Some("a\"\n"), None, Some("")]))),
             ("small", Arc::new(UInt32Array::from(vec![Some(0), None, Some(7)]))),
             ("z large", Arc::new(UInt64Array::from(vec![Some(u64::MAX), None, Some(1)]))),
+            ("signed", Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(-7)]))),
             ("day", Arc::new(Date32Array::from(vec![Some(19_782), None, Some(-1)]))),
             ("raw", Arc::new(BinaryArray::from(vec![Some(&b"b"[..]), None, Some(b"")]))),
         ];
@@ -92,9 +97,9 @@ mod tests {
     #[test]
     fn a_row_is_an_object_with_its_keys_in_column_order() {
         insta::assert_snapshot!(ndjson(&rows()), @r#"
-        {"text":"a\"\n","small":0,"z large":18446744073709551615,"day":"2024-02-29","raw":"b"}
-        {"text":null,"small":null,"z large":null,"day":null,"raw":null}
-        {"text":"","small":7,"z large":1,"day":"1969-12-31","raw":""}
+        {"text":"a\"\n","small":0,"z large":18446744073709551615,"signed":-9223372036854775808,"day":"2024-02-29","raw":"b"}
+        {"text":null,"small":null,"z large":null,"signed":null,"day":null,"raw":null}
+        {"text":"","small":7,"z large":1,"signed":-7,"day":"1969-12-31","raw":""}
         "#);
     }
 
@@ -103,8 +108,8 @@ mod tests {
         let rows = rows();
         let first: Vec<Option<String>> = texts(rows.column(0));
         assert_eq!(first, [Some("a\"\n".to_owned()), None, Some(String::new())]);
-        assert_eq!(texts(rows.column(3))[0].as_deref(), Some("2024-02-29"));
+        assert_eq!(texts(rows.column(4))[0].as_deref(), Some("2024-02-29"));
         let numbers: Vec<bool> = rows.columns().iter().map(are_numbers).collect();
-        assert_eq!(numbers, [false, true, true, false, false]);
+        assert_eq!(numbers, [false, true, true, true, false, false]);
     }
 }

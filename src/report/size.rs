@@ -87,7 +87,7 @@ const fn value_size(column_type: ColumnType) -> ValueSize {
     match column_type {
         ColumnType::String | ColumnType::Bytes => ValueSize { plain: 25, compressed: 6 },
         ColumnType::Uint32 | ColumnType::Date => ValueSize { plain: 4, compressed: 3 },
-        ColumnType::Uint64 => ValueSize { plain: 7, compressed: 4 },
+        ColumnType::Int64 | ColumnType::Uint64 => ValueSize { plain: 7, compressed: 4 },
     }
 }
 

@@ -32,6 +32,16 @@ pub fn number<N: std::str::FromStr>(value: JsonValue<'_>) -> Result<N, TypeMisma
     digits.parse().map_err(|_| TypeMismatch)
 }
 
+/// For an int64 column: as for the unsigned types, with an optional minus sign.
+pub fn integer(value: JsonValue<'_>) -> Result<i64, TypeMismatch> {
+    let written = text(value)?;
+    let digits = written.strip_prefix('-').unwrap_or(&written);
+    if !digits.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(TypeMismatch);
+    }
+    written.parse().map_err(|_| TypeMismatch)
+}
+
 /// For a date column: days since 1970-01-01, from the number yyyymmdd.
 pub fn date(value: JsonValue<'_>) -> Result<i32, TypeMismatch> {
     const EPOCH: Date = Date::constant(1970, 1, 1);
@@ -88,6 +98,31 @@ mod tests {
     }
 
     #[test]
+    fn integers_may_be_negative_and_lie_within_64_bits() {
+        assert_eq!(integer(value("9223372036854775807")), Ok(i64::MAX));
+        assert_eq!(integer(value(r#""-9223372036854775808""#)), Ok(i64::MIN));
+        assert_eq!(integer(value("-0")), Ok(0));
+        assert_eq!(integer(value(r#""-007""#)), Ok(-7));
+        for mismatch in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "18446744073709551615",
+            r#""-""#,
+            r#""--1""#,
+            r#""+1""#,
+            r#""-+1""#,
+            r#""""#,
+            r#"" 1""#,
+            r#""1 ""#,
+            "1.0",
+            "1e3",
+            "true",
+        ] {
+            assert_eq!(integer(value(mismatch)), Err(TypeMismatch), "{mismatch}");
+        }
+    }
+
+    #[test]
     fn strings_are_read_from_strings_and_numbers() {
         assert_eq!(text(value(r#""""#)).unwrap(), "");
         assert_eq!(text(value("0012.50e1")).unwrap(), "0012.50e1");
@@ -120,6 +155,12 @@ mod tests {
             let json = if as_string { format!("\"{number_sent}\"") } else { number_sent.to_string() };
             prop_assert_eq!(number::<u64>(value(&json)), Ok(number_sent));
             prop_assert_eq!(number::<u32>(value(&json)).ok(), u32::try_from(number_sent).ok());
+        }
+
+        #[test]
+        fn integers_round_trip(number_sent: i64, as_string: bool) {
+            let json = if as_string { format!("\"{number_sent}\"") } else { number_sent.to_string() };
+            prop_assert_eq!(integer(value(&json)), Ok(number_sent));
         }
 
         #[test]

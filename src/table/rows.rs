@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    BinaryBuilder, Date32Builder, GenericByteBuilder, PrimitiveBuilder, StringBuilder,
-    UInt32Builder, UInt64Builder,
+    BinaryBuilder, Date32Builder, GenericByteBuilder, Int64Builder, PrimitiveBuilder,
+    StringBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::ByteArrayType;
@@ -30,6 +30,7 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
     let fields = columns.iter().map(|column| {
         let data_type = match column.column_type {
             ColumnType::String => DataType::Utf8,
+            ColumnType::Int64 => DataType::Int64,
             ColumnType::Uint32 => DataType::UInt32,
             ColumnType::Uint64 => DataType::UInt64,
             ColumnType::Bytes => DataType::Binary,
@@ -73,6 +74,7 @@ pub struct RowBuilder {
 #[derive(Debug)]
 enum CellBuilder {
     String(StringBuilder),
+    Int64(Int64Builder),
     Uint32(UInt32Builder),
     Uint64(UInt64Builder),
     Bytes(BinaryBuilder),
@@ -84,6 +86,7 @@ impl RowBuilder {
     pub fn new(columns: &[Column]) -> RowBuilder {
         let cells = columns.iter().map(|column| match column.column_type {
             ColumnType::String => CellBuilder::String(StringBuilder::new()),
+            ColumnType::Int64 => CellBuilder::Int64(Int64Builder::new()),
             ColumnType::Uint32 => CellBuilder::Uint32(UInt32Builder::new()),
             ColumnType::Uint64 => CellBuilder::Uint64(UInt64Builder::new()),
             ColumnType::Bytes => CellBuilder::Bytes(BinaryBuilder::new()),
@@ -143,6 +146,7 @@ impl CellBuilder {
         }
         let appended = match self {
             CellBuilder::String(cells) => convert::text(value).map(|text| cells.append_value(text)),
+            CellBuilder::Int64(cells) => convert::integer(value).map(|n| cells.append_value(n)),
             CellBuilder::Uint32(cells) => convert::number(value).map(|n| cells.append_value(n)),
             CellBuilder::Uint64(cells) => convert::number(value).map(|n| cells.append_value(n)),
             CellBuilder::Bytes(cells) => {
@@ -159,6 +163,7 @@ impl CellBuilder {
     fn append_null(&mut self) {
         match self {
             CellBuilder::String(cells) => cells.append_null(),
+            CellBuilder::Int64(cells) => cells.append_null(),
             CellBuilder::Uint32(cells) => cells.append_null(),
             CellBuilder::Uint64(cells) => cells.append_null(),
             CellBuilder::Bytes(cells) => cells.append_null(),
@@ -169,6 +174,7 @@ impl CellBuilder {
     fn finish(&mut self) -> ArrayRef {
         match self {
             CellBuilder::String(cells) => finish_text(cells),
+            CellBuilder::Int64(cells) => finish_numbers(cells),
             CellBuilder::Uint32(cells) => finish_numbers(cells),
             CellBuilder::Uint64(cells) => finish_numbers(cells),
             CellBuilder::Bytes(cells) => finish_text(cells),
@@ -193,7 +199,7 @@ fn finish_numbers<T: ArrowPrimitiveType>(cells: &mut PrimitiveBuilder<T>) -> Arr
 #[cfg(test)]
 mod tests {
     use arrow_array::cast::AsArray;
-    use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
+    use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
 
     use super::*;
     use crate::api::response::{RequestedTags, decode};
@@ -209,6 +215,7 @@ mod tests {
             column("large", ColumnType::Uint64),
             column("raw", ColumnType::Bytes),
             column("day", ColumnType::Date),
+            column("signed", ColumnType::Int64),
         ]
     }
 
@@ -231,7 +238,8 @@ mod tests {
     fn values_of_each_type_are_stored() {
         let (batch, rejected) = row(
             r#"[{"Tag":"Tag_day","Value":20240229},{"Tag":"Tag_text","Value":"张\n"},{"Tag":"Tag_raw","Value":"b"},
-                {"Tag":"Tag_large","Value":18446744073709551615},{"Tag":"Tag_small","Value":"7"},{"Tag":"Tag_small","Value":8}]"#,
+                {"Tag":"Tag_large","Value":18446744073709551615},{"Tag":"Tag_small","Value":"7"},{"Tag":"Tag_small","Value":8},
+                {"Tag":"Tag_signed","Value":-9}]"#,
         );
         assert!(rejected.is_empty());
         assert_eq!(batch.column(0).as_string::<i32>().value(0), "a");
@@ -240,6 +248,7 @@ mod tests {
         assert_eq!(batch.column(3).as_primitive::<UInt64Type>().value(0), u64::MAX);
         assert_eq!(batch.column(4).as_binary::<i32>().value(0), b"b");
         assert_eq!(batch.column(5).as_primitive::<Date32Type>().value(0), 19_782);
+        assert_eq!(batch.column(6).as_primitive::<Int64Type>().value(0), -9);
     }
 
     #[test]
@@ -250,7 +259,7 @@ mod tests {
         assert!(rejected.is_empty());
         assert!(batch.column(1).is_valid(0));
         assert_eq!(batch.column(1).as_string::<i32>().value(0), "");
-        for index in 2..6 {
+        for index in 2..7 {
             assert!(batch.column(index).is_null(0), "column {index}");
         }
     }
@@ -258,13 +267,19 @@ mod tests {
     #[test]
     fn mismatching_values_are_null_and_reported() {
         let (batch, rejected) = row(
-            r#"[{"Tag":"Tag_text","Value":{"a":1}},{"Tag":"Tag_small","Value":4294967296},{"Tag":"Tag_day","Value":"x,y"}]"#,
+            r#"[{"Tag":"Tag_text","Value":{"a":1}},{"Tag":"Tag_small","Value":4294967296},{"Tag":"Tag_day","Value":"x,y"},
+                {"Tag":"Tag_signed","Value":9223372036854775808}]"#,
         );
-        let expected = [("text", r#"{"a":1}"#), ("small", "4294967296"), ("day", "x,y")]
-            .map(|(column, text)| (column.to_owned(), text.to_owned()));
+        let expected = [
+            ("text", r#"{"a":1}"#),
+            ("small", "4294967296"),
+            ("day", "x,y"),
+            ("signed", "9223372036854775808"),
+        ]
+        .map(|(column, text)| (column.to_owned(), text.to_owned()));
         assert_eq!(rejected, expected);
         assert_eq!(batch.num_rows(), 1);
-        assert!((1..6).all(|index| batch.column(index).is_null(0)));
+        assert!((1..7).all(|index| batch.column(index).is_null(0)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! counted, and distinct values are no longer counted once there are too many.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
+use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Schema};
 use serde::{Deserialize, Serialize};
@@ -40,9 +40,14 @@ pub enum Values {
         /// Lengths in bytes.
         bytes: MinMax<u64>,
     },
+    /// Of the unsigned types.
     Number {
         range: MinMax<u64>,
         distinct: BoundedValueCounts<u64>,
+    },
+    Integer {
+        range: MinMax<i64>,
+        distinct: BoundedValueCounts<i64>,
     },
     /// Days since 1970-01-01.
     Day {
@@ -63,6 +68,9 @@ impl ColumnStatistics {
             DataType::Binary => Values::Bytes { bytes: None },
             DataType::UInt32 | DataType::UInt64 => {
                 Values::Number { range: None, distinct: BoundedValueCounts::default() }
+            }
+            DataType::Int64 => {
+                Values::Integer { range: None, distinct: BoundedValueCounts::default() }
             }
             DataType::Date32 => {
                 Values::Day { range: None, distinct: BoundedValueCounts::default() }
@@ -96,6 +104,9 @@ impl ColumnStatistics {
             (Values::Number { range, distinct }, DataType::UInt64) => {
                 add_primitives(column.as_primitive::<UInt64Type>(), range, distinct);
             }
+            (Values::Integer { range, distinct }, DataType::Int64) => {
+                add_primitives(column.as_primitive::<Int64Type>(), range, distinct);
+            }
             (Values::Day { range, distinct }, DataType::Date32) => {
                 add_primitives(column.as_primitive::<Date32Type>(), range, distinct);
             }
@@ -118,6 +129,10 @@ impl ColumnStatistics {
             }
             (Values::Bytes { bytes }, Values::Bytes { bytes: b }) => widen_to(bytes, *b),
             (Values::Number { range, distinct }, Values::Number { range: r, distinct: d }) => {
+                widen_to(range, *r);
+                distinct.merge(d);
+            }
+            (Values::Integer { range, distinct }, Values::Integer { range: r, distinct: d }) => {
                 widen_to(range, *r);
                 distinct.merge(d);
             }
@@ -216,7 +231,7 @@ mod tests {
     use std::collections::{BTreeMap, HashMap};
     use std::sync::Arc;
 
-    use arrow_array::{BinaryArray, Date32Array, UInt32Array, UInt64Array};
+    use arrow_array::{BinaryArray, Date32Array, Int64Array, UInt32Array, UInt64Array};
     use arrow_schema::Field;
     use proptest::prelude::*;
 
@@ -241,6 +256,10 @@ mod tests {
         let small = statistics_of(&[Arc::new(UInt32Array::from_iter_values(0..13))]);
         let Values::Number { range, distinct } = small.values else { panic!() };
         assert_eq!((range, distinct.overflowed()), (Some((0, 12)), true));
+        let signed = statistics_of(&[Arc::new(Int64Array::from(vec![Some(i64::MAX), Some(-7)]))]);
+        let json = serde_json::to_string(&signed).unwrap();
+        assert_eq!(serde_json::from_str::<ColumnStatistics>(&json).unwrap(), signed);
+        assert!(matches!(signed.values, Values::Integer { range: Some((-7, i64::MAX)), .. }));
         let days = statistics_of(&[Arc::new(Date32Array::from(vec![Some(-1), Some(19_782)]))]);
         assert!(matches!(days.values, Values::Day { range: Some((-1, 19_782)), .. }));
         let bytes = statistics_of(&[Arc::new(BinaryArray::from_vec(vec![b"", b"\xff\xff"]))]);

@@ -11,6 +11,8 @@ use serde::Deserialize;
 pub enum ColumnType {
     /// UTF-8 text.
     String,
+    /// Signed 64-bit integer, which every warehouse loads.
+    Int64,
     /// Unsigned 32-bit number.
     Uint32,
     /// Unsigned 64-bit number.
@@ -26,6 +28,7 @@ impl ColumnType {
     pub const fn name(self) -> &'static str {
         match self {
             ColumnType::String => "string",
+            ColumnType::Int64 => "int64",
             ColumnType::Uint32 => "uint32",
             ColumnType::Uint64 => "uint64",
             ColumnType::Bytes => "bytes",
@@ -50,13 +53,13 @@ pub const CUSTOM_TAG_PREFIX: &str = "Tag_Profile_Custom_";
 
 /// Standard tags with their supported types; the first is the default.
 const STANDARD_TAGS: &[(&str, &[ColumnType])] = {
-    use ColumnType::{Bytes, Date, String, Uint32, Uint64};
+    use ColumnType::{Bytes, Date, Int64, String, Uint32, Uint64};
     const TEXT: &[ColumnType] = &[String, Bytes];
-    const NUMBER: &[ColumnType] = &[Uint32, Uint64, String];
+    const NUMBER: &[ColumnType] = &[Int64, Uint32, Uint64, String];
     &[
         ("Tag_Profile_IM_Nick", TEXT),
         ("Tag_Profile_IM_Gender", TEXT),
-        ("Tag_Profile_IM_BirthDay", &[Uint32, Date, Uint64, String]),
+        ("Tag_Profile_IM_BirthDay", &[Int64, Date, Uint32, Uint64, String]),
         ("Tag_Profile_IM_Location", TEXT),
         ("Tag_Profile_IM_SelfSignature", TEXT),
         ("Tag_Profile_IM_AllowType", TEXT),
@@ -72,6 +75,7 @@ const STANDARD_TAGS: &[(&str, &[ColumnType])] = {
 /// The types that custom tags support; the first is the default.
 const CUSTOM_TYPES: &[ColumnType] = &[
     ColumnType::String,
+    ColumnType::Int64,
     ColumnType::Uint64,
     ColumnType::Bytes,
     ColumnType::Uint32,
@@ -98,14 +102,18 @@ mod tests {
     #[test]
     fn standard_tags_have_types() {
         assert_eq!(supported_types("Tag_Profile_IM_Nick").unwrap()[0], ColumnType::String);
-        assert_eq!(supported_types("Tag_Profile_IM_BirthDay").unwrap()[0], ColumnType::Uint32);
+        for number in ["BirthDay", "Language", "MsgSettings", "Level", "Role"] {
+            let types = supported_types(&format!("Tag_Profile_IM_{number}")).unwrap();
+            assert_eq!(types[0], ColumnType::Int64, "{number}");
+            assert!(types.contains(&ColumnType::Uint32) && types.contains(&ColumnType::Uint64));
+        }
         assert!(supported_types("Tag_Profile_IM_BirthDay").unwrap().contains(&ColumnType::Date));
         assert_eq!(standard_tags().count(), 12);
     }
 
     #[test]
     fn custom_tags_default_to_string_and_support_all_types() {
-        assert_eq!(supported_types("Tag_Profile_Custom_Test").unwrap().len(), 5);
+        assert_eq!(supported_types("Tag_Profile_Custom_Test").unwrap().len(), 6);
         assert_eq!(
             supported_types("Tag_Profile_Custom_888888_Test").unwrap()[0],
             ColumnType::String

@@ -61,6 +61,12 @@ impl QuickHash for u64 {
     }
 }
 
+impl QuickHash for i64 {
+    fn quick_hash(&self) -> usize {
+        *self as usize
+    }
+}
+
 impl QuickHash for i32 {
     fn quick_hash(&self) -> usize {
         *self as usize

@@ -6,6 +6,7 @@
 mod allocations;
 mod check;
 mod codes;
+mod column_types;
 mod command_line;
 mod crash;
 mod emulate;

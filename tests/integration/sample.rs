@@ -90,7 +90,7 @@ account: Utf8 never null
 nick: Utf8 nullable Tag_Profile_IM_Nick
 gender: Utf8 nullable Tag_Profile_IM_Gender
 birth_day: Date32 nullable Tag_Profile_IM_BirthDay
-level: UInt32 nullable Tag_Profile_IM_Level
+level: Int64 nullable Tag_Profile_IM_Level
 self_signature: Utf8 nullable Tag_Profile_IM_SelfSignature
 points: UInt64 nullable Tag_Profile_Custom_Points
 coins: UInt32 nullable Tag_Profile_Custom_Coins

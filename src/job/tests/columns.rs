@@ -53,7 +53,7 @@ fn columns_refused() {
     jobs/n.toml:24: columns.1.name: is " points", which starts or ends with a space; write another name
     jobs/n.toml:24: columns.1.name: is longer than 128 characters; write another name
     jobs/n.toml:20: columns.0.type: is "uint32", which Tag_Profile_IM_Nick does not support; write one of: string, bytes
-    jobs/n.toml:25: columns.1.type: is "int", which Tag_Profile_Custom_Points does not support; write one of: string, uint64, bytes, uint32, date
+    jobs/n.toml:25: columns.1.type: is "int", which Tag_Profile_Custom_Points does not support; write one of: string, int64, uint64, bytes, uint32, date
     jobs/n.toml:25: columns.1.type: is the number 64; write text in quotes
     jobs/n.toml:24: columns.1.title: is not a known key; write one of: tag, name, type
     "#);

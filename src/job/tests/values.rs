@@ -86,7 +86,7 @@ fn missing_keys_have_defaults() {
     };
     assert_eq!(job.api, expected);
     assert_eq!(job.columns[0].name, "Tag_Profile_IM_BirthDay");
-    assert_eq!(job.columns[0].column_type, ColumnType::Uint32);
+    assert_eq!(job.columns[0].column_type, ColumnType::Int64);
     let expected = OutputSettings {
         path: "jobs/out".into(),
         format: Format::Parquet,

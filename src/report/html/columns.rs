@@ -92,6 +92,9 @@ fn value_texts(values: &Values) -> Vec<String> {
         Values::Number { range, distinct } => {
             (range_text(*range, count), Some(distinct_text(distinct)))
         }
+        Values::Integer { range, distinct } => {
+            (range_text(*range, signed_count), Some(distinct_text(distinct)))
+        }
         Values::Day { range, distinct } => {
             (range_text(*range, day_text), Some(distinct_text(distinct)))
         }
@@ -123,6 +126,11 @@ fn distinct_text<T: PartialEq>(distinct: &BoundedValueCounts<T>) -> Option<Strin
     }
 }
 
+fn signed_count(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", count(number.unsigned_abs()))
+}
+
 fn day_text(days: i32) -> String {
     const EPOCH: Date = date(1970, 1, 1);
     EPOCH.checked_add(days.days()).map_or(format!("day {days}"), |day| day.to_string())
@@ -138,6 +146,7 @@ fn shown_values(info: &ColumnInfo, statistics: &ColumnStatistics) -> Option<Vec<
             text => isolated(text),
         })?,
         Values::Number { distinct, .. } => rendered(distinct, |number| html! { (number) })?,
+        Values::Integer { distinct, .. } => rendered(distinct, |number| html! { (number) })?,
         Values::Day { distinct, .. } => rendered(distinct, |days| html! { (day_text(*days)) })?,
         Values::Bytes { .. } => return None,
     };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
+use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 use flate2::write::GzEncoder;
@@ -120,6 +120,7 @@ fn push_cell(line: &mut String, column: &ArrayRef, row: usize) {
             push_text(line, &String::from_utf8_lossy(column.as_binary::<i32>().value(row)));
             Ok(())
         }
+        DataType::Int64 => write!(line, "{}", column.as_primitive::<Int64Type>().value(row)),
         DataType::UInt32 => write!(line, "{}", column.as_primitive::<UInt32Type>().value(row)),
         DataType::UInt64 => write!(line, "{}", column.as_primitive::<UInt64Type>().value(row)),
         DataType::Date32 => match column.as_primitive::<Date32Type>().value_as_date(row) {

@@ -327,6 +327,11 @@ fn cell(value: &ProfileValue, column_type: ColumnType) -> Cell {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match column_type {
         ColumnType::String | ColumnType::Bytes => Some(text),
+        ColumnType::Int64 => {
+            let unsigned = text.strip_prefix('-').unwrap_or(&text);
+            let digits = !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<i64>().ok().filter(|_| digits).map(|number| number.to_string())
+        }
         ColumnType::Uint32 if digits => text.parse::<u32>().ok().map(|number| number.to_string()),
         ColumnType::Uint64 if digits => text.parse::<u64>().ok().map(|number| number.to_string()),
         ColumnType::Date if digits && text.len() == 8 => {

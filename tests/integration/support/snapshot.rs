@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, UInt32Type, UInt64Type};
+use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, SchemaRef};
 use jiff::civil::Date;
@@ -185,6 +185,7 @@ fn cell(column: &ArrayRef, row: usize) -> Cell {
         DataType::Binary => {
             String::from_utf8(column.as_binary::<i32>().value(row).to_vec()).unwrap()
         }
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).to_string(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
         DataType::Date32 => {

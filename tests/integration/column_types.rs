@@ -1,0 +1,89 @@
+//! The values of each column type in the parts, as Parquet and as CSV.
+
+use std::fs::File;
+
+use parquet::basic::Type as PhysicalType;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use serde_json::{Value, json};
+
+use crate::support::{EmulatorServer, SECRET_VARIABLE, Snapshot, TestDir};
+
+/// Publishes the profiles, an account each, with the columns of the job; `keys` are further overrides.
+fn published(columns: &str, profiles: &[Value], keys: &[&str]) -> (TestDir, Snapshot) {
+    let lines: Vec<String> = profiles.iter().map(|profile| format!("{profile}\n")).collect();
+    let server = EmulatorServer::with_profiles(&lines.concat());
+    let accounts = profiles.iter().map(|profile| profile["account"].as_str().unwrap());
+    let job = format!(
+        "name = \"types\"\naccounts = {{ path = \"accounts.txt\" }}\ncolumns = [{columns}]\n\
+         output = {{ path = \"out\" }}\n"
+    );
+    let directory = TestDir::with_job(&job, accounts).env(SECRET_VARIABLE, server.secret_key());
+    let mut arguments = server.overrides();
+    arguments.extend(keys.iter().flat_map(|key| ["--set".to_owned(), (*key).to_owned()]));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    directory.export(&arguments).expect_code(0);
+    let snapshot = directory.snapshot("out");
+    (directory, snapshot)
+}
+
+#[test]
+fn standard_numbers_are_signed_64_bit_integers() {
+    let values = [
+        json!(0),
+        json!(i64::MAX),
+        json!("-9223372036854775808"),
+        json!("-5"),
+        json!(i64::MAX.unsigned_abs() + 1),
+        json!("1.5"),
+    ];
+    let profiles: Vec<Value> = values
+        .iter()
+        .enumerate()
+        .map(|(n, value)| json!({"account": format!("u{n}"), "Tag_Profile_IM_Level": value}))
+        .collect();
+    let column = "{ tag = \"Tag_Profile_IM_Level\", name = \"level\" }";
+    for keys in [&[][..], &["output.format=csv", "output.compression=none"]] {
+        let (_directory, snapshot) = published(column, &profiles, keys);
+        let levels: Vec<Option<String>> =
+            snapshot.table().rows.into_iter().map(|row| row[1].clone()).collect();
+        let expected =
+            [Some("0"), Some("9223372036854775807"), Some("-9223372036854775808"), Some("-5")];
+        let expected: Vec<Option<String>> =
+            expected.iter().chain(&[None, None]).map(|text| text.map(str::to_owned)).collect();
+        assert_eq!(levels, expected);
+        let rejected: Vec<(String, String)> = snapshot
+            .rejected()
+            .into_iter()
+            .map(|rejected| (rejected.expected_type, rejected.value))
+            .collect();
+        let expected = ["9223372036854775808", "1.5"];
+        assert_eq!(rejected, expected.map(|text| ("int64".to_owned(), text.to_owned())));
+        assert_eq!(snapshot.manifest()["columns"][1]["type"], "int64");
+    }
+}
+
+#[test]
+fn int64_is_a_plain_parquet_integer_and_the_unsigned_types_are_annotated() {
+    let columns = "{ tag = \"Tag_Profile_IM_Level\", name = \"level\" }, \
+                   { tag = \"Tag_Profile_IM_Role\", name = \"role\", type = \"uint32\" }, \
+                   { tag = \"Tag_Profile_IM_Language\", name = \"language\", type = \"uint64\" }";
+    let profile = json!({"account": "a", "Tag_Profile_IM_Level": 1});
+    let (_directory, snapshot) = published(columns, &[profile], &[]);
+    let file = File::open(snapshot.path("part-00000.parquet")).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let schema = reader.metadata().file_metadata().schema_descr();
+    let types: Vec<_> = schema
+        .columns()
+        .iter()
+        .map(|column| (column.physical_type(), format!("{:?}", column.logical_type_ref())))
+        .collect();
+    let integer = |width| format!("Some(Integer {{ bit_width: {width}, is_signed: false }})");
+    assert_eq!(
+        types[1..],
+        [
+            (PhysicalType::INT64, "None".to_owned()),
+            (PhysicalType::INT32, integer(32)),
+            (PhysicalType::INT64, integer(64)),
+        ]
+    );
+}
