@@ -2,11 +2,12 @@
 
 use std::fs::File;
 
-use parquet::basic::Type as PhysicalType;
+use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
 
-use crate::support::{EmulatorServer, SECRET_VARIABLE, Snapshot, TestDir};
+use crate::support::emulator::SECRET_VARIABLE;
+use crate::support::{EmulatorServer, Snapshot, TestDir};
 
 /// Publishes the profiles, an account each, with the columns of the job; `keys` are further overrides.
 fn published(columns: &str, profiles: &[Value], keys: &[&str]) -> (TestDir, Snapshot) {
@@ -75,15 +76,15 @@ fn int64_is_a_plain_parquet_integer_and_the_unsigned_types_are_annotated() {
     let types: Vec<_> = schema
         .columns()
         .iter()
-        .map(|column| (column.physical_type(), format!("{:?}", column.logical_type_ref())))
+        .map(|column| (column.physical_type(), column.logical_type_ref().cloned()))
         .collect();
-    let integer = |width| format!("Some(Integer {{ bit_width: {width}, is_signed: false }})");
+    let unsigned = |width| Some(LogicalType::integer(width, false));
     assert_eq!(
         types[1..],
         [
-            (PhysicalType::INT64, "None".to_owned()),
-            (PhysicalType::INT32, integer(32)),
-            (PhysicalType::INT64, integer(64)),
+            (PhysicalType::INT64, None),
+            (PhysicalType::INT32, unsigned(32)),
+            (PhysicalType::INT64, unsigned(64)),
         ]
     );
 }
