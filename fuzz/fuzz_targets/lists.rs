@@ -9,10 +9,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (kind, bytes) = input;
-    let (format, column) = match kind % 4 {
+    let (format, column) = match kind % 5 {
         0 => (ListFormat::Csv, Some("account")),
         1 => (ListFormat::Txt, None),
         2 => (ListFormat::Ndjson, Some("account")),
+        3 => (ListFormat::Tsv, Some("account")),
         _ => (ListFormat::Parquet, Some("account")),
     };
     let Ok(directory) = tempfile::tempdir() else { return };

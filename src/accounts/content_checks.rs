@@ -14,21 +14,28 @@ use super::source::ListFormat;
 /// How much of the content is checked.
 pub const SAMPLE_BYTES: usize = 1024 * 1024;
 
-/// Position of the account column, by the header of a csv list.
+/// Position of the account column, by the header of a csv or tsv list.
 pub fn find_csv_column(
     file: &ListFile,
     compression: ListCompression,
+    separator: u8,
     column: Option<&str>,
     sample: &[u8],
 ) -> Result<usize, ListError> {
-    let (names, _) =
-        CsvRecords::open(Lines::open(Input::open(file, compression, Digesting::Quick)?)?, 0)?;
+    let lines = Lines::open(Input::open(file, compression, Digesting::Quick)?)?;
+    let (names, _) = CsvRecords::open(lines, separator, 0)?;
     if let [header] = names.as_slice()
-        && header.contains([';', '\t', '|'])
+        && header.contains([',', ';', '\t', '|'])
         && column != Some(header)
     {
-        let header = header.chars().take(80).collect();
-        return Err(ListError::Separator { list: file.name.to_string(), header });
+        let (list, header) = (file.name.to_string(), header.chars().take(80).collect::<String>());
+        let (expected, remedy) = match separator {
+            b'\t' if header.contains(',') => ("tabs", "set `accounts.format` to csv"),
+            b'\t' => ("tabs", "export it with tabs"),
+            _ if header.contains('\t') => ("commas", "set `accounts.format` to tsv"),
+            _ => ("commas", "export it with commas"),
+        };
+        return Err(ListError::Separator { list, expected, header, remedy });
     }
     find_column(&file.name, column, &names).map_err(|error| {
         let is_utf8 = names.iter().all(|name| !name.contains(char::REPLACEMENT_CHARACTER));

@@ -1,4 +1,4 @@
-//! `csv`: RFC 4180 with a header line, the account in one column.
+//! `csv` and `tsv`: RFC 4180 with a header line, separated by commas or tabs, the account in one column.
 //!
 //! This does not use the `csv` crate, whose reader reports wrong line numbers after blank lines and CRLF, accepts an
 //! unclosed quote at the end of the list (rows would be lost silently), and has no limit on the size of a record. The
@@ -10,12 +10,13 @@ use memchr::{memchr, memchr_iter};
 
 use super::block_reader::MAX_LINE_BYTES;
 use super::error::ListError;
-use super::lines::{Lines, find_byte, is_blank, without_line_end};
+use super::lines::{Lines, find_byte, without_line_end};
 use super::records::{RawAccount, Record};
 
 /// Reads the records below the header.
 pub struct CsvRecords {
     lines: Lines,
+    separator: u8,
     column: usize,
     /// The current record if it has quotes; it may span lines.
     quoted: Fields,
@@ -26,15 +27,19 @@ pub struct CsvRecords {
 
 impl CsvRecords {
     /// Reads the header; the first value returned is the names of the columns.
-    pub fn open(lines: Lines, column: usize) -> Result<(Vec<String>, Self), ListError> {
-        let mut records =
-            Self { lines, column, quoted: Fields::default(), is_quoted: false, line: 0 };
+    pub fn open(
+        lines: Lines,
+        separator: u8,
+        column: usize,
+    ) -> Result<(Vec<String>, Self), ListError> {
+        let quoted = Fields::default();
+        let mut records = Self { lines, separator, column, quoted, is_quoted: false, line: 0 };
         if !records.advance()? {
             return Err(ListError::NoHeader { list: records.lines.file().name.to_string() });
         }
         if !records.is_quoted {
             records.quoted.clear();
-            records.quoted.take_line(records.lines.line());
+            records.quoted.take_line(records.lines.line(), separator);
         }
         let names =
             records.quoted.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
@@ -52,7 +57,7 @@ impl CsvRecords {
             if self.lines.is_too_long() {
                 return Err(self.too_long());
             }
-            if !is_blank(self.lines.line()) {
+            if !is_blank(self.lines.line(), self.separator) {
                 break;
             }
         }
@@ -68,7 +73,7 @@ impl CsvRecords {
     pub fn record(&self) -> Record<'_> {
         let field = match self.is_quoted {
             true => self.quoted.get(self.column).map(RawAccount::Bytes),
-            false => plain_field(without_line_end(self.lines.line()), self.column)
+            false => plain_field(without_line_end(self.lines.line()), self.separator, self.column)
                 .map(|part| self.lines.raw_account(part)),
         };
         Record { line: self.line, raw: field.unwrap_or(RawAccount::Text("")), fault: None }
@@ -81,7 +86,7 @@ impl CsvRecords {
     fn take_quoted(&mut self) -> Result<(), ListError> {
         self.quoted.clear();
         let mut record_bytes = self.lines.line().len();
-        while !self.quoted.take_line(self.lines.line()) {
+        while !self.quoted.take_line(self.lines.line(), self.separator) {
             if !self.lines.advance()? {
                 return Err(ListError::OpenQuote {
                     list: self.lines.file().name.to_string(),
@@ -101,14 +106,20 @@ impl CsvRecords {
     }
 }
 
+/// Whether `line` is only white space without a separator.
+#[inline]
+fn is_blank(line: &[u8], separator: u8) -> bool {
+    line.iter().all(|byte| byte.is_ascii_whitespace() && *byte != separator)
+}
+
 /// Position of field `column` in a record without quotes.
 #[inline]
-fn plain_field(record: &[u8], column: usize) -> Option<Range<usize>> {
+fn plain_field(record: &[u8], separator: u8, column: usize) -> Option<Range<usize>> {
     let start = match column {
         0 => 0,
-        _ => memchr_iter(b',', record).nth(column - 1)? + 1,
+        _ => memchr_iter(separator, record).nth(column - 1)? + 1,
     };
-    let end = find_byte(b',', &record[start..]).map_or(record.len(), |length| start + length);
+    let end = find_byte(separator, &record[start..]).map_or(record.len(), |length| start + length);
     Some(start..end)
 }
 
@@ -129,7 +140,7 @@ impl Fields {
 
     /// Adds a line; true if the record ends with it. RFC 4180 leaves two cases open: here, a quote inside an unquoted
     /// field is a character, and text after a closing quote belongs to the field.
-    fn take_line(&mut self, line: &[u8]) -> bool {
+    fn take_line(&mut self, line: &[u8], separator: u8) -> bool {
         let content = without_line_end(line);
         let mut rest = content;
         let mut is_field_start = !self.is_in_quotes;
@@ -149,12 +160,12 @@ impl Fields {
                 rest = &rest[quote + 1 + usize::from(is_doubled)..];
                 self.is_in_quotes = is_doubled;
             }
-            let field_end = memchr(b',', rest);
+            let field_end = memchr(separator, rest);
             self.bytes.extend_from_slice(&rest[..field_end.unwrap_or(rest.len())]);
             self.ends.push(self.bytes.len());
             match field_end {
                 None => return true,
-                Some(comma) => rest = &rest[comma + 1..],
+                Some(end) => rest = &rest[end + 1..],
             }
             is_field_start = true;
         }
@@ -191,9 +202,9 @@ mod tests {
                 continue;
             }
             fields.clear();
-            let mut is_complete = fields.take_line(line);
+            let mut is_complete = fields.take_line(line, b',');
             while !is_complete {
-                is_complete = fields.take_line(next_line()?);
+                is_complete = fields.take_line(next_line()?, b',');
             }
             records.push(fields.iter().map(<[u8]>::to_vec).collect());
         }
@@ -226,7 +237,7 @@ mod tests {
     #[test]
     fn plain_fields_are_separated_by_commas() {
         for (column, expected) in [(0, Some("a")), (1, Some("")), (2, Some("c")), (3, None)] {
-            let field = plain_field(b"a,,c", column).map(|part| &"a,,c"[part]);
+            let field = plain_field(b"a,,c", b',', column).map(|part| &"a,,c"[part]);
             assert_eq!(field, expected);
         }
     }
@@ -244,8 +255,8 @@ mod tests {
         #[test]
         fn both_field_readers_agree_on_plain_fields(text in "[ab,]{0,20}", column in 0_usize..6) {
             let mut fields = Fields::default();
-            prop_assert!(fields.take_line(text.as_bytes()));
-            let field = plain_field(text.as_bytes(), column).map(|part| &text.as_bytes()[part]);
+            prop_assert!(fields.take_line(text.as_bytes(), b','));
+            let field = plain_field(text.as_bytes(), b',', column).map(|part| &text.as_bytes()[part]);
             prop_assert_eq!(field, fields.get(column));
         }
     }

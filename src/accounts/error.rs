@@ -43,7 +43,7 @@ pub enum ListError {
     #[error("cannot read standard input; check the command that writes to it, then run again")]
     Stdin { source: io::Error },
     #[error(
-        "the format of account list {list} cannot be derived from its name; set `accounts.format` to csv, txt, ndjson or parquet"
+        "the format of account list {list} cannot be derived from its name; set `accounts.format` to csv, tsv, txt, ndjson or parquet"
     )]
     UnknownFormat { list: String },
     #[error("account list {list} is {kind}, not {format}; {remedy}")]
@@ -61,13 +61,13 @@ pub enum ListError {
     #[error("account list {list} is not a valid Parquet file; copy it again, or regenerate it")]
     Parquet { list: String, source: ParquetError },
     #[error(
-        "account list {list} is empty, but a csv list starts with a line of column names; set `accounts.format` to txt if it has no such line"
+        "account list {list} is empty, but a csv or tsv list starts with a line of column names; set `accounts.format` to txt if it has no such line"
     )]
     NoHeader { list: String },
     #[error(
-        "account list {list} is not separated by commas (its first line is {header:?}); export it with commas"
+        "account list {list} is not separated by {expected} (its first line is {header:?}); {remedy}"
     )]
-    Separator { list: String, header: String },
+    Separator { list: String, expected: &'static str, header: String, remedy: &'static str },
     #[error(
         "account list {list} is ndjson; name the key that holds the account in `accounts.column`"
     )]

@@ -40,7 +40,7 @@ pub struct AccountList {
 /// Where a record holds the account.
 #[derive(Debug)]
 enum Layout {
-    Csv { column: usize },
+    Csv { separator: u8, column: usize },
     Txt,
     Ndjson { key: Arc<str> },
     Parquet { column: Option<String> },
@@ -57,9 +57,11 @@ impl Layout {
     ) -> Result<Self, ListError> {
         Ok(match (format, column) {
             // Neither a header nor a record: the job decides whether the list may be empty.
-            (ListFormat::Csv, _) if sample.is_empty() => Self::Txt,
-            (ListFormat::Csv, column) => {
-                Self::Csv { column: find_csv_column(file, compression, column, sample)? }
+            (ListFormat::Csv | ListFormat::Tsv, _) if sample.is_empty() => Self::Txt,
+            (ListFormat::Csv | ListFormat::Tsv, column) => {
+                let separator = if format == ListFormat::Csv { b',' } else { b'\t' };
+                let column = find_csv_column(file, compression, separator, column, sample)?;
+                Self::Csv { separator, column }
             }
             (ListFormat::Ndjson, Some(key)) => {
                 if let Some(OtherJson { kind, remedy }) =
@@ -190,7 +192,9 @@ impl AccountList {
         }
         let lines = Lines::open(Input::open(&self.file, self.compression, digesting)?)?;
         Ok(match &self.layout {
-            Layout::Csv { column } => Records::Csv(CsvRecords::open(lines, *column)?.1),
+            Layout::Csv { separator, column } => {
+                Records::Csv(CsvRecords::open(lines, *separator, *column)?.1)
+            }
             Layout::Ndjson { key } => Records::Ndjson(NdjsonRecords::new(lines, Arc::clone(key))),
             Layout::Txt | Layout::Parquet { .. } => Records::Txt(TextRecords::new(lines)),
         })

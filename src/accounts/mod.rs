@@ -1,8 +1,8 @@
 //! Account lists: files of 10 thousand to 100 million accounts, read as a stream.
 //!
 //! ```text
-//!  file or spooled stdin ─► digests ─► gunzip / unzstd ─► blocks ═► lines ─► csv | txt | ndjson ─┐
-//!              └─────────── separate digests ──────────────────────────────► parquet ────────────┴─► records ─► scan, distinct
+//!  file or spooled stdin ─► digests ─► gunzip / unzstd ─► blocks ═► lines ─► csv, tsv | txt | ndjson ─┐
+//!              └─────────── separate digests ──────────────────────────────► parquet ─────────────────┴─► records ─► scan, distinct
 //! ```
 //! Everything to the left of `═►` runs on its own thread, at most four blocks of 256 KiB ahead.
 //!

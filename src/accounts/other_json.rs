@@ -50,7 +50,7 @@ pub fn other_json(sample: &[u8], is_whole: bool, key: &str) -> Option<OtherJson>
         let filter = format!("{{{}: .}}", Value::from(key));
         return Some(converted_by("one JSON value per line, none of them an object", jq(&filter)));
     }
-    let remedy = "correct `accounts.format` (csv, txt, ndjson or parquet)".to_owned();
+    let remedy = "correct `accounts.format` (csv, tsv, txt, ndjson or parquet)".to_owned();
     Some(OtherJson { kind: "text without a JSON object on any line", remedy })
 }
 

@@ -20,6 +20,8 @@ pub enum ListPath {
 pub enum ListFormat {
     /// RFC 4180 with a header line.
     Csv,
+    /// RFC 4180 with a header line, separated by tabs.
+    Tsv,
     /// One account per line.
     Txt,
     /// One JSON object per line.
@@ -33,6 +35,7 @@ impl ListFormat {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
+            Self::Tsv => "tsv",
             Self::Txt => "txt",
             Self::Ndjson => "ndjson",
             Self::Parquet => "parquet",
@@ -44,7 +47,7 @@ impl ListFormat {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         let (_, extension) = name.rsplit_once('.')?;
-        [Self::Csv, Self::Txt, Self::Ndjson, Self::Parquet]
+        [Self::Csv, Self::Tsv, Self::Txt, Self::Ndjson, Self::Parquet]
             .into_iter()
             .find(|format| format.name() == extension)
     }

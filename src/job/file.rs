@@ -54,12 +54,12 @@ pub struct AccountsFile {
     /// replaced by the run's date.
     #[schemars(with = "String", length(min = 1))]
     pub path: Option<String>,
-    /// Format of the list. Default: derived from the file name extension, .csv, .txt, .ndjson or .parquet, the first
-    /// three optionally followed by .gz or .zst.
+    /// Format of the list. Default: derived from the file name extension, .csv, .tsv, .txt, .ndjson or .parquet, all
+    /// but .parquet optionally followed by .gz or .zst.
     #[schemars(with = "ListFormat")]
     pub format: Option<ListFormat>,
-    /// The column (csv, parquet) or key (ndjson) that holds the account. Optional for a csv list with a single column,
-    /// not allowed for txt.
+    /// The column (csv, tsv, parquet) or key (ndjson) that holds the account. Optional for a csv or tsv list with a
+    /// single column, not allowed for txt.
     #[schemars(with = "String", length(min = 1))]
     pub column: Option<String>,
 }

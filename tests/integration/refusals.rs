@@ -118,7 +118,7 @@ fn job_files() {
     assert_snapshot!(refused_job("[api]", &format!("[api]\nsecret_key = \"{SOME_KEY}\"")), @"2: bad.toml:8: api.secret_key: a secret must not be written in a job file or on a command line; move it to an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
     assert_snapshot!(refused_job("[api]", &format!("[api]\nsecret_key_env = \"{SOME_KEY}\"")), @"2: bad.toml:8: api.secret_key_env: looks like the secret itself; write the name of the variable or file that holds it");
     assert_snapshot!(refused_job("Tag_Profile_IM_Nick", "Tag_Profile_IM_Nik"), @r#"2: bad.toml:12: columns.0.tag: is "Tag_Profile_IM_Nik", which is not a tag; did you mean Tag_Profile_IM_Nick?"#);
-    assert_snapshot!(refused_job("\"accounts.txt\"", "\"accounts.xls\""), @"2: bad.toml:4: accounts.format: is missing and cannot be derived from the file name in accounts.path; write one of: csv, txt, ndjson, parquet");
+    assert_snapshot!(refused_job("\"accounts.txt\"", "\"accounts.xls\""), @"2: bad.toml:4: accounts.format: is missing and cannot be derived from the file name in accounts.path; write one of: csv, tsv, txt, ndjson, parquet");
     assert_snapshot!(refused_job("path = \"out\"", "path = \"out\"\ncompression = \"rar\""), @r#"2: bad.toml:21: output.compression: is "rar"; write one of: zstd, snappy, gzip, none"#);
     assert_snapshot!(refused_job("[emulator.rate]", "[emulator.faults.codes]\nrate = 1.0\n[emulator.rate]"), @"2: bad.toml:27: emulator.faults.codes: is a single table; write each item as [[emulator.faults.codes]] in double brackets");
 }
@@ -133,7 +133,7 @@ fn overrides() {
     assert_snapshot!(refused(&directory, &[&format!("api.secret_key={SOME_KEY}")]), @"2: --set api.secret_key=(not shown): api.secret_key: a secret must not be written in a job file or on a command line; move it to an environment variable or a file, and name that with secret_key_env, secret_key_file or usersig_env");
     let with_password = format!("api.base_url=https://me:{SOME_KEY}@im.example");
     assert_snapshot!(refused(&directory, &[&with_password]), @r#"2: --set api.base_url=(not shown): api.base_url: "im.example" is not a base URL: it contains a user name or password; write scheme and host, such as https://console.tim.qq.com"#);
-    assert_snapshot!(refused(&directory, &["accounts.path=-"]), @"2: job.toml:4: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, txt, ndjson, parquet");
+    assert_snapshot!(refused(&directory, &["accounts.path=-"]), @"2: job.toml:4: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, tsv, txt, ndjson, parquet");
 }
 
 #[test]

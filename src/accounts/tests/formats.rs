@@ -11,6 +11,7 @@ use arrow_array::{
 use super::*;
 
 const CSV: &[u8] = b"name,id\nAnn,0017\nBob,b b\nAnn,0017\n";
+const TSV: &[u8] = b"name\tid\nAnn\t0017\n\"Bob, \"\"b\"\"\t\"\t\"b b\"\nAnn\t0017\n";
 const TXT: &[u8] = b"0017\nb b\n0017\n";
 const NDJSON: &[u8] = b"{\"id\":\"0017\"}\n{\"id\":\"b b\"}\n{\"id\":\"0017\"}\n";
 
@@ -18,6 +19,7 @@ const NDJSON: &[u8] = b"{\"id\":\"0017\"}\n{\"id\":\"b b\"}\n{\"id\":\"0017\"}\n
 fn every_format_and_compression_yields_the_same_accounts() {
     for (name, content, column, first_line) in [
         ("l.csv", CSV, Some("id"), 2),
+        ("l.tsv", TSV, Some("id"), 2),
         ("l.txt", TXT, None, 1),
         ("l.ndjson", NDJSON, Some("id"), 1),
     ] {
@@ -89,6 +91,7 @@ fn an_empty_list_has_no_accounts() {
         ("l.txt", b"\n\n", None),
         ("l.ndjson", b"", Some("id")),
         ("l.csv", b"id\n", None),
+        ("l.tsv", b"id\n", None),
     ] {
         assert_eq!(read_bytes(name, bytes, column), ReadResult::default(), "{name}");
     }
@@ -286,12 +289,22 @@ fn a_parquet_list_longer_than_a_batch_keeps_its_order() {
 }
 
 #[test]
+fn a_line_of_separators_is_a_record_with_an_empty_account() {
+    let empty = |line: u64| (line, String::new(), InvalidReason::Empty);
+    let tsv = read_bytes("l.tsv", b"id\tn\na\t1\n\t\n \n\t2\nb\n", Some("id"));
+    assert_eq!((tsv.names(), &tsv.invalid), (vec!["a", "b"], &vec![empty(3), empty(5)]));
+    let csv = read_bytes("l.csv", b"id,n\na,1\n,\n\t\nb\n", Some("id"));
+    assert_eq!((csv.names(), &csv.invalid), (vec!["a", "b"], &vec![empty(3)]));
+}
+
+#[test]
 fn the_format_is_derived_from_the_name() {
     let format = |name: &str| ListFormat::from_path(Path::new(name));
     assert_eq!(format("/a.csv/b.txt.gz"), Some(ListFormat::Txt));
     assert_eq!(format("B.NDJSON.ZST"), Some(ListFormat::Ndjson));
     assert_eq!(format("a.parquet"), Some(ListFormat::Parquet));
     assert_eq!(format("a.csv"), Some(ListFormat::Csv));
+    assert_eq!(format("_failed_accounts.tsv"), Some(ListFormat::Tsv));
     assert!(
         ["accounts", "a.json", "a.gz", "csv", "a.csv.gz.zst", ".."]
             .iter()

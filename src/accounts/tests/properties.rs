@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::accounts::duplicates::Budget;
 
-const FORMATS: [ListFormat; 4] =
-    [ListFormat::Csv, ListFormat::Txt, ListFormat::Ndjson, ListFormat::Parquet];
+const FORMATS: [ListFormat; 5] =
+    [ListFormat::Csv, ListFormat::Tsv, ListFormat::Txt, ListFormat::Ndjson, ListFormat::Parquet];
 
 /// Reads a list that may be damaged; must not panic or hang.
 fn try_read(bytes: &[u8], format: ListFormat) -> Option<ReadResult> {

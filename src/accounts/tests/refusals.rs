@@ -43,7 +43,7 @@ fn missing_lists_and_special_files() {
 #[test]
 fn unknown_formats() {
     let expected = "the format of account list l.lst cannot be derived from its name; \
-                    set `accounts.format` to csv, txt, ndjson or parquet";
+                    set `accounts.format` to csv, tsv, txt, ndjson or parquet";
     assert_eq!(refusal("l.lst", b"a\n", None, None), expected);
     let source = ListSource { path: ListPath::Stdin, format: None, column: None };
     let error = AccountList::open(&source, Path::new("/nowhere")).unwrap_err();
@@ -74,8 +74,21 @@ fn missing_and_ambiguous_columns() {
         "account list l.csv is not separated by commas (its first line is \"id;name\"); export it with commas"
     );
     assert_eq!(
+        csv(b"id\tname\na\tb\n", Some("id")),
+        "account list l.csv is not separated by commas (its first line is \"id\\tname\"); set `accounts.format` to tsv"
+    );
+    let tsv = |bytes: &[u8]| refusal("l.tsv", bytes, None, Some("id"));
+    assert_eq!(
+        tsv(b"id,name\na,b\n"),
+        "account list l.tsv is not separated by tabs (its first line is \"id,name\"); set `accounts.format` to csv"
+    );
+    assert_eq!(
+        tsv(b"id;name\na;b\n"),
+        "account list l.tsv is not separated by tabs (its first line is \"id;name\"); export it with tabs"
+    );
+    assert_eq!(
         csv(b"\r\n", Some("id")),
-        "account list l.csv is empty, but a csv list starts with a line of column names; \
+        "account list l.csv is empty, but a csv or tsv list starts with a line of column names; \
          set `accounts.format` to txt if it has no such line"
     );
     assert_eq!(
@@ -340,7 +353,7 @@ fn json_that_is_not_one_object_per_line() {
         (
             "id\nu1\nu2\n",
             "text without a JSON object on any line, not ndjson; \
-             correct `accounts.format` (csv, txt, ndjson or parquet)",
+             correct `accounts.format` (csv, tsv, txt, ndjson or parquet)",
         ),
     ] {
         assert_eq!(ndjson(text), format!("account list l is {expected}"), "{text}");

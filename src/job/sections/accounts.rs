@@ -24,7 +24,7 @@ pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, Ke
     Ok(ListSource { path: list_path, format: Some(format), column })
 }
 
-/// The format by file name extension: `.csv`, `.txt`, `.ndjson` or `.parquet`, optionally followed by `.gz` or `.zst`.
+/// The format by file name extension: `.csv`, `.tsv`, `.txt`, `.ndjson` or `.parquet`, optionally followed by `.gz` or `.zst`.
 fn format_from_name(name: &str) -> Result<ListFormat, KeyError> {
     ListFormat::from_path(Path::new(name)).ok_or_else(|| {
         let problem = match name {
@@ -33,12 +33,12 @@ fn format_from_name(name: &str) -> Result<ListFormat, KeyError> {
         };
         KeyError::new(
             "accounts.format",
-            format!("{problem}; write one of: csv, txt, ndjson, parquet"),
+            format!("{problem}; write one of: csv, tsv, txt, ndjson, parquet"),
         )
     })
 }
 
-/// A csv list may have a single column; only its header shows that, so the accounts module checks it.
+/// A csv or tsv list may have a single column; only its header shows that, so the accounts module checks it.
 fn column(column: Option<&String>, format: ListFormat) -> Result<Option<String>, KeyError> {
     const KEY: &str = "accounts.column";
     match (column, format) {

@@ -5,11 +5,12 @@ use crate::accounts::{ListFormat, ListPath};
 
 #[test]
 fn list_format_is_derived_from_the_file_name() {
-    use ListFormat::{Csv, Ndjson, Parquet, Txt};
+    use ListFormat::{Csv, Ndjson, Parquet, Tsv, Txt};
     for (name, format) in [
         ("a.csv", Csv),
         ("a.b/c.CSV.gz", Csv),
         ("a.txt.zst", Txt),
+        ("_failed_accounts.tsv", Tsv),
         ("a.ndjson", Ndjson),
         ("dt={date}/a.parquet", Parquet),
     ] {
@@ -78,9 +79,9 @@ fn accounts_refused() {
     jobs/n.toml:4: accounts.path: contains the control character \u{a}; write the text on one line without it
     jobs/n.toml:4: accounts.path: is inside output.path, which the run replaces; copy the list to another directory
     jobs/n.toml:5: accounts.format: is "CSV"; did you mean csv?
-    jobs/n.toml:5: accounts.format: is "xml"; write one of: csv, txt, ndjson, parquet
-    jobs/n.toml:3: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, txt, ndjson, parquet
-    jobs/n.toml:3: accounts.format: is missing and cannot be derived from the file name in accounts.path; write one of: csv, txt, ndjson, parquet
+    jobs/n.toml:5: accounts.format: is "xml"; write one of: csv, tsv, txt, ndjson, parquet
+    jobs/n.toml:3: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, tsv, txt, ndjson, parquet
+    jobs/n.toml:3: accounts.format: is missing and cannot be derived from the file name in accounts.path; write one of: csv, tsv, txt, ndjson, parquet
     jobs/n.toml:6: accounts.column: is set, but a txt list has one account per line and no columns; remove it, or set accounts.format
     jobs/n.toml:3: accounts.column: is missing; write the name of the key (ndjson) or column (parquet) that holds the account
     jobs/n.toml:3: accounts.column: is missing; write the name of the key (ndjson) or column (parquet) that holds the account
