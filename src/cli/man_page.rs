@@ -36,10 +36,10 @@ const FILES: [(&str, &str); 9] = [
         "The rows of the snapshot that output.path names; or .csv, .csv.gz, .csv.zst.",
     ),
     (
-        "PATH/_failed_accounts.csv",
+        "PATH/_failed_accounts.tsv",
         "The accounts without a row, with the reason; itself a valid account list.",
     ),
-    ("PATH/_rejected_values.csv", "The values that do not fit the type of their column."),
+    ("PATH/_rejected_values.tsv", "The values that do not fit the type of their column."),
     (
         "PATH/_manifest.json",
         "The description of the run for programs: counts, columns, parts with checksums, calls.",

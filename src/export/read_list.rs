@@ -14,7 +14,7 @@ use super::telemetry::RunTelemetry;
 use crate::accounts::{AccountList, ListError, ListSource, Scan};
 use crate::pipeline::RunError;
 use crate::snapshot::layout::INVALID_ACCOUNTS_FILE;
-use crate::snapshot::sidecars::write_invalid;
+use crate::snapshot::sidecars::{line_writer, write_invalid};
 use crate::snapshot::store::Store;
 use crate::snapshot::store::local::LocalStore;
 use crate::util::disk_error::DiskError;
@@ -89,7 +89,7 @@ fn read(source: &ListSource, store: &dyn Store, entries: &AtomicU64) -> Result<R
     let write_failure = |error: io::Error| DiskError::on("write", &path)(error);
     // It gets its final name only when it is complete, and is never written through a link.
     let file = store.stage(INVALID_ACCOUNTS_FILE)?;
-    let mut csv = csv::Writer::from_writer(file);
+    let mut csv = line_writer(file);
     let scan = list
         .scan(
             &mut |invalid| {

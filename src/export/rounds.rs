@@ -20,7 +20,7 @@ use crate::pipeline::source::AccountSource;
 use crate::pipeline::{self, RunContext, RunSettings, SnapshotTarget};
 use crate::report::summary::ResultSummary;
 use crate::snapshot::checkpoint::Round;
-use crate::snapshot::layout::failed_lines_file;
+use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::table::{Column, schema};
@@ -145,7 +145,7 @@ fn failed_accounts_of(round: &Round, work: &WorkDirectory) -> (AccountSource, u6
     let accounts = failed_accounts(round);
     info!(accounts, "retrying failed accounts");
     let parts = round.parts.values();
-    let files = parts.map(|part| failed_lines_file(part.index)).collect();
+    let files = parts.map(CommittedPart::failed_lines_file).collect();
     (AccountSource::failed(work.store().clone(), files), accounts)
 }
 

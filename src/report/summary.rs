@@ -86,7 +86,7 @@ fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> fmt:
     line("invalid", &HumanCount(counts.invalid))?;
     if counts.rejected_values > 0 {
         let rejected = HumanCount(counts.rejected_values);
-        line("rejected", &format_args!("{rejected} values, see _rejected_values.csv"))?;
+        line("rejected", &format_args!("{rejected} values, see _rejected_values.tsv"))?;
     }
     line("calls", &calls_text(&result.calls))?;
     line("took", &duration_text(seconds))
@@ -202,7 +202,7 @@ mod tests {
           failed      79  not_found 70, internal_error 9
           duplicates  20
           invalid     1
-          rejected    3 values, see _rejected_values.csv
+          rejected    3 values, see _rejected_values.tsv
           calls       130, 99.4 % of 200/s, peak 130/s, 1 failed, 240 account retries
           took        1 min 15 s
         ");

@@ -2,10 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::layout::{
-    INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, failed_lines_file, rejected_lines_file,
-    staged_file,
-};
+use super::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, staged_file};
 use super::parts::CommittedPart;
 use super::store::{PartFilesError, Store};
 use crate::util::staged_file::FileInfo;
@@ -14,8 +11,8 @@ use crate::util::staged_file::FileInfo;
 fn files_of(part: &CommittedPart) -> [(String, &FileInfo); 3] {
     [
         (staged_file(&part.file), &part.file_info),
-        (failed_lines_file(part.index), &part.failed_lines),
-        (rejected_lines_file(part.index), &part.rejected_lines),
+        (part.failed_lines_file(), &part.failed_lines),
+        (part.rejected_lines_file(), &part.rejected_lines),
     ]
 }
 

@@ -3,28 +3,30 @@
 //! ```text
 //! dt=2026-11-22/               the output path
 //!   part-00000.parquet …       the table
-//!   _failed_accounts.csv       accounts without a row
-//!   _rejected_values.csv       values that do not fit their column
+//!   _failed_accounts.tsv       accounts without a row
+//!   _rejected_values.tsv       values that do not fit their column
 //!   _report.html               the report for people
 //!   _manifest.json             the report for programs
 //!   _SUCCESS                   empty, written last
 //! .dt=2026-11-22.partial/      the work directory
 //!   lock                       held while a run works here
 //!   checkpoint.ndjson          the journal
-//!   invalid.csv                lines of _failed_accounts.csv for the invalid accounts of the list
-//!   failed-00000.csv …         lines of _failed_accounts.csv, by part
-//!   rejected-00000.csv …       lines of _rejected_values.csv, by part
+//!   invalid.tsv                lines of _failed_accounts.tsv for the invalid accounts of the list
+//!   failed-00000.tsv …         lines of _failed_accounts.tsv, by part
+//!   rejected-00000.tsv …       lines of _rejected_values.tsv, by part
 //!   snapshot/                  becomes the published directory by one rename
 //!   replaced/                  the previous snapshot while it is replaced, where directories cannot be exchanged
 //! ```
 
 use std::ffi::OsStr;
 
+use super::sidecars::LinesFormat;
+
 /// Accounts without a row; a valid account list itself.
-pub const FAILED_ACCOUNTS_FILE: &str = "_failed_accounts.csv";
+pub const FAILED_ACCOUNTS_FILE: &str = "_failed_accounts.tsv";
 
 /// Values that do not fit their column.
-pub const REJECTED_VALUES_FILE: &str = "_rejected_values.csv";
+pub const REJECTED_VALUES_FILE: &str = "_rejected_values.tsv";
 
 /// The report for people.
 pub const REPORT_FILE: &str = "_report.html";
@@ -46,7 +48,7 @@ pub const LOCK_FILE: &str = "lock";
 pub const JOURNAL_FILE: &str = "checkpoint.ndjson";
 
 /// Lines of [`FAILED_ACCOUNTS_FILE`] for the invalid accounts of the list.
-pub const INVALID_ACCOUNTS_FILE: &str = "invalid.csv";
+pub const INVALID_ACCOUNTS_FILE: &str = "invalid.tsv";
 
 /// The directory in the work directory that becomes the snapshot.
 pub const STAGED_SNAPSHOT: &str = "snapshot";
@@ -65,13 +67,13 @@ pub fn staged_file(name: &str) -> String {
 }
 
 /// The file in the work directory with a part's lines of [`FAILED_ACCOUNTS_FILE`].
-pub fn failed_lines_file(part: u64) -> String {
-    format!("failed-{part:05}.csv")
+pub fn failed_lines_file(part: u64, format: LinesFormat) -> String {
+    format!("failed-{part:05}.{}", format.extension())
 }
 
 /// The file in the work directory with a part's lines of [`REJECTED_VALUES_FILE`].
-pub fn rejected_lines_file(part: u64) -> String {
-    format!("rejected-{part:05}.csv")
+pub fn rejected_lines_file(part: u64, format: LinesFormat) -> String {
+    format!("rejected-{part:05}.{}", format.extension())
 }
 
 /// The name of the work directory of a snapshot, beside it and hidden.

@@ -1,7 +1,7 @@
 //! Publishes a snapshot: sidecars and manifest, then `_SUCCESS`, then one rename.
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use tracing::warn;
@@ -9,13 +9,13 @@ use tracing::warn;
 use super::committed_files::verify_parts;
 use super::layout::{
     FAILED_ACCOUNTS_FILE, INVALID_ACCOUNTS_FILE, JOURNAL_FILE, MANIFEST_FILE, REJECTED_VALUES_FILE,
-    REPORT_FILE, SIDECAR_FILES, SUCCESS_MARKER, failed_lines_file, rejected_lines_file,
-    staged_file,
+    REPORT_FILE, SIDECAR_FILES, SUCCESS_MARKER, staged_file,
 };
 use super::manifest::Manifest;
 use super::parts::CommittedPart;
 use super::sidecars::{
-    FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, io_error, read_failed_lines,
+    FAILED_ACCOUNTS_HEADER, FailedLinesError, REJECTED_VALUES_HEADER, append_lines, io_error,
+    line_writer, read_failed_lines,
 };
 use super::store::{PartFilesError, ReplaceError, Store, write_file};
 use super::work_directory::WorkDirectory;
@@ -129,41 +129,34 @@ fn remove_foreign_files(store: &dyn Store, manifest: &Manifest) -> Result<(), Pa
 
 fn write_failed_accounts(store: &dyn Store, committed: &CommittedWork) -> Result<(), PublishError> {
     let mut joined =
-        create_csv(store, &staged_file(FAILED_ACCOUNTS_FILE), &FAILED_ACCOUNTS_HEADER)?;
+        create_sidecar(store, &staged_file(FAILED_ACCOUNTS_FILE), &FAILED_ACCOUNTS_HEADER)?;
     for part in &committed.parts {
-        let lines = failed_lines_file(part.index);
+        let lines = part.failed_lines_file();
         if committed.retried_parts.contains(&part.index) {
             append_permanent_failures(&mut joined, store, &lines)?;
         } else {
-            append(&mut joined, store, &lines)?;
+            append_lines(&mut joined, store, &lines)?;
         }
     }
-    append(&mut joined, store, INVALID_ACCOUNTS_FILE)?;
+    append_lines(&mut joined, store, INVALID_ACCOUNTS_FILE)?;
     store.commit(joined)?;
     Ok(())
 }
 
 fn write_rejected_values(store: &dyn Store, parts: &[CommittedPart]) -> Result<(), DiskError> {
     let mut joined =
-        create_csv(store, &staged_file(REJECTED_VALUES_FILE), &REJECTED_VALUES_HEADER)?;
+        create_sidecar(store, &staged_file(REJECTED_VALUES_FILE), &REJECTED_VALUES_HEADER)?;
     for part in parts {
-        append(&mut joined, store, &rejected_lines_file(part.index))?;
+        append_lines(&mut joined, store, &part.rejected_lines_file())?;
     }
     store.commit(joined).map(drop)
 }
 
-/// Starts a CSV file with its header.
-fn create_csv(store: &dyn Store, key: &str, header: &[&str]) -> Result<StagedFile, DiskError> {
+/// Starts a sidecar file with its header.
+fn create_sidecar(store: &dyn Store, key: &str, header: &[&str]) -> Result<StagedFile, DiskError> {
     let mut file = store.stage(key)?;
-    writeln!(file, "{}", header.join(",")).map_err(DiskError::on("write", file.path()))?;
+    writeln!(file, "{}", header.join("\t")).map_err(DiskError::on("write", file.path()))?;
     Ok(file)
-}
-
-/// Appends all lines of another file.
-fn append(joined: &mut StagedFile, store: &dyn Store, key: &str) -> Result<(), DiskError> {
-    let mut lines = store.open(key)?;
-    io::copy(&mut lines, joined).map_err(DiskError::on("copy", &store.path(key)))?;
-    Ok(())
 }
 
 /// Appends the lines of another file whose accounts a later round did not retry.
@@ -173,7 +166,7 @@ fn append_permanent_failures(
     key: &str,
 ) -> Result<(), PublishError> {
     let path = joined.path().to_owned();
-    let mut csv = csv::Writer::from_writer(joined);
+    let mut csv = line_writer(joined);
     for record in read_failed_lines(store, key)? {
         let (line, record) = record?;
         if !line.category.counts_as_failed() {
@@ -196,14 +189,34 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = LocalStore::new(&directory.path().join("out")).unwrap();
         fs::create_dir(store.root()).unwrap();
-        let permanent = "gone,not_found,40003,\"no, such\",1,2026-11-22T00:00:00Z,7\n";
-        let transient = "b,internal_error,40006,,6,2026-11-22T00:00:00Z,8\n";
-        fs::write(store.path("failed.csv"), format!("{transient}{permanent}")).unwrap();
-        let mut joined = create_csv(&store, "joined.csv", &["a", "b"]).unwrap();
-        append_permanent_failures(&mut joined, &store, "failed.csv").unwrap();
-        append(&mut joined, &store, "failed.csv").unwrap();
+        let permanent = "gone\tnot_found\t40003\t\"no\tsuch\"\t1\t2026-11-22T00:00:00Z\t7\n";
+        let transient = "b\tinternal_error\t40006\t\t6\t2026-11-22T00:00:00Z\t8\n";
+        fs::write(store.path("failed.tsv"), format!("{transient}{permanent}")).unwrap();
+        let mut joined = create_sidecar(&store, "joined.tsv", &["a", "b"]).unwrap();
+        append_permanent_failures(&mut joined, &store, "failed.tsv").unwrap();
+        append_lines(&mut joined, &store, "failed.tsv").unwrap();
         store.commit(joined).unwrap();
-        let expected = format!("a,b\n{permanent}{transient}{permanent}");
-        assert_eq!(fs::read_to_string(store.path("joined.csv")).unwrap(), expected);
+        let expected = format!("a\tb\n{permanent}{transient}{permanent}");
+        assert_eq!(fs::read_to_string(store.path("joined.tsv")).unwrap(), expected);
+    }
+
+    #[test]
+    fn lines_of_version_0_1_0_are_converted() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(&directory.path().join("out")).unwrap();
+        fs::create_dir(store.root()).unwrap();
+        let permanent =
+            "\"x,y\",not_found,40003,\"no, \"\"such\"\"\tone\nhere\",1,2026-11-22T00:00:00Z,7\n";
+        let transient = "b,internal_error,40006,,6,2026-11-22T00:00:00Z,8\n";
+        fs::write(store.path("failed-00000.csv"), format!("{transient}{permanent}")).unwrap();
+        let mut joined = create_sidecar(&store, "joined.tsv", &["a", "b"]).unwrap();
+        append_permanent_failures(&mut joined, &store, "failed-00000.csv").unwrap();
+        append_lines(&mut joined, &store, "failed-00000.csv").unwrap();
+        store.commit(joined).unwrap();
+        let permanent =
+            "x,y\tnot_found\t40003\t\"no, \"\"such\"\"\tone\nhere\"\t1\t2026-11-22T00:00:00Z\t7\n";
+        let transient = "b\tinternal_error\t40006\t\t6\t2026-11-22T00:00:00Z\t8\n";
+        let expected = format!("a\tb\n{permanent}{transient}{permanent}");
+        assert_eq!(fs::read_to_string(store.path("joined.tsv")).unwrap(), expected);
     }
 }

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::store::Store;
+use crate::util::disk_error::DiskError;
 use crate::util::timestamp::rfc3339_seconds;
 
-/// The header of `_failed_accounts.csv`; the file is itself a valid account list.
+/// The header of `_failed_accounts.tsv`; the file is itself a valid account list.
 pub const FAILED_ACCOUNTS_HEADER: [&str; 7] = [
     "account",
     "category",
@@ -21,8 +22,67 @@ pub const FAILED_ACCOUNTS_HEADER: [&str; 7] = [
     "input_line",
 ];
 
-/// The header of `_rejected_values.csv`.
+/// The header of `_rejected_values.tsv`.
 pub const REJECTED_VALUES_HEADER: [&str; 4] = ["account", "tag", "expected_type", "value"];
+
+/// How the lines of a part in the work directory are written; its name is the extension of their files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinesFormat {
+    /// As version 0.1.0 wrote them, separated by commas. Its unfinished runs can be resumed.
+    #[default]
+    Csv,
+    /// As in the sidecar files: separated by tabs, fields quoted as in RFC 4180.
+    Tsv,
+}
+
+impl LinesFormat {
+    /// The extension of the files.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            LinesFormat::Csv => "csv",
+            LinesFormat::Tsv => "tsv",
+        }
+    }
+
+    // serde prescribes the signature.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub fn is_csv(&self) -> bool {
+        *self == LinesFormat::Csv
+    }
+
+    fn of_key(key: &str) -> LinesFormat {
+        if key.ends_with(".csv") { LinesFormat::Csv } else { LinesFormat::Tsv }
+    }
+
+    fn records<R: Read>(self, lines: R) -> csv::StringRecordsIntoIter<R> {
+        let delimiter = if self.is_csv() { b',' } else { b'\t' };
+        let mut reader = csv::ReaderBuilder::new();
+        reader.has_headers(false).delimiter(delimiter).from_reader(lines).into_records()
+    }
+}
+
+/// A writer of lines of the sidecar files.
+pub fn line_writer<W: Write>(out: W) -> csv::Writer<W> {
+    csv::WriterBuilder::new().delimiter(b'\t').from_writer(out)
+}
+
+/// Appends all lines of a file of the work directory to a sidecar file.
+pub fn append_lines<W: Write>(out: &mut W, store: &dyn Store, key: &str) -> Result<(), DiskError> {
+    let mut lines = store.open(key)?;
+    let copied = match LinesFormat::of_key(key) {
+        LinesFormat::Tsv => io::copy(&mut lines, out).map(drop),
+        LinesFormat::Csv => {
+            let mut writer = line_writer(out);
+            LinesFormat::Csv
+                .records(lines)
+                .try_for_each(|record| writer.write_record(&record?))
+                .map_err(io_error)
+                .and_then(|()| writer.flush())
+        }
+    };
+    copied.map_err(DiskError::on("copy", &store.path(key)))
+}
 
 /// Why an account has no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,7 +163,7 @@ pub struct RejectedValue {
     pub value: String,
 }
 
-/// Writes one line of `_failed_accounts.csv`.
+/// Writes one line of `_failed_accounts.tsv`.
 pub fn write_failed<W: Write>(csv: &mut csv::Writer<W>, failed: &FailedAccount) -> io::Result<()> {
     let code = failed.error_code.map(|code| code.to_string()).unwrap_or_default();
     csv.write_record([
@@ -140,10 +200,7 @@ pub struct FailedLinesError {
 pub fn read_failed_lines(store: &dyn Store, key: &str) -> Result<FailedLines, FailedLinesError> {
     let path = store.path(key);
     match store.open(key) {
-        Ok(file) => {
-            let records = csv::ReaderBuilder::new().has_headers(false).from_reader(file);
-            Ok(FailedLines { path, records: records.into_records() })
-        }
+        Ok(file) => Ok(FailedLines { path, records: LinesFormat::of_key(key).records(file) }),
         Err(error) => Err(FailedLinesError { path, source: error.into() }),
     }
 }
@@ -179,7 +236,7 @@ fn failed_line(record: &csv::StringRecord) -> Option<FailedLine> {
     })
 }
 
-/// Writes the line of `_failed_accounts.csv` for an invalid record of the list.
+/// Writes the line of `_failed_accounts.tsv` for an invalid record of the list.
 pub fn write_invalid<W: Write>(
     csv: &mut csv::Writer<W>,
     text: &str,
@@ -191,7 +248,7 @@ pub fn write_invalid<W: Write>(
         .map_err(io_error)
 }
 
-/// Writes one line of `_rejected_values.csv`.
+/// Writes one line of `_rejected_values.tsv`.
 pub fn write_rejected<W: Write>(
     csv: &mut csv::Writer<W>,
     rejected: &RejectedValue,
@@ -216,7 +273,7 @@ mod tests {
     fn a_failed_account_is_one_record() {
         let failed = FailedAccount {
             ordinal: 0,
-            account: "a,b".to_owned(),
+            account: "a\tb, c".to_owned(),
             category: Category::InternalError,
             error_code: Some(40006),
             error_info: "say \"hi\"\nthere".to_owned(),
@@ -224,15 +281,15 @@ mod tests {
             last_attempt_at: Timestamp::from_second(1_700_000_000).unwrap(),
             input_line: 7,
         };
-        let mut csv = csv::Writer::from_writer(Vec::new());
+        let mut csv = line_writer(Vec::new());
         csv.write_record(FAILED_ACCOUNTS_HEADER).unwrap();
         write_failed(&mut csv, &failed).unwrap();
         write_invalid(&mut csv, "", "is empty", 9).unwrap();
         assert_eq!(
             String::from_utf8(csv.into_inner().unwrap()).unwrap(),
-            "account,category,error_code,error_info,attempts,last_attempt_at,input_line\n\
-             \"a,b\",internal_error,40006,\"say \"\"hi\"\"\nthere\",6,2023-11-14T22:13:20Z,7\n\
-             ,invalid_account,,is empty,0,,9\n"
+            "account\tcategory\terror_code\terror_info\tattempts\tlast_attempt_at\tinput_line\n\
+             \"a\tb, c\"\tinternal_error\t40006\t\"say \"\"hi\"\"\nthere\"\t6\t2023-11-14T22:13:20Z\t7\n\
+             \tinvalid_account\t\tis empty\t0\t\t9\n"
         );
     }
 

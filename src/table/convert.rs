@@ -1,7 +1,7 @@
 //! Converts a value of a response to the type of its column (pure).
 //!
 //! The service may send numbers as strings and strings as numbers. A value that does not match is rejected, never
-//! guessed: the cell becomes NULL and its text is written to `_rejected_values.csv`.
+//! guessed: the cell becomes NULL and its text is written to `_rejected_values.tsv`.
 
 use std::borrow::Cow;
 
@@ -55,7 +55,7 @@ pub fn date(value: JsonValue<'_>) -> Result<i32, TypeMismatch> {
     date.since(EPOCH).map(|span| span.get_days()).map_err(|_| TypeMismatch)
 }
 
-/// The text of a rejected value for `_rejected_values.csv`.
+/// The text of a rejected value for `_rejected_values.tsv`.
 pub fn raw_text(value: JsonValue<'_>) -> Cow<'_, str> {
     match value {
         JsonValue::Text(text) => text.unescape(),

@@ -24,7 +24,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// The name in job files, messages and `_rejected_values.csv`.
+    /// The name in job files, messages and `_rejected_values.tsv`.
     pub const fn name(self) -> &'static str {
         match self {
             ColumnType::String => "string",

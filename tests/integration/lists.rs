@@ -458,17 +458,17 @@ fn too_many_open_files_error_names_the_limit() {
 fn failed_accounts_file_is_a_valid_list() {
     let job = format!(
         "{QUICK_JOB}\n[emulator.faults]\npermanent = {{ accounts = ['a,b', 'say \"hi\"', '007'] }}\n\
-         [emulator.open_questions.error_info]\n40006 = \"not \\\"now\\\", later\"\n[limits]\nmax_failed = '100%'\nmax_invalid = 1\n"
+         [emulator.open_questions.error_info]\n40006 = \"not \\\"now\\\",\\tlater\"\n[limits]\nmax_failed = '100%'\nmax_invalid = 1\n"
     );
     let directory = TestDir::with_job(&job, ["good", "a,b", TOO_LONG, "say \"hi\"", "007", "fine"]);
     directory.export(&["--set", "retry.max_attempts=2"]).expect_code(0);
     let first = directory.snapshot("out");
     assert_eq!(first.table().accounts(), ["good", "fine"]);
-    assert!(first.failed()[0].error_info.contains("not \"now\""), "{:?}", first.failed());
+    assert!(first.failed()[0].error_info.contains("not \"now\",\tlater"), "{:?}", first.failed());
 
     directory.write("job.toml", QUICK_JOB);
     let overrides = [
-        "accounts.path=out/_failed_accounts.csv",
+        "accounts.path=out/_failed_accounts.tsv",
         "accounts.column=account",
         "output.path=again",
         "limits.max_invalid=1",

@@ -177,7 +177,7 @@ fn rate_can_change_on_resume() {
 
 #[test]
 fn damaged_or_missing_file_is_named() {
-    for file in ["snapshot/part-00001.parquet", "failed-00000.csv", "rejected-00001.csv"] {
+    for file in ["snapshot/part-00001.parquet", "failed-00000.tsv", "rejected-00001.tsv"] {
         for is_missing in [true, false] {
             let directory = stopped_after(2);
             let path = directory.path(WORK_DIRECTORY).join(file);
@@ -236,8 +236,8 @@ fn stale_files_are_not_published() {
         "snapshot/part-00003.parquet.staged",
         "snapshot/_manifest.json",
         "snapshot/_SUCCESS",
-        "failed-00003.csv",
-        "rejected-00003.csv.staged",
+        "failed-00003.tsv",
+        "rejected-00003.tsv.staged",
         "waiting-rows",
     ] {
         directory.write(&format!("{WORK_DIRECTORY}/{file}"), "left over");

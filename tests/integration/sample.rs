@@ -141,10 +141,10 @@ fn sidecar_files_list_every_kind_of_failure() {
         text.lines().next().unwrap().to_owned()
     };
     assert_eq!(
-        header("_failed_accounts.csv"),
-        "account,category,error_code,error_info,attempts,last_attempt_at,input_line"
+        header("_failed_accounts.tsv"),
+        "account\tcategory\terror_code\terror_info\tattempts\tlast_attempt_at\tinput_line"
     );
-    assert_eq!(header("_rejected_values.csv"), "account,tag,expected_type,value");
+    assert_eq!(header("_rejected_values.tsv"), "account\ttag\texpected_type\tvalue");
     let failed = snapshot.failed();
     let categories: BTreeSet<&str> = failed.iter().map(|failed| failed.category.as_str()).collect();
     let expected = ["internal_error", "invalid_account", "not_found", "rejected"];
@@ -166,9 +166,9 @@ fn snapshot_is_complete_and_no_work_remains() {
     let parts = ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"];
     let others = [
         "_SUCCESS",
-        "_failed_accounts.csv",
+        "_failed_accounts.tsv",
         "_manifest.json",
-        "_rejected_values.csv",
+        "_rejected_values.tsv",
         "_report.html",
     ];
     let expected: BTreeSet<String> = parts.into_iter().chain(others).map(str::to_owned).collect();

@@ -135,7 +135,7 @@ fn white_space_is_part_of_the_account_except_in_txt() {
 #[test]
 fn a_failed_accounts_file_is_a_valid_list() {
     let csv = b"account,category,error_code,error_info\nu1,not_found,40003,\"no, \"\"none\"\"\"\nu2,no_answer,,\n";
-    assert_eq!(read_bytes("_failed_accounts.csv", csv, Some("account")).names(), ["u1", "u2"]);
+    assert_eq!(read_bytes("_failed_accounts.tsv", csv, Some("account")).names(), ["u1", "u2"]);
 }
 
 #[test]

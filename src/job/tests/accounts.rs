@@ -59,7 +59,7 @@ fn accounts_refused() {
         ("\"list.csv\"", "\"{date/list.csv\""),
         ("\"list.csv\"", "\"list}.csv\""),
         ("\"list.csv\"", "\"a\\nb.csv\""),
-        ("\"list.csv\"", "\"out/dt=2026-11-22/_failed_accounts.csv\""),
+        ("\"list.csv\"", "\"out/dt=2026-11-22/_failed_accounts.tsv\""),
         ("format = \"csv\"", "format = \"CSV\""),
         ("format = \"csv\"", "format = \"xml\""),
         (lines, "path = \"-\""),

@@ -67,7 +67,7 @@ fn failures(manifest: &Manifest) -> Markup {
         h3 { "Without a row" }
         (reason_table("Accounts", rows))
         p.note {
-            "Each of them is listed in " code { "_failed_accounts.csv" } " with its line in the account list."
+            "Each of them is listed in " code { "_failed_accounts.tsv" } " with its line in the account list."
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn head(report: &Report<'_>) -> Markup {
                     (manifest_count("/counts/rejected_values", counts.rejected_values))
                     @if counts.rejected_values == 1 { " value does" } @else { " values do" }
                     " not fit the column: the cell is NULL, the text is in "
-                    code { "_rejected_values.csv" } "."
+                    code { "_rejected_values.tsv" } "."
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::snapshot::manifest::{
     AccountListInfo, CallInfo, ColumnInfo, Counts, FailureSummary, JobInfo, PartInfo, RunInfo,
 };
 use crate::snapshot::parts::CommittedPart;
-use crate::snapshot::sidecars::Category;
+use crate::snapshot::sidecars::{Category, LinesFormat};
 use crate::table::statistics::{ColumnStatistics, TableStatistics};
 use crate::table::{Column, ColumnType, schema};
 use crate::util::staged_file::FileInfo;
@@ -212,6 +212,7 @@ fn column_totals_leave_out_parts_without_statistics() {
         failed: Vec::new(),
         failed_lines: FileInfo { bytes: 0, sha256: String::new() },
         rejected_lines: FileInfo { bytes: 0, sha256: String::new() },
+        lines_format: LinesFormat::Tsv,
         rejected_values: 0,
         columns,
     };

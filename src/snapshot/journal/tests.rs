@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::snapshot::manifest::FailureSummary;
-use crate::snapshot::sidecars::Category;
+use crate::snapshot::sidecars::{Category, LinesFormat};
 use crate::snapshot::store::local::LocalStore;
 use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, Values};
 use crate::util::staged_file::FileInfo;
@@ -42,6 +42,7 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
         }],
         failed_lines: info(50),
         rejected_lines: info(0),
+        lines_format: LinesFormat::Csv,
         rejected_values: 0,
         columns: Vec::new(),
     }

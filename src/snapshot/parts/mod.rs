@@ -11,7 +11,9 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 pub use self::file_writer::PartError;
+use crate::snapshot::layout::{failed_lines_file, rejected_lines_file};
 use crate::snapshot::manifest::FailureSummary;
+use crate::snapshot::sidecars::LinesFormat;
 use crate::table::statistics::ColumnStatistics;
 use crate::util::staged_file::FileInfo;
 
@@ -31,10 +33,13 @@ pub struct CommittedPart {
     pub file_info: FileInfo,
     /// Accounts without a row, by category and code.
     pub failed: Vec<FailureSummary>,
-    /// Size and digest of its lines of `_failed_accounts.csv`.
+    /// Size and digest of its lines of `_failed_accounts.tsv`.
     pub failed_lines: FileInfo,
-    /// Size and digest of its lines of `_rejected_values.csv`.
+    /// Size and digest of its lines of `_rejected_values.tsv`.
     pub rejected_lines: FileInfo,
+    /// The format of both kinds of lines; a journal of version 0.1.0 does not have it.
+    #[serde(default, skip_serializing_if = "LinesFormat::is_csv")]
+    pub lines_format: LinesFormat,
     /// Values that do not fit their column.
     pub rejected_values: u64,
     /// Statistics of each column, `account` first; empty in a journal of a version that did not collect them.
@@ -43,6 +48,16 @@ pub struct CommittedPart {
 }
 
 impl CommittedPart {
+    /// The key of its lines of `_failed_accounts.tsv`.
+    pub fn failed_lines_file(&self) -> String {
+        failed_lines_file(self.index, self.lines_format)
+    }
+
+    /// The key of its lines of `_rejected_values.tsv`.
+    pub fn rejected_lines_file(&self) -> String {
+        rejected_lines_file(self.index, self.lines_format)
+    }
+
     /// Accounts of the part without a row.
     #[cfg(test)]
     pub fn failed_accounts(&self) -> u64 {

@@ -14,7 +14,9 @@ use super::row_buffer::{BufferedRows, RowBuffer};
 use crate::job::OutputSettings;
 use crate::snapshot::layout::{failed_lines_file, part_file, rejected_lines_file, staged_file};
 use crate::snapshot::manifest::FailureCounts;
-use crate::snapshot::sidecars::{FailedAccount, RejectedValue, write_failed, write_rejected};
+use crate::snapshot::sidecars::{
+    FailedAccount, LinesFormat, RejectedValue, line_writer, write_failed, write_rejected,
+};
 use crate::snapshot::snapshot_writer::ChunkResult;
 use crate::snapshot::store::Store;
 use crate::table::statistics::TableStatistics;
@@ -28,8 +30,8 @@ const LATE_ROWS_PER_BATCH: usize = 1024;
 pub struct PartBuilder {
     file: String,
     writer: PartFileWriter,
-    failed_csv: csv::Writer<StagedFile>,
-    rejected_csv: csv::Writer<StagedFile>,
+    failed_lines: csv::Writer<StagedFile>,
+    rejected_lines: csv::Writer<StagedFile>,
     /// The first ordinal that has no first result yet.
     next_ordinal: u64,
     /// First results that arrived out of order, by first ordinal.
@@ -62,12 +64,12 @@ impl PartBuilder {
     ) -> Result<PartBuilder, PartError> {
         let file = part_file(index, settings.part_extension());
         let staged = store.stage(&staged_file(&file))?;
-        let sidecar = |name: String| store.stage(&name).map(csv::Writer::from_writer);
+        let sidecar = |name: String| store.stage(&name).map(line_writer);
         Ok(PartBuilder {
             file,
             writer: PartFileWriter::create(staged, schema, settings.format, settings.compression)?,
-            failed_csv: sidecar(failed_lines_file(index))?,
-            rejected_csv: sidecar(rejected_lines_file(index))?,
+            failed_lines: sidecar(failed_lines_file(index, LinesFormat::Tsv))?,
+            rejected_lines: sidecar(rejected_lines_file(index, LinesFormat::Tsv))?,
             next_ordinal: first_ordinal,
             waiting: BTreeMap::new(),
             late: Vec::new(),
@@ -173,15 +175,15 @@ impl PartBuilder {
     }
 
     fn write_failed(&mut self, failed: &FailedAccount) -> Result<(), PartError> {
-        let written = write_failed(&mut self.failed_csv, failed);
-        written.map_err(|error| encode_error(self.failed_csv.get_ref().path())(error))
+        let written = write_failed(&mut self.failed_lines, failed);
+        written.map_err(|error| encode_error(self.failed_lines.get_ref().path())(error))
     }
 
     fn write_rejected(&mut self, rejected: &RejectedValue) -> Result<(), PartError> {
         self.rejected_values += 1;
         self.statistics.add_rejected(&rejected.tag);
-        let written = write_rejected(&mut self.rejected_csv, rejected);
-        written.map_err(|error| encode_error(self.rejected_csv.get_ref().path())(error))
+        let written = write_rejected(&mut self.rejected_lines, rejected);
+        written.map_err(|error| encode_error(self.rejected_lines.get_ref().path())(error))
     }
 
     /// Completes the part with the rows and sidecar lines of retries, and makes all its files durable.
@@ -206,8 +208,8 @@ impl PartBuilder {
         for rejected in &late_rejected {
             self.write_rejected(rejected)?;
         }
-        let failed_lines = commit_lines(store, self.failed_csv)?;
-        let rejected_lines = commit_lines(store, self.rejected_csv)?;
+        let failed_lines = commit_lines(store, self.failed_lines)?;
+        let rejected_lines = commit_lines(store, self.rejected_lines)?;
         let file_info = store.commit(self.writer.finish()?)?;
         Ok(CommittedPart {
             index,
@@ -218,6 +220,7 @@ impl PartBuilder {
             failed: self.failed.into_summaries(),
             failed_lines,
             rejected_lines,
+            lines_format: LinesFormat::Tsv,
             rejected_values: self.rejected_values,
             columns: self.statistics.into_columns(),
         })

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::job::{Compression, Format, IfExists};
 use crate::snapshot::layout::rejected_lines_file;
-use crate::snapshot::sidecars::Category;
+use crate::snapshot::sidecars::{Category, LinesFormat};
 use crate::snapshot::store::local::LocalStore;
 
 const PART: u64 = 20;
@@ -152,9 +152,9 @@ fn rows_of_retries_follow_those_of_first_calls() {
     let text = String::from_utf8(part.1.clone()).unwrap();
     assert_eq!(text, "account\na0\na2\na3\na4\na5\na6\na7\na1\n");
     assert_eq!(parts[0].rows, 8);
-    let rejected = rejected_lines_file(0);
+    let rejected = rejected_lines_file(0, LinesFormat::Tsv);
     let lines = files.iter().find(|(name, _)| *name == rejected).unwrap();
-    assert!(String::from_utf8_lossy(&lines.1).ends_with("a7,t,uint32,v7\na1,t,uint32,v1\n"));
+    assert!(String::from_utf8_lossy(&lines.1).ends_with("a7\tt\tuint32\tv7\na1\tt\tuint32\tv1\n"));
 }
 
 fn any_outcome() -> impl Strategy<Value = TestOutcome> {

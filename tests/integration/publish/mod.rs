@@ -286,7 +286,7 @@ fn run_without_its_lock_does_not_publish() {
 /// The files of this very process are verified as well, and those of sidecar lines.
 #[test]
 fn damaged_files_are_not_published() {
-    for file in ["snapshot/part-00001.parquet", "failed-00002.csv", "rejected-00000.csv"] {
+    for file in ["snapshot/part-00001.parquet", "failed-00002.tsv", "rejected-00000.tsv"] {
         for damage in ["flip", "cut", "grow", "remove", "link"] {
             let directory = directory_with_earlier();
             let earlier = directory.found();
@@ -337,7 +337,7 @@ fn changed_invalid_account_lines_are_not_published() {
     for damage in ["cut", "remove", "link"] {
         let directory = directory_with_invalid_accounts();
         let earlier = directory.found();
-        let lines = directory.path(WORK_DIRECTORY).join("invalid.csv");
+        let lines = directory.path(WORK_DIRECTORY).join("invalid.tsv");
         let output = export_with_a_pause(&directory, || {
             let content = fs::read(&lines).unwrap();
             fs::remove_file(&lines).unwrap();
@@ -351,7 +351,7 @@ fn changed_invalid_account_lines_are_not_published() {
             }
         });
         let output = output.expect_code(1);
-        assert!(output.error().contains(".out.partial/invalid.csv was changed"), "{output}");
+        assert!(output.error().contains(".out.partial/invalid.tsv was changed"), "{output}");
         directory.found().ensure_is(&earlier, damage);
         directory.export(&[]).expect_code(0);
         let failed = directory.snapshot("out").failed();
@@ -362,7 +362,7 @@ fn changed_invalid_account_lines_are_not_published() {
 
 #[test]
 fn invalid_account_lines_are_not_written_through_a_link() {
-    for name in ["invalid.csv", "invalid.csv.staged"] {
+    for name in ["invalid.tsv", "invalid.tsv.staged"] {
         let directory = directory_with_invalid_accounts();
         let thesis = directory.write("thesis.txt", "years of work");
         fs::create_dir(directory.path(WORK_DIRECTORY)).unwrap();
@@ -379,7 +379,7 @@ fn unwritable_invalid_account_lines_are_named() {
     for point in ["file:create", "file:sync"] {
         let failpoint = format!("{point}=enospc");
         let output = directory.export_with(&[(FAILPOINT, &failpoint)], &[]).expect_code(1);
-        assert!(output.error().contains(".out.partial/invalid.csv"), "{point}: {output}");
+        assert!(output.error().contains(".out.partial/invalid.tsv"), "{point}: {output}");
         assert!(output.error().contains("make room"), "{point}: {output}");
         directory.found().ensure_is(&earlier, point);
         ensure_nothing_is_left(&directory, point);

@@ -44,7 +44,7 @@ impl Table {
     }
 }
 
-/// A line of `_failed_accounts.csv`.
+/// A line of `_failed_accounts.tsv`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -58,7 +58,7 @@ pub struct FailedAccount {
     pub input_line: u64,
 }
 
-/// A line of `_rejected_values.csv`.
+/// A line of `_rejected_values.tsv`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -142,18 +142,19 @@ impl Snapshot {
         ParquetRecordBatchReaderBuilder::try_new(file).unwrap().schema().clone()
     }
 
-    /// `_failed_accounts.csv`.
+    /// `_failed_accounts.tsv`.
     pub fn failed(&self) -> Vec<FailedAccount> {
-        self.sidecar("_failed_accounts.csv")
+        self.sidecar("_failed_accounts.tsv")
     }
 
-    /// `_rejected_values.csv`.
+    /// `_rejected_values.tsv`.
     pub fn rejected(&self) -> Vec<RejectedValue> {
-        self.sidecar("_rejected_values.csv")
+        self.sidecar("_rejected_values.tsv")
     }
 
     fn sidecar<L: DeserializeOwned>(&self, file: &str) -> Vec<L> {
-        let mut reader = csv::Reader::from_path(self.path(file)).unwrap();
+        let mut builder = csv::ReaderBuilder::new();
+        let mut reader = builder.delimiter(b'\t').from_path(self.path(file)).unwrap();
         reader.deserialize().map(Result::unwrap).collect()
     }
 

@@ -133,7 +133,7 @@ impl TestDir {
     pub fn work(&self) -> [BTreeMap<String, Vec<u8>>; 2] {
         let root = self.path(WORK_DIRECTORY);
         let mut files = files_of(&root);
-        files.retain(|name, _| name != "lock" && name != "invalid.csv");
+        files.retain(|name, _| name != "lock" && name != "invalid.tsv");
         [files, files_of(&root.join("snapshot"))]
     }
 
@@ -221,7 +221,7 @@ pub enum Found {
         parts: BTreeMap<String, Vec<u8>>,
         /// The failed accounts in order, without timestamps.
         failed: Vec<Vec<String>>,
-        /// `_rejected_values.csv`.
+        /// `_rejected_values.tsv`.
         rejected: String,
     },
 }
@@ -239,9 +239,9 @@ impl Found {
         names.extend(
             [
                 "_SUCCESS",
-                "_failed_accounts.csv",
+                "_failed_accounts.tsv",
                 "_manifest.json",
-                "_rejected_values.csv",
+                "_rejected_values.tsv",
                 "_report.html",
             ]
             .map(str::to_owned),
@@ -262,7 +262,7 @@ impl Found {
         Found::Complete {
             parts,
             failed: failed.collect(),
-            rejected: String::from_utf8(snapshot.bytes("_rejected_values.csv")).unwrap(),
+            rejected: String::from_utf8(snapshot.bytes("_rejected_values.tsv")).unwrap(),
         }
     }
 
