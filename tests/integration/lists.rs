@@ -460,7 +460,8 @@ fn failed_accounts_file_is_a_valid_list() {
         "{QUICK_JOB}\n[emulator.faults]\npermanent = {{ accounts = ['a,b', 'say \"hi\"', 'a\tb', '007'] }}\n\
          [emulator.open_questions.error_info]\n40006 = \"not \\\"now\\\", later\"\n[limits]\nmax_failed = '100%'\nmax_invalid = 1\n"
     );
-    let directory = TestDir::with_job(&job, ["good", "a,b", TOO_LONG, "say \"hi\"", "a\tb", "007", "fine"]);
+    let directory =
+        TestDir::with_job(&job, ["good", "a,b", TOO_LONG, "say \"hi\"", "a\tb", "007", "fine"]);
     directory.export(&["--set", "retry.max_attempts=2"]).expect_code(0);
     let first = directory.snapshot("out");
     assert_eq!(first.table().accounts(), ["good", "fine"]);
