@@ -1,6 +1,7 @@
 //! Finds the column that holds the account, by its exact name, or lists the alternatives.
 
 use super::error::ListError;
+use crate::util::visible::visible;
 
 /// Number of names in a message, and the length of each.
 const SHOWN_NAMES: usize = 20;
@@ -35,7 +36,11 @@ pub fn no_such_column(list: &str, wanted: &str, names: &[String]) -> ListError {
 }
 
 fn shown(names: &[String]) -> String {
-    let cut = |name: &String| name.chars().take(SHOWN_NAME_CHARS).collect::<String>();
+    let cut = |name: &String| -> String {
+        let cut: String = name.chars().take(SHOWN_NAME_CHARS).collect();
+        let ellipsis = if cut.len() < name.len() { "…" } else { "" };
+        format!("{}{ellipsis}", visible(&cut))
+    };
     let mut text = names.iter().take(SHOWN_NAMES).map(cut).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN_NAMES {
         text += &format!(" and {} more", names.len() - SHOWN_NAMES);

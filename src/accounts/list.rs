@@ -22,6 +22,7 @@ use super::parquet::ParquetRecords;
 use super::records::Records;
 use super::source::{ListFormat, ListPath, ListSource};
 use super::txt::TextRecords;
+use crate::util::visible::visible_path;
 
 /// Number of records checked if the sample is not UTF-8.
 const SAMPLE_RECORDS: u64 = 10_000;
@@ -92,7 +93,7 @@ impl AccountList {
     pub fn open(source: &ListSource, spool_directory: &Path) -> Result<Self, ListError> {
         let (format, file) = match &source.path {
             ListPath::File(path) => {
-                let unknown = || ListError::UnknownFormat { list: path.display().to_string() };
+                let unknown = || ListError::UnknownFormat { list: visible_path(path) };
                 let file = ListFile::open(path)?;
                 (source.format.or_else(|| ListFormat::from_path(path)).ok_or_else(unknown)?, file)
             }

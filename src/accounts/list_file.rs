@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::ListError;
+use crate::util::visible::visible_path;
 
 const COPY_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -45,7 +46,7 @@ pub struct ListFile {
 impl ListFile {
     /// Opens a regular file; other files cannot be read twice.
     pub fn open(path: &Path) -> Result<Self, ListError> {
-        let list = path.display().to_string();
+        let list = visible_path(path);
         let unreadable = |source: io::Error| match source.kind() {
             ErrorKind::NotFound => ListError::Missing { list: list.clone() },
             _ => ListError::Open { list: list.clone(), source },

@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use crate::cli::Cli;
 use crate::util::nearest::nearest;
+use crate::util::visible::{is_invisible, visible};
 
 /// Each command with the names that other tools give to it.
 const SYNONYMS: [(&str, &[&str]); 6] = [
@@ -20,7 +21,28 @@ const SYNONYMS: [(&str, &[&str]); 6] = [
 
 /// Parses the command line of this process. Exits the process when it is wrong or requests help or the version.
 pub fn parse_command_line() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| with_suggestion(error).exit())
+    Cli::try_parse().unwrap_or_else(|error| with_visible_values(with_suggestion(error)).exit())
+}
+
+/// Spells out what a terminal would obey in the words that an error repeats.
+fn with_visible_values(mut error: Error) -> Error {
+    let context: Vec<(ContextKind, ContextValue)> =
+        error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in context {
+        let value = match value {
+            ContextValue::String(word) => ContextValue::String(visible(&word).into_owned()),
+            ContextValue::Strings(words) => {
+                ContextValue::Strings(words.iter().map(|word| visible(word).into_owned()).collect())
+            }
+            // A tip is styled already. None is better than one that repeats such a word.
+            ContextValue::StyledStrs(tips) => ContextValue::StyledStrs(
+                tips.into_iter().filter(|tip| !tip.to_string().contains(is_invisible)).collect(),
+            ),
+            value => value,
+        };
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// Adds the suggestion to an error about an unknown command. It replaces that of clap, which compares spellings only.
@@ -53,7 +75,8 @@ mod tests {
 
     fn refusal(arguments: &[&str]) -> String {
         let arguments = std::iter::once(&"im-profiles").chain(arguments);
-        with_suggestion(Cli::try_parse_from(arguments).unwrap_err()).to_string()
+        let error = Cli::try_parse_from(arguments).unwrap_err();
+        with_visible_values(with_suggestion(error)).to_string()
     }
 
     #[test]
@@ -74,6 +97,28 @@ mod tests {
     #[test]
     fn help_of_a_misspelled_command_has_a_suggestion() {
         assert!(refusal(&["help", "prevew"]).contains("'preview'"));
+    }
+
+    #[test]
+    fn words_of_the_command_line_cannot_command_the_terminal() {
+        let hostile = "x\u{1b}[2J\nerror: forged\u{202e}\u{9b}";
+        let flag = format!("--{hostile}");
+        let date = format!("--date={hostile}");
+        let progress = format!("--progress={hostile}");
+        for arguments in [
+            [hostile].as_slice(),
+            &["help", hostile],
+            &["plan", "j", hostile],
+            &["plan", "j", &flag],
+            &["plan", "j", &date],
+            &["plan", "j", &progress],
+            &["emulate", "--listen", hostile],
+            &["completions", hostile],
+        ] {
+            let text = refusal(arguments);
+            assert!(text.contains(r"x\u{1b}[2J\nerror: forged\u{202e}\u{9b}"), "{text}");
+            assert!(!text.contains(|c| c != '\n' && is_invisible(c)), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
+use crate::util::visible::is_invisible;
 
 /// Adds the command to the failure of a run that can be resumed; on another day it must name the date.
 pub fn with_resume_command(failure: Failure, date: Date) -> Failure {
@@ -32,11 +33,30 @@ fn resume_command(mut command: Vec<String>, date: Date) -> String {
 
 fn shell_words(words: &[String]) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:%@+".contains(c);
-    let quoted = |word: &String| match word.chars().all(is_plain) && !word.is_empty() {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+    let quoted = |word: &String| match word {
+        _ if word.contains(is_invisible) => format!("$'{}'", shell_escapes(word)),
+        _ if word.chars().all(is_plain) && !word.is_empty() => word.clone(),
+        _ => format!("'{}'", word.replace('\'', "'\\''")),
     };
     words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// The inside of `$'…'`, which shells of today take literally except for the escapes.
+fn shell_escapes(word: &str) -> String {
+    let mut escaped = String::with_capacity(word.len());
+    for character in word.chars() {
+        match character {
+            '\'' | '\\' => escaped.extend(['\\', character]),
+            _ if is_invisible(character) => {
+                let mut utf8 = [0; 4];
+                for byte in character.encode_utf8(&mut utf8).bytes() {
+                    escaped.push_str(&format!("\\{byte:03o}"));
+                }
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::logging::LogRunId;
+use crate::util::visible::{visible, visible_json};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -85,7 +86,7 @@ impl LogLine<'_> {
             map.serialize_entry(name, value)?;
         }
         map.end()?;
-        Ok(String::from_utf8_lossy(&json).into_owned())
+        Ok(visible_json(&String::from_utf8_lossy(&json)).into_owned())
     }
 
     fn to_text(&self, with_time: bool, has_color: bool) -> String {
@@ -106,12 +107,12 @@ impl LogLine<'_> {
             None => {}
         }
         text.push(' ');
-        push_escaped(&mut text, &self.fields.message);
+        text.push_str(&visible(&self.fields.message));
         for (name, value) in &self.fields.others {
             // Writing to a String cannot fail. A text is quoted, and escaped by that.
             let _ = write!(text, " {name}=");
             match value {
-                Value::String(value) => push_escaped(&mut text, &format!("{value:?}")),
+                Value::String(value) => text.push_str(&visible(&format!("{value:?}"))),
                 value => text.push_str(&value.to_string()),
             }
         }
@@ -120,16 +121,6 @@ impl LogLine<'_> {
 
     fn time(&self) -> String {
         format!("{:.6}", self.now)
-    }
-}
-
-/// Appends a text with control characters escaped, so that it can neither end the line nor command the terminal.
-fn push_escaped(line: &mut String, text: &str) {
-    for character in text.chars() {
-        match character.is_control() {
-            true => line.extend(character.escape_default()),
-            false => line.push(character),
-        }
     }
 }
 

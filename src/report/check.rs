@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::util::visible::visible;
+
 /// The checks of a job. Keys of the JSON are only ever added.
 #[derive(Debug, Clone, Serialize)]
 pub struct Checks {
@@ -84,7 +86,7 @@ impl Status {
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<7}  {:<8}  {}", self.status.name(), self.subject.name(), self.text)
+        write!(f, "{:<7}  {:<8}  {}", self.status.name(), self.subject.name(), visible(&self.text))
     }
 }
 

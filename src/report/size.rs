@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::job::{Compression, Format, OutputSettings};
 use crate::table::{Column, ColumnType};
+use crate::util::visible::visible_path;
 
 /// Estimated size of the part files.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,7 +70,7 @@ impl SizeEstimate {
 
 /// The path relative to the directory `here` if it is inside it.
 pub fn relative_to(here: &Path, path: &str) -> String {
-    Path::new(path).strip_prefix(here).unwrap_or(Path::new(path)).display().to_string()
+    visible_path(Path::new(path).strip_prefix(here).unwrap_or(Path::new(path)))
 }
 
 /// Bytes of a value, uncompressed and with zstd or gzip.

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use super::exit_code::{ExitCode, HasExitCode};
+use super::visible::visible;
 
 /// Why a command failed; the error is printed with all its causes.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ impl<E: HasExitCode + Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// An error and its causes in one line.
+/// An error and its causes in one line, safe for a terminal whatever names and texts from outside it repeats.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    visible(&causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")).into_owned()
 }

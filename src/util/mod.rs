@@ -16,3 +16,4 @@ pub mod staged_file;
 pub mod swar;
 pub mod text_width;
 pub mod timestamp;
+pub mod visible;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::visible::visible_path;
+
 /// The absolute path without links, as far as the path exists.
 pub fn absolute(path: &Path) -> PathBuf {
     let resolved = path.ancestors().find_map(|ancestor| {
@@ -17,7 +19,7 @@ pub fn absolute(path: &Path) -> PathBuf {
 pub fn relative_to_here(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path = absolute(path);
-    path.strip_prefix(here).unwrap_or(&path).display().to_string()
+    visible_path(path.strip_prefix(here).unwrap_or(&path))
 }
 
 /// The directory of a path. For a bare name that is `.`, and not the empty path that [`Path::parent`] returns.

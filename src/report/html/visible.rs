@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use maud::{Escaper, Markup, Render, html};
 
+use crate::util::visible::is_invisible;
+
 /// A text of others. Characters that are invisible, or that change how the text behind them is shown, are spelled out as
 /// in Rust (`\n`, `\u{202e}`).
 pub struct Untrusted<'t>(pub &'t str);
@@ -27,15 +29,6 @@ impl Render for Untrusted<'_> {
 /// [`Untrusted`] in an element that keeps right-to-left letters from reordering the text around them.
 pub fn isolated(text: &str) -> Markup {
     html! { bdi { (Untrusted(text)) } }
-}
-
-/// Control characters, and those of Unicode that have no width, break lines or change direction.
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -148,8 +148,8 @@ fn wrapped(text: &str, width: usize) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::cell::is_safe;
     use super::*;
+    use crate::util::visible::is_invisible;
 
     fn column(name: &str, cells: &[Option<&str>]) -> TableColumn {
         let cells = cells.iter().map(|cell| cell.map(str::to_owned)).collect();
@@ -213,7 +213,7 @@ mod tests {
         let hostile = "a\u{1b}[2J\r\n\t\u{9b}1A\u{7f}\u{0}\u{202e}evil\u{2066}\u{2028}";
         let text = table(&[column("nick\u{202e}", &[Some(hostile)])], 200);
         assert_eq!(text.lines().count(), 3);
-        assert!(text.chars().all(|c| c == '\n' || is_safe(c)), "{text:?}");
+        assert!(text.chars().all(|c| c == '\n' || !is_invisible(c)), "{text:?}");
         assert!(table(&[column("nick", &[Some(r"\n")])], 80).contains(r"\\n"));
         assert!(text.contains(r"a\u{1b}[2J\r\n\t\u{9b}1A\u{7f}\u{0}\u{202e}evil"), "{text}");
     }
