@@ -2,10 +2,9 @@
 
 use std::io::{BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::error::ListError;
 use super::list_file::{Digesting, DigestingReader, ListDigests, ListFile};
+use super::members::Members;
 
 const COMPRESSED_BUFFER_BYTES: usize = 128 * 1024;
 
@@ -44,14 +43,12 @@ impl ListCompression {
 /// The decompressed bytes of a list, with the digests of the stored ones.
 pub struct Input {
     file: ListFile,
-    compression: ListCompression,
     decoder: Decoder,
 }
 
 enum Decoder {
     Plain(DigestingReader),
-    Gzip(Box<MultiGzDecoder<BufReader<DigestingReader>>>),
-    Zstd(zstd::Decoder<'static, BufReader<DigestingReader>>),
+    Compressed(Members),
 }
 
 impl Input {
@@ -61,16 +58,14 @@ impl Input {
         digesting: Digesting,
     ) -> Result<Self, ListError> {
         let raw = DigestingReader::new(file.clone(), digesting);
-        let buffered = |raw| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
         let decoder = match compression {
             ListCompression::Plain => Decoder::Plain(raw),
-            ListCompression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffered(raw)))),
-            ListCompression::Zstd => Decoder::Zstd(
-                zstd::Decoder::with_buffer(buffered(raw))
-                    .map_err(|error| file.read_error(error))?,
-            ),
+            ListCompression::Gzip | ListCompression::Zstd => {
+                let stored = BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, raw);
+                Decoder::Compressed(Members::new(file.clone(), compression, stored))
+            }
         };
-        Ok(Self { file: file.clone(), compression, decoder })
+        Ok(Self { file: file.clone(), decoder })
     }
 
     pub fn file(&self) -> &ListFile {
@@ -79,40 +74,25 @@ impl Input {
 
     /// Like [`Read::read`]: 0 only at the end.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ListError> {
-        let result = match &mut self.decoder {
-            Decoder::Plain(raw) => raw.read(buffer),
-            Decoder::Gzip(gzip) => gzip.read(buffer),
-            Decoder::Zstd(zstd) => zstd.read(buffer),
-        };
-        result.map_err(|source| match self.compression {
-            ListCompression::Gzip | ListCompression::Zstd if source.raw_os_error().is_none() => {
-                ListError::Damaged {
-                    list: self.file.name.to_string(),
-                    compression: self.compression.name(),
-                    source,
-                }
-            }
-            _ => self.file.read_error(source),
-        })
+        match &mut self.decoder {
+            Decoder::Plain(raw) => raw.read(buffer).map_err(|error| self.file.read_error(error)),
+            Decoder::Compressed(members) => members.read(buffer),
+        }
     }
 
     /// Number of stored bytes from which the bytes so far were decompressed.
     pub fn stored_position(&self) -> u64 {
-        let (raw, buffered) = match &self.decoder {
-            Decoder::Plain(raw) => (raw, 0),
-            Decoder::Gzip(gzip) => (gzip.get_ref().get_ref(), gzip.get_ref().buffer().len()),
-            Decoder::Zstd(zstd) => (zstd.get_ref().get_ref(), zstd.get_ref().buffer().len()),
-        };
-        raw.position - buffered as u64
+        match &self.decoder {
+            Decoder::Plain(raw) => raw.position,
+            Decoder::Compressed(members) => members.stored_position(),
+        }
     }
 
     /// Reads the rest and returns the digests of all stored bytes.
     pub fn digests(&mut self) -> Result<ListDigests, ListError> {
-        let raw = match &mut self.decoder {
-            Decoder::Plain(raw) => raw,
-            Decoder::Gzip(gzip) => gzip.get_mut().get_mut(),
-            Decoder::Zstd(zstd) => zstd.get_mut().get_mut(),
-        };
-        raw.digests()
+        match &mut self.decoder {
+            Decoder::Plain(raw) => raw.digests(),
+            Decoder::Compressed(members) => members.digests(),
+        }
     }
 }

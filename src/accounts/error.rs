@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
+use indicatif::HumanBytes;
 use parquet::errors::ParquetError;
 
 use super::encoding::Encoding;
+use super::zstd_frame::MAX_WINDOW_BYTES;
 use crate::util::disk_error::advice;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
@@ -55,9 +57,25 @@ pub enum ListError {
     #[error("most accounts in account list {list} are not UTF-8; {}", conversion_of_guess(*encoding))]
     NotUtf8 { list: String, encoding: Option<Encoding> },
     #[error(
-        "account list {list} is a damaged or truncated {compression} file; copy it again, or regenerate it"
+        "account list {list} is a truncated {compression} file: it ends within the compressed data; copy it again, or regenerate it"
     )]
+    Truncated { list: String, compression: &'static str },
+    #[error("account list {list} is a damaged {compression} file; copy it again, or regenerate it")]
     Damaged { list: String, compression: &'static str, source: io::Error },
+    #[error(
+        "account list {list} has {bytes} bytes after its {compression} data that are neither {compression} nor zeros; compress the whole list again, or remove them: head -c {position} OLD > NEW"
+    )]
+    TrailingBytes { list: String, compression: &'static str, position: u64, bytes: u64 },
+    #[error(
+        "account list {list} needs a window of {} to decompress, and the limit is {}; compress it without --long: zstd -dc --long=31 OLD | zstd > NEW",
+        HumanBytes(*window_bytes),
+        HumanBytes(MAX_WINDOW_BYTES)
+    )]
+    ZstdWindow { list: String, window_bytes: u64 },
+    #[error(
+        "account list {list} is compressed with a zstd dictionary (id {id}); compress it without one: zstd -dc -D DICTIONARY OLD | zstd > NEW"
+    )]
+    ZstdDictionary { list: String, id: u64 },
     #[error("account list {list} is not a valid Parquet file; copy it again, or regenerate it")]
     Parquet { list: String, source: ParquetError },
     #[error(

@@ -39,6 +39,7 @@ mod first_accounts;
 mod lines;
 mod list;
 mod list_file;
+mod members;
 mod ndjson;
 mod other_json;
 mod parquet;
@@ -48,6 +49,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod txt;
+mod zstd_frame;
 
 #[cfg(test)]
 pub use account_rules::InvalidReason;

@@ -47,6 +47,9 @@ impl ListFormat {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         let (_, extension) = name.rsplit_once('.')?;
+        if extension == "jsonl" {
+            return Some(Self::Ndjson);
+        }
         [Self::Csv, Self::Tsv, Self::Txt, Self::Ndjson, Self::Parquet]
             .into_iter()
             .find(|format| format.name() == extension)

@@ -54,8 +54,8 @@ pub struct AccountsFile {
     /// replaced by the run's date.
     #[schemars(with = "String", length(min = 1))]
     pub path: Option<String>,
-    /// Format of the list. Default: derived from the file name extension, .csv, .tsv, .txt, .ndjson or .parquet, all
-    /// but .parquet optionally followed by .gz or .zst.
+    /// Format of the list. Default: derived from the file name extension, .csv, .tsv, .txt, .ndjson (or .jsonl) or
+    /// .parquet, all but .parquet optionally followed by .gz or .zst.
     #[schemars(with = "ListFormat")]
     pub format: Option<ListFormat>,
     /// The column (csv, tsv, parquet) or key (ndjson) that holds the account. Optional for a csv or tsv list with a

@@ -56,6 +56,11 @@ fn all_members_of_gzip_and_frames_of_zstd_are_read() {
     let zstds = [skippable_frame.to_vec(), zstd(b"a\n"), zstd(b"b\nc"), zstd(b"d\n")].concat();
     for bytes in [gzips, zstds] {
         assert_eq!(read_bytes("l.txt", &bytes, None).names(), ["a", "b", "cd"]);
+        // Zero padding, as on a tape, and another list after it.
+        let padded = [bytes.clone(), vec![0; 300_000]].concat();
+        assert_eq!(read_bytes("l.txt", &padded, None).names(), ["a", "b", "cd"]);
+        let twice = [padded, bytes, vec![0]].concat();
+        assert_eq!(read_bytes("l.txt", &twice, None).names(), ["a", "b", "cd"]);
     }
 }
 
@@ -302,6 +307,9 @@ fn the_format_is_derived_from_the_name() {
     let format = |name: &str| ListFormat::from_path(Path::new(name));
     assert_eq!(format("/a.csv/b.txt.gz"), Some(ListFormat::Txt));
     assert_eq!(format("B.NDJSON.ZST"), Some(ListFormat::Ndjson));
+    for name in ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "A.JsonL.GZ"] {
+        assert_eq!(format(name), Some(ListFormat::Ndjson), "{name}");
+    }
     assert_eq!(format("a.parquet"), Some(ListFormat::Parquet));
     assert_eq!(format("a.csv"), Some(ListFormat::Csv));
     assert_eq!(format("_failed_accounts.tsv"), Some(ListFormat::Tsv));

@@ -122,27 +122,34 @@ fn damaged_files() {
         bytes
     };
     let content: Vec<u8> = (0..20_000).flat_map(|n| format!("user_{n}\n").into_bytes()).collect();
-    let gzip_damage =
-        "account list l.txt is a damaged or truncated gzip file; copy it again, or regenerate it: ";
-    for bytes in [
-        cut(gzip(&content)),
-        cut(gzip(b"a\n")),
-        [gzip(b"a\n"), b"trailing".to_vec()].concat(),
-        gzip(b"")[..3].to_vec(),
+    let (g, z) = (gzip(&content), zstd(&content));
+    for (compression, bytes) in [
+        ("gzip", cut(g.clone())),
+        ("gzip", cut(gzip(b"a\n"))),
+        ("gzip", gzip(b"")[..3].to_vec()),
+        ("gzip", [gzip(b"a\n"), g[..g.len() / 2].to_vec()].concat()),
+        ("gzip", [gzip(b"a\n"), g[..2].to_vec()].concat()),
+        ("zstd", cut(z.clone())),
+        ("zstd", cut(zstd(b"a\n"))),
+        ("zstd", zstd(b"")[..5].to_vec()),
+        ("zstd", [zstd(b"a\n"), z[..z.len() / 2].to_vec()].concat()),
     ] {
-        let message = refusal("l.txt", &bytes, None, None);
-        assert!(message.starts_with(gzip_damage), "{message}");
+        assert_eq!(
+            refusal("l.txt", &bytes, None, None),
+            format!(
+                "account list l.txt is a truncated {compression} file: it ends within the compressed data; \
+                 copy it again, or regenerate it"
+            )
+        );
     }
-    let zstd_damage =
-        "account list l.txt is a damaged or truncated zstd file; copy it again, or regenerate it: ";
-    for bytes in [
-        cut(zstd(&content)),
-        cut(zstd(b"a\n")),
-        [zstd(b"a\n"), b"trailing".to_vec()].concat(),
-        zstd(b"")[..5].to_vec(),
-    ] {
+    for (compression, mut bytes) in [("gzip", g.clone()), ("zstd", z.clone())] {
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 64].fill(0xff);
         let message = refusal("l.txt", &bytes, None, None);
-        assert!(message.starts_with(zstd_damage), "{message}");
+        let damage = format!(
+            "account list l.txt is a damaged {compression} file; copy it again, or regenerate it: "
+        );
+        assert!(message.starts_with(&damage), "{message}");
     }
     let parquet_damage =
         "account list l.parquet is not a valid Parquet file; copy it again, or regenerate it: ";
@@ -151,6 +158,53 @@ fn damaged_files() {
         let message = refusal("l.parquet", bytes, None, None);
         assert!(message.starts_with(parquet_damage), "{message}");
     }
+}
+
+#[test]
+fn bytes_after_compressed_data() {
+    for (compression, list) in [("gzip", gzip(b"a\n")), ("zstd", zstd(b"a\n"))] {
+        let end = list.len();
+        for (rest, position) in [
+            (b"trailing".to_vec(), end),
+            ([vec![0; 1000], b"x\n".to_vec()].concat(), end + 1000),
+            // Bytes of the other compression.
+            (if compression == "gzip" { zstd(b"b\n") } else { gzip(b"b\n") }, end),
+        ] {
+            let bytes = [list.clone(), rest].concat();
+            let left = bytes.len() - position;
+            assert_eq!(
+                refusal("l.txt", &bytes, None, None),
+                format!(
+                    "account list l.txt has {left} bytes after its {compression} data that are neither \
+                     {compression} nor zeros; compress the whole list again, or remove them: \
+                     head -c {position} OLD > NEW"
+                )
+            );
+        }
+    }
+}
+
+#[test]
+fn zstd_frames_with_needs_beyond_the_limits() {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(28).unwrap();
+    encoder.write_all(b"u1\n").unwrap();
+    let long = encoder.finish().unwrap();
+    let expected = "account list l.txt needs a window of 256.00 MiB to decompress, and the limit is 128.00 MiB; \
+                    compress it without --long: zstd -dc --long=31 OLD | zstd > NEW";
+    assert_eq!(refusal("l.txt", &long, None, None), expected);
+    // A later frame.
+    assert_eq!(refusal("l.txt", &[zstd(b"a\n"), long].concat(), None, None), expected);
+    let mut largest = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    largest.window_log(27).unwrap();
+    largest.write_all(b"u1\n").unwrap();
+    assert_eq!(read_bytes("l.txt", &largest.finish().unwrap(), None).names(), ["u1"]);
+    let dictionary = b"\x28\xb5\x2f\xfd\x01\x00\x07rest";
+    assert_eq!(
+        refusal("l.txt", dictionary, None, None),
+        "account list l.txt is compressed with a zstd dictionary (id 7); compress it without one: \
+         zstd -dc -D DICTIONARY OLD | zstd > NEW"
+    );
 }
 
 /// `table` with a footer changed by `edit`, its length corrected.

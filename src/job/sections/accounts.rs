@@ -24,10 +24,16 @@ pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, Ke
     Ok(ListSource { path: list_path, format: Some(format), column })
 }
 
-/// The format by file name extension: `.csv`, `.tsv`, `.txt`, `.ndjson` or `.parquet`, optionally followed by `.gz` or `.zst`.
+/// The format by file name extension: `.csv`, `.tsv`, `.txt`, `.ndjson`, `.jsonl` or `.parquet`, optionally followed by `.gz` or `.zst`.
 fn format_from_name(name: &str) -> Result<ListFormat, KeyError> {
     ListFormat::from_path(Path::new(name)).ok_or_else(|| {
         let problem = match name {
+            name if name.to_ascii_lowercase().ends_with(".json") => {
+                return KeyError::new(
+                    "accounts.format",
+                    "is missing, and a .json file may hold anything; write ndjson if it has one object per line",
+                );
+            }
             "-" => "is missing, and standard input has no file name to derive it from",
             _ => "is missing and cannot be derived from the file name in accounts.path",
         };

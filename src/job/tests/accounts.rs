@@ -12,6 +12,7 @@ fn list_format_is_derived_from_the_file_name() {
         ("a.txt.zst", Txt),
         ("_failed_accounts.tsv", Tsv),
         ("a.ndjson", Ndjson),
+        ("a.jsonl.gz", Ndjson),
         ("dt={date}/a.parquet", Parquet),
     ] {
         let column = if format == Txt { "" } else { "\ncolumn = \"account\"" };
@@ -63,7 +64,8 @@ fn accounts_refused() {
         ("format = \"csv\"", "format = \"CSV\""),
         ("format = \"csv\"", "format = \"xml\""),
         (lines, "path = \"-\""),
-        (lines, "path = \"list.jsonl\""),
+        (lines, "path = \"list.json\""),
+        (lines, "path = \"list.lst\""),
         ("format = \"csv\"", "format = \"txt\""),
         ("format = \"csv\"\ncolumn = \"account\"", "format = \"ndjson\""),
         ("format = \"csv\"\ncolumn = \"account\"", "format = \"parquet\""),
@@ -81,6 +83,7 @@ fn accounts_refused() {
     jobs/n.toml:5: accounts.format: is "CSV"; did you mean csv?
     jobs/n.toml:5: accounts.format: is "xml"; write one of: csv, tsv, txt, ndjson, parquet
     jobs/n.toml:3: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, tsv, txt, ndjson, parquet
+    jobs/n.toml:3: accounts.format: is missing, and a .json file may hold anything; write ndjson if it has one object per line
     jobs/n.toml:3: accounts.format: is missing and cannot be derived from the file name in accounts.path; write one of: csv, tsv, txt, ndjson, parquet
     jobs/n.toml:6: accounts.column: is set, but a txt list has one account per line and no columns; remove it, or set accounts.format
     jobs/n.toml:3: accounts.column: is missing; write the name of the key (ndjson) or column (parquet) that holds the account
