@@ -110,6 +110,9 @@ pub struct ExportArgs {
     /// Start over instead of resuming an unfinished run
     #[arg(long)]
     pub restart: bool,
+    /// Drop what is damaged in an unfinished run, request those accounts again, and resume the rest
+    #[arg(long, conflicts_with = "restart")]
+    pub repair: bool,
     /// Print the run's summary as one line of JSON on stdout at the end
     #[arg(long)]
     pub json: bool,

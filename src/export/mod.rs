@@ -11,6 +11,7 @@
 
 pub mod check;
 mod check_list;
+mod content;
 mod in_process_emulator;
 mod inspect;
 mod known_rows;
@@ -54,13 +55,21 @@ use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::paths::absolute;
 
+/// What to do with an unfinished run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnfinished {
+    Resume,
+    /// Drop what is damaged, resume the rest.
+    Repair,
+    Discard,
+}
+
 /// How a run is started.
 #[derive(Debug, Clone, Copy)]
 pub struct RunOptions {
     /// The run's logical date.
     pub date: Date,
-    /// Discard an unfinished run instead of resuming it.
-    pub restart: bool,
+    pub unfinished: OnUnfinished,
     /// The start of the process, from which `limits.deadline` counts.
     pub started: Instant,
 }

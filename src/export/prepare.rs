@@ -7,22 +7,22 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::RunOptions;
 use super::check_list::ListCheck;
+use super::content::Content;
 use super::inspect::OutputTarget;
 use super::limits::PreviousSnapshot;
 use super::read_list::ReadList;
 use super::report::CallsOfProcess;
 use super::results::ManifestSource;
-use super::resume::{self, content_of};
+use super::resume;
 use super::rounds::RoundSettings;
 use super::secret;
 use super::service::{ServiceConnection, connect};
 use super::stale_work::{clean_up_after_publication, remove_if_unused};
 use super::stop::stop_signals;
 use super::telemetry::RunTelemetry;
+use super::{OnUnfinished, RunOptions};
 use crate::job::{Job, Limits};
-use crate::pipeline::call_stats::CallStats;
 use crate::pipeline::rate::limiter::SECOND_WITH_MARGIN;
 use crate::snapshot::checkpoint::RunHeader;
 use crate::snapshot::journal::{Journal, VERSION};
@@ -45,13 +45,21 @@ pub struct PreparedRun {
     pub previous: Option<PreviousSnapshot>,
     pub input: ReadList,
     pub journal: Journal,
-    /// The calls of the last round.
-    pub calls: CallStats,
+    /// When this process started, and how long earlier ones have worked.
+    pub started: Instant,
+    pub seconds_before: f64,
     pub calls_of_process: CallsOfProcess,
     /// When the last second has passed in which an earlier process or round may have made calls.
     pub may_call_from: Option<Instant>,
     pub manifest: ManifestSource,
     pub work: WorkDirectory,
+}
+
+impl PreparedRun {
+    /// How long all processes of the run have worked.
+    pub fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
 }
 
 /// Prepares a run; returns none if the run of this date had already published and only its work directory was left.
@@ -109,8 +117,9 @@ pub fn prepare(
         limits: job.limits,
         previous,
         input,
+        started: options.started,
+        seconds_before: journal.checkpoint().totals.seconds,
         journal,
-        calls: CallStats::default(),
         calls_of_process,
         may_call_from,
         work,
@@ -123,7 +132,7 @@ fn claim(
     options: RunOptions,
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<WorkDirectory>, Failure> {
-    if options.restart {
+    if options.unfinished == OnUnfinished::Discard {
         return Ok(Some(work));
     }
     clean_up_after_publication(work, options.date, telemetry)
@@ -136,21 +145,21 @@ fn open_journal(
     options: RunOptions,
     telemetry: &RunTelemetry<'_>,
 ) -> Result<(Journal, CallsOfProcess), Failure> {
-    if options.restart {
+    if options.unfinished == OnUnfinished::Discard {
         work.reset(&[LOCK_FILE, INVALID_ACCOUNTS_FILE])?;
     }
-    // A journal that cannot be read is refused when it is opened.
-    let unfinished = Journal::read_header(&**work.store()).ok().flatten();
+    let content = Content::new(job, &input.scan);
     let header = RunHeader {
         version: VERSION,
         run_id: telemetry.run_id().to_owned(),
         date: options.date.to_string(),
         started_at: rfc3339_seconds(Timestamp::now()),
-        content: content_of(job, &input.scan),
+        content: content.keys.clone(),
     };
-    let journal = resume::open_journal(work, header)?;
+    let repair = options.unfinished == OnUnfinished::Repair;
+    let journal = resume::open_journal(work, header, &content, repair)?;
     telemetry.metrics().add_committed_parts(&journal.checkpoint().parts());
-    let calls_of_process = CallsOfProcess::new(&journal, unfinished.as_ref());
+    let calls_of_process = CallsOfProcess::new(&journal);
     Ok((journal, calls_of_process))
 }
 

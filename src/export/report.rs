@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::report::column_totals::ColumnTotals;
 use crate::report::html::{Report, page};
 use crate::report::timeline::Timeline;
-use crate::snapshot::checkpoint::{Checkpoint, RunHeader};
+use crate::snapshot::checkpoint::Checkpoint;
 use crate::snapshot::journal::Journal;
 use crate::snapshot::manifest::Manifest;
 use crate::util::timestamp::rfc3339_seconds;
@@ -18,13 +18,12 @@ pub struct CallsOfProcess {
 }
 
 impl CallsOfProcess {
-    /// Starts counting. `unfinished` is the run that was found in the work directory; it may have been discarded.
-    pub fn new(journal: &Journal, unfinished: Option<&RunHeader>) -> CallsOfProcess {
-        let run_id = &journal.checkpoint().header.run_id;
+    /// Starts counting.
+    pub fn new(journal: &Journal) -> CallsOfProcess {
         CallsOfProcess {
             timeline: Timeline::default(),
             started_at: rfc3339_seconds(Timestamp::now()),
-            is_resumed: unfinished.is_some_and(|header| header.run_id == *run_id),
+            is_resumed: journal.is_resumed(),
         }
     }
 

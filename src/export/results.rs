@@ -18,7 +18,7 @@ use crate::util::paths::absolute;
 use crate::util::timestamp::rfc3339_seconds;
 
 /// The totals of the rounds so far.
-pub fn totals_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallStats) -> ResultSummary {
+pub fn totals_of(checkpoint: &Checkpoint, scan: &Scan, calls_per_second: u32) -> ResultSummary {
     let mut failures = FailureCounts::default();
     let rounds = &checkpoint.rounds;
     for (index, round) in rounds.iter().enumerate() {
@@ -46,7 +46,7 @@ pub fn totals_of(checkpoint: &Checkpoint, scan: &Scan, calls: CallStats) -> Resu
         failures: failures.into_summaries(),
         parts: parts.len() as u64,
         bytes: parts.iter().map(|part| part.file_info.bytes).sum(),
-        calls,
+        calls: CallStats::new(&checkpoint.totals, calls_per_second),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use crate::snapshot::store::WorkDirectoryError;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::visible::is_invisible;
@@ -12,7 +13,8 @@ pub fn with_resume_command(failure: Failure, date: Date) -> Failure {
         failure.code,
         ExitCode::TryAgainLater | ExitCode::Interrupted | ExitCode::Terminated
     );
-    if !is_resumable {
+    // Another run does the work.
+    if !is_resumable || failure.error.is::<WorkDirectoryError>() {
         return failure;
     }
     // Secrets are never among the arguments.

@@ -21,6 +21,7 @@ use crate::pipeline::{self, RunContext, RunSettings, SnapshotTarget};
 use crate::report::summary::ResultSummary;
 use crate::snapshot::checkpoint::Round;
 use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::table::{Column, schema};
@@ -61,7 +62,7 @@ pub fn run_rounds(
     loop {
         let checkpoint = run.journal.checkpoint();
         if checkpoint.last_round().is_some_and(|round| round.end.is_some()) {
-            let so_far = totals_of(checkpoint, &run.input.scan, run.calls);
+            let so_far = totals_of(checkpoint, &run.input.scan, run.rounds.calls_per_second);
             let allowed = ensure_publishable(&run.limits, &so_far, run.previous.as_ref());
             totals = Some(so_far);
             match allowed {
@@ -96,8 +97,8 @@ fn run_round(
     };
     let client = Arc::clone(&run.service.client);
     let target = SnapshotTarget { writer, journal: run.journal };
-    let round = run.runtime.block_on(pipeline::run(client, settings, accounts, target, context))?;
-    (run.journal, run.calls) = (round.journal, round.calls);
+    run.journal =
+        run.runtime.block_on(pipeline::run(client, settings, accounts, target, context))?;
     run.may_call_from = Some(Instant::now() + SECOND_WITH_MARGIN);
     Ok(run)
 }
@@ -130,6 +131,7 @@ fn round_of(run: &PreparedRun) -> Result<(RunSettings, AccountSource, SnapshotWr
         committed: round.parts.keys().copied().collect(),
         has_rows: checkpoint.parts().iter().any(|part| part.rows > 0),
         processed_before: committed.sum(),
+        totals_before: RunTotals { seconds: run.seconds(), ..checkpoint.totals },
     };
     let writer = SnapshotWriter::new(
         output.clone(),

@@ -8,10 +8,9 @@ use tracing::info;
 use super::prepare::lock_holder;
 use super::resume::published_run;
 use super::telemetry::RunTelemetry;
-use crate::snapshot::checkpoint::Checkpoint;
-use crate::snapshot::journal::Journal;
 use crate::snapshot::layout::LOCK_FILE;
 use crate::snapshot::publish::clean_up;
+use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::failure::Failure;
 
@@ -26,8 +25,8 @@ pub fn clean_up_after_publication(
 ) -> Result<Option<WorkDirectory>, Failure> {
     match published_run(work.store())? {
         None => {
-            if let Some(unfinished) = Journal::read_header(&**work.store())? {
-                telemetry.set_run_id(unfinished.run_id);
+            if let Some(unfinished) = UnfinishedRun::read(&**work.store())? {
+                telemetry.set_run_id(unfinished.checkpoint.header.run_id);
             }
             Ok(Some(work))
         }
@@ -48,10 +47,10 @@ pub fn clean_up_after_publication(
 /// nothing behind.
 pub fn remove_if_nothing_committed(output_path: &Path) {
     let Ok(work) = WorkDirectory::open(output_path, &lock_holder()) else { return };
-    let is_empty = |checkpoint: Option<Checkpoint>| {
-        checkpoint.is_none_or(|checkpoint| checkpoint.parts().is_empty())
+    let is_empty = |run: Option<UnfinishedRun>| {
+        run.is_none_or(|run| run.journal.damage.is_empty() && run.checkpoint.parts().is_empty())
     };
-    if Journal::read_checkpoint(&**work.store()).is_ok_and(is_empty) {
+    if UnfinishedRun::read(&**work.store()).is_ok_and(is_empty) {
         // The refusal is the error to report.
         let _ = work.remove();
     }
@@ -59,7 +58,7 @@ pub fn remove_if_nothing_committed(output_path: &Path) {
 
 /// Removes a work directory in which nothing was done, after a refusal.
 pub fn remove_if_unused(work: WorkDirectory) {
-    if matches!(Journal::read_header(&**work.store()), Ok(None)) {
+    if matches!(UnfinishedRun::read(&**work.store()), Ok(None)) {
         // The refusal is the error to report.
         let _ = work.remove();
     }

@@ -2,20 +2,19 @@
 
 use jiff::civil::Date;
 
+use super::content::Content;
 use super::limits::{PreviousSnapshot, ensure_publishable};
 use super::results::totals_of;
-use super::resume::{ResumeError, can_resume, content_of, published_run};
+use super::resume::{ResumeError, published_run};
 use super::rounds::failed_accounts;
 use crate::accounts::Scan;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::job::Job;
-use crate::pipeline::call_stats::CallStats;
 use crate::report::plan::{RemainingWork, Resume, ResumeState, minimum_seconds};
 use crate::snapshot::checkpoint::Checkpoint;
-use crate::snapshot::committed_files::verify_parts;
-use crate::snapshot::journal::Journal;
 use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::util::failure::Failure;
 
 /// What an export would do with an unfinished run.
@@ -98,16 +97,19 @@ fn read(
             Found::Nothing
         });
     }
-    let Some(checkpoint) = Journal::read_checkpoint(store)? else {
+    let Some(mut run) = UnfinishedRun::read(store)? else {
         return Ok(Found::Nothing);
     };
-    if !can_resume(store.root(), &checkpoint, &content_of(job, findings.scan))? {
+    if !Content::new(job, findings.scan).can_resume(&mut run, store.root())? {
         return Ok(Found::Nothing);
     }
     if !findings.is_active {
-        verify_parts(store, &checkpoint.parts())?;
+        run.verify_files(store)?;
     }
-    Ok(Found::Unfinished(checkpoint))
+    match run.damage(store) {
+        Some(damage) => Err(damage.into()),
+        None => Ok(Found::Unfinished(run.checkpoint)),
+    }
 }
 
 /// What an export would do next with a run of the same content.
@@ -120,7 +122,7 @@ fn next_step(
     let (round, completed) = match checkpoint.rounds.split_last() {
         Some((last, completed)) if last.end.is_none() => (last, completed),
         _ => {
-            let totals = totals_of(checkpoint, findings.scan, CallStats::default());
+            let totals = totals_of(checkpoint, findings.scan, job.api.calls_per_second);
             return match ensure_publishable(&job.limits, &totals, findings.previous) {
                 Ok(()) => (ResumeState::Publishes, Some(RemainingWork::default()), None),
                 Err(error) if error.retry_may_help => {

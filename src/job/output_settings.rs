@@ -11,6 +11,16 @@ pub enum Format {
     Csv,
 }
 
+impl Format {
+    /// The name in job files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Parquet => "parquet",
+            Format::Csv => "csv",
+        }
+    }
+}
+
 /// Compression of the parts: of pages in Parquet, of the whole file in CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -22,6 +32,18 @@ pub enum Compression {
     Zstd,
     /// Parquet only.
     Snappy,
+}
+
+impl Compression {
+    /// The name in job files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Snappy => "snappy",
+        }
+    }
 }
 
 /// What to do if the output path already holds a snapshot.

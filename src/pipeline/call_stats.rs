@@ -1,8 +1,9 @@
-//! Statistics of the calls of a run.
+//! Statistics of the calls of a run, over all of its processes.
 
 use serde::Serialize;
 
 use crate::snapshot::manifest::CallInfo;
+use crate::snapshot::run_totals::RunTotals;
 
 /// Statistics of the calls of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -22,6 +23,23 @@ pub struct CallStats {
     /// The share of the limit that was used from the first call to the last; `None` without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_utilization_percent: Option<f64>,
+}
+
+impl CallStats {
+    /// The statistics of a run with these totals and this limit.
+    pub fn new(totals: &RunTotals, calls_per_second: u32) -> CallStats {
+        let share = totals.intervals as f64 / totals.intervals_allowed;
+        let is_known = calls_per_second > 0 && totals.intervals > 0;
+        CallStats {
+            made: totals.calls,
+            failed: totals.failed,
+            throttled: totals.throttled,
+            account_retries: totals.account_retries,
+            calls_per_second,
+            peak_calls_per_second: totals.peak_calls_per_second,
+            rate_utilization_percent: is_known.then(|| (share.min(1.0) * 1000.0).round() / 10.0),
+        }
+    }
 }
 
 impl From<CallStats> for CallInfo {

@@ -11,12 +11,14 @@ use super::list_reader::ListReader;
 use super::rate::RateControl;
 use super::response_processor::ResponseProcessor;
 use super::service_history::ServiceHistory;
+use super::shared_totals::SharedTotals;
 use super::sink::{Sink, SinkMessage};
 use super::stats::RunStats;
 use super::work_queue::WorkQueue;
 use super::{RunContext, RunError, RunSettings, Service};
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::run_totals::RunTotals;
 use crate::util::exit_code::ExitCode;
 
 /// The interval between progress events.
@@ -37,6 +39,8 @@ pub struct Dispatcher<'o, S, K> {
     pub processor: ResponseProcessor,
     pub history: ServiceHistory,
     pub stats: RunStats,
+    /// For the journal.
+    pub totals: SharedTotals,
     pub sink: K,
     pub stopping: Option<ExitCode>,
 }
@@ -66,7 +70,8 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
                 settings.has_rows,
             ),
             history: ServiceHistory::default(),
-            stats: RunStats::new(*calls_per_second),
+            stats: RunStats::new(*calls_per_second, settings.totals_before),
+            totals: SharedTotals::default(),
             sink,
             stopping: None,
             settings,
@@ -85,6 +90,8 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
             let wake_at = self.start_calls()?;
             if self.sink.is_flush_due() || self.calls.is_empty() || std::mem::take(&mut has_ticked)
             {
+                let totals = self.run_totals();
+                self.totals.set(totals);
                 self.sink.flush().await?;
             }
             if self.is_done() {
@@ -133,7 +140,12 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
 
     /// The statistics of the calls so far.
     pub fn call_stats(&mut self) -> CallStats {
-        self.stats.call_stats(self.rate.peak_calls_per_second())
+        CallStats::new(&self.run_totals(), self.settings.calls_per_second)
+    }
+
+    /// The totals of the run so far.
+    pub fn run_totals(&mut self) -> RunTotals {
+        self.stats.totals(self.rate.peak_calls_per_second(), self.now())
     }
 
     /// Passes rows and failed accounts on.

@@ -66,12 +66,13 @@ impl HasExitCode for RunError {
     fn exit_code(&self) -> ExitCode {
         match self {
             RunError::Source(SourceError::List(error)) => error.exit_code(),
+            RunError::Source(SourceError::Failed(error)) => error.exit_code(),
+            RunError::Source(SourceError::TooLong { .. }) => ExitCode::BadUsage,
+            RunError::Checkpoint(error) => error.exit_code(),
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
             RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
             RunError::Stopped(code) => *code,
-            RunError::Source(SourceError::Failed(_) | SourceError::TooLong { .. })
-            | RunError::Checkpoint(_)
-            | RunError::Part(_)
+            RunError::Part(_)
             | RunError::Rows(_)
             | RunError::Thread(_)
             | RunError::WriterStopped

@@ -27,6 +27,7 @@ mod response_handler;
 pub mod response_processor;
 pub mod retry_queue;
 mod service_history;
+mod shared_totals;
 mod sink;
 mod snapshot_sink;
 pub mod source;
@@ -52,15 +53,16 @@ pub use self::error::RunError;
 use self::events::Observer;
 use self::list_reader::ListReader;
 use self::rate::limiter::Departure;
-use self::snapshot_sink::{SnapshotSink, write_parts};
+use self::shared_totals::SharedTotals;
+use self::snapshot_sink::{SharedTarget, SnapshotSink, write_parts};
 use self::source::AccountSource;
 use self::writer_channel::writer_channel;
 use crate::api::client::{CallResult, Client};
 use crate::api::signer::SigGeneration;
 use crate::job::RetrySettings;
-use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::journal::Journal;
 use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::table::Column;
 use crate::util::exit_code::ExitCode;
@@ -121,6 +123,8 @@ pub struct RunSettings {
     pub has_rows: bool,
     /// Accounts in the committed parts; for progress only.
     pub processed_before: u64,
+    /// The totals of earlier processes and rounds, and of this process so far.
+    pub totals_before: RunTotals,
 }
 
 /// What a run gets from outside: randomness, the calendar, an observer and stop requests.
@@ -143,20 +147,12 @@ pub struct SnapshotTarget {
     pub journal: Journal,
 }
 
-/// The result of a round.
-#[derive(Debug)]
-pub struct RunResult {
-    /// The journal with all parts of the round and its end.
-    pub journal: Journal,
-    /// The calls.
-    pub calls: CallStats,
-}
-
 /// The threads of a run and the ends of the channels to them.
 struct WorkerChannels {
     reader: ListReader,
     sink: SnapshotSink,
     writer: JoinHandle<Result<Journal, RunError>>,
+    totals: SharedTotals,
 }
 
 impl WorkerChannels {
@@ -177,13 +173,13 @@ impl WorkerChannels {
         let reader = spawn_named("list-reader", move || {
             send_chunks(accounts, accounts_per_part, &done, &block_sender)
         })?;
-        let SnapshotTarget { writer, journal } = target;
-        let writer = spawn_named("writer", move || {
-            write_parts(writer, journal, messages, &committed_sender)
-        })?;
+        let totals = SharedTotals::default();
+        let target = SharedTarget { target, totals: totals.clone() };
+        let writer =
+            spawn_named("writer", move || write_parts(target, messages, &committed_sender))?;
         let sink =
             SnapshotSink::new(message_sender, committed, accounts_per_part, has_earlier_parts);
-        Ok(WorkerChannels { reader: ListReader::new(blocks, reader), sink, writer })
+        Ok(WorkerChannels { reader: ListReader::new(blocks, reader), sink, writer, totals })
     }
 }
 
@@ -195,14 +191,14 @@ fn spawn_named<T: Send + 'static>(
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(RunError::Thread)
 }
 
-/// Requests every account of a round and writes the parts.
+/// Requests every account of a round and writes the parts. Returns the journal with all parts of the round and its end.
 pub async fn run<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
     accounts: AccountSource,
     target: SnapshotTarget,
     context: RunContext<'_>,
-) -> Result<RunResult, RunError> {
+) -> Result<Journal, RunError> {
     let channels = WorkerChannels::open(accounts, &settings, target, QueueCapacities::default())?;
     run_with(channels, service, settings, context).await
 }
@@ -212,25 +208,34 @@ async fn run_with<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
     context: RunContext<'_>,
-) -> Result<RunResult, RunError> {
-    let WorkerChannels { reader, sink, writer } = channels;
+) -> Result<Journal, RunError> {
+    let WorkerChannels { reader, sink, writer, totals } = channels;
     let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
+    dispatcher.totals = totals;
     let ended = dispatcher.run().await;
     dispatcher.sink.close();
     let written = writer.join().map_err(|_| RunError::Panicked)?;
     let committed: Vec<CommittedPart> =
         std::iter::from_fn(|| dispatcher.sink.try_next_committed()).collect();
     dispatcher.emit_final_events(&committed);
-    let calls = dispatcher.call_stats();
+    let totals = dispatcher.run_totals();
     let round_end = dispatcher.reader.end();
     drop(dispatcher);
     // If the writer has stopped by itself, its own error is the cause.
     let mut journal = match ended {
         Ok(()) | Err(RunError::WriterStopped) => written?,
-        Err(error) => return Err(error),
+        Err(error) => {
+            if let Ok(mut journal) = written {
+                journal.set_totals(totals);
+                // The error that stopped the run is the one to report.
+                let _ = journal.stop();
+            }
+            return Err(error);
+        }
     };
+    journal.set_totals(totals);
     journal.end_round(round_end.ok_or(RunError::WriterStopped)?)?;
-    Ok(RunResult { journal, calls })
+    Ok(journal)
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use tokio::sync::mpsc;
 
-use super::RunError;
 use super::capacities::{MESSAGES_PER_FLUSH, ROWS_PER_FLUSH_KIB};
 use super::part_tracker::PartTracker;
+use super::shared_totals::SharedTotals;
 use super::sink::{Sink, SinkMessage};
 use super::writer_channel::{QueuedMessage, WriterSender};
+use super::{RunError, SnapshotTarget};
 use crate::snapshot::journal::Journal;
 use crate::snapshot::parts::CommittedPart;
-use crate::snapshot::snapshot_writer::SnapshotWriter;
 
 /// The dispatcher's end of the writer thread.
 pub struct SnapshotSink {
@@ -97,13 +97,19 @@ impl Sink for SnapshotSink {
     }
 }
 
+/// What the writer thread writes to, and the totals that it records.
+pub struct SharedTarget {
+    pub target: SnapshotTarget,
+    pub totals: SharedTotals,
+}
+
 /// Writes messages until the channel closes. A part counts once its entry is in the journal.
 pub fn write_parts(
-    mut writer: SnapshotWriter,
-    mut journal: Journal,
+    target: SharedTarget,
     mut messages: mpsc::Receiver<QueuedMessage>,
     committed: &mpsc::Sender<CommittedPart>,
 ) -> Result<Journal, RunError> {
+    let SharedTarget { target: SnapshotTarget { mut writer, mut journal }, totals } = target;
     while let Some(queued) = messages.blocking_recv() {
         let parts = match queued.message {
             SinkMessage::First(result) => Vec::from_iter(writer.add_chunk(result)?),
@@ -112,6 +118,7 @@ pub fn write_parts(
             SinkMessage::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
         };
         for part in parts {
+            journal.set_totals(totals.get());
             journal.add_part(&part)?;
             // The receiver is gone only if the run has stopped, which reports why.
             let _ = committed.blocking_send(part);

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use super::sink::SinkMessage;
-use crate::pipeline::call_stats::CallStats;
+use crate::snapshot::run_totals::RunTotals;
 
 /// Counts calls and accounts.
 #[derive(Debug)]
 pub struct RunStats {
-    calls: CallStats,
+    calls_per_second: u32,
+    /// The totals of earlier rounds and processes.
+    before: RunTotals,
+    /// The calls of this round in this process.
+    calls: RunTotals,
     /// Accounts that have a row.
     rows: u64,
     /// Accounts that have failed for good.
@@ -18,15 +22,22 @@ pub struct RunStats {
 }
 
 impl RunStats {
-    /// The counters of a run with this limit; 0 means unlimited.
-    pub fn new(calls_per_second: u32) -> RunStats {
-        let calls = CallStats { calls_per_second, ..CallStats::default() };
-        RunStats { calls, rows: 0, failed: 0, first_call_at: None, last_call_at: Duration::ZERO }
+    /// The counters of a run with this limit, where 0 means unlimited, and the totals `before` it.
+    pub fn new(calls_per_second: u32, before: RunTotals) -> RunStats {
+        RunStats {
+            calls_per_second,
+            before,
+            calls: RunTotals::default(),
+            rows: 0,
+            failed: 0,
+            first_call_at: None,
+            last_call_at: Duration::ZERO,
+        }
     }
 
     /// A call is made.
     pub fn record_call(&mut self, now: Duration) {
-        self.calls.made += 1;
+        self.calls.calls += 1;
         self.first_call_at.get_or_insert(now);
         self.last_call_at = now;
     }
@@ -60,7 +71,7 @@ impl RunStats {
 
     /// Calls made.
     pub fn calls(&self) -> u64 {
-        self.calls.made
+        self.calls.calls
     }
 
     /// How many times an account was scheduled for a retry.
@@ -78,34 +89,68 @@ impl RunStats {
         self.failed
     }
 
-    /// The statistics of the calls so far, given their peak rate.
-    pub fn call_stats(&self, peak_calls_per_second: u64) -> CallStats {
-        let mut stats = CallStats { peak_calls_per_second, ..self.calls };
-        if stats.calls_per_second > 0 && stats.made > 1 {
-            // Between n calls there are n - 1 intervals.
-            let first_call_at = self.first_call_at.unwrap_or_default();
-            let seconds = (self.last_call_at - first_call_at).as_secs_f64();
-            let intervals = stats.made as f64 - 1.0;
-            let share = intervals / (seconds * f64::from(stats.calls_per_second));
-            stats.rate_utilization_percent = Some((share.min(1.0) * 1000.0).round() / 10.0);
+    /// The totals of the run at the time `now` of this round, given the peak rate of its calls.
+    pub fn totals(&self, peak_calls_per_second: u64, now: Duration) -> RunTotals {
+        let (before, calls) = (&self.before, &self.calls);
+        // Between n calls there are n - 1 intervals.
+        let is_limited = self.calls_per_second > 0 && calls.calls > 1;
+        let intervals = if is_limited { calls.calls - 1 } else { 0 };
+        let seconds = (self.last_call_at - self.first_call_at.unwrap_or_default()).as_secs_f64();
+        let allowed = if is_limited { seconds * f64::from(self.calls_per_second) } else { 0.0 };
+        RunTotals {
+            calls: before.calls + calls.calls,
+            failed: before.failed + calls.failed,
+            throttled: before.throttled + calls.throttled,
+            account_retries: before.account_retries + calls.account_retries,
+            peak_calls_per_second: before.peak_calls_per_second.max(peak_calls_per_second),
+            intervals: before.intervals + intervals,
+            intervals_allowed: before.intervals_allowed + allowed,
+            seconds: before.seconds + now.as_secs_f64(),
         }
-        stats
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::call_stats::CallStats;
+
+    fn utilization(totals: &RunTotals) -> Option<f64> {
+        CallStats::new(totals, 10).rate_utilization_percent
+    }
+
+    fn record_calls(stats: &mut RunStats, calls: u32, interval: Duration) {
+        for call in 0..calls {
+            stats.record_call(Duration::from_secs(3) + interval * call);
+        }
+    }
 
     #[test]
     fn utilization_is_measured_from_the_first_call_to_the_last() {
-        let mut stats = RunStats::new(10);
-        assert_eq!(stats.call_stats(0).rate_utilization_percent, None);
-        for call in 0..6 {
-            stats.record_call(Duration::from_secs(3) + Duration::from_millis(200) * call);
-        }
-        let calls = stats.call_stats(5);
-        assert_eq!((calls.made, calls.peak_calls_per_second), (6, 5));
-        assert_eq!(calls.rate_utilization_percent, Some(50.0));
+        let mut stats = RunStats::new(10, RunTotals::default());
+        assert_eq!(utilization(&stats.totals(0, Duration::ZERO)), None);
+        record_calls(&mut stats, 6, Duration::from_millis(200));
+        let totals = stats.totals(5, Duration::from_secs(9));
+        assert_eq!((totals.calls, totals.peak_calls_per_second, totals.seconds), (6, 5, 9.0));
+        assert_eq!(utilization(&totals), Some(50.0));
+    }
+
+    #[test]
+    fn totals_are_those_of_all_processes_without_the_time_between_them() {
+        let mut first = RunStats::new(10, RunTotals::default());
+        record_calls(&mut first, 6, Duration::from_millis(200));
+        first.record_failed_call();
+        first.record_account_retry();
+        let first = first.totals(5, Duration::from_secs(9));
+        // Five intervals in one second, then ten in one second.
+        let mut second = RunStats::new(10, first);
+        record_calls(&mut second, 11, Duration::from_millis(100));
+        second.record_throttled_call();
+        second.record_account_retry();
+        let totals = second.totals(3, Duration::from_secs(2));
+        assert_eq!((totals.calls, totals.failed, totals.throttled), (17, 1, 1));
+        assert_eq!((totals.account_retries, totals.peak_calls_per_second), (2, 5));
+        assert_eq!(totals.seconds, 11.0);
+        assert_eq!(utilization(&totals), Some(75.0));
     }
 }

@@ -1,11 +1,28 @@
 //! The files of committed parts: verifying them, and removing what a stopped run left beside them.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
 
 use super::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, staged_file};
 use super::parts::CommittedPart;
 use super::store::{PartFilesError, Store};
+use crate::util::disk_error::DiskError;
 use crate::util::staged_file::FileInfo;
+
+/// A file of a committed part that is not as it was committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedFile {
+    pub path: PathBuf,
+    /// The index of its part.
+    pub part: u64,
+}
+
+impl fmt::Display for DamagedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the unfinished run is missing or damaged", self.path.display())
+    }
+}
 
 /// The keys of the files of a part, with the size and digest that each must have.
 fn files_of(part: &CommittedPart) -> [(String, &FileInfo); 3] {
@@ -16,17 +33,28 @@ fn files_of(part: &CommittedPart) -> [(String, &FileInfo); 3] {
     ]
 }
 
-/// Verifies size and digest of all files of the parts; reads every one of them.
-///
-/// # Errors
-/// [`PartFilesError::Damaged`] for the first file that is not as it was committed.
-pub fn verify_parts(store: &dyn Store, parts: &[CommittedPart]) -> Result<(), PartFilesError> {
-    for (key, info) in parts.iter().flat_map(files_of) {
-        if !store.is_intact(&key, info)? {
-            return Err(PartFilesError::Damaged { file: store.path(&key) });
+/// Verifies size and digest of all files of the parts; reads every one of them. Returns those that are not intact.
+pub fn damaged_files(
+    store: &dyn Store,
+    parts: &[CommittedPart],
+) -> Result<Vec<DamagedFile>, DiskError> {
+    let mut damaged = Vec::new();
+    for part in parts {
+        for (key, info) in files_of(part) {
+            if !store.is_intact(&key, info)? {
+                damaged.push(DamagedFile { path: store.path(&key), part: part.index });
+            }
         }
     }
-    Ok(())
+    Ok(damaged)
+}
+
+/// As [`damaged_files`], where a damaged file is an error.
+pub fn verify_parts(store: &dyn Store, parts: &[CommittedPart]) -> Result<(), PartFilesError> {
+    match damaged_files(store, parts)?.into_iter().next() {
+        Some(DamagedFile { path: file, .. }) => Err(PartFilesError::Damaged { file }),
+        None => Ok(()),
+    }
 }
 
 /// Removes what a stopped run started and did not commit.

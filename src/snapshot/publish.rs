@@ -49,7 +49,15 @@ pub enum PublishError {
 
 impl HasExitCode for PublishError {
     fn exit_code(&self) -> ExitCode {
-        ExitCode::InternalOrDisk
+        match self {
+            PublishError::PartFiles(error) => error.exit_code(),
+            PublishError::Replace(error) => error.exit_code(),
+            PublishError::FailedLines(error) => error.exit_code(),
+            PublishError::Disk(_)
+            | PublishError::InvalidLines(_)
+            | PublishError::NotCleanedUp { .. }
+            | PublishError::LockLost(_) => ExitCode::InternalOrDisk,
+        }
     }
 }
 

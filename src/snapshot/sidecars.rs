@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::Store;
 use crate::util::disk_error::DiskError;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::timestamp::rfc3339_seconds;
 
 /// The header of `_failed_accounts.tsv`; the file is itself a valid account list.
@@ -189,11 +190,22 @@ pub struct FailedLine {
 
 /// The failed accounts of an earlier round cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("could not read the failed accounts of an earlier round from {}; start over with --restart", .path.display())]
+#[error("could not read the failed accounts of an earlier round from {}; run the same command again, with --repair if the file is damaged", .path.display())]
 pub struct FailedLinesError {
     path: PathBuf,
     #[source]
     source: Box<dyn Error + Send + Sync>,
+}
+
+impl HasExitCode for FailedLinesError {
+    fn exit_code(&self) -> ExitCode {
+        let is_disk_error = match self.source.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+            Some(csv::ErrorKind::Io(error)) => error.raw_os_error().is_some(),
+            Some(_) => false,
+            None => self.source.is::<DiskError>(),
+        };
+        if is_disk_error { ExitCode::InternalOrDisk } else { ExitCode::BadUsage }
+    }
 }
 
 /// Reads a file without a header that [`write_failed`] wrote: the fields that matter, and the record itself.

@@ -11,6 +11,7 @@ pub mod hex;
 pub mod human;
 pub mod nearest;
 pub mod paths;
+pub mod regular_file;
 pub mod runtime;
 pub mod staged_file;
 pub mod swar;

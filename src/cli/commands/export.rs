@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::cli::{ExportArgs, Flags};
 use crate::export::telemetry::{RunTelemetry, new_run_id};
-use crate::export::{self, Outcome, RunOptions};
+use crate::export::{self, OnUnfinished, Outcome, RunOptions};
 use crate::observability::LogFormat;
 use crate::observability::logging::LogRunId;
 use crate::observability::progress::Reporter;
@@ -26,7 +26,12 @@ pub fn export(
     log_run_id.set(&run_id);
     let (job, date) = export::load_job(&args.job, &flags.overrides, flags.date)?;
     let telemetry = RunTelemetry::new(&job, date.to_string(), run_id, reporter, log_run_id)?;
-    let options = RunOptions { date, restart: args.restart, started };
+    let unfinished = match (args.restart, args.repair) {
+        (true, _) => OnUnfinished::Discard,
+        (false, true) => OnUnfinished::Repair,
+        (false, false) => OnUnfinished::Resume,
+    };
+    let options = RunOptions { date, unfinished, started };
     let Outcome { summary, result } = export::run(job, options, telemetry);
     print_summary(&summary, args, flags);
     result

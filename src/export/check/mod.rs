@@ -15,6 +15,7 @@ use crate::job::Job;
 use crate::report::check::{Check, Checks, Subject};
 use crate::snapshot::store::WorkDirectoryError;
 use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::unfinished_run::find_damage;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::paths::relative_to_here;
@@ -175,6 +176,9 @@ fn check_output(output: InspectedOutput) -> Result<Finding, Failure> {
     }
     found.publishable?;
     found.previous?;
+    if let Some(damage) = find_damage(&work)? {
+        return Err(damage.into());
+    }
     let text = format!("{} can be written and published", relative_to_here(path));
     Ok(match found.moved_aside {
         None => Finding::passed(text),

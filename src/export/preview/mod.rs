@@ -24,6 +24,7 @@ use crate::job::{Job, RetrySettings};
 use crate::observability::progress::Reporter;
 use crate::pipeline::collect_in_memory::{CollectedRows, collect_in_memory};
 use crate::pipeline::{RunContext, RunError, RunSettings};
+use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::sidecars::FailedAccount;
 use crate::table::schema;
 use crate::util::exit_code::{ExitCode, HasExitCode};
@@ -92,6 +93,7 @@ fn collect(
         committed: BTreeSet::new(),
         has_rows: false,
         processed_before: 0,
+        totals_before: RunTotals::default(),
     };
     let runtime = runtime()?;
     // A signal ends the process; there is nothing to complete.

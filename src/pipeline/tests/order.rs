@@ -13,10 +13,10 @@ fn an_undisturbed_run_keeps_list_order_and_uses_the_rate_limit() {
     let seconds = ended.calls.last().unwrap().0.as_secs_f64();
     assert!(500.0 / seconds >= 200.0 * 0.99, "{seconds} s");
     let result = ended.result.unwrap();
-    let parts = result.journal.checkpoint().parts();
+    let parts = result.checkpoint().parts();
     assert_eq!(parts.len(), 51);
     assert_eq!(parts[50].rows, 50);
-    assert!(result.calls.peak_calls_per_second <= 200);
+    assert!(result.checkpoint().totals.peak_calls_per_second <= 200);
     assert!(ended.events.is_empty(), "{:?}", ended.events);
 }
 
@@ -24,7 +24,7 @@ fn an_undisturbed_run_keeps_list_order_and_uses_the_rate_limit() {
 fn an_empty_list_gives_one_empty_part() {
     let ended = run_scripted(0, |_, _, _| ok());
     assert_eq!(ended.calls.len(), 0);
-    assert_eq!(ended.result.unwrap().journal.checkpoint().parts().len(), 1);
+    assert_eq!(ended.result.unwrap().checkpoint().parts().len(), 1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn outage_pauses_calls_without_using_attempts_or_reserved_slots() {
     assert!(ended.failed.is_empty());
     assert!(is_in_order(&ended.accounts_with_rows()), "rows came late");
     let result = ended.result.unwrap();
-    assert_eq!(result.calls.account_retries, 0);
+    assert_eq!(result.checkpoint().totals.account_retries, 0);
     let during = ended.calls.iter().filter(|(at, _)| (2..90).contains(&at.as_secs())).count();
     assert!((3..=10).contains(&during), "{during} calls during the outage");
     assert!(ended.events[0].contains("OutageStarted"), "{:?}", ended.events);
@@ -47,7 +47,7 @@ fn temporary_codes_of_all_calls_are_an_outage() {
         ended.assert_conserved(4_000);
         assert!(ended.failed.is_empty(), "{code}: {:?}", ended.failed);
         let result = ended.result.unwrap();
-        assert_eq!(result.calls.account_retries, 0, "{code}");
+        assert_eq!(result.checkpoint().totals.account_retries, 0, "{code}");
 
         let always = run_scripted(4_000, move |_, _, _| ScriptedResponse::Code(code));
         let error = always.result.unwrap_err();

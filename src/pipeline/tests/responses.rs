@@ -79,7 +79,7 @@ fn markers_with_a_temporary_code_are_resolved_by_single_requests_and_assign_no_w
         ended.failed.iter().all(|(name, category)| name.ends_with('7') && category == "not_found")
     );
     let result = ended.result.unwrap();
-    let parts = result.journal.checkpoint().parts();
+    let parts = result.checkpoint().parts();
     let codes = parts[0].failed.iter().map(|failure| failure.error_code);
     assert_eq!(codes.collect::<Vec<_>>(), [Some(70107)]);
 }

@@ -39,7 +39,7 @@ fn an_account_fails_with_its_code_after_max_attempts() {
     assert!(ended.failed.values().all(|category| category == "internal_error"));
     let requested = ended.calls.iter().flat_map(|(_, accounts)| accounts);
     assert_eq!(requested.filter(|account| *account == "a150").count(), 6);
-    let failures = &ended.result.unwrap().journal.checkpoint().parts()[0].failed;
+    let failures = &ended.result.unwrap().checkpoint().parts()[0].failed;
     let expected =
         FailureSummary { category: Category::InternalError, error_code: Some(40006), accounts: 3 };
     assert_eq!(failures, &[expected]);

@@ -10,6 +10,7 @@ use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::job::{Compression, Format, IfExists, OutputSettings};
 use crate::pipeline::events::Event;
 use crate::snapshot::checkpoint::RunHeader;
+use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::store::local::LocalStore;
 use crate::table::{ColumnType, schema};
 
@@ -20,7 +21,7 @@ pub const UNBOUNDED: usize = 10_000;
 
 /// The result of a scripted run.
 pub struct FinishedRun {
-    pub result: Result<RunResult, RunError>,
+    pub result: Result<Journal, RunError>,
     /// Lines of all parts in order, without headers.
     pub rows: Vec<String>,
     /// Account and category of every failed account.
@@ -83,6 +84,7 @@ pub fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
         committed: BTreeSet::new(),
         has_rows: false,
         processed_before: 0,
+        totals_before: RunTotals::default(),
     }
 }
 

@@ -19,8 +19,8 @@ fn throttling_slows_down_and_uses_no_attempts_and_no_reserved_slots() {
     let slow = ended.calls.iter().filter(in_the_third_second).count();
     assert!(slow < 30, "{slow} calls in a second of throttling");
     let result = ended.result.unwrap();
-    assert!(result.calls.throttled > 0);
-    assert_eq!(result.calls.account_retries, 0);
+    assert!(result.checkpoint().totals.throttled > 0);
+    assert_eq!(result.checkpoint().totals.account_retries, 0);
     assert!(ended.events.last().unwrap().contains("FullRateRestored"));
 }
 

@@ -42,10 +42,20 @@ impl HasExitCode for WorkDirectoryError {
             }
             WorkDirectoryError::Exists(_)
             | WorkDirectoryError::NotASnapshot(_)
-            | WorkDirectoryError::NoName(_)
-            | WorkDirectoryError::Locked { .. } => ExitCode::BadUsage,
+            | WorkDirectoryError::NoName(_) => ExitCode::BadUsage,
+            // The other run ends at some time.
+            WorkDirectoryError::Locked { .. } => ExitCode::TryAgainLater,
         }
     }
+}
+
+/// The journal cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadJournalError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("{} is {kind}, not a regular file", .path.display())]
+    NotAFile { path: PathBuf, kind: &'static str },
 }
 
 /// The previous snapshot could not be replaced.
@@ -75,9 +85,27 @@ pub enum PartFilesError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// A committed file is not as it was committed.
-    #[error("{} of the unfinished run is missing or damaged; start over with --restart", .file.display())]
+    #[error("{} of the unfinished run is missing or damaged; run the same command with --repair to request the accounts of its part again, or start over with --restart", .file.display())]
     Damaged { file: PathBuf },
     /// Something that can be neither published nor removed.
     #[error("{} is not a file of this run; move it away, then run the same command again", .path.display())]
     Foreign { path: PathBuf },
+}
+
+impl HasExitCode for PartFilesError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            PartFilesError::Disk(error) => error.exit_code(),
+            PartFilesError::Damaged { .. } | PartFilesError::Foreign { .. } => ExitCode::BadUsage,
+        }
+    }
+}
+
+impl HasExitCode for ReplaceError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            ReplaceError::Disk(_) | ReplaceError::MovedAside { .. } => ExitCode::InternalOrDisk,
+            ReplaceError::NotASnapshot(_) => ExitCode::BadUsage,
+        }
+    }
 }

@@ -11,7 +11,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use self::replace::Occupant;
-use super::{JournalFile, PartFilesError, ReplaceError, Store, WorkDirectoryError};
+use super::{
+    JournalFile, PartFilesError, ReadJournalError, ReplaceError, Store, WorkDirectoryError,
+};
 use crate::job::IfExists;
 use crate::snapshot::layout::{
     JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, snapshot_name,
@@ -20,6 +22,7 @@ use crate::snapshot::layout::{
 use crate::util::disk_error::DiskError;
 use crate::util::failpoint;
 use crate::util::paths::parent_directory;
+use crate::util::regular_file::{self, Opened};
 use crate::util::staged_file::{FileInfo, StagedFile, sync_directory};
 
 /// The paths of a snapshot and its work directory, whether or not anything exists there yet.
@@ -145,12 +148,17 @@ impl Store for LocalStore {
         remove_files(&self.staged_snapshot(), |name| keep.contains(name))
     }
 
-    fn read_journal(&self) -> Result<Option<Vec<u8>>, DiskError> {
+    fn read_journal(&self) -> Result<Option<Vec<u8>>, ReadJournalError> {
         let path = self.path(JOURNAL_FILE);
-        match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            read => read.map(Some).map_err(DiskError::on("read", &path)),
-        }
+        let mut file = match regular_file::open(&path) {
+            Ok(Opened::File(file)) => file,
+            Ok(Opened::Other(kind)) => return Err(ReadJournalError::NotAFile { path, kind }),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(DiskError::on("read", &path)(error).into()),
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(DiskError::on("read", &path))?;
+        Ok(Some(bytes))
     }
 
     fn create_journal(&self) -> Result<Box<dyn JournalFile>, DiskError> {

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-pub use self::error::{PartFilesError, ReplaceError, WorkDirectoryError};
+pub use self::error::{PartFilesError, ReadJournalError, ReplaceError, WorkDirectoryError};
 use crate::util::disk_error::DiskError;
 use crate::util::staged_file::{FileInfo, StagedFile};
 
@@ -48,7 +48,7 @@ pub trait Store: Debug + Send + Sync {
     fn remove_unpublished(&self, keep: &HashSet<String>) -> Result<Vec<PathBuf>, PartFilesError>;
 
     /// The bytes of the journal, if there is one.
-    fn read_journal(&self) -> Result<Option<Vec<u8>>, DiskError>;
+    fn read_journal(&self) -> Result<Option<Vec<u8>>, ReadJournalError>;
 
     /// Starts an empty journal in place of an earlier one.
     fn create_journal(&self) -> Result<Box<dyn JournalFile>, DiskError>;
