@@ -23,7 +23,7 @@ use reqwest::{Body, ClientBuilder, Url, retry};
 use tokio::time::{Instant, timeout_at};
 
 use self::body::BodyReader;
-use super::connect_error::{Route, connection_failure, texts};
+use super::connect_error::{Route, connection_failure, lost_connection};
 use super::endpoint::Endpoint;
 use super::headers;
 use super::outcome::CallFailure;
@@ -290,7 +290,7 @@ fn with_windows(builder: ClientBuilder, max_in_flight: usize) -> ClientBuilder {
 }
 
 fn broken_connection(error: reqwest::Error) -> TransportFailure {
-    TransportFailure::Connection(texts(&error.without_url()))
+    lost_connection(&error.without_url())
 }
 
 #[cfg(test)]

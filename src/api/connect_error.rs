@@ -58,7 +58,52 @@ const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
 const PROXY_UNREACHABLE: &str = "failed to create underlying connection";
 
 fn broken(head: String, cause: &(dyn Error + 'static)) -> TransportFailure {
-    TransportFailure::Connection(format!("{head}: {}", texts(cause)))
+    let problem = causes(cause).find_map(plain_problem);
+    let problem = problem.unwrap_or_else(|| texts(cause));
+    TransportFailure::Connection(format!("{head}: {problem}"))
+}
+
+/// The failure of a call whose connection broke.
+pub(super) fn lost_connection(error: &(dyn Error + 'static)) -> TransportFailure {
+    let problem = causes(error).find_map(plain_problem);
+    TransportFailure::Connection(match problem {
+        Some(problem) => format!("the connection was lost: {problem}"),
+        None => texts(error),
+    })
+}
+
+/// The usual problems of a connection in plain words.
+fn plain_problem(cause: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(match error {
+            // What a server without TLS sends instead.
+            rustls::Error::InvalidMessage(_) => "it does not use TLS on this port".to_owned(),
+            other => format!("TLS failed: {other}"),
+        });
+    }
+    let is_incomplete = hyper::Error::is_incomplete_message;
+    if cause.downcast_ref::<hyper::Error>().is_some_and(is_incomplete) {
+        return Some("connection closed".to_owned());
+    }
+    if let Some(reason) = lookup_failure(&cause.to_string()) {
+        return Some(match reason {
+            "Temporary failure in name resolution" | "Try again" => {
+                "the name server did not respond".to_owned()
+            }
+            "No address associated with hostname" => "the host name has no address".to_owned(),
+            reason => format!("the host name could not be looked up ({reason})"),
+        });
+    }
+    let problem = match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => "connection reset",
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => "connection closed",
+        io::ErrorKind::TimedOut => "connection timed out",
+        io::ErrorKind::HostUnreachable => "no route to the host",
+        io::ErrorKind::NetworkUnreachable => "network unreachable",
+        _ => return None,
+    };
+    Some(problem.to_owned())
 }
 
 /// The host that a connection step involves.
@@ -112,14 +157,18 @@ fn certificate_problem(error: &CertificateError) -> CertificateProblem {
 /// Whether the text means `EAI_NONAME`: DNS responded, and the host does not exist. The standard library hides the code of
 /// getaddrinfo, so its text decides; any other code, such as `EAI_AGAIN`, may be transient.
 fn is_unknown_host(text: &str) -> bool {
-    const LOOKUP: &str = "failed to lookup address information: ";
     /// Of glibc, musl and macOS, which translate it only if the process sets a locale.
     const NO_NAME: [&str; 3] = [
         "Name or service not known",
         "Name does not resolve",
         "nodename nor servname provided, or not known",
     ];
-    text.split_once(LOOKUP).is_some_and(|(_, reason)| NO_NAME.contains(&reason))
+    lookup_failure(text).is_some_and(|reason| NO_NAME.contains(&reason))
+}
+
+/// Why the standard library could not look up a host name.
+fn lookup_failure(text: &str) -> Option<&str> {
+    text.split_once("failed to lookup address information: ").map(|(_, reason)| reason)
 }
 
 /// An error and its sources, including the one wrapped in an I/O error.
@@ -131,7 +180,7 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 }
 
 /// The texts of an error and its sources, each once.
-pub(super) fn texts(error: &(dyn Error + 'static)) -> String {
+fn texts(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
         let cause_text = cause.to_string();
@@ -185,11 +234,49 @@ mod tests {
         ] {
             let failure = connection_failure(&lookup_error(reason), &route(false));
             assert_eq!(failure.is_permanent(), is_permanent, "{failure}");
-            assert!(failure.to_string().contains("service.example"), "{failure}");
+            let text = failure.to_string();
+            assert_eq!(text.matches("service.example").count(), 1, "{text}");
+            assert!(!text.contains("dns error"), "{text}");
         }
+        let temporary = lookup_error("Temporary failure in name resolution");
+        assert_eq!(
+            connection_failure(&temporary, &route(false)).to_string(),
+            "cannot connect to service.example:443: the name server did not respond"
+        );
         let unknown = connection_failure(&lookup_error("Name does not resolve"), &route(false));
         assert!(
             unknown.to_string().starts_with("host name not found: service.example; check api.")
+        );
+    }
+
+    #[test]
+    fn usual_problems_are_named_once_and_in_plain_words() {
+        let text = |cause: io::Error, with_proxy| {
+            let cause = wrapped("tcp connect error", cause);
+            connection_failure(&cause, &route(with_proxy)).to_string()
+        };
+        let refused = || io::Error::from_raw_os_error(111);
+        let without_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        insta::assert_snapshot!(
+            [
+                text(refused(), false),
+                text(refused(), true),
+                text(io::Error::from_raw_os_error(113), false),
+                text(io::Error::from_raw_os_error(101), false),
+                text(io::Error::from_raw_os_error(110), false),
+                text(io::Error::other(without_tls), false),
+                text(io::Error::other("a new problem"), false),
+            ]
+            .join("\n"),
+            @"
+        cannot connect to service.example:443: connection refused
+        cannot connect to service.example:443 through the proxy proxy.example:3128: connection refused
+        cannot connect to service.example:443: no route to the host
+        cannot connect to service.example:443: network unreachable
+        cannot connect to service.example:443: connection timed out
+        cannot connect to service.example:443: it does not use TLS on this port
+        cannot connect to service.example:443: tcp connect error: a new problem
+        "
         );
     }
 

@@ -104,6 +104,14 @@ impl CallFailure {
         }
     }
 
+    /// Whether a server responded, be it the service or another one on the way.
+    pub fn has_response(&self) -> bool {
+        match self {
+            CallFailure::Transport(failure) => failure.has_response(),
+            CallFailure::Unusable { .. } | CallFailure::Refused { .. } => true,
+        }
+    }
+
     /// Whether waiting does not help and a person has to fix it.
     pub fn is_permanent(&self) -> bool {
         matches!(self, CallFailure::Transport(failure) if failure.is_permanent())

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::error_codes::Class;
+use crate::util::human::duration_text;
 
 /// How a call failed without a usable response. No message contains the URL, which contains the UserSig, or the credentials
 /// of a proxy.
@@ -39,7 +40,7 @@ pub enum TransportFailure {
         setting: &'static str,
     },
     /// No response within the job's `timeout`.
-    #[error("no response within {} ms", .0.as_millis())]
+    #[error("no response within {}", duration_text(.0.as_secs_f64()))]
     Timeout(Duration),
     /// An unsuccessful HTTP status.
     #[error("HTTP status {0}")]
@@ -105,6 +106,14 @@ impl TransportFailure {
             TransportFailure::Status(_) => Class::Fatal,
             TransportFailure::TooLarge(_) => Class::BadBatch,
         }
+    }
+
+    /// Whether a server responded, be it the service or another one on the way.
+    pub fn has_response(&self) -> bool {
+        matches!(
+            self,
+            TransportFailure::Status(_) | TransportFailure::NotJson | TransportFailure::TooLarge(_)
+        )
     }
 
     /// Whether waiting does not help and a person has to change a setting. A run that has had responses may still wait,

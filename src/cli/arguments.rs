@@ -28,7 +28,7 @@ Example:
 Exit codes:
   0 published · 1 internal or disk error · 2 bad usage, job or account list
   3 too many accounts failed or no rows, not published · 4 refused by the service
-  75 stopped by an outage or a deadline · 130/143 stopped by SIGINT/SIGTERM"
+  75 stopped by an outage or a deadline · 129/130/143 stopped by SIGHUP/SIGINT/SIGTERM"
 )]
 pub struct Cli {
     #[command(subcommand)]

@@ -54,7 +54,7 @@ impl Contradictions {
                 salt: salt(name),
             })
             .collect();
-        Contradictions { rates, response_limit: quirks.contradiction_asks }
+        Contradictions { rates, response_limit: quirks.contradiction_requests }
     }
 
     pub fn contradiction_for(&self, hash: u64) -> Option<Contradiction> {

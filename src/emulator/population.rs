@@ -93,7 +93,7 @@ impl Population {
             ExpectedOutcome::NotFound
         } else if let Some(code) = self.poison.code_for(account, hash) {
             ExpectedOutcome::Poison { code }
-        } else if self.quirks.drop_asks == 0 && self.is_dropped(hash) {
+        } else if self.quirks.drop_requests == 0 && self.is_dropped(hash) {
             ExpectedOutcome::NeverReturned
         } else if self.contradictions.are_permanent()
             && self.contradictions.contradiction_for(hash).is_some()
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn expected_outcomes_follow_the_settings() {
         let toml = "[faults]\nunknown = { prefix = 'ghost' }\npoison = { accounts = ['p', 'ghost-p'], codes = [40003] }\n\
-                    permanent = { accounts = ['f'] }\n[oddities]\ndrop = 0.5\ndrop_asks = 0\n";
+                    permanent = { accounts = ['f'] }\n[oddities]\ndrop = 0.5\ndrop_requests = 0\n";
         let population = population(toml, Profiles::generated());
         assert_eq!(population.expected_outcome("ghost1"), ExpectedOutcome::NotFound);
         assert_eq!(population.expected_outcome("ghost-p"), ExpectedOutcome::NotFound);

@@ -10,13 +10,13 @@ impl Emulator {
     /// The code with which the account fails this time, if it does. Counts the failure.
     pub(super) fn transient_failure(&self, account: &str, hash: u64) -> Option<i64> {
         let code = self.0.transient.code_for(account, hash)?;
-        let limit = self.settings().faults.transient_asks;
+        let limit = self.settings().faults.transient_requests;
         self.count_fault(hash, "transient", limit).then_some(code)
     }
 
     /// Whether this response omits the account's item. Counts the omission.
     pub(super) fn omits_item(&self, hash: u64) -> bool {
-        let limit = self.settings().quirks.drop_asks;
+        let limit = self.settings().quirks.drop_requests;
         self.population().is_dropped(hash) && (limit == 0 || self.count_fault(hash, "drop", limit))
     }
 

@@ -10,8 +10,8 @@ use super::read_list::{ReadList, count_distinct, read_list};
 use super::telemetry::RunTelemetry;
 use crate::accounts::ListSource;
 use crate::job::Limits;
+use crate::pipeline::StopCause;
 use crate::snapshot::store::local::LocalStore;
-use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 
 /// The checks of an account list.
@@ -27,11 +27,11 @@ impl ListCheck<'_> {
     /// Reads the list.
     ///
     /// # Errors
-    /// When the list cannot be read, exceeds a limit, or `stop` delivers the exit code to stop with.
+    /// When the list cannot be read, exceeds a limit, or `stop` delivers a request to stop.
     pub async fn run(
         &self,
         telemetry: &mut RunTelemetry<'_>,
-        stop: &mut mpsc::Receiver<ExitCode>,
+        stop: &mut mpsc::Receiver<StopCause>,
     ) -> Result<ReadList, Failure> {
         let input = read_list(self.source, self.store, telemetry, stop).await?;
         let mut totals = ListTotals::new(&self.source.path, &input.scan);

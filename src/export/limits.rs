@@ -54,6 +54,8 @@ struct Totals {
     /// Failed for a transient reason.
     failed: u64,
     not_found: u64,
+    /// Records that are not valid accounts and were not requested.
+    invalid: u64,
 }
 
 impl Totals {
@@ -115,7 +117,8 @@ pub fn ensure_publishable(
     let is_transient = |failure: &&FailureSummary| failure.category.counts_as_failed();
     let failed = result.failures.iter().filter(is_transient).map(|failure| failure.accounts).sum();
     let not_found = counts.failed.saturating_sub(failed);
-    decide(limits, Totals { rows: counts.rows, failed, not_found }, previous)
+    let invalid = counts.invalid;
+    decide(limits, Totals { rows: counts.rows, failed, not_found, invalid }, previous)
 }
 
 fn decide(
@@ -131,7 +134,7 @@ fn decide(
     let reason = exceeded(limits, totals, previous)
         .find(|reason| lasting.contains(&std::mem::discriminant(reason)))
         .unwrap_or(first);
-    Err(NotPublished { reason, retry_may_help: lasting.is_empty() })
+    Err(NotPublished { reason, retry_may_help: lasting.is_empty(), details: String::new() })
 }
 
 /// All limits that the totals exceed.
@@ -140,11 +143,11 @@ fn exceeded(
     totals: Totals,
     previous: Option<&PreviousSnapshot>,
 ) -> impl Iterator<Item = RefusalReason> {
-    let Totals { rows, failed, not_found } = totals;
+    let Totals { rows, failed, not_found, invalid } = totals;
     let requested = totals.requested();
     let limit = limits.max_failed;
     let too_many_failed = (!limit.allows(failed, requested))
-        .then_some(RefusalReason::TooManyFailed { failed, requested, limit });
+        .then_some(RefusalReason::TooManyFailed { failed, requested, not_found, invalid, limit });
     let limit = limits.max_not_found;
     let too_many_not_found = (!limit.allows(not_found, requested))
         .then_some(RefusalReason::TooManyNotFound { not_found, requested, limit });

@@ -14,6 +14,7 @@ mod check_list;
 mod content;
 mod in_process_emulator;
 mod inspect;
+mod kept;
 mod known_rows;
 mod limits;
 mod open_files;
@@ -41,16 +42,16 @@ use std::time::Instant;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use self::kept::with_resume_command;
 use self::limits::status;
 use self::prepare::prepare;
 use self::publish::publish;
-use self::resume_command::with_resume_command;
 use self::rounds::run_rounds;
 use self::stale_work::remove_if_nothing_committed;
 use self::telemetry::RunTelemetry;
 use crate::api::proxy::Proxies;
 use crate::job::{Job, Target};
-use crate::report::summary::{ResultSummary, Summary};
+use crate::report::summary::{ResultSummary, Summary, suggested_calls_per_second};
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::paths::absolute;
@@ -104,7 +105,7 @@ pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Ou
     let name = job.name.clone();
     let output_path = absolute(&job.output.path).display().to_string();
     let (totals, result) = run_to_end(job, options, &mut telemetry);
-    let result = result.map_err(|failure| with_resume_command(failure, options.date));
+    let result = result.map_err(|failure| with_resume_command(failure, &options.date.to_string()));
     let exit_code = result.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
     let summary = Summary {
         status: status(&result),
@@ -115,6 +116,9 @@ pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Ou
         snapshot: result.is_ok().then(|| output_path.clone()),
         output_path,
         duration_seconds: (options.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        suggested_calls_per_second: totals
+            .as_ref()
+            .and_then(|totals| suggested_calls_per_second(&totals.calls)),
         result: totals,
         error: result.as_ref().err().map(Failure::text),
     };

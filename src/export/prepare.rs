@@ -10,6 +10,7 @@ use tracing::warn;
 use super::check_list::ListCheck;
 use super::content::Content;
 use super::inspect::OutputTarget;
+use super::kept::ReadyUserSig;
 use super::limits::PreviousSnapshot;
 use super::read_list::ReadList;
 use super::report::CallsOfProcess;
@@ -19,17 +20,17 @@ use super::rounds::RoundSettings;
 use super::secret;
 use super::service::{ServiceConnection, connect};
 use super::stale_work::{clean_up_after_publication, remove_if_unused};
-use super::stop::stop_signals;
+use super::stop::{Deadline, stop_requests};
 use super::telemetry::RunTelemetry;
 use super::{OnUnfinished, RunOptions};
 use crate::job::{Job, Limits};
+use crate::pipeline::StopCause;
 use crate::pipeline::rate::limiter::SECOND_WITH_MARGIN;
 use crate::snapshot::checkpoint::RunHeader;
 use crate::snapshot::journal::{Journal, VERSION};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::disk_space::free_bytes;
-use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
 use crate::util::timestamp::rfc3339_seconds;
@@ -38,10 +39,12 @@ use crate::util::timestamp::rfc3339_seconds;
 pub struct PreparedRun {
     pub service: ServiceConnection,
     pub runtime: Runtime,
-    /// Delivers the exit code to stop with.
-    pub stop: mpsc::Receiver<ExitCode>,
+    /// Delivers requests to stop.
+    pub stop: mpsc::Receiver<StopCause>,
     pub rounds: RoundSettings,
     pub limits: Limits,
+    /// The UserSig that calls are signed with, if it was signed elsewhere.
+    pub usersig: Option<ReadyUserSig>,
     pub previous: Option<PreviousSnapshot>,
     pub input: ReadList,
     pub journal: Journal,
@@ -74,6 +77,7 @@ pub fn prepare(
     let is_restored = WorkDirectory::restore_previous_snapshot(&job.output.path, &lock_holder())?;
     let sig_source = secret::read(&job.api.secret)?;
     secret::warn_if_exposed(&job.api.secret);
+    let usersig = secret::ready_usersig(&job.api.secret, &sig_source);
     let listener = telemetry.bind()?;
     let work = WorkDirectory::open(&job.output.path, &lock_holder())?;
     let may_call_from = work.had_earlier_run().then(|| Instant::now() + SECOND_WITH_MARGIN);
@@ -82,7 +86,10 @@ pub fn prepare(
     let mut stop = {
         let _guard = runtime.enter();
         let elapsed = options.started.elapsed();
-        stop_signals(job.limits.deadline.map(|deadline| deadline.saturating_sub(elapsed)))?
+        stop_requests(job.limits.deadline.map(|deadline| {
+            let time_left = deadline.saturating_sub(elapsed);
+            Deadline { deadline, time_left }
+        }))?
     };
     telemetry.start(listener)?;
     if is_restored {
@@ -115,6 +122,7 @@ pub fn prepare(
         manifest: ManifestSource::new(&job),
         rounds: RoundSettings::new(&job),
         limits: job.limits,
+        usersig,
         previous,
         input,
         started: options.started,

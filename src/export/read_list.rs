@@ -12,13 +12,12 @@ use tokio::time::interval;
 
 use super::telemetry::RunTelemetry;
 use crate::accounts::{AccountList, ListError, ListSource, Scan};
-use crate::pipeline::RunError;
+use crate::pipeline::{RunError, StopCause};
 use crate::snapshot::layout::INVALID_ACCOUNTS_FILE;
 use crate::snapshot::sidecars::{line_writer, write_invalid};
 use crate::snapshot::store::Store;
 use crate::snapshot::store::local::LocalStore;
 use crate::util::disk_error::DiskError;
-use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::staged_file::FileInfo;
 
@@ -36,12 +35,12 @@ pub struct ReadList {
 /// Reads the list once; invalid accounts are recorded in a file in the work directory.
 ///
 /// # Errors
-/// When the list cannot be read, or `stop` delivers the exit code to stop with. The thread then ends with the process.
+/// When the list cannot be read, or `stop` delivers a request to stop. The thread then ends with the process.
 pub async fn read_list(
     source: &ListSource,
     store: &Arc<LocalStore>,
     telemetry: &mut RunTelemetry<'_>,
-    stop: &mut mpsc::Receiver<ExitCode>,
+    stop: &mut mpsc::Receiver<StopCause>,
 ) -> Result<ReadList, Failure> {
     let entries = Arc::new(AtomicU64::new(0));
     let (source, store, counted) = (source.clone(), Arc::clone(store), Arc::clone(&entries));
@@ -55,7 +54,7 @@ pub async fn read_list(
 /// As for [`read_list`].
 pub async fn count_distinct(
     read: &ReadList,
-    stop: &mut mpsc::Receiver<ExitCode>,
+    stop: &mut mpsc::Receiver<StopCause>,
 ) -> Result<u64, Failure> {
     let distinct = read.list.distinct(&read.scan)?;
     on_thread(move || Ok(distinct.count()?), || {}, stop).await
@@ -65,7 +64,7 @@ pub async fn count_distinct(
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     mut on_tick: impl FnMut(),
-    stop: &mut mpsc::Receiver<ExitCode>,
+    stop: &mut mpsc::Receiver<StopCause>,
 ) -> Result<T, Failure> {
     let (sender, mut receiver) = oneshot::channel();
     thread::Builder::new()
@@ -77,7 +76,7 @@ async fn on_thread<T: Send + 'static>(
     loop {
         tokio::select! {
             done = &mut receiver => return done.map_err(|_| RunError::Panicked)?,
-            Some(code) = stop.recv() => return Err(RunError::Stopped(code).into()),
+            Some(cause) = stop.recv() => return Err(RunError::Stopped(cause).into()),
             _ = progress.tick() => on_tick(),
         }
     }

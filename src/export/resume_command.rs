@@ -1,30 +1,16 @@
 //! The command that resumes a stopped run, as messages show it.
 
-use jiff::civil::Date;
-
-use crate::snapshot::store::WorkDirectoryError;
-use crate::util::exit_code::ExitCode;
-use crate::util::failure::Failure;
 use crate::util::visible::is_invisible;
 
-/// Adds the command to the failure of a run that can be resumed; on another day it must name the date.
-pub fn with_resume_command(failure: Failure, date: Date) -> Failure {
-    let is_resumable = matches!(
-        failure.code,
-        ExitCode::TryAgainLater | ExitCode::Interrupted | ExitCode::Terminated
-    );
-    // Another run does the work.
-    if !is_resumable || failure.error.is::<WorkDirectoryError>() {
-        return failure;
-    }
+/// The command line of this process that resumes its run; on another day it must name the date.
+pub fn resume_command(date: &str) -> String {
     // Secrets are never among the arguments.
     let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
-    let command = resume_command(arguments.collect(), date);
-    Failure::new(failure.code, format!("{}; resume with: {command}", failure.text()))
+    command_line(arguments.collect(), date)
 }
 
 /// The command in the syntax of a shell.
-fn resume_command(mut command: Vec<String>, date: Date) -> String {
+fn command_line(mut command: Vec<String>, date: &str) -> String {
     // It would start over instead of resuming.
     command.retain(|argument| argument != "--restart");
     if !command.iter().any(|argument| argument == "--date" || argument.starts_with("--date=")) {
@@ -63,15 +49,13 @@ fn shell_escapes(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
-
     use super::*;
 
     #[test]
     fn resume_command_names_the_date_and_never_restarts() {
         let resume = |words: &[&str]| {
             let command = words.iter().map(|word| (*word).to_owned()).collect();
-            resume_command(command, date(2026, 11, 22))
+            command_line(command, "2026-11-22")
         };
         assert_eq!(resume(&["x", "export", "j.toml"]), "x export j.toml --date=2026-11-22");
         let restart = ["x", "export", "j.toml", "--restart", "--date", "2026-11-21"];

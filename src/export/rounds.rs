@@ -7,6 +7,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tracing::info;
 
+use super::kept::{Kept, interrupted};
 use super::limits::ensure_publishable;
 use super::prepare::PreparedRun;
 use super::results::totals_of;
@@ -68,7 +69,11 @@ pub fn run_rounds(
             match allowed {
                 Ok(()) => return (totals, Ok(run)),
                 Err(error) if error.retry_may_help && !has_run_round => {}
-                Err(error) => return (totals, Err(error.into())),
+                Err(error) => {
+                    let date = &checkpoint.header.date;
+                    let error = error.of_run(run.work.root(), date);
+                    return (totals, Err(error.into()));
+                }
             }
         }
         run = match run_round(run, telemetry) {
@@ -85,22 +90,38 @@ fn run_round(
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<PreparedRun, Failure> {
     let (settings, accounts, writer) = round_of(&run)?;
+    let mut kept = kept_so_far(&run, &settings);
+    let date = run.journal.checkpoint().header.date.clone();
     let timeline = &mut run.calls_of_process.timeline;
     let context = RunContext {
         random: fastrand::Rng::new(),
         wall_clock: Timestamp::now,
         observer: &mut |event| {
             timeline.on(&event);
+            kept.on(&event);
             telemetry.on(event);
         },
         stop: &mut run.stop,
     };
     let client = Arc::clone(&run.service.client);
     let target = SnapshotTarget { writer, journal: run.journal };
+    let round = run.runtime.block_on(pipeline::run(client, settings, accounts, target, context));
     run.journal =
-        run.runtime.block_on(pipeline::run(client, settings, accounts, target, context))?;
+        round.map_err(|error| interrupted(&error, &kept, run.usersig.as_ref(), &date))?;
     run.may_call_from = Some(Instant::now() + SECOND_WITH_MARGIN);
     Ok(run)
+}
+
+/// What is committed before the round starts or is resumed.
+fn kept_so_far(run: &PreparedRun, settings: &RunSettings) -> Kept {
+    let parts = settings.committed.len() as u64;
+    Kept {
+        earlier_parts: run.journal.checkpoint().parts().len() as u64 - parts,
+        parts,
+        accounts: settings.processed_before,
+        accounts_to_request: settings.accounts_to_request,
+        accounts_per_part: settings.accounts_per_part,
+    }
 }
 
 /// What the next round is about.

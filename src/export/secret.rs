@@ -11,11 +11,15 @@ use std::path::{Path, PathBuf};
 use self::text::{SecretFault, secret_in};
 use tracing::warn;
 
+use jiff::Timestamp;
+
+use super::kept::ReadyUserSig;
 use crate::api::signer::SigSource;
-use crate::api::usersig::{SecretKey, UserSig};
+use crate::api::usersig::{SecretKey, UserSig, decode};
 use crate::emulator::EMULATOR_SECRET_KEY;
 use crate::job::{SecretSource, looks_like_a_secret};
 use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::timestamp::rfc3339_seconds;
 
 /// Why the secret is missing. `key` is the job's key, or the flag, that names it. Each text ends with the fix.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,18 @@ pub fn read(source: &SecretSource) -> Result<SigSource, SecretError> {
         SecretSource::KeyFile(path) => SigSource::Key(SecretKey::new(from_file(path)?)),
         SecretSource::EmulatorKey => SigSource::Key(SecretKey::new(EMULATOR_SECRET_KEY.to_owned())),
     })
+}
+
+/// What messages may say about the UserSig that the job provides instead of a key.
+pub fn ready_usersig(source: &SecretSource, sig_source: &SigSource) -> Option<ReadyUserSig> {
+    let (SecretSource::UserSigEnv(variable), SigSource::Ready(sig)) = (source, sig_source) else {
+        return None;
+    };
+    let expires_at = decode(sig.as_str()).ok().and_then(|claims| {
+        let seconds = i64::try_from(claims.expires_at()).ok()?;
+        Some(rfc3339_seconds(Timestamp::from_second(seconds).ok()?))
+    });
+    Some(ReadyUserSig { variable: variable.clone(), expires_at })
 }
 
 /// Reads the key from the environment variable that `--secret-key-env` names.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use indicatif::HumanCount;
 use toml::Value;
 
 use super::error::{KeyError, quoted};
@@ -37,6 +38,20 @@ impl Limit {
             Limit::Count(max) => count <= max,
             Limit::PartsPerMillion(parts) => {
                 u128::from(count) * u128::from(WHOLE) <= u128::from(total) * u128::from(parts)
+            }
+        }
+    }
+
+    /// What the limit allows of `total`: `500 (1% of 50,000)`.
+    pub fn allowance(self, total: u64) -> String {
+        match self {
+            Limit::Off => "any number".to_owned(),
+            Limit::Count(max) => HumanCount(max).to_string(),
+            Limit::PartsPerMillion(parts) => {
+                let allowed = u128::from(total) * u128::from(parts) / u128::from(WHOLE);
+                // At most the total, so that it fits.
+                let allowed = HumanCount(u64::try_from(allowed).unwrap_or(total));
+                format!("{allowed} ({self} of {})", HumanCount(total))
             }
         }
     }
@@ -186,6 +201,14 @@ mod tests {
         let whole = Limit::PartsPerMillion(1_000_000);
         assert!(whole.allows(u64::MAX, u64::MAX) && !whole.allows(u64::MAX, u64::MAX - 1));
         assert!(!Limit::PartsPerMillion(999_999).allows(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn the_allowance_is_a_number_and_where_it_comes_from() {
+        assert_eq!(Limit::percent(1).allowance(50_000), "500 (1% of 50,000)");
+        assert_eq!(Limit::percent(1).allowance(99), "0 (1% of 99)");
+        assert_eq!(Limit::PartsPerMillion(WHOLE).allowance(7), "7 (100% of 7)");
+        assert_eq!(Limit::Count(1000).allowance(7), "1,000");
     }
 
     #[test]

@@ -81,10 +81,7 @@ impl MetricsListener {
 }
 
 fn router(metrics: Arc<RunMetrics>) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics_page).fallback(not_found))
-        .fallback(not_found)
-        .with_state(metrics)
+    Router::new().route("/metrics", get(metrics_page)).fallback(not_found).with_state(metrics)
 }
 
 async fn metrics_page(State(metrics): State<Arc<RunMetrics>>) -> Response {

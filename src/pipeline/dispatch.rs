@@ -15,11 +15,10 @@ use super::shared_totals::SharedTotals;
 use super::sink::{Sink, SinkMessage};
 use super::stats::RunStats;
 use super::work_queue::WorkQueue;
-use super::{RunContext, RunError, RunSettings, Service};
+use super::{RunContext, RunError, RunSettings, Service, StopCause};
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::run_totals::RunTotals;
-use crate::util::exit_code::ExitCode;
 
 /// The interval between progress events.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -42,7 +41,7 @@ pub struct Dispatcher<'o, S, K> {
     /// For the journal.
     pub totals: SharedTotals,
     pub sink: K,
-    pub stopping: Option<ExitCode>,
+    pub stopping: Option<StopCause>,
 }
 
 impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
@@ -97,10 +96,10 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
             if self.is_done() {
                 return Ok(());
             }
-            if let Some(code) = self.stopping
+            if let Some(cause) = self.stopping
                 && self.calls.is_empty()
             {
-                return Err(RunError::Stopped(code));
+                return Err(RunError::Stopped(cause));
             }
             let wake_at = self.started + wake_at.unwrap_or(LONGEST_SLEEP);
             let wants_block = self.work.needs_prefetch() && self.reader.end().is_none();
@@ -122,7 +121,7 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
                     self.emit_progress();
                     has_ticked = true;
                 }
-                Some(code) = self.context.stop.recv() => self.stop(code)?,
+                Some(cause) = self.context.stop.recv() => self.stop(cause)?,
                 () = sleep_until(wake_at) => {}
             }
         }
@@ -191,16 +190,18 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
             awaiting_retry: self.work.awaiting_retry() as u64,
             account_retries: self.stats.account_retries(),
             elapsed: now,
+            processed_before: settings.processed_before,
+            is_outage: self.rate.outage.is_declared(),
         };
         self.emit(Event::Progress(progress));
     }
 
-    fn stop(&mut self, code: ExitCode) -> Result<(), RunError> {
-        if self.stopping.replace(code).is_some() {
-            return Err(RunError::Stopped(code));
+    fn stop(&mut self, cause: StopCause) -> Result<(), RunError> {
+        if self.stopping.replace(cause).is_some() {
+            return Err(RunError::Stopped(cause));
         }
         let in_flight = self.calls.len();
-        self.emit(Event::Stopping { in_flight });
+        self.emit(Event::Stopping { cause, in_flight });
         Ok(())
     }
 

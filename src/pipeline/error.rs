@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use arrow_schema::ArrowError;
+use jiff::Timestamp;
 
 use super::source::SourceError;
+use super::stop_cause::StopCause;
 use crate::api::outcome::CallFailure;
 use crate::snapshot::journal::JournalError;
 use crate::snapshot::parts::PartError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
-use crate::util::human::duration_text;
+use crate::util::human::{counted, duration_text};
+use crate::util::timestamp::rfc3339_seconds;
 
 /// The run did not complete.
 #[derive(Debug, thiserror::Error)]
@@ -29,25 +32,33 @@ pub enum RunError {
     /// The service rejects one account after another.
     #[error("the service rejects every account: {0}; {remedy}", remedy = .0.remedy())]
     RejectsEverything(CallFailure),
-    /// No call succeeded for `retry.outage_patience`.
+    /// No call succeeded for `retry.outage_patience`, or the service requires a longer pause.
     #[error(
-        "no call succeeded for {elapsed} ({calls} calls failed, the last one: {last_failure}), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume",
-        elapsed = duration_text(.elapsed.as_secs_f64())
+        "no call succeeded for {elapsed}, since {} ({failed}, the last one: {last_failure}), and retry.outage_patience is {patience}; {}",
+        rfc3339_seconds(*.since),
+        outage_remedy(.last_failure),
+        elapsed = duration_text(.elapsed.as_secs_f64()),
+        failed = counted(*.calls, "failed call"),
+        patience = duration_text(.patience.as_secs_f64())
     )]
     Outage {
         /// How the last call failed.
-        last_failure: String,
+        last_failure: CallFailure,
         /// Failed calls since the last success.
         calls: u64,
         /// Time since the last success.
         elapsed: Duration,
+        /// When that was.
+        since: Timestamp,
+        /// `retry.outage_patience`.
+        patience: Duration,
     },
     /// The service cannot be reached, and waiting does not fix that.
-    #[error("the service cannot be reached: {0}; then run again to resume")]
+    #[error("the service cannot be reached: {0}")]
     Unreachable(CallFailure),
     /// Stopped by a signal or a deadline.
-    #[error("{}", .0.meaning())]
-    Stopped(ExitCode),
+    #[error("{0}")]
+    Stopped(StopCause),
     /// The rows of a response could not be built.
     #[error("the rows of a response could not be built, which is a bug; report it")]
     Rows(#[source] ArrowError),
@@ -62,6 +73,17 @@ pub enum RunError {
     Panicked,
 }
 
+/// How to fix an outage that is too long.
+fn outage_remedy(last_failure: &CallFailure) -> String {
+    let remedy = match (last_failure.is_permanent(), last_failure.has_response()) {
+        // Its text contains the fix.
+        (true, _) => return "or raise retry.outage_patience to wait longer".to_owned(),
+        (false, true) => last_failure.remedy(),
+        (false, false) => "check that the service can be reached from this machine",
+    };
+    format!("{remedy}, or raise retry.outage_patience to wait longer")
+}
+
 impl HasExitCode for RunError {
     fn exit_code(&self) -> ExitCode {
         match self {
@@ -71,7 +93,7 @@ impl HasExitCode for RunError {
             RunError::Checkpoint(error) => error.exit_code(),
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
             RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
-            RunError::Stopped(code) => *code,
+            RunError::Stopped(cause) => cause.exit_code(),
             RunError::Part(_)
             | RunError::Rows(_)
             | RunError::Thread(_)

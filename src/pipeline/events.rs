@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::pipeline::StopCause;
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::parts::CommittedPart;
 
@@ -22,8 +23,12 @@ pub struct Progress {
     pub awaiting_retry: u64,
     /// How many times an account was scheduled for a retry.
     pub account_retries: u64,
-    /// Time since the start of the round.
+    /// Time since the start of the round in this process.
     pub elapsed: Duration,
+    /// Those of `processed` that an earlier process has committed.
+    pub processed_before: u64,
+    /// Whether no call succeeds, so that calls are paused.
+    pub is_outage: bool,
 }
 
 /// How a call ended.
@@ -87,7 +92,7 @@ pub enum Event<'a> {
     CallsFailed {
         /// How many calls.
         calls: usize,
-        /// How many accounts they requested.
+        /// How many of their accounts have attempts left and are retried.
         accounts: usize,
         /// How the last one failed.
         reason: String,
@@ -96,6 +101,8 @@ pub enum Event<'a> {
     OutageStarted {
         /// How the last call failed.
         reason: String,
+        /// Whether a server responded, though not to the purpose.
+        has_response: bool,
     },
     /// Calls succeed again.
     OutageEnded {
@@ -109,7 +116,9 @@ pub enum Event<'a> {
     },
     /// The run was requested to stop and waits for its calls in flight.
     Stopping {
-        /// How many those are.
+        /// What requested it.
+        cause: StopCause,
+        /// How many calls are in flight.
         in_flight: usize,
     },
     /// A response was not UTF-8: accounts with damaged values are retried while they have attempts left.

@@ -148,12 +148,15 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
         }
         match self.rate.outage.probe_ended(false, now) {
             ProbeVerdict::OutageStarted(calls) => {
-                self.emit(Event::OutageStarted { reason: failure.to_string() });
+                self.emit(Event::OutageStarted {
+                    reason: failure.to_string(),
+                    has_response: failure.has_response(),
+                });
                 for call in calls {
                     self.work.requeue_last(call.chunk);
                 }
             }
-            ProbeVerdict::PatienceEnded => return Err(self.outage_error(failure, now)),
+            ProbeVerdict::PatienceEnded => return Err(self.outage_error(failure.clone(), now)),
             ProbeVerdict::OutageContinues
             | ProbeVerdict::OutageEnded(_)
             | ProbeVerdict::NoOutage(_) => {}
@@ -176,15 +179,19 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
             StopReason::Refused | StopReason::RefusalConfirmed => RunError::Refused(failure),
             StopReason::RejectsEverything => RunError::RejectsEverything(failure),
             StopReason::Unreachable => RunError::Unreachable(failure),
-            StopReason::PatienceEnded => self.outage_error(&failure, now),
+            StopReason::PatienceEnded => self.outage_error(failure, now),
         }
     }
 
-    fn outage_error(&self, failure: &CallFailure, now: Duration) -> RunError {
+    fn outage_error(&self, last_failure: CallFailure, now: Duration) -> RunError {
+        let elapsed = self.history.since_success(now);
+        let wall_clock = (self.context.wall_clock)();
         RunError::Outage {
-            last_failure: failure.to_string(),
+            last_failure,
             calls: self.history.failed_calls,
-            elapsed: self.history.since_success(now),
+            elapsed,
+            since: wall_clock.checked_sub(elapsed).unwrap_or(wall_clock),
+            patience: self.settings.retry.outage_patience,
         }
     }
 }

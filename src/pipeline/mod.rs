@@ -33,6 +33,7 @@ mod snapshot_sink;
 pub mod source;
 mod start_calls;
 mod stats;
+mod stop_cause;
 mod work_queue;
 mod writer_channel;
 
@@ -54,8 +55,10 @@ use self::events::Observer;
 use self::list_reader::ListReader;
 use self::rate::limiter::Departure;
 use self::shared_totals::SharedTotals;
+use self::sink::Sink;
 use self::snapshot_sink::{SharedTarget, SnapshotSink, write_parts};
 use self::source::AccountSource;
+pub use self::stop_cause::StopCause;
 use self::writer_channel::writer_channel;
 use crate::api::client::{CallResult, Client};
 use crate::api::signer::SigGeneration;
@@ -65,7 +68,6 @@ use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::table::Column;
-use crate::util::exit_code::ExitCode;
 
 /// The service, as a run uses it.
 pub trait Service: Send + Sync + 'static {
@@ -135,8 +137,8 @@ pub struct RunContext<'s> {
     pub wall_clock: fn() -> Timestamp,
     /// Receives the events.
     pub observer: &'s mut Observer<'s>,
-    /// Receives the exit code to stop with: the first one waits for the calls in flight, the second does not.
-    pub stop: &'s mut mpsc::Receiver<ExitCode>,
+    /// Receives requests to stop: the first one waits for the calls in flight, the second does not.
+    pub stop: &'s mut mpsc::Receiver<StopCause>,
 }
 
 /// Where an export writes its parts.
@@ -213,6 +215,10 @@ async fn run_with<S: Service>(
     let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
     dispatcher.totals = totals;
     let ended = dispatcher.run().await;
+    if ended.is_err() {
+        // What has been received may complete parts. A writer that has stopped reports why.
+        let _ = dispatcher.sink.flush().await;
+    }
     dispatcher.sink.close();
     let written = writer.join().map_err(|_| RunError::Panicked)?;
     let committed: Vec<CommittedPart> =

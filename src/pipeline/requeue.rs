@@ -22,7 +22,9 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
     ) -> Result<(), RunError> {
         let Some(last) = calls.last() else { return Ok(()) };
         let reason = last.failure.to_string();
-        let accounts = calls.iter().map(|call| call.chunk.accounts.len()).sum();
+        // Those that have used up their attempts are split off or fail, which other events report.
+        let accounts = calls.iter().flat_map(|call| &call.chunk.accounts);
+        let accounts = accounts.filter(|account| !self.is_last_attempt(account)).count();
         self.emit(Event::CallsFailed { calls: calls.len(), accounts, reason });
         for FailedCall { chunk, failure, .. } in calls {
             self.skip_reserved_slot(&chunk)?;

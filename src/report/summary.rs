@@ -11,7 +11,7 @@ use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::manifest::{Counts, FailureSummary};
 use crate::snapshot::sidecars::Category;
 use crate::util::exit_code::ExitCode;
-use crate::util::human::duration_text;
+use crate::util::human::{counted, duration_text};
 
 /// How a run ended. Keys of the JSON are only ever added.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +34,9 @@ pub struct Summary {
     /// Absent if the run did not finish the list.
     #[serde(flatten)]
     pub result: Option<ResultSummary>,
+    /// What to set `api.calls_per_second` to; absent unless the service throttled the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggested_calls_per_second: Option<u64>,
     /// Absent if the run published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -71,6 +74,13 @@ impl Summary {
         if let Some(result) = &self.result {
             let _ = write_result(&mut text, result, self.duration_seconds);
         }
+        if let (Some(result), Some(rate)) = (&self.result, self.suggested_calls_per_second) {
+            let throttled = counted(result.calls.throttled, "call");
+            let _ = writeln!(
+                text,
+                "  advice      the service throttled {throttled}; set api.calls_per_second = {rate}, about what it accepted, or raise the app's limit"
+            );
+        }
         text
     }
 }
@@ -78,15 +88,15 @@ impl Summary {
 fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> fmt::Result {
     let counts = &result.counts;
     let mut line = |label: &str, value: &dyn fmt::Display| writeln!(text, "  {label:<10}  {value}");
-    let parts = if result.parts == 1 { "1 part" } else { &format!("{} parts", result.parts) };
+    let parts = counted(result.parts, "part");
     let (rows, bytes) = (HumanCount(counts.rows), HumanBytes(result.bytes));
     line("rows", &format_args!("{rows} in {parts}, {bytes}"))?;
     line("failed", &failed_text(result))?;
     line("duplicates", &HumanCount(counts.duplicates))?;
     line("invalid", &HumanCount(counts.invalid))?;
     if counts.rejected_values > 0 {
-        let rejected = HumanCount(counts.rejected_values);
-        line("rejected", &format_args!("{rejected} values, see _rejected_values.tsv"))?;
+        let rejected = counted(counts.rejected_values, "value");
+        line("rejected", &format_args!("{rejected}, see _rejected_values.tsv"))?;
     }
     line("calls", &calls_text(&result.calls))?;
     line("took", &duration_text(seconds))
@@ -119,9 +129,20 @@ fn calls_text(calls: &CallStats) -> String {
         }
     }
     if calls.account_retries > 0 {
-        text.push_str(&format!(", {} account retries", HumanCount(calls.account_retries)));
+        text.push_str(&format!(", {}", counted(calls.account_retries, "account retry")));
     }
     text
+}
+
+/// The rate that the service accepted, if it throttled the run: what it may be set to, so that it does not throttle.
+pub fn suggested_calls_per_second(calls: &CallStats) -> Option<u64> {
+    if calls.throttled == 0 {
+        return None;
+    }
+    let limit = u64::from(calls.calls_per_second);
+    let made_per_second = limit as f64 * calls.rate_utilization_percent? / 100.0;
+    let accepted = calls.made.saturating_sub(calls.throttled) as f64 / calls.made as f64;
+    Some(((made_per_second * accepted) as u64).min(limit.saturating_sub(1)).max(1))
 }
 
 /// The value of [`Summary::status`] for an exit code.
@@ -133,6 +154,7 @@ pub fn status_of(code: ExitCode) -> &'static str {
         ExitCode::TooManyFailed => "too_many_failed",
         ExitCode::RefusedByService => "refused",
         ExitCode::TryAgainLater => "try_again_later",
+        ExitCode::HungUp => "hung_up",
         ExitCode::Interrupted => "interrupted",
         ExitCode::Terminated => "terminated",
     }
@@ -190,8 +212,29 @@ mod tests {
                     rate_utilization_percent: Some(99.4),
                 },
             }),
+            suggested_calls_per_second: None,
             error: None,
         }
+    }
+
+    #[test]
+    fn a_lower_rate_is_suggested_only_if_the_service_throttled() {
+        let calls = |throttled, percent| CallStats {
+            made: 1000,
+            throttled,
+            calls_per_second: 200,
+            rate_utilization_percent: Some(percent),
+            ..CallStats::default()
+        };
+        assert_eq!(suggested_calls_per_second(&calls(0, 50.0)), None);
+        assert_eq!(suggested_calls_per_second(&calls(100, 50.0)), Some(90));
+        assert_eq!(suggested_calls_per_second(&calls(1, 100.0)), Some(199));
+        assert_eq!(suggested_calls_per_second(&calls(1000, 0.1)), Some(1));
+        let mut summary = summary();
+        summary.suggested_calls_per_second = Some(90);
+        summary.result.as_mut().unwrap().calls.throttled = 100;
+        let text = summary.to_text(Path::new("/here"));
+        insta::assert_snapshot!(text.lines().last().unwrap(), @"  advice      the service throttled 100 calls; set api.calls_per_second = 90, about what it accepted, or raise the app's limit");
     }
 
     #[test]

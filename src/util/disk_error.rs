@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use indicatif::HumanBytes;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use super::disk_space::{free_bytes, has_no_inodes};
 use super::exit_code::{ExitCode, HasExitCode};
 
 /// The action of locking a file. Some of its errors have a specific fix.
@@ -14,26 +16,43 @@ pub const LOCK: &str = "lock";
 
 /// The operating system refused an action on a path.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {action} {}; {}", .path.display(), self.advice())]
+#[error("could not {action} {}: {cause}; {}", .path.display(), self.advice())]
 pub struct DiskError {
     action: &'static str,
     path: PathBuf,
-    #[source]
-    source: io::Error,
+    /// In the text itself, since the advice follows from it.
+    cause: io::Error,
+    /// The bytes free when it happened, if there was too little room.
+    free_bytes: Option<u64>,
 }
 
 impl DiskError {
     /// For `map_err`: an error of `action` on `path`.
     pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
         let path = path.to_owned();
-        move |source| DiskError { action, path, source }
+        move |cause| {
+            let free_bytes = is_about_room(&cause).then(|| free_bytes(&path)).flatten();
+            DiskError { action, path, cause, free_bytes }
+        }
     }
 
     fn advice(&self) -> Cow<'static, str> {
-        let errno = Errno::from_io_error(&self.source);
+        let errno = Errno::from_io_error(&self.cause);
         let is_unsupported = matches!(errno, Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP));
         if self.action != LOCK || !is_unsupported {
-            return advice(&self.source);
+            let advice = advice(&self.cause);
+            let Some(free) = self.free_bytes else { return advice };
+            let is_full = self.cause.kind() == ErrorKind::StorageFull;
+            return match advice.split_once("; ") {
+                _ if is_full && free > 0 && has_no_inodes(&self.path) => {
+                    format!("the file system has no inodes left; remove files there{RUN_AGAIN}")
+                        .into()
+                }
+                Some((problem, fix)) => {
+                    format!("{problem} ({} free); {fix}", HumanBytes(free)).into()
+                }
+                None => advice,
+            };
         }
         let directory = self.path.parent().unwrap_or(&self.path).display();
         format!("the file system of {directory} does not support locks; put output.path on one that does").into()
@@ -41,13 +60,13 @@ impl DiskError {
 
     /// The error of the operating system.
     pub fn io(&self) -> &io::Error {
-        &self.source
+        &self.cause
     }
 
     /// Whether the same command fails again until the path or its content is changed.
     pub fn is_permanent(&self) -> bool {
         matches!(
-            self.source.kind(),
+            self.cause.kind(),
             ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::InvalidData
         )
     }
@@ -61,17 +80,16 @@ impl HasExitCode for DiskError {
 
 /// The operating system refused an action that has no path, such as binding a socket.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {action}; {}", advice(.source))]
+#[error("could not {action}: {cause}; {}", advice(.cause))]
 pub struct SystemError {
     action: &'static str,
-    #[source]
-    source: io::Error,
+    cause: io::Error,
 }
 
 impl SystemError {
     /// For `map_err`: an error of `action`.
     pub fn on(action: &'static str) -> impl FnOnce(io::Error) -> SystemError {
-        move |source| SystemError { action, source }
+        move |cause| SystemError { action, cause }
     }
 }
 
@@ -81,10 +99,21 @@ impl HasExitCode for SystemError {
     }
 }
 
+/// Whether an error means that there is too little room.
+fn is_about_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
+}
+
 /// Whether an error means that the path does not exist. Any other error leaves that open.
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
+
+/// The end of an advice after which the same command succeeds. A message that names that command leaves it out.
+pub const RUN_AGAIN: &str = ", then run the same command again";
 
 /// How to fix an error of the operating system.
 pub fn advice(error: &io::Error) -> Cow<'static, str> {
@@ -151,8 +180,6 @@ fn file_size_advice() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error;
-
     use super::*;
 
     fn error(errno: Errno) -> DiskError {
@@ -180,7 +207,14 @@ mod tests {
             (Errno::BADMSG, "kernel's log"),
         ] {
             let text = error(errno).to_string();
-            assert!(text.starts_with("could not write out/part; "), "{text}");
+            let head = format!("could not write out/part: {}; ", io::Error::from(errno));
+            assert!(text.starts_with(&head), "{text}");
+            let says_free = text.contains(" free); ");
+            assert_eq!(
+                says_free,
+                [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].contains(&errno),
+                "{text}"
+            );
             assert!(text.contains(advice), "{errno}: {text}");
             let is_about_room = text.contains("room") || text.contains("disk is full");
             assert_eq!(is_about_room, errno == Errno::NOSPC, "{errno}: {text}");
@@ -210,9 +244,17 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_the_operating_system_is_the_cause() {
-        let error = error(Errno::NOSPC);
-        assert_eq!(error.source().unwrap().to_string(), "No space left on device (os error 28)");
+    fn a_full_disk_is_reported_with_the_bytes_that_were_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = DiskError::on("write", directory.path())(Errno::NOSPC.into()).to_string();
+        let (head, tail) = text.split_once(" (os error 28); the disk is full (").unwrap();
+        assert_eq!(
+            head,
+            format!("could not write {}: No space left on device", directory.path().display())
+        );
+        let (free, fix) = tail.split_once(" free); ").unwrap();
+        assert!(free.ends_with('B'), "{free}");
+        assert_eq!(fix, "make room on it, then run the same command again");
     }
 
     #[test]

@@ -10,6 +10,13 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// Whether the file system of `path` has no room for another file, whatever its bytes.
+pub fn has_no_inodes(path: &Path) -> bool {
+    let disk = rustix::fs::statvfs(nearest_existing(path));
+    // Some file systems count none.
+    disk.is_ok_and(|disk| disk.f_files > 0 && disk.f_favail == 0)
+}
+
 /// The path itself, or the nearest directory above it that exists.
 fn nearest_existing(path: &Path) -> &Path {
     let mut nearest = path;

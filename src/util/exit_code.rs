@@ -21,6 +21,8 @@ pub enum ExitCode {
     RefusedByService,
     /// Stopped by an outage or the deadline; the same command resumes.
     TryAgainLater,
+    /// Stopped by SIGHUP, such as of a terminal that was closed; the same command resumes.
+    HungUp,
     /// Stopped by SIGINT; the same command resumes.
     Interrupted,
     /// Stopped by SIGTERM; the same command resumes.
@@ -29,13 +31,14 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// All exit codes, by ascending number.
-    pub const ALL: [ExitCode; 8] = [
+    pub const ALL: [ExitCode; 9] = [
         ExitCode::Published,
         ExitCode::InternalOrDisk,
         ExitCode::BadUsage,
         ExitCode::TooManyFailed,
         ExitCode::RefusedByService,
         ExitCode::TryAgainLater,
+        ExitCode::HungUp,
         ExitCode::Interrupted,
         ExitCode::Terminated,
     ];
@@ -49,6 +52,7 @@ impl ExitCode {
             ExitCode::TooManyFailed => 3,
             ExitCode::RefusedByService => 4,
             ExitCode::TryAgainLater => 75,
+            ExitCode::HungUp => 129,
             ExitCode::Interrupted => 130,
             ExitCode::Terminated => 143,
         }
@@ -65,6 +69,7 @@ impl ExitCode {
                 "refused by the service (signature, permission, plan, tag)"
             }
             ExitCode::TryAgainLater => "stopped by an outage or a deadline, run again to resume",
+            ExitCode::HungUp => "stopped by SIGHUP, run again to resume",
             ExitCode::Interrupted => "stopped by SIGINT, run again to resume",
             ExitCode::Terminated => "stopped by SIGTERM, run again to resume",
         }
@@ -72,6 +77,17 @@ impl ExitCode {
 }
 
 impl ExitCode {
+    /// Whether the run was stopped, and the same command resumes it.
+    pub const fn is_resumable(self) -> bool {
+        matches!(
+            self,
+            ExitCode::TryAgainLater
+                | ExitCode::HungUp
+                | ExitCode::Interrupted
+                | ExitCode::Terminated
+        )
+    }
+
     /// The code for an input (job file, account list) that cannot be read. A missing or forbidden path, or one of the
     /// wrong kind, needs a person; any other error (EIO, EMFILE, ENOMEM, a lost network share) may be transient.
     pub fn of_input_error(error: &io::Error) -> ExitCode {
@@ -111,7 +127,7 @@ mod tests {
     #[test]
     fn numbers_are_those_of_the_contract() {
         let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 75, 130, 143]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 75, 129, 130, 143]);
     }
 
     #[test]

@@ -1,4 +1,16 @@
-//! Durations and shares as people read them.
+//! Numbers, durations and shares as people read them.
+
+use indicatif::HumanCount;
+
+/// A number with its noun, in the singular or plural: `1 part`, `2,000 parts`, `3 entries`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let digits = HumanCount(number);
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{digits} {stem}ies"),
+        (_, None) => format!("{digits} {noun}s"),
+    }
+}
 
 /// Units of [`duration_text`] from a minute on, with their length in seconds.
 const LONG_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
@@ -61,6 +73,14 @@ pub fn percent_text(part: u64, whole: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_noun_agrees_with_its_number() {
+        assert_eq!(counted(0, "part"), "0 parts");
+        assert_eq!(counted(1, "part"), "1 part");
+        assert_eq!(counted(2_000_000, "account"), "2,000,000 accounts");
+        assert_eq!([counted(1, "entry"), counted(2, "entry")], ["1 entry", "2 entries"]);
+    }
 
     #[test]
     fn a_duration_has_two_digits_or_its_two_largest_units() {

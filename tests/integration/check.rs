@@ -241,7 +241,7 @@ skipped  tags      the call failed
     let keys = ["api.emulator=false", &base_url, "api.sdkappid=1400000000", &secret];
     assert_snapshot!(reported(&check(&directory().env(SECRET_VARIABLE, SOME_KEY), &keys)), @"
 75
-failed   call      no response at http://127.0.0.1:[port]: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111); check that it can be reached from this machine
+failed   call      cannot connect to 127.0.0.1:[port]: connection refused; check that it can be reached from this machine
 skipped  tags      the call failed
 skipped  clock     no response contained the service's time
 ");
@@ -264,14 +264,14 @@ note     clock     this machine's clock is 2 h 1 min ahead of the service's; cor
 ");
     assert_snapshot!(told_by(&off(48 * 3600 + 90, ""), &[], None), @"
 4
-failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig in api.usersig_env has to be generated again
+failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env
 skipped  tags      the call failed
 failed   clock     this machine's clock is 2 d behind the service's; correct it, for example with NTP
 ");
     let strict = "open_questions.clock_skew_seconds = 30";
     assert_snapshot!(told_by(&off(-(2 * 3600 + 90), strict), &[], None), @"
 4
-failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig in api.usersig_env has to be generated again
+failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env
 skipped  tags      the call failed
 failed   clock     this machine's clock is 2 h 1 min ahead of the service's; correct it, for example with NTP
 ");
@@ -318,7 +318,7 @@ skipped  clock     the secret failed
     assert_snapshot!(told_with_usersig(&expired, ""), @"
 4
 note     secret    IM_USERSIG holds a UserSig that expired 1 h ago by this machine's clock; sign a new one
-failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig in api.usersig_env has to be generated again
+failed   call      UserSig not valid now at http://127.0.0.1:[port]: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env
 skipped  tags      the call failed
 ");
     // The UserSig is good, and this machine's clock is not.
@@ -409,7 +409,7 @@ failed   output    home is not a snapshot (it holds no _SUCCESS), so it is not r
 ");
     assert_snapshot!(reported_of(&["output.path=file/out"]), @"
 1
-failed   output    could not create file; see that the path is right and that no file is in its way: File exists (os error 17)
+failed   output    could not create file: File exists (os error 17); see that the path is right and that no file is in its way
 ");
     assert_snapshot!(reported_of(&["output.path=home", "output.if_exists=fail"]), @r#"
 2

@@ -60,14 +60,14 @@ fn transient_account_failures_are_retried() {
     assert!((300..500).contains(&retried_ordinals), "{output}");
     each_alone(&[
         // One time fewer than the attempts there are.
-        &["faults.transient.rate=0.2", "faults.transient_asks=5"],
+        &["faults.transient.rate=0.2", "faults.transient_requests=5"],
         &["faults.transient.rate=1.0"],
         &[
             "faults.transient.rate=0.2",
             "faults.transient.codes=[40006, 60007, 70500, 90992, 91000]",
         ],
         &["oddities.drop=0.1"],
-        &["oddities.drop=0.1", "oddities.drop_asks=5"],
+        &["oddities.drop=0.1", "oddities.drop_requests=5"],
         // Markers and unanswered accounts do not match in number.
         &["oddities.drop=0.1", "faults.unknown.rate=0.1"],
     ]);
@@ -82,7 +82,8 @@ fn permanent_account_failures_are_reported() {
     for category in ["internal_error", "not_found", "rejected"] {
         assert!(known.failing(category) > 20, "{category}");
     }
-    let (known, _) = ensure_conserved(ACCOUNTS, &["oddities.drop=0.02", "oddities.drop_asks=0"]);
+    let (known, _) =
+        ensure_conserved(ACCOUNTS, &["oddities.drop=0.02", "oddities.drop_requests=0"]);
     assert!((20..60).contains(&known.failing("no_answer")));
     each_alone(&[&["faults.permanent.rate=0.05", ".retry.max_attempts=1"]]);
 }
@@ -217,7 +218,7 @@ fn accounts_that_a_response_contradicts_itself_about_are_retried() {
 #[test]
 fn accounts_that_every_response_contradicts_itself_about_have_no_row() {
     for contradiction in CONTRADICTIONS {
-        let keys = [contradiction, "oddities.contradiction_asks=0", "faults.unknown.rate=0.1"];
+        let keys = [contradiction, "oddities.contradiction_requests=0", "faults.unknown.rate=0.1"];
         let (known, _) =
             ensure_conserved_as(ACCOUNTS, &keys, Known::with_interchangeable_transient_failures);
         assert!(known.failing("internal_error") > 50, "{keys:?}");
@@ -269,7 +270,7 @@ const TOGETHER: &[&str] = &[
     "faults.unknown.rate=0.03",
     "faults.transient.rate=0.05",
     "faults.transient.codes=[40006, 60007, 91000]",
-    "faults.transient_asks=2",
+    "faults.transient_requests=2",
     "faults.permanent.rate=0.01",
     "faults.permanent.codes=[40006, 40601, 40003]",
     "faults.poison.rate=0.002",

@@ -245,7 +245,7 @@ fn run_without_rows_is_not_published() {
 #[test]
 fn failed_accounts_are_retried_without_any_row() {
     let server = EmulatorServer::start(settings_of(
-        "rate.portrait_get = 0\nfaults.transient.rate = 1.0\nfaults.transient_asks = 2",
+        "rate.portrait_get = 0\nfaults.transient.rate = 1.0\nfaults.transient_requests = 2",
     ));
     let directory = published(3).env(SECRET_VARIABLE, server.secret_key());
     let keys = ["retry.max_attempts=1", "limits.max_failed=off"];

@@ -16,6 +16,7 @@ mod kill;
 mod limits;
 mod lists;
 mod logs;
+mod messages;
 mod metrics;
 mod plan;
 mod preview;

@@ -75,7 +75,7 @@ fn ensure_tells_the_same(metrics: &Exposition, facts: &Value) {
         (value("calls_per_second_limit"), &calls["calls_per_second"]),
         (value("calls_peak_per_second"), &calls["peak_calls_per_second"]),
         (value("call_duration_seconds_count"), &calls["made"]),
-        (calls_of("answered") + calls_of("failed") + calls_of("throttled"), &calls["made"]),
+        (calls_of("succeeded") + calls_of("failed") + calls_of("throttled"), &calls["made"]),
         (calls_of("throttled"), &calls["throttled"]),
     ] {
         assert_eq!(reported, fact.as_f64().unwrap(), "{facts:#}");
@@ -123,7 +123,7 @@ fn textfile_matches_the_manifest_and_the_summary() {
     let duration = metrics.value("im_profiles_last_run_duration_seconds", &[]);
     assert_eq!(output.summary()["duration_seconds"], duration);
     assert!(metrics.samples.keys().all(|(_, labels)| labels["job"] == "a \"b\" \\ 用户"));
-    assert!(metrics.value("im_profiles_calls_failed_total", &[("class", "no_answer")]) > 0.0);
+    assert!(metrics.value("im_profiles_calls_failed_total", &[("class", "no_code")]) > 0.0);
     assert!(metrics.value("im_profiles_throttle_events_total", &[]) > 0.0);
 }
 
@@ -275,21 +275,22 @@ fn metrics_are_served_only_during_the_run() {
         assert!(head.contains("\r\nContent-Type: text/plain; version=0.0.4"), "{head}");
         Exposition::parse(&body)
     };
-    let answered =
-        |metrics: &Exposition| metrics.value("im_profiles_calls_total", &[("outcome", "answered")]);
+    let succeeded = |metrics: &Exposition| {
+        metrics.value("im_profiles_calls_total", &[("outcome", "succeeded")])
+    };
     let processed = |metrics: &Exposition| metrics.find("im_profiles_accounts_processed", &[]);
     let mut scraped = None;
     wait_until("a stand", || {
         let metrics = scrape();
-        let ended = answered(&metrics);
+        let ended = succeeded(&metrics);
         let is_one = server.calls() as f64 == ended + CALLS_AT_ONCE as f64
             && processed(&metrics) == Some(100.0 * ended);
         scraped = is_one.then_some(metrics);
         is_one
     });
     let metrics = scraped.unwrap();
-    assert_eq!(metrics.value("im_profiles_accounts_to_ask", &[]), 4000.0);
-    assert_eq!(metrics.value("im_profiles_call_duration_seconds_count", &[]), answered(&metrics));
+    assert_eq!(metrics.value("im_profiles_accounts_to_request", &[]), 4000.0);
+    assert_eq!(metrics.value("im_profiles_call_duration_seconds_count", &[]), succeeded(&metrics));
     assert_eq!(metrics.find(EXIT_CODE, &[]), None);
     assert_eq!(metrics.find(LAST_SUCCESS, &[]), None);
     let header: Value = serde_json::from_str(&directory.checkpoint()[0]).unwrap();
@@ -301,7 +302,7 @@ fn metrics_are_served_only_during_the_run() {
 
     for (request, status) in [
         ("GET / HTTP/1.1\r\n\r\n", 404),
-        ("POST /metrics HTTP/1.1\r\n\r\n", 404),
+        ("POST /metrics HTTP/1.1\r\n\r\n", 405),
         ("x\r\n\r\n", 400),
     ] {
         let head = ask(&address, request).0;
@@ -311,7 +312,7 @@ fn metrics_are_served_only_during_the_run() {
     let silent = TcpStream::connect(&address).unwrap();
     let mut talker = TcpStream::connect(&address).unwrap();
     talker.write_all(&[b'x'; 6000]).unwrap();
-    assert!(answered(&scrape()) >= answered(&metrics));
+    assert!(succeeded(&scrape()) >= succeeded(&metrics));
     drop((silent, talker));
 
     run.signal(Signal::TERM);
@@ -321,7 +322,7 @@ fn metrics_are_served_only_during_the_run() {
     assert!(TcpStream::connect(&address).is_err(), "{output}");
     let left = textfile(&directory);
     assert_eq!(left.value(EXIT_CODE, &[]), 143.0);
-    assert!(answered(&left) >= answered(&metrics));
+    assert!(succeeded(&left) >= succeeded(&metrics));
 }
 
 #[test]

@@ -281,7 +281,7 @@ fn remaining_work_after_the_last_response_is_shown() {
 #[test]
 fn failed_accounts_to_retry_are_counted() {
     let directory = TestDir::with_job(QUICK_JOB, accounts(500));
-    let fails = "emulator.faults={ transient = { rate = 0.4 }, transient_asks = 9 }";
+    let fails = "emulator.faults={ transient = { rate = 0.4 }, transient_requests = 9 }";
     let keys =
         [fails, "retry.max_attempts=2", "limits.max_failed=1", "output.accounts_per_part=100"];
     let sets: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();

@@ -206,7 +206,7 @@ fn output_paths() {
     directory.write("file", "");
     assert_snapshot!(refused(&directory, &["output.path=home"]), @"2: home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
     assert_snapshot!(refused(&directory, &["output.path=file"]), @"2: file is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
-    assert_snapshot!(refused(&directory, &["output.path=file/out"]), @"1: could not create file/.out.partial; see that the path is right and that no file is in its way: Not a directory (os error 20)");
+    assert_snapshot!(refused(&directory, &["output.path=file/out"]), @"1: could not create file/.out.partial: Not a directory (os error 20); see that the path is right and that no file is in its way");
     assert_snapshot!(refused(&directory, &["output.path=/"]), @r#"2: --set output.path=/: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly""#);
     assert_snapshot!(refused(&directory, &["output.path=."]), @r#"2: --set output.path=.: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly""#);
     assert_eq!(fs::read_to_string(directory.path("home/thesis.txt")).unwrap(), "years of work");
@@ -267,7 +267,7 @@ fn the_service() {
     assert_snapshot!(refused_by_service("faults.redirect.rate = 1.0", &[], None), @"4: the service refused the call: HTTP status 302; check api.region or api.base_url, and proxies or gateways on the way");
     assert_snapshot!(refused_by_service("faults.http_error.rate = 1.0\nfaults.http_statuses = [403]", &[], None), @"4: the service refused the call: HTTP status 403; check api.region or api.base_url, and proxies or gateways on the way");
     assert_snapshot!(refused_by_service("faults.codes = [{ code = 60028, rate = 1.0 }]", &[], None), @"4: the service refused the call: code 60028, the trial edition's daily calls are used up (the service says: the number of REST API calls of the trial edition in 24 hours exceeds the limit); run again tomorrow, or change the plan");
-    assert_snapshot!(refused_by_service("faults.codes = [{ code = 70001, rate = 1.0 }]", &[], None), @"4: the service refused the call: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one; a UserSig in api.usersig_env has to be generated again");
+    assert_snapshot!(refused_by_service("faults.codes = [{ code = 70001, rate = 1.0 }]", &[], None), @"4: the service refused the call: code 70001, the UserSig has expired (the service says: The UserSig in use is expired); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env");
     assert_snapshot!(refused_by_service("faults.codes = [{ code = 40009, rate = 1.0 }]", &[], None), @"4: the service refused the call: code 40009, a tag does not exist (the service says: Err_Profile_PortraitGet_Tag_Not_Exist); check the tags in [[columns]]; a new custom field takes 5 minutes to appear");
 }
 
@@ -277,7 +277,7 @@ fn external_usersig() {
     let directory = directory().env("IM_USERSIG", "eJnotone");
     let base_url = format!("api.base_url={}", server.base_url);
     let service = [&*base_url, "api.sdkappid=1400000000", "api.usersig_env=IM_USERSIG"];
-    assert_snapshot!(refused(&directory, &service), @"4: the service refused the call: code 70003, the UserSig is invalid (the service says: The UserSig in use is illegal. Please regenerate UserSig through official API.); check this machine's clock, and that the secret key is the app's current one; a UserSig in api.usersig_env has to be generated again");
+    assert_snapshot!(refused(&directory, &service), @"4: the service refused the call: code 70003, the UserSig is invalid (the service says: The UserSig in use is illegal. Please regenerate UserSig through official API.); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn too_many_failed_accounts() {
     let directory = directory();
     directory.export(&[]).expect_code(0);
     let before = contents(&directory, "out");
-    let fails = "emulator.faults={ transient = { accounts = ['b'] }, transient_asks = 2 }";
+    let fails = "emulator.faults={ transient = { accounts = ['b'] }, transient_requests = 2 }";
     let arguments = ["--set", fails, "--set", "retry.max_attempts=2"];
     assert_snapshot!(error_text(&directory, &directory.export(&arguments)), @"3: 1 of 3 accounts failed, more than limits.max_failed (1%) allows; run again to retry them, or raise limits.max_failed to publish without them");
     assert_eq!(contents(&directory, "out"), before);

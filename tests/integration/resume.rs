@@ -39,7 +39,7 @@ fn ensure_goes_on(directory: &TestDir, more: &[&str], parts_left: u64) {
 #[test]
 fn only_failed_accounts_are_retried_by_the_next_run() {
     let server = EmulatorServer::start(with_faults(
-        "transient = { rate = 0.1 }\ntransient_asks = 5\nunknown = { rate = 0.05 }",
+        "transient = { rate = 0.1 }\ntransient_requests = 5\nunknown = { rate = 0.05 }",
     ));
     let directory =
         TestDir::with_job(JOB, accounts(1000)).env(SECRET_VARIABLE, server.secret_key());

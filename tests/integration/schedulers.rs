@@ -121,10 +121,11 @@ fn exit_codes_not_retried_are_the_permanent_ones() {
     for text in reported {
         assert_eq!(numbers(text), not_to_be_retried, "{text}");
     }
-    let stopped = [ExitCode::Interrupted, ExitCode::Terminated].map(ExitCode::number);
+    let stopped = [ExitCode::HungUp, ExitCode::Interrupted, ExitCode::Terminated];
+    let stopped = stopped.map(ExitCode::number);
     let clean = value(SERVICE, "SuccessExitStatus");
     assert_eq!(numbers(clean), stopped);
-    assert!(clean.ends_with("SIGINT SIGTERM"), "{clean}");
+    assert!(clean.ends_with("SIGHUP SIGINT SIGTERM"), "{clean}");
 }
 
 #[test]

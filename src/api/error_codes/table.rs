@@ -51,12 +51,12 @@ const fn rule(
 const KEY: &str = "check that api.sdkappid and the secret key belong to the same app";
 const REGION: &str = "check api.sdkappid, and that api.region is the app's data center";
 const ADMIN: &str = "set api.identifier to an administrator account of the app";
-const CLOCK_OR_KEY: &str = "check this machine's clock, and that the secret key is the app's current one; a UserSig in \
-     api.usersig_env has to be generated again";
+const CLOCK_OR_KEY: &str = "check this machine's clock, and that the secret key is the app's current one, or put a new \
+     UserSig into the variable of api.usersig_env";
 const PLAN: &str = "check the app's plan and service state in the console";
 const REPORT: &str =
     "this code is not expected for a read; report it with the text of the response";
-const WAIT: &str = "it resolves itself; run again if accounts failed because of it";
+const WAIT: &str = "wait until the service has recovered";
 const SLOWER: &str = "lower api.calls_per_second, or raise the app's limit in the console";
 const ACCOUNT: &str = "check the account, and the text that the service returned";
 

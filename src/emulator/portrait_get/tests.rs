@@ -256,7 +256,7 @@ fn duplicates_are_repeated_or_collapsed() {
 #[test]
 fn transient_failures_end_and_permanent_ones_do_not() {
     let emulator = emulator(
-        "[faults]\ntransient_asks = 2\ntransient = { accounts = ['t'], codes = [40006] }\n\
+        "[faults]\ntransient_requests = 2\ntransient = { accounts = ['t'], codes = [40006] }\n\
          permanent = { accounts = ['p'], codes = [40007] }",
     );
     let codes: Vec<(i64, i64)> = (0..4)

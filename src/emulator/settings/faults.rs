@@ -17,10 +17,10 @@ const MAX_OVERSIZED_BYTES: usize = 256 * 1024 * 1024;
 pub struct Faults {
     /// Accounts that the app does not know (40003).
     pub unknown: AccountFault,
-    /// Accounts that fail the first `transient_asks` times (40006).
+    /// Accounts that fail the first `transient_requests` times (40006).
     pub transient: AccountFault,
     /// How many responses report a transient failure before the account succeeds.
-    pub transient_asks: u32,
+    pub transient_requests: u32,
     /// Accounts that always fail (40006).
     pub permanent: AccountFault,
     /// Accounts that make every call fail that includes them (40001).
@@ -73,7 +73,7 @@ impl Default for Faults {
         Faults {
             unknown: AccountFault::default(),
             transient: AccountFault::default(),
-            transient_asks: 1,
+            transient_requests: 1,
             permanent: AccountFault::default(),
             poison: AccountFault::default(),
             codes: Vec::new(),

@@ -20,7 +20,7 @@ pub struct Quirks {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub drop: f64,
     /// How many responses omit the item; 0 is all of them.
-    pub drop_asks: u32,
+    pub drop_requests: u32,
     /// Calls whose response contains an account that was not requested.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub extra: f64,
@@ -68,7 +68,7 @@ pub struct Quirks {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub failed_marker: f64,
     /// How many responses contradict themselves about an account; 0 is all of them.
-    pub contradiction_asks: u32,
+    pub contradiction_requests: u32,
     /// How many seconds the emulator's clock is ahead of this machine's (negative: behind), in the `Date` of responses
     /// and in the check of the UserSig.
     pub clock_ahead_seconds: i64,
@@ -80,7 +80,7 @@ impl Default for Quirks {
             reorder: 0.0,
             repeat: 0.0,
             drop: 0.0,
-            drop_asks: 1,
+            drop_requests: 1,
             extra: 0.0,
             numbers_as_strings: 0.0,
             strings_as_numbers: 0.0,
@@ -96,7 +96,7 @@ impl Default for Quirks {
             unreadable_code: 0.0,
             bare_item: 0.0,
             failed_marker: 0.0,
-            contradiction_asks: 1,
+            contradiction_requests: 1,
             clock_ahead_seconds: 0,
         }
     }

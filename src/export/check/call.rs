@@ -7,6 +7,7 @@ use super::probe_client::{AccountProbe, ServiceProbe, TRIES, probe_service};
 use crate::api::error_codes::{Class, Fault};
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigSource;
+use crate::api::transport::TransportFailure;
 use crate::export::service::connect;
 use crate::job::{Job, Target};
 use crate::util::exit_code::ExitCode;
@@ -68,6 +69,17 @@ fn failed_call(failure: &CallFailure, service: &str, account: &str) -> Finding {
         true => format!(" for the account {account:?}"),
         false => String::new(),
     };
+    if let CallFailure::Transport(transport) = failure
+        && !transport.has_response()
+    {
+        // It names the host, and some the fix.
+        let text = match transport {
+            TransportFailure::Timeout(_) => format!("{service}: {failure}; {remedy}"),
+            _ if failure.is_permanent() => failure.to_string(),
+            _ => format!("{failure}; {remedy}"),
+        };
+        return Finding::failed(code, text);
+    }
     let problem = short_problem(failure);
     Finding::failed(code, format!("{problem} at {service}{whom}: {failure}; {remedy}"))
 }
@@ -145,7 +157,6 @@ fn check_clock(probe: &ServiceProbe) -> Finding {
 mod tests {
     use super::*;
     use crate::api::error_codes::ErrorCodeRule;
-    use crate::api::transport::TransportFailure;
     use crate::report::check::Status;
 
     fn code(code: i64) -> CallFailure {
@@ -188,11 +199,11 @@ failed 4 wrong region at https://a.example: code 60026, the app is in another da
 failed 4 wrong SDKAppID or region at https://a.example: code 70020, the SDKAppID was not found (the service says: words); check api.sdkappid, and that api.region is the app's data center
 failed 4 wrong key at https://a.example: code 70009, the UserSig was signed with another app's key (the service says: words); check that api.sdkappid and the secret key belong to the same app
 failed 4 not an administrator at https://a.example: code 60010, administrator account required (the service says: words); set api.identifier to an administrator account of the app
-failed 4 UserSig not valid now at https://a.example: code 70001, the UserSig has expired (the service says: words); check this machine's clock, and that the secret key is the app's current one; a UserSig in api.usersig_env has to be generated again
+failed 4 UserSig not valid now at https://a.example: code 70001, the UserSig has expired (the service says: words); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env
 failed 75 too fast at https://a.example: code 60007, call frequency above the limit (the service says: words); lower api.calls_per_second, or raise the app's limit in the console
 failed 4 refused at https://a.example for the account "u1": code 40001, a request parameter is wrong (the service says: words); check the account, and the text that the service returned
-failed 75 no response at https://a.example: no route; check that it can be reached from this machine
-failed 75 no response at https://a.example: no response within 10000 ms; check that it can be reached from this machine
+failed 75 no route; check that it can be reached from this machine
+failed 75 https://a.example: no response within 10 s; check that it can be reached from this machine
 failed 4 unexpected response at https://a.example: HTTP status 302; check api.region or api.base_url, and proxies or gateways on the way
 failed 75 too fast at https://a.example: HTTP status 429; check again later
 "#);

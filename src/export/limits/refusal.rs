@@ -1,14 +1,20 @@
 //! Why a list is not exported, or a run is not published.
 
 use std::fmt;
+use std::path::Path;
+
+use indicatif::HumanCount;
 
 use super::PreviousSnapshot;
+use crate::export::resume_command::resume_command;
 use crate::job::Limit;
 use crate::report::plan::InvalidEntry;
 use crate::report::summary::status_of;
+use crate::snapshot::layout::failed_lines_file;
 use crate::snapshot::manifest::Counts;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
+use crate::util::human::counted;
 
 /// A loss of rows that the job does not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,21 +27,48 @@ pub struct Shrinkage {
 impl fmt::Display for Shrinkage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shrinkage { rows, previous: PreviousSnapshot { path, rows: before }, limit } = self;
-        let lost = before.saturating_sub(*rows);
+        let lost = HumanCount(before.saturating_sub(*rows));
+        let allowance = limit.allowance(*before);
+        let before = HumanCount(*before);
         write!(
             f,
-            "{lost} fewer than the {before} of the snapshot {path}, more than limits.max_shrink ({limit}) allows"
+            "{lost} fewer than the {before} of the snapshot {path}, but limits.max_shrink allows {allowance}"
         )
     }
 }
 
 /// Why nothing is published. Each text ends with the fix.
 #[derive(Debug, thiserror::Error)]
-#[error("{reason}{}", if *.retry_may_help && !reason.names_the_retry() { "; or run again to retry the failed accounts" } else { "" })]
+#[error("{reason}{}{details}", if *.retry_may_help && !reason.names_the_retry() { ", or run again to retry the failed accounts" } else { "" })]
 pub struct NotPublished {
     pub reason: RefusalReason,
     /// Whether failed accounts are the only obstacle, so that another round may remove it.
     pub retry_may_help: bool,
+    /// Where the accounts are, and the command that continues; empty before the first call.
+    pub details: String,
+}
+
+impl NotPublished {
+    /// The refusal of a run with this work directory.
+    pub fn of_run(self, work_directory: &Path, date: &str) -> NotPublished {
+        let files = work_directory.join(failed_lines_file(0).replace("00000", "*"));
+        let command = resume_command(date);
+        let details =
+            format!("; {} lists the accounts; run again with: {command}", files.display());
+        NotPublished { details, ..self }
+    }
+}
+
+/// The accounts that `limits.max_failed` does not count, in parentheses.
+fn not_counted(not_found: u64, invalid: u64) -> String {
+    let kinds = [(not_found, "not found", "max_not_found"), (invalid, "invalid", "max_invalid")];
+    let kinds = kinds.into_iter().filter(|(accounts, ..)| *accounts > 0);
+    let texts: Vec<String> = kinds
+        .map(|(accounts, kind, key)| {
+            format!("{} {kind}, which limits.{key} counts", HumanCount(accounts))
+        })
+        .collect();
+    if texts.is_empty() { String::new() } else { format!(" (besides {})", texts.join(", and ")) }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,33 +78,47 @@ pub enum RefusalReason {
     )]
     EmptyList { list: String },
     #[error(
-        "account list {list} has no valid account: {records} of {records} records are invalid (the first {first}); correct the list, or accounts.format and accounts.column"
+        "account list {list} has no valid account, but {records} that are invalid (the first {first}); correct the list, or accounts.format and accounts.column",
+        records = counted(*.records, "record")
     )]
     NoValidAccount { list: String, records: u64, first: InvalidEntry },
     #[error(
-        "{invalid} of {records} records of account list {list} are invalid (the first {first}), more than limits.max_invalid ({limit}) allows; correct the list, or set limits.max_invalid = {invalid} to export it without them"
+        "{} of {} of account list {list} are invalid (the first {first}), but limits.max_invalid allows {}; correct the list, or set limits.max_invalid = {invalid} to export it without them",
+        HumanCount(*.invalid),
+        counted(*.records, "record"),
+        .limit.allowance(*.records)
     )]
     TooManyInvalid { list: String, invalid: u64, records: u64, first: InvalidEntry, limit: Limit },
     #[error(
-        "account list {list} can bring at most {rows} rows, {shrinkage}; check that the list is complete, or set limits.max_shrink = \"off\"", rows = .shrinkage.rows
+        "account list {list} can bring at most {rows}, {shrinkage}; check that the list is complete, or set limits.max_shrink = \"off\"", rows = counted(.shrinkage.rows, "row")
     )]
     ListTooShort { list: String, shrinkage: Shrinkage },
     #[error("the counts do not add up ({0:?}), which is a bug; nothing was published")]
     NotConserved(Counts),
     #[error(
-        "{failed} of {requested} accounts failed, more than limits.max_failed ({limit}) allows; run again to retry them, or raise limits.max_failed to publish without them"
+        "{} of {} failed{}, but limits.max_failed allows {}; retry them with the same command, or set limits.max_failed = {failed} to publish without them",
+        HumanCount(*.failed),
+        counted(*.requested, "account"),
+        not_counted(*.not_found, *.invalid),
+        .limit.allowance(*.requested)
     )]
-    TooManyFailed { failed: u64, requested: u64, limit: Limit },
+    TooManyFailed { failed: u64, requested: u64, not_found: u64, invalid: u64, limit: Limit },
     #[error(
-        "the service does not know {not_found} of {requested} accounts, more than limits.max_not_found ({limit}) allows; check that the account list and api.sdkappid belong together, or raise limits.max_not_found and run again to publish without another call"
+        "the service does not know {} of {}, but limits.max_not_found allows {}; check that the account list and api.sdkappid belong together, or set limits.max_not_found = {not_found} to publish without another call",
+        HumanCount(*.not_found),
+        counted(*.requested, "account"),
+        .limit.allowance(*.requested)
     )]
     TooManyNotFound { not_found: u64, requested: u64, limit: Limit },
     #[error(
-        "no rows for {requested} accounts ({not_found} not found, {failed} failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows"
+        "no rows for {} ({} not found, {} failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows",
+        counted(*.requested, "account"),
+        HumanCount(*.not_found),
+        HumanCount(*.failed)
     )]
     NoRows { requested: u64, not_found: u64, failed: u64 },
     #[error(
-        "the snapshot would have {rows} rows, {shrinkage}; check that the account list is complete and is of this app, or set limits.max_shrink = \"off\" and run again to publish without another call", rows = .shrinkage.rows
+        "the snapshot would have {rows}, {shrinkage}; check that the account list is complete and is of this app, or set limits.max_shrink = \"off\" to publish without another call", rows = counted(.shrinkage.rows, "row")
     )]
     TooFewRows { shrinkage: Shrinkage },
 }
@@ -107,7 +154,7 @@ impl RefusalReason {
 
 impl From<RefusalReason> for NotPublished {
     fn from(reason: RefusalReason) -> NotPublished {
-        NotPublished { reason, retry_may_help: false }
+        NotPublished { reason, retry_may_help: false, details: String::new() }
     }
 }
 

@@ -152,11 +152,14 @@ fn counts_that_do_not_add_up_are_a_bug_whatever_is_allowed() {
 
 #[test]
 fn possible_retry_is_suggested_once() {
-    let text = |reason, retry_may_help| NotPublished { reason, retry_may_help }.to_string();
+    let text = |reason, retry_may_help| {
+        NotPublished { reason, retry_may_help, details: String::new() }.to_string()
+    };
     let (requested, not_found, failed) = (9, 2, 7);
     let no_rows = RefusalReason::NoRows { requested, not_found, failed };
-    assert!(text(no_rows.clone(), true).ends_with("; or run again to retry the failed accounts"));
+    assert!(text(no_rows.clone(), true).ends_with(", or run again to retry the failed accounts"));
     assert!(!text(no_rows, false).contains("retry"));
-    let too_many = RefusalReason::TooManyFailed { failed, requested, limit: Limit::Count(3) };
+    let (invalid, limit) = (0, Limit::Count(3));
+    let too_many = RefusalReason::TooManyFailed { failed, requested, not_found, invalid, limit };
     assert_eq!(text(too_many, true).matches("retry").count(), 1);
 }

@@ -13,11 +13,11 @@ const LATENCY_BUCKETS_SECONDS: [f64; 13] =
     [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
 /// Every value of the label `class`.
-pub const CLASSES: [&str; 5] = ["no_answer", "retry", "bad_batch", "permanent", "fatal"];
+pub const CLASSES: [&str; 5] = ["no_code", "retry", "bad_batch", "permanent", "fatal"];
 
 #[derive(Debug)]
 pub struct CallMetrics {
-    answered: IntCounter,
+    succeeded: IntCounter,
     throttled: IntCounter,
     failed: IntCounter,
     failed_by_class: IntCounterVec,
@@ -37,7 +37,7 @@ impl CallMetrics {
         )?;
         let failed_by_class = factory.counters(
             "calls_failed_total",
-            "Failed calls by error class; no_answer is a failure without an error code.",
+            "Failed calls by error class; no_code is a failure without an error code.",
             "class",
         )?;
         for class in CLASSES {
@@ -49,7 +49,7 @@ impl CallMetrics {
         );
         let latency = latency.buckets(LATENCY_BUCKETS_SECONDS.to_vec());
         Ok(CallMetrics {
-            answered: by_outcome.with_label_values(&["answered"]),
+            succeeded: by_outcome.with_label_values(&["succeeded"]),
             throttled: by_outcome.with_label_values(&["throttled"]),
             failed: by_outcome.with_label_values(&["failed"]),
             failed_by_class,
@@ -82,7 +82,7 @@ impl CallMetrics {
 
     fn count_outcome(&self, outcome: CallOutcome) {
         match outcome {
-            CallOutcome::Success => self.answered.inc(),
+            CallOutcome::Success => self.succeeded.inc(),
             CallOutcome::Throttled => self.throttled.inc(),
             CallOutcome::Failed(code) => {
                 self.failed.inc();
@@ -95,7 +95,7 @@ impl CallMetrics {
 /// The value of the label `class` for a failure with this code.
 fn class_label(code: Option<i64>) -> &'static str {
     match code.map(|code| ErrorCodeRule::for_code(code).class) {
-        None => "no_answer",
+        None => "no_code",
         // Throttled calls have an outcome of their own and do not get here.
         Some(Class::Retry | Class::Throttle) => "retry",
         Some(Class::BadBatch) => "bad_batch",

@@ -16,7 +16,7 @@ pub struct Gauges {
     accounts_to_request: OptionalGauge,
     processed: OptionalGauge,
     awaiting_retry: OptionalGauge,
-    calls_per_second: OptionalGauge,
+    call_rate: OptionalGauge,
     rate_limit: OptionalGauge,
     rate_utilization: OptionalGauge,
     peak_calls_per_second: OptionalGauge,
@@ -43,12 +43,12 @@ impl Gauges {
         Ok(Gauges {
             run_info: factory.gauges("run_info", run_info, &["run_id", "date"])?,
             accounts_to_request: gauge(
-                "accounts_to_ask",
+                "accounts_to_request",
                 "Accounts to request; duplicates count until the end.",
             )?,
             processed: gauge("accounts_processed", "Accounts with a row or a final failure.")?,
             awaiting_retry: gauge("accounts_awaiting_retry", "Accounts waiting to be retried.")?,
-            calls_per_second: gauge("calls_per_second", "Calls made in the last second.")?,
+            call_rate: gauge("call_rate", "Calls made in the last second.")?,
             rate_limit: gauge(
                 "calls_per_second_limit",
                 "Rate limit of the job; 0 means unlimited.",
@@ -87,7 +87,7 @@ impl Gauges {
         self.accounts_to_request.set(progress.accounts_to_request as f64);
         self.processed.set(progress.processed as f64);
         self.awaiting_retry.set(progress.awaiting_retry as f64);
-        self.calls_per_second.set(progress.calls_in_last_second as f64);
+        self.call_rate.set(progress.calls_in_last_second as f64);
     }
 
     pub fn add_part(&self, part: &CommittedPart) {

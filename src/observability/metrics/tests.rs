@@ -39,7 +39,7 @@ fn calls_count_by_outcome_and_failures_by_class() {
         let latency = Duration::from_millis(20);
         metrics.on(&Event::CallEnded { called_at: Duration::ZERO, latency, outcome });
     }
-    assert_eq!(value(&metrics, "calls_total", "outcome=\"answered\""), 1.0);
+    assert_eq!(value(&metrics, "calls_total", "outcome=\"succeeded\""), 1.0);
     assert_eq!(value(&metrics, "calls_total", "outcome=\"throttled\""), 1.0);
     assert_eq!(value(&metrics, "calls_total", "outcome=\"failed\""), 4.0);
     let of_class = |class| value(&metrics, "calls_failed_total", &format!("class=\"{class}\""));

@@ -44,7 +44,9 @@ impl BarLine {
         if progress.awaiting_retry > 0 {
             pieces.push((5, format!("{} awaiting retry", HumanCount(progress.awaiting_retry))));
         }
-        if let Some(left) = time_left(progress) {
+        if progress.is_outage {
+            pieces.push((1, "no call succeeds".to_owned()));
+        } else if let Some(left) = time_left(progress) {
             pieces.push((1, format!("{} left", duration_text(left.as_secs_f64()))));
         }
         let reserved = if columns >= BAR_FROM_COLUMNS { MIN_BAR_COLUMNS + 1 } else { 0 };
@@ -65,13 +67,14 @@ impl BarLine {
     }
 }
 
-/// The time that the rest takes at the average speed so far.
+/// The time that the rest takes at the average speed of this process; `None` before the first account, and during an outage.
 pub fn time_left(progress: &Progress) -> Option<Duration> {
-    if progress.processed == 0 {
+    let processed = progress.processed.saturating_sub(progress.processed_before);
+    if processed == 0 || progress.is_outage {
         return None;
     }
     let left = progress.accounts_to_request.saturating_sub(progress.processed) as f64;
-    let seconds = progress.elapsed.as_secs_f64() * left / progress.processed as f64;
+    let seconds = progress.elapsed.as_secs_f64() * left / processed as f64;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
@@ -113,7 +116,21 @@ mod tests {
         awaiting_retry: 3,
         account_retries: 5,
         elapsed: Duration::from_secs(10),
+        processed_before: 0,
+        is_outage: false,
     };
+
+    #[test]
+    fn the_time_left_is_that_at_the_speed_of_this_process_and_unknown_in_an_outage() {
+        assert_eq!(time_left(&PROGRESS), Some(Duration::from_secs(30)));
+        let resumed = Progress { processed_before: 9_000, ..PROGRESS };
+        assert_eq!(time_left(&resumed), Some(Duration::from_secs(300)));
+        assert_eq!(time_left(&Progress { processed_before: 10_000, ..PROGRESS }), None);
+        let outage = Progress { is_outage: true, calls_in_last_second: 0, ..PROGRESS };
+        assert_eq!(time_left(&outage), None);
+        let line = BarLine::progress(&outage, 80).text;
+        assert!(line.ends_with("12 failed, no call succeeds"), "{line}");
+    }
 
     #[test]
     fn a_narrow_window_shows_the_most_important_pieces() {

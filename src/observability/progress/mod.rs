@@ -30,14 +30,18 @@ pub struct Reporter {
     status: StatusLine,
     scan_drawn_at: Option<Instant>,
     last_line_at: Duration,
-    /// Time since the first call, as of the latest progress event.
+    /// Time since the start of the first round, as of the latest progress event.
     now: Duration,
+    /// When the latest round to end did so.
+    earlier_rounds: Duration,
     retries: RetryBatchLog,
     throttle_events: LogThrottle,
     invalid_utf8_responses: LogThrottle,
     pauses: LogThrottle,
     /// Whether the latest line about the rate said that it is reduced.
     has_logged_throttling: bool,
+    /// Whether the latest line about an outage said that nothing responds.
+    has_logged_unreachable: bool,
 }
 
 impl Reporter {
@@ -48,11 +52,13 @@ impl Reporter {
             scan_drawn_at: None,
             last_line_at: Duration::ZERO,
             now: Duration::ZERO,
+            earlier_rounds: Duration::ZERO,
             retries: RetryBatchLog::default(),
             throttle_events: LogThrottle::default(),
             invalid_utf8_responses: LogThrottle::default(),
             pauses: LogThrottle::default(),
             has_logged_throttling: false,
+            has_logged_unreachable: false,
         }
     }
 
@@ -78,10 +84,27 @@ impl Reporter {
                 self.retries.add(accounts, 0, reason, self.now);
             }
             Event::CallsFailed { calls, accounts, reason } => {
-                debug!(calls, accounts, reason, "calls failed and will be retried");
+                if accounts > 0 {
+                    debug!(calls, accounts, reason, "calls failed and will be retried");
+                }
                 self.retries.add(accounts, calls, reason, self.now);
             }
+            Event::OutageStarted { reason, has_response } => {
+                self.has_logged_unreachable = !has_response;
+                match has_response {
+                    true => warn!(reason, "all calls fail, calls paused"),
+                    false => warn!(reason, "service unreachable, calls paused"),
+                }
+            }
+            Event::OutageEnded { duration } => {
+                let outage_seconds = duration.as_secs();
+                match self.has_logged_unreachable {
+                    true => warn!(outage_seconds, "service reachable again"),
+                    false => warn!(outage_seconds, "calls succeed again"),
+                }
+            }
             Event::RoundEnded(_) => {
+                self.earlier_rounds = self.now;
                 if let Some(batch) = self.retries.take_rest() {
                     log_retry_batch(&batch);
                 }
@@ -122,21 +145,21 @@ impl Reporter {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        self.now = progress.elapsed;
+        self.now = self.earlier_rounds + progress.elapsed;
         if let Some(batch) = self.retries.take_due(self.now) {
             log_retry_batch(&batch);
         }
         match self.style {
             ProgressStyle::None => {}
             ProgressStyle::Plain => {
-                if progress.elapsed >= self.last_line_at + PLAIN_LINE_INTERVAL {
-                    self.last_line_at = progress.elapsed;
+                if self.now >= self.last_line_at + PLAIN_LINE_INTERVAL {
+                    self.last_line_at = self.now;
                     info!(
                         accounts = progress.processed,
-                        accounts_to_ask = progress.accounts_to_request,
-                        calls_per_second = progress.calls_in_last_second,
+                        accounts_to_request = progress.accounts_to_request,
+                        call_rate = progress.calls_in_last_second,
                         failed = progress.failed,
-                        waiting = progress.awaiting_retry,
+                        awaiting_retry = progress.awaiting_retry,
                         eta_seconds = time_left(progress).map(|left| left.as_secs()),
                         "progress"
                     );
@@ -168,17 +191,12 @@ fn log_event(event: Event<'_>) {
             );
         }
         Event::Bisecting { accounts, reason } => debug!(accounts, reason, "splitting failed chunk"),
-        Event::OutageStarted { reason } => {
-            warn!(reason, "service unreachable, calls paused");
-        }
-        Event::OutageEnded { duration } => {
-            warn!(outage_seconds = duration.as_secs(), "service reachable again");
-        }
         Event::UserSigRenewed { reason } => warn!(reason, "UserSig renewed"),
-        Event::Stopping { in_flight } => {
+        Event::Stopping { cause, in_flight } => {
             warn!(
+                reason = cause.name(),
                 in_flight,
-                "stopping: waiting for in-flight calls; press Ctrl-C again to exit immediately"
+                "stopping: waiting for in-flight calls; a second signal exits immediately"
             );
         }
         _ => {}

@@ -91,6 +91,11 @@ impl Outage {
         }
     }
 
+    /// Whether an outage has been declared and has not ended.
+    pub fn is_declared(&self) -> bool {
+        matches!(self.state, State::Unreachable { .. })
+    }
+
     pub fn holds_back(&self) -> bool {
         !self.held_back.is_empty()
     }

@@ -17,4 +17,4 @@ use self::scripted_service::*;
 use self::support::*;
 use super::*;
 use crate::api::transport::TransportFailure;
-use crate::util::exit_code::HasExitCode;
+use crate::util::exit_code::{ExitCode, HasExitCode};

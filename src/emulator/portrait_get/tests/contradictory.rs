@@ -13,7 +13,7 @@ fn first_response(toml: &str) -> (Emulator, Json) {
 #[test]
 fn responses_can_contradict_themselves_about_an_account() {
     let always = |quirk: &str| {
-        first_response(&format!("oddities = {{ {quirk} = 1.0, contradiction_asks = 0 }}"))
+        first_response(&format!("oddities = {{ {quirk} = 1.0, contradiction_requests = 0 }}"))
     };
     let (_, no_item) = always("failed_without_item");
     assert_eq!(
@@ -46,7 +46,7 @@ fn responses_can_contradict_themselves_about_an_account() {
         );
         assert!((0..3).all(|_| request(&emulator, &["a"], &[NICK]) == first), "{quirk}");
         let (passing, first) =
-            first_response(&format!("oddities = {{ {quirk} = 1.0, contradiction_asks = 2 }}"));
+            first_response(&format!("oddities = {{ {quirk} = 1.0, contradiction_requests = 2 }}"));
         assert_eq!(
             passing.population().expected_outcome("a"),
             ExpectedOutcome::Exported,
@@ -104,7 +104,7 @@ fn codes_can_be_missing_or_unreadable_and_accounts_can_be_markers() {
 fn contradictions_affect_a_reproducible_share_of_known_accounts() {
     let accounts: Vec<String> = (0..1_000).map(|n| format!("u{n}")).collect();
     let toml = "seed = 3\nfaults.unknown.rate = 0.1\n[oddities]\nfailed_without_item = 0.1\nunreadable_code = 0.1\n\
-                contradiction_asks = 0\n";
+                contradiction_requests = 0\n";
     let outcomes = || -> Vec<ExpectedOutcome> {
         let emulator = emulator(toml);
         accounts.iter().map(|account| emulator.population().expected_outcome(account)).collect()

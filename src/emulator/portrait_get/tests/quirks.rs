@@ -27,7 +27,7 @@ fn items_can_be_reordered_repeated_dropped_and_added() {
     let counts: Vec<usize> =
         (0..2).map(|_| names(&request(&once, &accounts, &[NICK])).len()).collect();
     assert_eq!(counts, [0, 20]);
-    let always = emulator("oddities = { drop = 1.0, drop_asks = 0 }");
+    let always = emulator("oddities = { drop = 1.0, drop_requests = 0 }");
     assert!((0..3).all(|_| names(&request(&always, &accounts, &[NICK])).is_empty()));
     assert_eq!(always.population().expected_outcome("1"), ExpectedOutcome::NeverReturned);
 }

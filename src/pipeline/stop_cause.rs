@@ -1,0 +1,54 @@
+//! What asks a run to stop before its end.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::util::exit_code::ExitCode;
+use crate::util::human::duration_text;
+
+/// What asks a run to stop before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopCause {
+    /// SIGHUP, such as of a terminal that was closed.
+    HangUp,
+    /// SIGINT, such as of Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// The end of `limits.deadline`, which is so long.
+    Deadline(Duration),
+}
+
+impl StopCause {
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            StopCause::HangUp => ExitCode::HungUp,
+            StopCause::Interrupt => ExitCode::Interrupted,
+            StopCause::Terminate => ExitCode::Terminated,
+            StopCause::Deadline(_) => ExitCode::TryAgainLater,
+        }
+    }
+
+    /// The signal or the key of the job.
+    pub fn name(self) -> &'static str {
+        match self {
+            StopCause::HangUp => "SIGHUP",
+            StopCause::Interrupt => "SIGINT",
+            StopCause::Terminate => "SIGTERM",
+            StopCause::Deadline(_) => "limits.deadline",
+        }
+    }
+}
+
+impl fmt::Display for StopCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StopCause::Deadline(deadline) => write!(
+                f,
+                "limits.deadline ({}) was reached before the export was complete; raise it, or let later runs complete the export",
+                duration_text(deadline.as_secs_f64())
+            ),
+            signal => write!(f, "stopped by {}", signal.name()),
+        }
+    }
+}
