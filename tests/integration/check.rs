@@ -382,7 +382,7 @@ skipped  clock     the account list failed
     let unset = "emulator.population.unset=0.0";
     assert_snapshot!(reported(&check(&directory, &[unset])), @r#"
 2
-failed   accounts  account list accounts.txt has no valid account: 2 of 2 records are invalid (the first on line 1, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 40 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column
+failed   accounts  account list accounts.txt has no valid account among 2 records (the first on line 1, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 40 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column
 "#);
     let allowed = [unset, "limits.allow_empty=true", "limits.max_invalid=off"];
     assert_snapshot!(reported(&check(&directory, &allowed)), @"

@@ -104,8 +104,8 @@ fn list_without_a_valid_account_is_refused() {
     assert_snapshot!(refused_list("l.csv", "", &["accounts.column=account"], 2), @"account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(refused_list("l.csv", "account\n", &[], 2), @"account list l.csv has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     assert_snapshot!(refused_list("l.ndjson", "", &["accounts.column=id"], 2), @"account list l.ndjson has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
-    assert_snapshot!(refused_list("l.txt", uuids(), &[], 2), @r#"account list l.txt has no valid account: 16 of 16 records are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column"#);
-    assert_snapshot!(refused_list("l.csv", format!("account\n{}", uuids()), &[], 2), @r#"account list l.csv has no valid account: 16 of 16 records are invalid (the first on line 2, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column"#);
+    assert_snapshot!(refused_list("l.txt", uuids(), &[], 2), @r#"account list l.txt has no valid account among 16 records (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column"#);
+    assert_snapshot!(refused_list("l.csv", format!("account\n{}", uuids()), &[], 2), @r#"account list l.csv has no valid account among 16 records (the first on line 2, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32); correct the list, or accounts.format and accounts.column"#);
     assert_snapshot!(refused_list("l.txt", "\n\n", &[], 2), @"account list l.txt has no records; check what writes it, or set limits.allow_empty = true to publish a snapshot without rows");
     let any = ["limits.max_invalid=off", "limits.max_shrink=off"];
     refused_list("l.txt", uuids(), &any, 2);
@@ -148,7 +148,7 @@ fn empty_snapshot_is_published_if_the_job_allows_it() {
 #[test]
 fn invalid_list_is_refused_even_if_it_may_be_empty() {
     let allow = ["limits.allow_empty=true"];
-    assert_snapshot!(refused_list("l.txt", uuids(), &allow, 3), @r#"16 of 16 records of account list l.txt are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32), more than limits.max_invalid (1%) allows; correct the list, or set limits.max_invalid = 16 to export it without them"#);
+    assert_snapshot!(refused_list("l.txt", uuids(), &allow, 3), @r#"16 of 16 records of account list l.txt are invalid (the first on line 1, "7ed4bffc-f189-40b0-9090-000000000000" has 36 bytes, but the service allows 32), but limits.max_invalid allows 0 (1% of 16); correct the list, or set limits.max_invalid = 16 to export it without them"#);
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn too_many_invalid_records_are_refused_before_the_first_call() {
     let list = |valid: usize, invalid: usize| {
         [accounts(valid), vec!["x".repeat(33); invalid]].concat().join("\n")
     };
-    assert_snapshot!(refused_list("l.txt", list(11, 1), &[], 3), @r#"1 of 12 records of account list l.txt are invalid (the first on line 12, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, but the service allows 32), more than limits.max_invalid (1%) allows; correct the list, or set limits.max_invalid = 1 to export it without them"#);
+    assert_snapshot!(refused_list("l.txt", list(11, 1), &[], 3), @r#"1 of 12 records of account list l.txt are invalid (the first on line 12, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, but the service allows 32), but limits.max_invalid allows 0 (1% of 12); correct the list, or set limits.max_invalid = 1 to export it without them"#);
     refused_list("l.txt", list(98, 1), &[], 3);
-    assert_snapshot!(refused_list("l.txt", list(98, 2), &["limits.max_invalid=1"], 3), @r#"2 of 100 records of account list l.txt are invalid (the first on line 99, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, but the service allows 32), more than limits.max_invalid (1) allows; correct the list, or set limits.max_invalid = 2 to export it without them"#);
+    assert_snapshot!(refused_list("l.txt", list(98, 2), &["limits.max_invalid=1"], 3), @r#"2 of 100 records of account list l.txt are invalid (the first on line 99, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" has 33 bytes, but the service allows 32), but limits.max_invalid allows 1; correct the list, or set limits.max_invalid = 2 to export it without them"#);
     for (valid, invalid, key) in [
         (99, 1, "limits.max_invalid=1%"),
         (11, 1, "limits.max_invalid=1"),
@@ -219,20 +219,29 @@ fn held_back(server: &EmulatorServer, keys: &[&str], status: &str, permit: &str)
     let planned = run("plan", &directory, &service.chain(keys.iter().copied()).collect::<Vec<_>>());
     assert_eq!(planned.code, Some(3), "{planned}");
     assert!(planned.stdout.contains("but a limit prevents publishing"), "{planned}");
-    assert_eq!(export_at(server, &directory, keys, 3)["error"], first["error"]);
+    let again = export_at(server, &directory, keys, 3);
+    assert_eq!(without_command(&again), without_command(&first));
     assert!(contents(&directory.path("out")) == before, "the earlier snapshot was changed");
     let summary = export_at(server, &directory, &[keys, &[permit]].concat(), 0);
     assert_eq!(server.calls(), calls, "a call was made again");
     assert_eq!(rows_of(&directory, "out"), summary["counts"]["rows"]);
     assert!(!directory.path(".out.partial").exists());
-    first["error"].as_str().unwrap().to_owned()
+    without_command(&first)
+}
+
+/// The error of a summary without the command that it ends with, which names the port of the server.
+fn without_command(summary: &serde_json::Value) -> String {
+    let error = summary["error"].as_str().unwrap();
+    let (message, command) = error.split_once("; run again with: ").unwrap();
+    assert!(command.contains(" export job.toml ") && command.contains(" --date="), "{error}");
+    message.to_owned()
 }
 
 #[test]
 fn run_without_rows_is_not_published() {
     let server = server("unknown", 0..100);
     let any_size = "limits.max_shrink=off";
-    assert_snapshot!(held_back(&server, &[any_size], "no_rows", "limits.allow_empty=true"), @"no rows for 100 accounts (100 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows");
+    assert_snapshot!(held_back(&server, &[any_size], "no_rows", "limits.allow_empty=true"), @"no rows for 100 accounts (100 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows; .out.partial/failed-*.csv lists the accounts");
     // A snapshot without rows is as it should be, so that it is smaller is too.
     held_back(&server, &[], "no_rows", "limits.allow_empty=true");
 
@@ -251,7 +260,7 @@ fn failed_accounts_are_retried_without_any_row() {
     let keys = ["retry.max_attempts=1", "limits.max_failed=off"];
     let summary = export_at(&server, &directory, &keys, 3);
     assert_eq!(summary["status"], "no_rows");
-    assert_snapshot!(summary["error"].as_str().unwrap(), @"no rows for 3 accounts (0 not found, 3 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true and run again to publish a snapshot without rows; or run again to retry the failed accounts");
+    assert_snapshot!(without_command(&summary), @"no rows for 3 accounts (0 not found, 3 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows, or run again to retry the failed accounts; .out.partial/failed-*.csv lists the accounts");
     // One round a command, never more.
     export_at(&server, &directory, &keys, 3);
     let calls = server.calls();
@@ -266,7 +275,7 @@ fn too_many_accounts_not_found_prevent_publishing() {
         held_back(&server, &[key], "too_many_not_found", "limits.max_not_found=20%");
     }
     let key = ["limits.max_not_found=10%"];
-    assert_snapshot!(held_back(&server, &key, "too_many_not_found", "limits.max_not_found=off"), @"the service does not know 20 of 100 accounts, more than limits.max_not_found (10%) allows; check that the account list and api.sdkappid belong together, or raise limits.max_not_found and run again to publish without another call");
+    assert_snapshot!(held_back(&server, &key, "too_many_not_found", "limits.max_not_found=off"), @"the service does not know 20 of 100 accounts, but limits.max_not_found allows 10 (10% of 100); check that the account list and api.sdkappid belong together, or set limits.max_not_found = 20 to publish without another call; .out.partial/failed-*.csv lists the accounts");
     for key in ["limits.max_not_found=20", "limits.max_not_found=20%", "limits.max_not_found=off"] {
         let directory = published(100).env(SECRET_VARIABLE, server.secret_key());
         export_at(&server, &directory, &[key], 0);
@@ -277,7 +286,7 @@ fn too_many_accounts_not_found_prevent_publishing() {
 #[test]
 fn snapshot_that_shrinks_too_much_is_not_published() {
     let server = server("unknown", 0..60);
-    assert_snapshot!(held_back(&server, &[], "too_few_rows", "limits.max_shrink=off"), @r#"the snapshot would have 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, more than limits.max_shrink (50%) allows; check that the account list is complete and is of this app, or set limits.max_shrink = "off" and run again to publish without another call"#);
+    assert_snapshot!(held_back(&server, &[], "too_few_rows", "limits.max_shrink=off"), @r#"the snapshot would have 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, but limits.max_shrink allows 50 (50% of 100); check that the account list is complete and is of this app, or set limits.max_shrink = "off" to publish without another call; .out.partial/failed-*.csv lists the accounts"#);
     held_back(&server, &["limits.max_shrink=59"], "too_few_rows", "limits.max_shrink=60");
     held_back(&server, &["limits.max_shrink=59.9999%"], "too_few_rows", "limits.max_shrink=60%");
 }
@@ -286,7 +295,7 @@ fn snapshot_that_shrinks_too_much_is_not_published() {
 fn too_short_list_is_refused_before_the_first_call() {
     let directory = published(100).env(SECRET_VARIABLE, im_profiles::emulator::EMULATOR_SECRET_KEY);
     directory.accounts("accounts.txt", accounts(40));
-    assert_snapshot!(refused(&directory, &[], 3), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, more than limits.max_shrink (50%) allows; check that the list is complete, or set limits.max_shrink = "off""#);
+    assert_snapshot!(refused(&directory, &[], 3), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, but limits.max_shrink allows 50 (50% of 100); check that the list is complete, or set limits.max_shrink = "off""#);
     refused(&directory, &["limits.max_shrink=59"], 3);
     run("export", &directory, &["limits.max_shrink=60"]).expect_code(0);
     assert_eq!(rows_of(&directory, "out"), 40);
@@ -325,7 +334,7 @@ fn snapshot_is_compared_with_the_previous_date() {
     let before = contents(&directory.path("out"));
     let output = export("2026-11-22", 40, &[]).expect_code(3);
     let root = directory.root().canonicalize().unwrap();
-    assert_snapshot!(output.error().replace(root.to_str().unwrap(), "[directory]"), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [directory]/out/dt=2026-11-20/users-2026-11-20, more than limits.max_shrink (50%) allows; check that the list is complete, or set limits.max_shrink = "off""#);
+    assert_snapshot!(output.error().replace(root.to_str().unwrap(), "[directory]"), @r#"account list accounts.txt can bring at most 40 rows, 60 fewer than the 100 of the snapshot [directory]/out/dt=2026-11-20/users-2026-11-20, but limits.max_shrink allows 50 (50% of 100); check that the list is complete, or set limits.max_shrink = "off""#);
     assert!(contents(&directory.path("out")) == before, "{output}");
     export("2026-11-22", 40, &["limits.max_shrink=off"]).expect_code(0);
     // The day that was published last is what the next one is compared with,

@@ -30,13 +30,14 @@ fn error_text(directory: &TestDir, output: &Output) -> String {
     let code = output.code.unwrap_or_else(|| panic!("killed by a signal\n{output}"));
     let error = output.error().replace(directory.root().to_str().unwrap(), "[directory]");
     let error = without_figures(&error);
-    match error.split_once("resume with: ") {
-        Some((message, command)) => {
+    let command = ["resume with: ", "run again with: "];
+    match command.iter().find_map(|start| Some((error.split_once(start)?, start))) {
+        Some(((message, command), start)) => {
             assert!(
                 command.contains(" export job.toml ") && command.contains(" --date="),
                 "{output}"
             );
-            format!("{code}: {message}resume with: [command]")
+            format!("{code}: {message}{start}[command]")
         }
         None => format!("{code}: {error}"),
     }
@@ -45,8 +46,8 @@ fn error_text(directory: &TestDir, output: &Output) -> String {
 /// The text of an outage without its elapsed time and number of calls.
 fn without_figures(error: &str) -> String {
     let split = error.split_once("succeeded for ");
-    match split.and_then(|(start, rest)| Some((start, rest.split_once(" calls failed")?.1))) {
-        Some((start, end)) => format!("{start}succeeded for [elapsed] ([n] calls failed{end}"),
+    match split.and_then(|(start, rest)| Some((start, rest.split_once(" failed calls")?.1))) {
+        Some((start, end)) => format!("{start}succeeded for [elapsed] ([n] failed calls{end}"),
         None => error.to_owned(),
     }
 }
@@ -277,7 +278,7 @@ fn external_usersig() {
     let directory = directory().env("IM_USERSIG", "eJnotone");
     let base_url = format!("api.base_url={}", server.base_url);
     let service = [&*base_url, "api.sdkappid=1400000000", "api.usersig_env=IM_USERSIG"];
-    assert_snapshot!(refused(&directory, &service), @"4: the service refused the call: code 70003, the UserSig is invalid (the service says: The UserSig in use is illegal. Please regenerate UserSig through official API.); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env");
+    assert_snapshot!(refused(&directory, &service), @"4: the service refused the call: code 70003, the UserSig is invalid (the service says: The UserSig in use is illegal. Please regenerate UserSig through official API.); put a new UserSig into IM_USERSIG (api.usersig_env)");
 }
 
 #[test]
@@ -287,7 +288,7 @@ fn too_many_failed_accounts() {
     let before = contents(&directory, "out");
     let fails = "emulator.faults={ transient = { accounts = ['b'] }, transient_requests = 2 }";
     let arguments = ["--set", fails, "--set", "retry.max_attempts=2"];
-    assert_snapshot!(error_text(&directory, &directory.export(&arguments)), @"3: 1 of 3 accounts failed, more than limits.max_failed (1%) allows; run again to retry them, or raise limits.max_failed to publish without them");
+    assert_snapshot!(error_text(&directory, &directory.export(&arguments)), @"3: 1 of 3 accounts failed, but limits.max_failed allows 0 (1% of 3); retry them with the same command, or set limits.max_failed = 1 to publish without them; .out.partial/failed-*.csv lists the accounts; run again with: [command]");
     assert_eq!(contents(&directory, "out"), before);
     directory.export(&["--restart"]).expect_code(0);
 }
@@ -299,8 +300,8 @@ fn an_outage() {
     let base_url = format!("api.base_url=http://127.0.0.1:{port}");
     let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
     let service = [&*base_url, "api.sdkappid=1400000000", &*secret, "retry.outage_patience=20ms"];
-    assert_snapshot!(refused(&directory, &service).replace(&port.to_string(), "[port]"), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: cannot connect to 127.0.0.1:[port]: tcp connect error: Connection refused (os error 111)), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
+    assert_snapshot!(refused(&directory, &service).replace(&port.to_string(), "[port]"), @"75: no call succeeded for [elapsed] ([n] failed calls, the last one: cannot connect to 127.0.0.1:[port]: connection refused), and retry.outage_patience is 20 ms; check that the service can be reached from this machine, or raise retry.outage_patience to wait longer; kept 0 of 1 part (0 of 3 accounts); resume with: [command]");
 
     let hangs = "emulator.faults.hang={ rate = 1.0 }";
-    assert_snapshot!(refused(&directory, &[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: no call succeeded for [elapsed] ([n] calls failed, the last one: no response within 20 ms), which exceeds retry.outage_patience; check that the service is reachable from this machine, then run the same command again to resume; resume with: [command]");
+    assert_snapshot!(refused(&directory, &[hangs, "api.timeout=20ms", "retry.outage_patience=50ms"]), @"75: no call succeeded for [elapsed] ([n] failed calls, the last one: no response within 20 ms), and retry.outage_patience is 50 ms; check that the service can be reached from this machine, or raise retry.outage_patience to wait longer; kept 0 of 1 part (0 of 3 accounts); resume with: [command]");
 }

@@ -64,7 +64,10 @@ fn only_failed_accounts_are_retried_by_the_next_run() {
     assert_eq!(parts.len(), 2);
 
     // Each further run has two more attempts; the sixth gets through.
-    directory.export(&arguments).expect_code(3).expect_stderr(&["run again to retry them"]);
+    directory
+        .export(&arguments)
+        .expect_code(3)
+        .expect_stderr(&["retry them with the same command"]);
     assert_eq!(asked(), 1000 + 3 * failing);
     assert!(!directory.path("out").exists());
     let output = directory.export(&arguments).expect_code(0);

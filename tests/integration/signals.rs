@@ -1,13 +1,14 @@
 //! Guarantees 3 and 7 under signals and closed pipes: a run is stopped once or twice, or loses its readers.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::{JOB, accounts};
 use crate::support::stops::{WORK_DIRECTORY, with_faults};
 use crate::support::{EmulatorServer, Known, Output, Running, TestDir, wait_until};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 fn as_strs(texts: &[String]) -> Vec<&str> {
     texts.iter().map(String::as_str).collect()
@@ -100,7 +101,9 @@ fn signal_drains_calls_and_starts_none() {
         assert_eq!(stuck.server().calls(), calls);
         stuck.replace_server();
         let output = stuck.end().0.expect_code(code);
-        assert!(output.error().contains("run again to resume"), "{output}");
+        assert!(output.error().starts_with("stopped by SIG"), "{output}");
+        let kept = format!("; kept {committed} of 40 parts (");
+        assert!(output.error().contains(&kept), "{output}");
         assert_eq!(stuck.server().calls(), 0, "{output}");
         stuck.ensure_goes_on(committed);
     }
@@ -108,7 +111,7 @@ fn signal_drains_calls_and_starts_none() {
 
 #[test]
 fn signal_stops_a_run_that_reads_its_list() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
         let directory = TestDir::with_job(JOB, accounts(0));
         let mut run = directory
             .start_export(&["--set", "accounts.path=-", "--set", "accounts.format=txt"], &[]);
@@ -117,7 +120,7 @@ fn signal_stops_a_run_that_reads_its_list() {
         // Waiting for a child closes its standard input, which would end the list.
         wait_until("the end", || run.has_ended());
         let output = run.end().expect_code(code);
-        assert!(output.error().contains("resume with: "), "{output}");
+        assert!(output.error().contains(", before the first call; resume with: "), "{output}");
         assert!(!directory.path(WORK_DIRECTORY).exists(), "there is nothing to resume");
     }
 }
@@ -128,6 +131,7 @@ fn second_signal_ends_the_run_immediately() {
         ([Signal::TERM, Signal::TERM], 143),
         ([Signal::INT, Signal::INT], 130),
         ([Signal::INT, Signal::TERM], 143),
+        ([Signal::HUP, Signal::HUP], 129),
     ] {
         let mut stuck = Stuck::new();
         let (committed, calls) = (stuck.directory.committed_parts(), stuck.server().calls());
@@ -142,13 +146,32 @@ fn second_signal_ends_the_run_immediately() {
 }
 
 #[test]
-fn lost_terminal_keeps_committed_parts() {
-    let mut stuck = Stuck::new();
-    let committed = stuck.directory.committed_parts();
-    stuck.run().signal(Signal::HUP);
-    let (output, status) = stuck.end();
-    assert_eq!(status.signal(), Some(Signal::HUP.as_raw()), "{output}");
-    stuck.ensure_goes_on(committed);
+fn run_under_nohup_outlives_its_terminal() {
+    let mut list = String::new();
+    accounts(1000).for_each(|account| list.push_str(&format!("{account}\n")));
+    let directory = TestDir::with_job(JOB, accounts(0));
+    // The shell ignores both before it starts the program, as `nohup` and `&` in a script do.
+    let script = "trap '' HUP INT; exec \"$0\" export job.toml --set accounts.path=- --set accounts.format=txt";
+    let mut shell = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_im-profiles")])
+        .current_dir(directory.root())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(shell.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("run started") {
+        assert!(stderr.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    for signal in [Signal::HUP, Signal::INT] {
+        kill_process(Pid::from_child(&shell), signal).unwrap();
+    }
+    shell.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
+    stderr.read_to_string(&mut text).unwrap();
+    assert_eq!(shell.wait().unwrap().code(), Some(0), "{text}");
+    assert!(!text.contains("stopping"), "{text}");
+    assert_eq!(directory.snapshot("out").table().rows.len(), 1000);
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub enum RefusalReason {
     )]
     EmptyList { list: String },
     #[error(
-        "account list {list} has no valid account, but {records} that are invalid (the first {first}); correct the list, or accounts.format and accounts.column",
+        "account list {list} has no valid account among {records} (the first {first}); correct the list, or accounts.format and accounts.column",
         records = counted(*.records, "record")
     )]
     NoValidAccount { list: String, records: u64, first: InvalidEntry },
