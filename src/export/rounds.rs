@@ -106,8 +106,7 @@ fn run_round(
     let client = Arc::clone(&run.service.client);
     let target = SnapshotTarget { writer, journal: run.journal };
     let round = run.runtime.block_on(pipeline::run(client, settings, accounts, target, context));
-    run.journal =
-        round.map_err(|error| interrupted(&error, &kept, run.usersig.as_ref(), &date))?;
+    run.journal = round.map_err(|error| interrupted(&error, &kept, run.usersig.as_ref(), &date))?;
     run.may_call_from = Some(Instant::now() + SECOND_WITH_MARGIN);
     Ok(run)
 }

@@ -241,7 +241,7 @@ fn without_command(summary: &serde_json::Value) -> String {
 fn run_without_rows_is_not_published() {
     let server = server("unknown", 0..100);
     let any_size = "limits.max_shrink=off";
-    assert_snapshot!(held_back(&server, &[any_size], "no_rows", "limits.allow_empty=true"), @"no rows for 100 accounts (100 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows; .out.partial/failed-*.csv lists the accounts");
+    assert_snapshot!(held_back(&server, &[any_size], "no_rows", "limits.allow_empty=true"), @"no rows for 100 accounts (100 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows; .out.partial/failed-*.tsv lists the accounts");
     // A snapshot without rows is as it should be, so that it is smaller is too.
     held_back(&server, &[], "no_rows", "limits.allow_empty=true");
 
@@ -260,7 +260,7 @@ fn failed_accounts_are_retried_without_any_row() {
     let keys = ["retry.max_attempts=1", "limits.max_failed=off"];
     let summary = export_at(&server, &directory, &keys, 3);
     assert_eq!(summary["status"], "no_rows");
-    assert_snapshot!(without_command(&summary), @"no rows for 3 accounts (0 not found, 3 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows, or run again to retry the failed accounts; .out.partial/failed-*.csv lists the accounts");
+    assert_snapshot!(without_command(&summary), @"no rows for 3 accounts (0 not found, 3 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows, or run again to retry the failed accounts; .out.partial/failed-*.tsv lists the accounts");
     // One round a command, never more.
     export_at(&server, &directory, &keys, 3);
     let calls = server.calls();
@@ -275,7 +275,7 @@ fn too_many_accounts_not_found_prevent_publishing() {
         held_back(&server, &[key], "too_many_not_found", "limits.max_not_found=20%");
     }
     let key = ["limits.max_not_found=10%"];
-    assert_snapshot!(held_back(&server, &key, "too_many_not_found", "limits.max_not_found=off"), @"the service does not know 20 of 100 accounts, but limits.max_not_found allows 10 (10% of 100); check that the account list and api.sdkappid belong together, or set limits.max_not_found = 20 to publish without another call; .out.partial/failed-*.csv lists the accounts");
+    assert_snapshot!(held_back(&server, &key, "too_many_not_found", "limits.max_not_found=off"), @"the service does not know 20 of 100 accounts, but limits.max_not_found allows 10 (10% of 100); check that the account list and api.sdkappid belong together, or set limits.max_not_found = 20 to publish without another call; .out.partial/failed-*.tsv lists the accounts");
     for key in ["limits.max_not_found=20", "limits.max_not_found=20%", "limits.max_not_found=off"] {
         let directory = published(100).env(SECRET_VARIABLE, server.secret_key());
         export_at(&server, &directory, &[key], 0);
@@ -286,7 +286,7 @@ fn too_many_accounts_not_found_prevent_publishing() {
 #[test]
 fn snapshot_that_shrinks_too_much_is_not_published() {
     let server = server("unknown", 0..60);
-    assert_snapshot!(held_back(&server, &[], "too_few_rows", "limits.max_shrink=off"), @r#"the snapshot would have 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, but limits.max_shrink allows 50 (50% of 100); check that the account list is complete and is of this app, or set limits.max_shrink = "off" to publish without another call; .out.partial/failed-*.csv lists the accounts"#);
+    assert_snapshot!(held_back(&server, &[], "too_few_rows", "limits.max_shrink=off"), @r#"the snapshot would have 40 rows, 60 fewer than the 100 of the snapshot [directory]/out, but limits.max_shrink allows 50 (50% of 100); check that the account list is complete and is of this app, or set limits.max_shrink = "off" to publish without another call; .out.partial/failed-*.tsv lists the accounts"#);
     held_back(&server, &["limits.max_shrink=59"], "too_few_rows", "limits.max_shrink=60");
     held_back(&server, &["limits.max_shrink=59.9999%"], "too_few_rows", "limits.max_shrink=60%");
 }

@@ -221,15 +221,15 @@ fn not_published(keys: &[&str]) -> String {
 #[test]
 fn exceeded_limits() {
     assert_snapshot!(not_published(&["limits.max_failed=0.2%"]), @"
-    error: 4 of 1,000 accounts failed (besides 3 not found, which limits.max_not_found counts, and 2 invalid, which limits.max_invalid counts), but limits.max_failed allows 2 (0.2% of 1,000); retry them with the same command, or set limits.max_failed = 4 to publish without them; .out.partial/failed-*.csv lists the accounts; run again with: [command]
+    error: 4 of 1,000 accounts failed (besides 3 not found, which limits.max_not_found counts, and 2 invalid, which limits.max_invalid counts), but limits.max_failed allows 2 (0.2% of 1,000); retry them with the same command, or set limits.max_failed = 4 to publish without them; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
     (exit code 3)
     ");
     assert_snapshot!(not_published(&["limits.max_failed=3"]), @"
-    error: 4 of 1,000 accounts failed (besides 3 not found, which limits.max_not_found counts, and 2 invalid, which limits.max_invalid counts), but limits.max_failed allows 3; retry them with the same command, or set limits.max_failed = 4 to publish without them; .out.partial/failed-*.csv lists the accounts; run again with: [command]
+    error: 4 of 1,000 accounts failed (besides 3 not found, which limits.max_not_found counts, and 2 invalid, which limits.max_invalid counts), but limits.max_failed allows 3; retry them with the same command, or set limits.max_failed = 4 to publish without them; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
     (exit code 3)
     ");
     assert_snapshot!(not_published(&["limits.max_not_found=0.1%"]), @"
-    error: the service does not know 3 of 1,000 accounts, but limits.max_not_found allows 1 (0.1% of 1,000); check that the account list and api.sdkappid belong together, or set limits.max_not_found = 3 to publish without another call; .out.partial/failed-*.csv lists the accounts; run again with: [command]
+    error: the service does not know 3 of 1,000 accounts, but limits.max_not_found allows 1 (0.1% of 1,000); check that the account list and api.sdkappid belong together, or set limits.max_not_found = 3 to publish without another call; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
     (exit code 3)
     ");
     assert_snapshot!(not_published(&["limits.max_invalid=0.1%"]), @r#"
@@ -237,7 +237,7 @@ fn exceeded_limits() {
     (exit code 3)
     "#);
     assert_snapshot!(not_published(&["emulator.faults.unknown.rate=1.0"]), @"
-    error: no rows for 1,000 accounts (1,000 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows; .out.partial/failed-*.csv lists the accounts; run again with: [command]
+    error: no rows for 1,000 accounts (1,000 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
     (exit code 3)
     ");
 
@@ -249,7 +249,7 @@ fn exceeded_limits() {
     let (start, rest) = text.split_once(" would have ").unwrap();
     let (_, end) = rest.split_once(" fewer").unwrap();
     assert_snapshot!(format!("{start} would have [n] rows, [n] fewer{end}"), @r#"
-    error: the snapshot would have [n] rows, [n] fewer than the 1,000 of the snapshot [directory]/out, but limits.max_shrink allows 500 (50% of 1,000); check that the account list is complete and is of this app, or set limits.max_shrink = "off" to publish without another call; .out.partial/failed-*.csv lists the accounts; run again with: [command]
+    error: the snapshot would have [n] rows, [n] fewer than the 1,000 of the snapshot [directory]/out, but limits.max_shrink allows 500 (50% of 1,000); check that the account list is complete and is of this app, or set limits.max_shrink = "off" to publish without another call; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
     (exit code 3)
     "#);
 }

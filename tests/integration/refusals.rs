@@ -288,7 +288,7 @@ fn too_many_failed_accounts() {
     let before = contents(&directory, "out");
     let fails = "emulator.faults={ transient = { accounts = ['b'] }, transient_requests = 2 }";
     let arguments = ["--set", fails, "--set", "retry.max_attempts=2"];
-    assert_snapshot!(error_text(&directory, &directory.export(&arguments)), @"3: 1 of 3 accounts failed, but limits.max_failed allows 0 (1% of 3); retry them with the same command, or set limits.max_failed = 1 to publish without them; .out.partial/failed-*.csv lists the accounts; run again with: [command]");
+    assert_snapshot!(error_text(&directory, &directory.export(&arguments)), @"3: 1 of 3 accounts failed, but limits.max_failed allows 0 (1% of 3); retry them with the same command, or set limits.max_failed = 1 to publish without them; .out.partial/failed-*.tsv lists the accounts; run again with: [command]");
     assert_eq!(contents(&directory, "out"), before);
     directory.export(&["--restart"]).expect_code(0);
 }

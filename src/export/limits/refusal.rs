@@ -12,6 +12,7 @@ use crate::report::plan::InvalidEntry;
 use crate::report::summary::status_of;
 use crate::snapshot::layout::failed_lines_file;
 use crate::snapshot::manifest::Counts;
+use crate::snapshot::sidecars::LinesFormat;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
 use crate::util::human::counted;
@@ -51,7 +52,8 @@ pub struct NotPublished {
 impl NotPublished {
     /// The refusal of a run with this work directory.
     pub fn of_run(self, work_directory: &Path, date: &str) -> NotPublished {
-        let files = work_directory.join(failed_lines_file(0).replace("00000", "*"));
+        let files =
+            work_directory.join(failed_lines_file(0, LinesFormat::Tsv).replace("00000", "*"));
         let command = resume_command(date);
         let details =
             format!("; {} lists the accounts; run again with: {command}", files.display());
