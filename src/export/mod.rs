@@ -18,6 +18,7 @@ mod kept;
 mod known_rows;
 mod limits;
 mod open_files;
+mod other_dates;
 pub mod plan;
 mod prepare;
 pub mod preview;
@@ -132,7 +133,7 @@ fn run_to_end(
     options: RunOptions,
     telemetry: &mut RunTelemetry<'_>,
 ) -> (Option<ResultSummary>, Result<(), Failure>) {
-    let output_path = job.output.path.clone();
+    let output = job.output.clone();
     let run = match prepare(job, options, telemetry) {
         Ok(Some(run)) => run,
         Ok(None) => return (None, Ok(())),
@@ -145,7 +146,7 @@ fn run_to_end(
         (_, Err(failure)) => Err(failure),
     };
     if result.as_ref().is_err_and(|failure| failure.code == ExitCode::RefusedByService) {
-        remove_if_nothing_committed(&output_path);
+        remove_if_nothing_committed(&output);
     }
     (totals, result)
 }

@@ -6,7 +6,7 @@ use tracing::warn;
 use super::inspect::{OutputTarget, inspect};
 use super::known_rows::known_rows;
 use super::limits::{ListTotals, ensure_list_is_exportable};
-use super::resume::warn_about_other_unfinished_runs;
+use super::other_dates::warn_about_runs_of_other_dates;
 use super::unfinished::{Findings, ResumeInspection, inspect_unfinished_run, work_left};
 use crate::accounts::{AccountList, InvalidAccount, ListSource, Scan};
 use crate::job::IfExists;
@@ -32,11 +32,11 @@ pub fn plan(
     date: Date,
     reporter: &mut Reporter,
 ) -> Result<(Plan, Option<Failure>), Failure> {
-    let store = LocalStore::new(&job.output.path)?;
+    let store = LocalStore::new(&job.output.path, &job.output.table_root)?;
     let counted = count(&job.accounts, reporter);
     reporter.finish();
     let (counts, scan) = counted?;
-    warn_about_other_unfinished_runs(&store, date);
+    warn_about_runs_of_other_dates(job, &store);
     let found = inspect(&store, &OutputTarget::new(job))?;
     if let Some(replaced) = &found.moved_aside {
         let replaced = replaced.display();

@@ -12,6 +12,7 @@ use super::content::Content;
 use super::inspect::OutputTarget;
 use super::kept::ReadyUserSig;
 use super::limits::PreviousSnapshot;
+use super::other_dates::warn_about_runs_of_other_dates;
 use super::read_list::ReadList;
 use super::report::CallsOfProcess;
 use super::results::ManifestSource;
@@ -74,12 +75,13 @@ pub fn prepare(
     options: RunOptions,
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<PreparedRun>, Failure> {
-    let is_restored = WorkDirectory::restore_previous_snapshot(&job.output.path, &lock_holder())?;
+    let (output_path, table_root) = (&job.output.path, &job.output.table_root);
+    let is_restored = WorkDirectory::restore_previous_snapshot(output_path, table_root)?;
     let sig_source = secret::read(&job.api.secret)?;
     secret::warn_if_exposed(&job.api.secret);
     let usersig = secret::ready_usersig(&job.api.secret, &sig_source);
     let listener = telemetry.bind()?;
-    let work = WorkDirectory::open(&job.output.path, &lock_holder())?;
+    let work = WorkDirectory::open(output_path, table_root)?;
     let may_call_from = work.had_earlier_run().then(|| Instant::now() + SECOND_WITH_MARGIN);
     let Some(work) = claim(work, options, telemetry)? else { return Ok(None) };
     let runtime = runtime()?;
@@ -95,7 +97,7 @@ pub fn prepare(
     if is_restored {
         warn!("an interrupted run had moved the previous snapshot aside; it was restored");
     }
-    resume::warn_about_other_unfinished_runs(work.store(), options.date);
+    warn_about_runs_of_other_dates(&job, work.store());
     let read = OutputTarget::new(&job).snapshot_to_compare(work.store()).and_then(|previous| {
         let check = ListCheck {
             source: &job.accounts,
@@ -187,11 +189,4 @@ fn warn_if_disk_is_too_small(work: &WorkDirectory, accounts: u64, columns: u64) 
             "not enough free disk space for the snapshot; free some space or the run will stop"
         );
     }
-}
-
-/// What the lock says about this process.
-pub fn lock_holder() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let since = rfc3339_seconds(Timestamp::now());
-    format!("process {} on {host} since {since}", std::process::id())
 }

@@ -1,8 +1,5 @@
 //! Whether an unfinished run can be resumed.
 
-use std::ffi::OsStr;
-
-use jiff::civil::Date;
 use tracing::{info, warn};
 
 use super::content::{Content, ContentChanged};
@@ -62,27 +59,6 @@ pub fn published_run(store: &LocalStore) -> Result<Option<RunHeader>, ResumeErro
         Err(ManifestError::Disk(error)) => return Err(ResumeError::Unreadable(error)),
     };
     Ok(is_published.then_some(header))
-}
-
-/// Warns about unfinished runs of other dates, such as one that was stopped before midnight: the names of their work
-/// directories differ from this one in the date only.
-pub fn warn_about_other_unfinished_runs(store: &LocalStore, date: Date) {
-    let Some(own_name) = store.root().file_name().and_then(OsStr::to_str) else { return };
-    for other in store.siblings() {
-        // A journal that cannot be read does not keep this run from starting.
-        let Ok(Some(UnfinishedRun { checkpoint, .. })) = UnfinishedRun::read(&other) else {
-            continue;
-        };
-        let header = checkpoint.header;
-        let name_for_date = own_name.replace(&date.to_string(), &header.date);
-        if other.root().file_name() == Some(OsStr::new(&name_for_date)) {
-            warn!(
-                directory = %other.root().display(),
-                resume_command = format!("--date={}", header.date),
-                "unfinished run of another date; resume it or remove its work directory"
-            );
-        }
-    }
 }
 
 /// Resumes the run in the work directory, or starts a new run of this content. A run that has committed nothing keeps its

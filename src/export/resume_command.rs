@@ -4,9 +4,31 @@ use crate::util::visible::is_invisible;
 
 /// The command line of this process that resumes its run; on another day it must name the date.
 pub fn resume_command(date: &str) -> String {
-    // Secrets are never among the arguments.
-    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
-    command_line(arguments.collect(), date)
+    command_line(arguments(), date)
+}
+
+/// The command line that resumes the run of another date than that of this process, which may be a plan.
+pub fn resume_command_of_other_date(date: &str) -> String {
+    command_line(with_export_of_any_date(arguments()), date)
+}
+
+/// Secrets are never among them.
+fn arguments() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+fn with_export_of_any_date(mut command: Vec<String>) -> Vec<String> {
+    let is_command = |argument: &&mut String| matches!(argument.as_str(), "plan" | "export");
+    if let Some(plan) = command.iter_mut().skip(1).find(is_command) {
+        "export".clone_into(plan);
+    }
+    let mut is_value = false;
+    command.retain(|argument| {
+        let is_date = is_value || argument == "--date" || argument.starts_with("--date=");
+        is_value = !is_value && argument == "--date";
+        !is_date
+    });
+    command
 }
 
 /// The command in the syntax of a shell.
@@ -61,6 +83,25 @@ mod tests {
         let restart = ["x", "export", "j.toml", "--restart", "--date", "2026-11-21"];
         assert_eq!(resume(&restart), "x export j.toml --date 2026-11-21");
         assert_eq!(resume(&["x", "--date=2026-11-21", "-q"]), "x --date=2026-11-21 -q");
+    }
+
+    #[test]
+    fn a_run_of_another_date_is_resumed_by_an_export_of_that_date() {
+        let resume = |words: &str| {
+            let command = words.split(' ').map(str::to_owned).collect();
+            command_line(with_export_of_any_date(command), "2026-11-21")
+        };
+        for (given, expected) in [
+            ("x export j.toml", "x export j.toml --date=2026-11-21"),
+            (
+                "x -q plan j.toml --date 2026-11-22 --json",
+                "x -q export j.toml --json --date=2026-11-21",
+            ),
+            ("x export plan --date=2026-11-22 --restart", "x export plan --date=2026-11-21"),
+            ("x --date 2026-11-22 export j.toml", "x export j.toml --date=2026-11-21"),
+        ] {
+            assert_eq!(resume(given), expected);
+        }
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! What an earlier run left in the work directory, and which run this one is because of it.
 
-use std::path::Path;
-
 use jiff::civil::Date;
 use tracing::info;
 
-use super::prepare::lock_holder;
 use super::resume::published_run;
 use super::telemetry::RunTelemetry;
+use crate::job::OutputSettings;
 use crate::snapshot::layout::LOCK_FILE;
 use crate::snapshot::publish::clean_up;
 use crate::snapshot::unfinished_run::UnfinishedRun;
@@ -45,8 +43,8 @@ pub fn clean_up_after_publication(
 
 /// Removes the work directory of a run that the service refused before it committed a part, so that a wrong key leaves
 /// nothing behind.
-pub fn remove_if_nothing_committed(output_path: &Path) {
-    let Ok(work) = WorkDirectory::open(output_path, &lock_holder()) else { return };
+pub fn remove_if_nothing_committed(output: &OutputSettings) {
+    let Ok(work) = WorkDirectory::open(&output.path, &output.table_root) else { return };
     let is_empty = |run: Option<UnfinishedRun>| {
         run.is_none_or(|run| run.journal.damage.is_empty() && run.checkpoint.parts().is_empty())
     };

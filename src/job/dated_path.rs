@@ -39,6 +39,22 @@ impl DatedPath {
         })
     }
 
+    /// The parent of the first component with the placeholder.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The number of components after the first one with the placeholder.
+    pub fn depth_below_date(&self) -> usize {
+        self.rest.split('/').filter(|name| !name.is_empty() && *name != ".").count()
+    }
+
+    /// The date for which the first dated component has this name, with its path; `None` if it is that of the run.
+    pub fn other_date(&self, name: &str) -> Option<(Date, PathBuf)> {
+        let date = self.parse_date(name).filter(|date| *date != self.date)?;
+        Some((date, self.path(name, date)))
+    }
+
     /// The paths of other dates whose first dated component exists, nearest first: all earlier dates, then the later
     /// ones.
     ///
@@ -54,10 +70,10 @@ impl DatedPath {
         for entry in entries {
             let name = entry.map_err(DiskError::on("read", &self.directory))?.file_name();
             let Some(name) = name.to_str() else { continue };
-            match self.parse_date(name) {
-                Some(date) if date < self.date => earlier.push((date, self.path(name, date))),
-                Some(date) if date > self.date => later.push((date, self.path(name, date))),
-                _ => {}
+            match self.other_date(name) {
+                Some((date, path)) if date < self.date => earlier.push((date, path)),
+                Some(later_date) => later.push(later_date),
+                None => {}
             }
         }
         earlier.sort_unstable_by(|one, other| other.cmp(one));

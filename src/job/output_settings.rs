@@ -60,6 +60,9 @@ pub enum IfExists {
 pub struct OutputSettings {
     /// The directory to publish, without placeholders.
     pub path: PathBuf,
+    /// What readers load as the table: the part of `path` before its first partition, which is a component with the date or
+    /// `key=value`. All of `path` without one.
+    pub table_root: PathBuf,
     /// File format of the parts.
     pub format: Format,
     /// Compression of the parts.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::error::{JobError, Location};
 use super::locate::{column_of_offset, line_of_offset};
+use super::values::url_scheme;
 use crate::util::disk_error::advice;
 
 /// A hundred times the longest sensible job file; an account list given as a job by mistake is not read into memory.
@@ -13,6 +14,12 @@ const MAX_JOB_BYTES: u64 = 1 << 20;
 
 pub fn read(path: &Path) -> Result<String, JobError> {
     let refuse = |message: String| JobError::new(Location::file(path), message);
+    if let Some(scheme) = path.to_str().and_then(url_scheme) {
+        // The rest may hold a password.
+        let location = Location::File(format!("{scheme}://...").into());
+        let message = "is a URL, which is not supported yet; give the path of a .toml file";
+        return Err(JobError::new(location, message));
+    }
     if path.is_dir() {
         return Err(refuse("is a directory; give the path of a .toml file".to_owned()));
     }

@@ -36,6 +36,7 @@ pub fn job(file: &JobFile, context: &Context) -> Result<Job, KeyError> {
     };
     emulator::validate(&job.emulator, "emulator".into())?;
     emulator::add_custom_tags(&job.columns, &mut job.emulator);
+    output::ensure_partitions_are_not_columns(&file.output, &job.columns)?;
     ensure_list_is_outside_the_snapshot(&job.accounts, &job.output)?;
     metrics::ensure_textfile_is_outside_the_snapshot(&job.metrics, &job.output)?;
     Ok(job)

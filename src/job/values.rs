@@ -122,7 +122,31 @@ pub fn path(key: &str, text: &str, context: &Context) -> Result<PathBuf, KeyErro
             "starts with \"~\", which only a shell expands; write the full path",
         ));
     }
+    reject_url(key, text)?;
     Ok(context.directory.join(text))
+}
+
+/// Refuses a URL, which would be taken for the path of a directory such as `s3:`. The message repeats only its scheme,
+/// since the rest may hold a password.
+pub fn reject_url(key: &str, text: &str) -> Result<(), KeyError> {
+    match url_scheme(text) {
+        None => Ok(()),
+        Some("file") => Err(KeyError::new(key, "is a file:// URL; write the path without file://")),
+        Some(scheme) => Err(KeyError::new(
+            key,
+            format!(
+                "is a URL ({scheme}://...), which is not supported yet; write a path on this machine"
+            ),
+        )),
+    }
+}
+
+/// The scheme of a text such as `s3://bucket/exports`.
+pub fn url_scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.trim_start().split_once("://")?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme.then_some(scheme)
 }
 
 /// Replaced by the run's date in a path.

@@ -143,7 +143,15 @@ mod tests {
         let bytes = |columns: &[Column], format, compression| {
             let path = PathBuf::from("out");
             let (accounts_per_part, if_exists) = (100, IfExists::Replace);
-            let output = OutputSettings { path, format, compression, accounts_per_part, if_exists };
+            let table_root = path.clone();
+            let output = OutputSettings {
+                path,
+                table_root,
+                format,
+                compression,
+                accounts_per_part,
+                if_exists,
+            };
             assumed_row(columns, &output).bytes
         };
         let two = [column(ColumnType::String), column(ColumnType::Uint64)];

@@ -17,6 +17,10 @@
 //!   snapshot/                  becomes the published directory by one rename
 //!   replaced/                  the previous snapshot while it is replaced, where directories cannot be exchanged
 //! ```
+//!
+//! Until it is published, no file of the work directory has a name that a reader may look for: not the extension of a table,
+//! and in `snapshot/` not the name either (see [`staged_name`]). Version 0.1.0 used the names of published files there, and
+//! wrote lines as CSV; [`other_key`] finds both.
 
 use std::ffi::OsStr;
 
@@ -61,9 +65,38 @@ pub fn part_file(index: u64, extension: &str) -> String {
     format!("part-{index:05}.{extension}")
 }
 
+/// Ends the names of files in the staged snapshot.
+const STAGED_SUFFIX: &str = ".unpublished";
+
+/// The name of a file that is hidden from readers, which neither `part-*` nor `*.parquet` nor `*.csv*` matches:
+/// `.part-00000~parquet.unpublished`.
+pub fn staged_name(name: &str) -> String {
+    format!(".{}{STAGED_SUFFIX}", name.replace('.', "~"))
+}
+
+/// The name under which a file of the staged snapshot is published; `None` for any other name.
+pub fn published_name(staged: &str) -> Option<String> {
+    Some(staged.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?.replace('~', "."))
+}
+
 /// The key of a file of the staged snapshot.
 pub fn staged_file(name: &str) -> String {
-    format!("{STAGED_SNAPSHOT}/{name}")
+    format!("{STAGED_SNAPSHOT}/{}", staged_name(name))
+}
+
+/// The name that the lines of a sidecar have in the work directory instead of `name`, if readers may take that for a table:
+/// version 0.1.0 wrote them as CSV.
+pub fn hidden_lines_name(name: &str) -> Option<String> {
+    name.ends_with(".csv").then(|| staged_name(name))
+}
+
+/// Where a file may be instead of its key. A file of the staged snapshot may have its published name, because a run was
+/// stopped while it published or version 0.1.0 wrote it; lines of that version may be hidden by now.
+pub fn other_key(key: &str) -> Option<String> {
+    match key.strip_prefix(STAGED_SNAPSHOT).and_then(|name| name.strip_prefix('/')) {
+        Some(staged) => Some(format!("{STAGED_SNAPSHOT}/{}", published_name(staged)?)),
+        None => hidden_lines_name(key),
+    }
 }
 
 /// The file in the work directory with a part's lines of [`FAILED_ACCOUNTS_FILE`].
@@ -84,4 +117,40 @@ pub fn work_directory_name(snapshot: &OsStr) -> String {
 /// The name of the snapshot of a work directory; `None` for any other name.
 pub fn snapshot_name(work_directory: &str) -> Option<&str> {
     work_directory.strip_prefix('.')?.strip_suffix(".partial")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staged_names_match_nothing_that_a_reader_looks_for() {
+        for name in [&part_file(7, "parquet"), &part_file(7, "csv.gz")]
+            .into_iter()
+            .map(String::as_str)
+            .chain(SIDECAR_FILES)
+        {
+            let staged = staged_name(name);
+            assert_eq!(published_name(&staged).as_deref(), Some(name));
+            assert!(
+                staged.starts_with('.') && !staged.contains(".parquet") && !staged.contains(".csv"),
+                "{staged}"
+            );
+        }
+        assert_eq!(staged_name("part-00000.csv.zst"), ".part-00000~csv~zst.unpublished");
+        for other in ["part-00000.csv", ".part-00000~csv.unpublished.staged", ".hidden"] {
+            assert_eq!(published_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn files_of_version_0_1_0_have_other_keys() {
+        let part = staged_file("part-00000.csv.gz");
+        assert_eq!(other_key(&part).unwrap(), "snapshot/part-00000.csv.gz");
+        let lines = failed_lines_file(3, LinesFormat::Csv);
+        assert_eq!(other_key(&lines).unwrap(), ".failed-00003~csv.unpublished");
+        for key in [JOURNAL_FILE, LOCK_FILE, &failed_lines_file(3, LinesFormat::Tsv)] {
+            assert_eq!(other_key(key), None, "{key}");
+        }
+    }
 }

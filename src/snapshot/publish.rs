@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn failures_that_a_later_round_retried_are_left_out() {
         let directory = tempfile::tempdir().unwrap();
-        let store = LocalStore::new(&directory.path().join("out")).unwrap();
+        let store = LocalStore::beside(&directory.path().join("out"));
         fs::create_dir(store.root()).unwrap();
         let permanent = "gone\tnot_found\t40003\t\"no\tsuch\"\t1\t2026-11-22T00:00:00Z\t7\n";
         let transient = "b\tinternal_error\t40006\t\t6\t2026-11-22T00:00:00Z\t8\n";
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn lines_of_version_0_1_0_are_converted() {
         let directory = tempfile::tempdir().unwrap();
-        let store = LocalStore::new(&directory.path().join("out")).unwrap();
+        let store = LocalStore::beside(&directory.path().join("out"));
         fs::create_dir(store.root()).unwrap();
         let permanent =
             "\"x,y\",not_found,40003,\"no, \"\"such\"\"\tone\nhere\",1,2026-11-22T00:00:00Z,7\n";

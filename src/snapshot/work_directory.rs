@@ -8,38 +8,64 @@ use std::sync::Arc;
 use super::layout::{JOURNAL_FILE, LOCK_FILE};
 use super::store::local::LocalStore;
 use super::store::local::lock::WorkLock;
+use super::store::local::lock_holder::this_process;
 use super::store::{Store, WorkDirectoryError};
 use crate::util::disk_error::DiskError;
 use crate::util::failpoint;
+use crate::util::staged_file::create_directories;
 
 /// The work directory of a run, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct WorkDirectory {
     store: Arc<LocalStore>,
     lock: WorkLock,
+    had_earlier_run: bool,
 }
+
+/// How often the work directory may be removed before this run holds its lock. Each time, another run has published.
+const MAX_ATTEMPTS: u32 = 32;
 
 impl WorkDirectory {
     /// Creates the work directory of an output path if there is none, and takes its lock. The files of a stopped run stay,
-    /// except a snapshot that it moved aside: that is restored first.
-    pub fn open(output_path: &Path, holder: &str) -> Result<WorkDirectory, WorkDirectoryError> {
-        let store = Arc::new(LocalStore::new(output_path)?);
-        let lock = WorkLock::take(&store, holder)?;
-        store.restore_moved_aside()?;
-        Ok(WorkDirectory { store, lock })
+    /// with the names that hide them from readers, except a snapshot that it moved aside: that is restored first.
+    pub fn open(
+        output_path: &Path,
+        table_root: &Path,
+    ) -> Result<WorkDirectory, WorkDirectoryError> {
+        let mut had_earlier_run = false;
+        for _ in 0..MAX_ATTEMPTS {
+            let store = LocalStore::new(output_path, table_root)?;
+            let Some(lock) = WorkLock::take(&store, &this_process())? else {
+                had_earlier_run = true;
+                continue;
+            };
+            had_earlier_run |= lock.had_earlier_run();
+            let work = WorkDirectory { store: Arc::new(store), lock, had_earlier_run };
+            if !work.store.can_move_to_output()? {
+                let store = work.store.beside_snapshot();
+                work.remove()?;
+                create_directories(store.root())?;
+                continue;
+            }
+            work.store.restore_moved_aside()?;
+            work.store.hide()?;
+            return Ok(work);
+        }
+        let holder = "runs that follow one another immediately".to_owned();
+        Err(WorkDirectoryError::Locked { path: output_path.to_owned(), holder })
     }
 
     /// Restores a snapshot that a stopped run moved aside, unless a run is active; returns whether it did. Meant for the
     /// very start of a run, which may be refused before it opens the work directory.
     pub fn restore_previous_snapshot(
         output_path: &Path,
-        holder: &str,
+        table_root: &Path,
     ) -> Result<bool, WorkDirectoryError> {
-        let store = LocalStore::new(output_path)?;
+        let store = LocalStore::new(output_path, table_root)?;
         if store.moved_aside().map_err(WorkDirectoryError::Unreadable)?.is_none() {
             return Ok(false);
         }
-        match WorkDirectory::open(output_path, holder) {
+        match WorkDirectory::open(output_path, table_root) {
             Ok(_) => Ok(true),
             // The active run is publishing right now.
             Err(WorkDirectoryError::Locked { .. }) => Ok(false),
@@ -49,7 +75,7 @@ impl WorkDirectory {
 
     /// Whether an earlier run left its journal or its lock here, or published while this one waited for the lock.
     pub fn had_earlier_run(&self) -> bool {
-        self.lock.had_earlier_run()
+        self.had_earlier_run
     }
 
     /// Whether this run still holds the lock.
@@ -90,7 +116,12 @@ impl WorkDirectory {
             {
                 Ok(())
             }
-            removed => removed.map_err(DiskError::on("remove", &root)),
+            removed => {
+                removed.map_err(DiskError::on("remove", &root))?;
+                // Not empty while there is a run for another partition; an empty one does no harm.
+                let _ = self.store.parents().try_for_each(fs::remove_dir);
+                Ok(())
+            }
         }
     }
 
@@ -108,7 +139,7 @@ mod tests {
     use crate::snapshot::layout::SUCCESS_MARKER;
 
     fn open(path: &Path, if_exists: IfExists) -> Result<WorkDirectory, WorkDirectoryError> {
-        let work = WorkDirectory::open(path, "pid 7 on host a since noon")?;
+        let work = WorkDirectory::open(path, path)?;
         work.store().ensure_may_be_published(if_exists)?;
         Ok(work)
     }
@@ -134,7 +165,7 @@ mod tests {
         let output = directory.path().join("dt=1");
         let _first = open(&output, IfExists::Replace).unwrap();
         let message = open(&output, IfExists::Replace).unwrap_err().to_string();
-        assert!(message.contains("pid 7 on host a since noon"), "{message}");
+        assert!(message.contains(&format!("process {} on ", std::process::id())), "{message}");
     }
 
     #[test]

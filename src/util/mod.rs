@@ -9,6 +9,7 @@ pub mod failure;
 pub mod file_size_limit;
 pub mod hex;
 pub mod human;
+pub mod mounts;
 pub mod nearest;
 pub mod paths;
 pub mod regular_file;

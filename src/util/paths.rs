@@ -30,6 +30,12 @@ pub fn parent_directory(path: &Path) -> &Path {
     }
 }
 
+/// The path, or the nearest one above it that exists.
+pub fn nearest_existing(path: &Path) -> &Path {
+    let exists = |path: &&Path| !path.as_os_str().is_empty() && path.symlink_metadata().is_ok();
+    path.ancestors().find(exists).unwrap_or(Path::new("."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -147,6 +147,23 @@ impl FileInfo {
     }
 }
 
+/// Creates a directory and the missing ones above it, durably.
+pub fn create_directories(directory: &Path) -> Result<(), DiskError> {
+    let missing = missing_directories(directory);
+    fs::create_dir_all(directory).map_err(DiskError::on("create", directory))?;
+    missing.iter().try_for_each(|created| sync_directory(parent_directory(created)))
+}
+
+/// The directories on the way to `directory` that do not exist, the deepest first.
+pub fn missing_directories(directory: &Path) -> Vec<PathBuf> {
+    let missing = directory.ancestors().take_while(|directory| {
+        // A directory that cannot be read may exist.
+        let is_missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        !directory.as_os_str().is_empty() && fs::symlink_metadata(directory).is_err_and(is_missing)
+    });
+    missing.map(Path::to_owned).collect()
+}
+
 /// Makes the names in a directory durable.
 pub fn sync_directory(directory: &Path) -> Result<(), DiskError> {
     File::open(directory)

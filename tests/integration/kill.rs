@@ -96,7 +96,8 @@ fn was_killed(scene: &Scene, moment: RequestTime) -> bool {
     let calls_before = scene.server.calls();
     let parts_before = scene.directory.committed_parts();
     let mut run = scene.directory.start_export(&scene.arguments(), &[]);
-    let sidecar = scene.directory.path(WORK_DIRECTORY).join("snapshot/_failed_accounts.tsv");
+    let sidecar =
+        scene.directory.path(WORK_DIRECTORY).join("snapshot/._failed_accounts~tsv.unpublished");
     wait_until("the end of the run", || {
         let has_come = match moment {
             RequestTime::AtOnce => true,

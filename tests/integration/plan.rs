@@ -240,7 +240,7 @@ fn run_that_cannot_be_resumed_is_refused_like_by_an_export() {
         assert_eq!(planned["refusal"], exported.error());
     };
     refused_alike(&["columns.0.name=other", "output.format=csv"], 2);
-    let part = directory.path(WORK_DIRECTORY).join("snapshot/part-00001.parquet");
+    let part = directory.path(WORK_DIRECTORY).join("snapshot/.part-00001~parquet.unpublished");
     let mut bytes = fs::read(&part).unwrap();
     bytes[100] ^= 1;
     fs::write(&part, bytes).unwrap();

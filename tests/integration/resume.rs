@@ -180,7 +180,9 @@ fn rate_can_change_on_resume() {
 
 #[test]
 fn damaged_or_missing_file_is_named() {
-    for file in ["snapshot/part-00001.parquet", "failed-00000.tsv", "rejected-00001.tsv"] {
+    for file in
+        ["snapshot/.part-00001~parquet.unpublished", "failed-00000.tsv", "rejected-00001.tsv"]
+    {
         for is_missing in [true, false] {
             let directory = stopped_after(2);
             let path = directory.path(WORK_DIRECTORY).join(file);
@@ -237,8 +239,11 @@ fn stale_files_are_not_published() {
         "snapshot/part-00003.parquet",
         "snapshot/part-00017.parquet",
         "snapshot/part-00003.parquet.staged",
+        "snapshot/.part-00017~parquet.unpublished",
+        "snapshot/.part-00003~parquet.unpublished.staged",
         "snapshot/_manifest.json",
         "snapshot/_SUCCESS",
+        "failed-00003.csv",
         "failed-00003.tsv",
         "rejected-00003.tsv.staged",
         "waiting-rows",

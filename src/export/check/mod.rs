@@ -47,7 +47,7 @@ pub fn check(
 }
 
 fn check_job(job: &Job, checklist: &mut Checklist<'_>) -> Result<(), Failure> {
-    let output = LocalStore::new(&job.output.path).map(|work| {
+    let output = LocalStore::new(&job.output.path, &job.output.table_root).map(|work| {
         let found = inspect(&work, &OutputTarget::new(job));
         (work, found)
     });

@@ -6,11 +6,12 @@ use crate::accounts::{ListFormat, ListPath, ListSource};
 use crate::job::error::KeyError;
 use crate::job::file::AccountsFile;
 use crate::job::validate::Context;
-use crate::job::values::{fill_in_date, non_empty, path, required_text};
+use crate::job::values::{fill_in_date, non_empty, path, reject_url, required_text};
 
 pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, KeyError> {
     const EXAMPLE: &str = "the path of the account list, or \"-\" for standard input";
     let text = required_text("accounts.path", file.path.as_ref(), EXAMPLE)?;
+    reject_url("accounts.path", text)?;
     let text = fill_in_date("accounts.path", text, context)?;
     let format = match file.format {
         Some(format) => format,

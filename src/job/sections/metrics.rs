@@ -8,7 +8,7 @@ use crate::job::error::{KeyError, quoted};
 use crate::job::file::MetricsFile;
 use crate::job::settings::MetricsSettings;
 use crate::job::validate::Context;
-use crate::job::values::{non_empty, path};
+use crate::job::values::{non_empty, path, reject_url};
 
 const TEXTFILE: &str = "metrics.textfile";
 const LISTEN: &str = "metrics.listen";
@@ -24,6 +24,7 @@ fn textfile(text: &str, context: &Context) -> Result<PathBuf, KeyError> {
     const EXAMPLE: &str =
         "a path that ends in .prom, such as \"/var/lib/node_exporter/im_profiles.prom\"";
     non_empty(TEXTFILE, text, EXAMPLE)?;
+    reject_url(TEXTFILE, text)?;
     if text.contains(['{', '}']) {
         return refuse(
             "contains a placeholder, but each run must find the file of the run before it, and node_exporter \

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::job::dated_path::DatedPath;
-use crate::job::error::KeyError;
+use crate::job::error::{KeyError, quoted};
 use crate::job::file::OutputFile;
 use crate::job::validate::Context;
-use crate::job::values::{fill_in_date, keyword, path, required_text, whole_number};
+use crate::job::values::{
+    DATE_PLACEHOLDER, fill_in_date, keyword, path, reject_url, required_text, whole_number,
+};
 use crate::job::{Compression, Format, IfExists, OutputSettings};
+use crate::table::Column;
+use crate::table::rows::ACCOUNT_COLUMN;
 
 pub const DEFAULT_ACCOUNTS_PER_PART: u64 = 250_000;
 /// With larger parts, the calls repeated after a crash would outweigh the benefit of fewer files.
@@ -30,6 +34,7 @@ pub fn validate(file: &OutputFile, context: &Context) -> Result<OutputSettings, 
     let format = keyword("output.format", file.format.as_ref(), Format::Parquet, FORMATS)?;
     Ok(OutputSettings {
         path: snapshot_path(file, context)?,
+        table_root: context.directory.join(table_root(file.path.as_deref().unwrap_or_default())),
         format,
         compression: compression(file, format)?,
         accounts_per_part: accounts_per_part(file.accounts_per_part)?,
@@ -52,6 +57,7 @@ fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, KeyErr
             "is \"-\", but a snapshot is a directory; write the directory to publish",
         ));
     }
+    reject_url(KEY, text)?;
     let last_component = text.trim_end_matches('/').rsplit('/').next();
     if matches!(last_component, None | Some("" | "." | "..")) {
         return Err(KeyError::new(
@@ -60,6 +66,53 @@ fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, KeyErr
         ));
     }
     path(KEY, &fill_in_date(KEY, text, context)?, context)
+}
+
+/// The part of the output path, as written, before its first partition.
+fn table_root(text: &str) -> &str {
+    let is_partition = |component: &str| {
+        component.contains(DATE_PLACEHOLDER) || partition_key(component).is_some()
+    };
+    let names = text.split_inclusive('/').take_while(|component| !is_partition(component));
+    &text[..names.map(str::len).sum()]
+}
+
+/// The key of a component such as `dt=2026-11-26`.
+fn partition_key(component: &str) -> Option<&str> {
+    component.split_once('=').map(|(key, _)| key).filter(|key| !key.is_empty())
+}
+
+/// Readers take the key of a partition for a column, so no column of the table may have the same name.
+pub fn ensure_partitions_are_not_columns(
+    file: &OutputFile,
+    columns: &[Column],
+) -> Result<(), KeyError> {
+    let path = file.path.as_deref().unwrap_or_default();
+    for partition in path.split('/') {
+        let Some(key) = partition_key(partition).map(str::to_lowercase) else { continue };
+        if key == ACCOUNT_COLUMN {
+            let problem = format!("has the partition {}", quoted(partition));
+            return Err(KeyError::new(
+                "output.path",
+                format!(
+                    "{problem}, but the first column of every table is {ACCOUNT_COLUMN}; write another key"
+                ),
+            ));
+        }
+        let taken =
+            columns.iter().enumerate().find(|(_, column)| column.name.to_lowercase() == key);
+        if let Some((position, column)) = taken {
+            return Err(KeyError::new(
+                format!("columns.{position}.name").as_str(),
+                format!(
+                    "is {}, which is also the key of the partition {} in output.path (case is ignored); write another name",
+                    quoted(&column.name),
+                    quoted(partition)
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The output path before its placeholder is filled in, if it has one.

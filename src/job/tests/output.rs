@@ -17,6 +17,12 @@ fn output_refused() {
         (path, "\"../out/./\""),
         (path, "\"out/dt={date:%Y}\""),
         (path, "\"~\""),
+        (path, "\"s3://bucket/exports/dt={date}\""),
+        (path, "\" abfss+x://user:secret@host/\""),
+        (path, "\"file:///exports\""),
+        (path, "\"account={date}\""),
+        (path, "\"out/NICK=1/users\""),
+        (path, "\"out/dt={date}/points={date}\""),
         ("format = \"parquet\"", "format = \"parket\""),
         (gzip, "format = \"parquet\"\ncompression = \"lz4\""),
         (gzip, &csv("snappy")),
@@ -35,6 +41,12 @@ fn output_refused() {
     jobs/n.toml:28: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly"
     jobs/n.toml:28: output.path: contains "{date:%Y}"; the only placeholder is {date}
     jobs/n.toml:28: output.path: starts with "~", which only a shell expands; write the full path
+    jobs/n.toml:28: output.path: is a URL (s3://...), which is not supported yet; write a path on this machine
+    jobs/n.toml:28: output.path: is a URL (abfss+x://...), which is not supported yet; write a path on this machine
+    jobs/n.toml:28: output.path: is a file:// URL; write the path without file://
+    jobs/n.toml:28: output.path: has the partition "account={date}", but the first column of every table is account; write another key
+    jobs/n.toml:19: columns.0.name: is "nick", which is also the key of the partition "NICK=1" in output.path (case is ignored); write another name
+    jobs/n.toml:24: columns.1.name: is "points", which is also the key of the partition "points={date}" in output.path (case is ignored); write another name
     jobs/n.toml:29: output.format: is "parket"; did you mean parquet?
     jobs/n.toml:30: output.compression: is "lz4"; write one of: zstd, snappy, gzip, none
     jobs/n.toml:30: output.compression: is "snappy", which csv does not support; write one of: none, gzip, zstd
@@ -44,4 +56,42 @@ fn output_refused() {
     jobs/n.toml:31: output.accounts_per_part: is 10000100, which is out of range; write a whole number from 100 to 10000000
     jobs/n.toml:32: output.if_exists: is "append"; write one of: replace, fail
     "#);
+}
+
+#[test]
+fn table_root_ends_before_the_first_partition() {
+    for (path, root) in [
+        ("out", "jobs/out"),
+        ("out/users", "jobs/out/users"),
+        ("out/users/", "jobs/out/users"),
+        ("../out/dt={date}", "jobs/../out"),
+        ("out/app=im/dt={date}/users", "jobs/out"),
+        ("out/users-{date}", "jobs/out"),
+        ("/exports/a=b", "/exports"),
+        ("dt={date}", "jobs"),
+        ("out/=x", "jobs/out/=x"),
+    ] {
+        let job = load(FULL, &[&format!("output.path={path}")]).unwrap();
+        assert_eq!(job.output.table_root, Path::new(root), "{path}");
+        assert!(job.output.path.starts_with(&job.output.table_root), "{path}");
+    }
+}
+
+#[test]
+fn urls_are_refused_wherever_a_path_is_written() {
+    for key in ["accounts.path", "output.path", "metrics.textfile", "api.secret_key_file"] {
+        for url in ["s3://bucket/x", "https://user:hunter2@host/x.prom", "s3a://b/list.csv"] {
+            let error = load(FULL, &[&format!("{key}={url}")]).unwrap_err();
+            assert!(error.starts_with(&format!("--set {key}")), "{error}");
+            assert!(error.contains("is a URL (") && error.contains("not supported yet"), "{error}");
+        }
+    }
+    for path in ["s3:/x", "://x", "1s3://x", "a b://x"] {
+        load(FULL, &[&format!("output.path={path}")]).unwrap();
+    }
+    let error = Job::load(Path::new("https://user:hunter2@host/n.toml"), &[], date(2026, 11, 22));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "https://...: is a URL, which is not supported yet; give the path of a .toml file"
+    );
 }

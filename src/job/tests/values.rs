@@ -43,6 +43,7 @@ fn every_key_is_read() {
     assert_eq!(job.columns, expected);
     let expected = OutputSettings {
         path: "jobs/out/dt=2026-11-22".into(),
+        table_root: "jobs/out".into(),
         format: Format::Parquet,
         compression: Compression::Gzip,
         accounts_per_part: 1_000,
@@ -89,6 +90,7 @@ fn missing_keys_have_defaults() {
     assert_eq!(job.columns[0].column_type, ColumnType::Int64);
     let expected = OutputSettings {
         path: "jobs/out".into(),
+        table_root: "jobs/out".into(),
         format: Format::Parquet,
         compression: Compression::Zstd,
         accounts_per_part: 250_000,

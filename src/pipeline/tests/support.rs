@@ -91,6 +91,7 @@ pub fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
 pub fn output_settings(directory: &Path, accounts_per_part: u64) -> OutputSettings {
     OutputSettings {
         path: directory.to_owned(),
+        table_root: directory.to_owned(),
         format: Format::Csv,
         compression: Compression::None,
         accounts_per_part,
@@ -123,7 +124,7 @@ pub fn run_scripted_with(
     change(&mut settings);
     let accounts_per_part = settings.accounts_per_part;
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    let store = LocalStore::beside(&directory.path().join("out"));
     std::fs::create_dir_all(store.staged_snapshot()).unwrap();
     let output = output_settings(directory.path(), accounts_per_part);
     let chunk_accounts = MAX_ACCOUNTS_PER_CALL as u64;
@@ -174,7 +175,7 @@ pub fn run_scripted_with(
         (service, result, took)
     });
     let calls = std::mem::take(&mut *service.calls.lock().unwrap());
-    let rows = lines_of(&store.staged_snapshot(), "part-", 1);
+    let rows = lines_of(&store.staged_snapshot(), ".part-", 1);
     let failed = lines_of(store.root(), "failed-", 0)
         .into_iter()
         .map(|line| {

@@ -102,7 +102,7 @@ fn lines() -> Vec<String> {
 /// A store without a journal.
 fn empty_store() -> (tempfile::TempDir, LocalStore) {
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    let store = LocalStore::beside(&directory.path().join("out"));
     fs::create_dir(store.root()).unwrap();
     (directory, store)
 }
@@ -216,7 +216,7 @@ fn there_is_nothing_to_resume_without_a_complete_line() {
     assert!(UnfinishedRun::read(&store).unwrap().is_none());
     assert_eq!(read(b""), None);
     assert_eq!(read(b"\0\0\0\0"), None);
-    let nowhere = LocalStore::new(&store.path("nowhere")).unwrap();
+    let nowhere = LocalStore::beside(&store.path("nowhere"));
     assert!(UnfinishedRun::read(&nowhere).unwrap().is_none());
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::job::{Compression, Format, IfExists};
-use crate::snapshot::layout::rejected_lines_file;
+use crate::snapshot::layout::{rejected_lines_file, staged_name};
 use crate::snapshot::sidecars::{Category, LinesFormat};
 use crate::snapshot::store::local::LocalStore;
 
@@ -82,13 +82,14 @@ fn write(
     let directory = tempfile::tempdir().unwrap();
     let settings = OutputSettings {
         path: directory.path().to_owned(),
+        table_root: directory.path().to_owned(),
         format,
         compression: Compression::None,
         accounts_per_part: PART,
         if_exists: IfExists::Replace,
     };
     let schema = rows(&[]).schema();
-    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    let store = LocalStore::beside(&directory.path().join("out"));
     fs::create_dir_all(store.staged_snapshot()).unwrap();
     let mut writer = SnapshotWriter::new(settings, schema, CHUNK, 0, Arc::new(store.clone()));
     writer.buffer = RowBuffer::new(directory.path(), budget);
@@ -148,7 +149,7 @@ fn rows_of_retries_follow_those_of_first_calls() {
         .map(|ordinal| if ordinal == 1 { TestOutcome::LateRow } else { TestOutcome::FirstRow })
         .collect();
     let (files, parts) = write(&outcomes, &messages(&outcomes), Format::Csv, usize::MAX);
-    let part = files.iter().find(|(name, _)| name == "part-00000.csv").unwrap();
+    let part = files.iter().find(|(name, _)| *name == staged_name("part-00000.csv")).unwrap();
     let text = String::from_utf8(part.1.clone()).unwrap();
     assert_eq!(text, "account\na0\na2\na3\na4\na5\na6\na7\na1\n");
     assert_eq!(parts[0].rows, 8);

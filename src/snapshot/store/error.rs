@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::snapshot::layout::SUCCESS_MARKER;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::paths::parent_directory;
 
 /// Why a run cannot work at an output path.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,13 @@ pub enum WorkDirectoryError {
     NotASnapshot(PathBuf),
     #[error("{} cannot be a snapshot directory because it has no name; choose another output.path", .0.display())]
     NoName(PathBuf),
+    #[error("{} is a mount point, which a snapshot cannot replace; publish to a directory inside it, such as {}", .0.display(), .0.join("exports").display())]
+    MountPoint(PathBuf),
+    #[error("{} is a symbolic link that points back to itself; correct it, or choose another output.path", .0.display())]
+    LinkLoop(PathBuf),
+    /// The target of the output path cannot be created.
+    #[error("{} is a symbolic link to {}, which cannot be created there; create {}, or correct the link", .link.display(), .target.display(), parent_directory(.target).display())]
+    DanglingLink { link: PathBuf, target: PathBuf },
     /// Another run holds the lock.
     #[error("another run is writing {}: {holder}; wait for it to end, or stop it", .path.display())]
     Locked {
@@ -42,7 +50,10 @@ impl HasExitCode for WorkDirectoryError {
             }
             WorkDirectoryError::Exists(_)
             | WorkDirectoryError::NotASnapshot(_)
-            | WorkDirectoryError::NoName(_) => ExitCode::BadUsage,
+            | WorkDirectoryError::NoName(_)
+            | WorkDirectoryError::MountPoint(_)
+            | WorkDirectoryError::LinkLoop(_)
+            | WorkDirectoryError::DanglingLink { .. } => ExitCode::BadUsage,
             // The other run ends at some time.
             WorkDirectoryError::Locked { .. } => ExitCode::TryAgainLater,
         }

@@ -1,7 +1,9 @@
 //! A snapshot on a local file system, with the work directory beside it.
 
+mod location;
 pub mod lock;
-mod lock_holder;
+pub mod lock_holder;
+mod names;
 pub mod replace;
 mod write_check;
 
@@ -16,12 +18,10 @@ use super::{
 };
 use crate::job::IfExists;
 use crate::snapshot::layout::{
-    JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, snapshot_name,
-    work_directory_name,
+    JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, published_name, staged_name,
 };
 use crate::util::disk_error::DiskError;
 use crate::util::failpoint;
-use crate::util::paths::parent_directory;
 use crate::util::regular_file::{self, Opened};
 use crate::util::staged_file::{FileInfo, StagedFile, sync_directory};
 
@@ -30,22 +30,13 @@ use crate::util::staged_file::{FileInfo, StagedFile, sync_directory};
 pub struct LocalStore {
     output_path: PathBuf,
     root: PathBuf,
+    /// The hidden directory that is `root` or has it below: only work directories are in it.
+    base: PathBuf,
+    /// Whether a run of version 0.1.0 left `root`, which is not created if it is removed meanwhile.
+    is_leftover: bool,
 }
 
 impl LocalStore {
-    /// The store of an output path.
-    ///
-    /// # Errors
-    /// [`WorkDirectoryError::NoName`] for a path such as `/`.
-    pub fn new(output_path: &Path) -> Result<LocalStore, WorkDirectoryError> {
-        let output_path = output_path.to_owned();
-        let Some(name) = output_path.file_name() else {
-            return Err(WorkDirectoryError::NoName(output_path));
-        };
-        let root = output_path.with_file_name(work_directory_name(name));
-        Ok(LocalStore { output_path, root })
-    }
-
     /// The path at which the snapshot is published.
     pub fn output_path(&self) -> &Path {
         &self.output_path
@@ -64,17 +55,6 @@ impl LocalStore {
     /// The directory to which the previous snapshot is moved where directories cannot be exchanged.
     pub fn replaced_snapshot(&self) -> PathBuf {
         self.root.join(REPLACED_SNAPSHOT)
-    }
-
-    /// The stores of the other work directories beside this one. What cannot be read is skipped.
-    pub fn siblings(&self) -> Vec<LocalStore> {
-        let entries = fs::read_dir(parent_directory(&self.root)).into_iter().flatten().flatten();
-        let stores = entries.filter_map(|entry| {
-            let name = entry.file_name();
-            let output_path = self.output_path.with_file_name(snapshot_name(name.to_str()?)?);
-            LocalStore::new(&output_path).ok()
-        });
-        stores.filter(|store| store.root != self.root).collect()
     }
 
     /// Verifies that a run may publish, before it does any work.
@@ -122,20 +102,23 @@ impl Store for LocalStore {
     }
 
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, DiskError> {
-        let path = self.path(key);
+        let path = self.existing(key);
         let file = File::open(&path).map_err(DiskError::on("open", &path))?;
         Ok(Box::new(file))
     }
 
     fn is_intact(&self, key: &str, info: &FileInfo) -> Result<bool, DiskError> {
-        is_intact(&self.path(key), info)
+        is_intact(&self.existing(key), info)
     }
 
     fn remove_uncommitted(&self, keep: &HashSet<String>) -> Result<(), PartFilesError> {
         let staged = |name: &str| keep.contains(&format!("{STAGED_SNAPSHOT}/{name}"));
         remove_files(&self.staged_snapshot(), staged)?;
         for (entry, kind) in entries(&self.root)? {
-            let is_kept = entry.file_name().to_str().is_some_and(|name| keep.contains(name));
+            let is_kept = |name: &str| {
+                keep.contains(name) || published_name(name).is_some_and(|name| keep.contains(&name))
+            };
+            let is_kept = entry.file_name().to_str().is_some_and(is_kept);
             // Directories of the work directory, such as the staged snapshot, are not published.
             if !is_kept && !kind.is_dir() {
                 remove_file(&entry, kind)?;
@@ -145,6 +128,7 @@ impl Store for LocalStore {
     }
 
     fn remove_unpublished(&self, keep: &HashSet<String>) -> Result<Vec<PathBuf>, PartFilesError> {
+        let keep: HashSet<String> = keep.iter().map(|name| staged_name(name)).collect();
         remove_files(&self.staged_snapshot(), |name| keep.contains(name))
     }
 
@@ -181,7 +165,12 @@ impl Store for LocalStore {
     }
 
     fn publish(&self) -> Result<(), ReplaceError> {
-        self.exchange()
+        let published = self.reveal().map_err(ReplaceError::from).and_then(|()| self.exchange());
+        if published.is_err() {
+            // The next run does it otherwise.
+            let _ = self.hide();
+        }
+        published
     }
 
     fn clear(&self, keep: &[&str]) -> Result<(), DiskError> {
@@ -190,6 +179,10 @@ impl Store for LocalStore {
             if keep.iter().any(|kept| name == *kept)
                 || (name == REPLACED_SNAPSHOT && !self.may_remove_replaced()?)
             {
+                continue;
+            }
+            // Any other directory is the work directory of a partition.
+            if kind.is_dir() && name != STAGED_SNAPSHOT && name != REPLACED_SNAPSHOT {
                 continue;
             }
             let removed =

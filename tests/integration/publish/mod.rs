@@ -286,7 +286,9 @@ fn run_without_its_lock_does_not_publish() {
 /// The files of this very process are verified as well, and those of sidecar lines.
 #[test]
 fn damaged_files_are_not_published() {
-    for file in ["snapshot/part-00001.parquet", "failed-00002.tsv", "rejected-00000.tsv"] {
+    for file in
+        ["snapshot/.part-00001~parquet.unpublished", "failed-00002.tsv", "rejected-00000.tsv"]
+    {
         for damage in ["flip", "cut", "grow", "remove", "link"] {
             let directory = directory_with_earlier();
             let earlier = directory.found();

@@ -137,11 +137,15 @@ impl TestDir {
         [files, files_of(&root.join("snapshot"))]
     }
 
-    /// The part files in the work directory with their final names.
+    /// The part files in the work directory, by the names under which they are published.
     pub fn unpublished_parts(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut files = files_of(&self.path(WORK_DIRECTORY).join("snapshot"));
-        files.retain(|name, _| name.starts_with("part-") && !name.ends_with(".staged"));
-        files
+        let files = files_of(&self.path(WORK_DIRECTORY).join("snapshot")).into_iter();
+        let published = |(name, content): (String, Vec<u8>)| {
+            let hidden = name.strip_prefix('.').and_then(|name| name.strip_suffix(".unpublished"));
+            let name = hidden.map_or_else(|| name.clone(), |name| name.replace('~', "."));
+            (name.starts_with("part-") && !name.ends_with(".staged")).then_some((name, content))
+        };
+        files.filter_map(published).collect()
     }
 }
 

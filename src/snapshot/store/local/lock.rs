@@ -14,10 +14,7 @@ use crate::snapshot::store::WorkDirectoryError;
 use crate::util::disk_error::DiskError;
 use crate::util::disk_error::LOCK;
 use crate::util::failpoint;
-use crate::util::staged_file::remove_if_exists;
-
-/// How often the lock may be deleted before this run holds it. Each time, another run has published.
-const MAX_ATTEMPTS: u32 = 32;
+use crate::util::staged_file::{create_directories, remove_if_exists};
 
 /// The held lock of a work directory; released when this value is dropped or the process ends.
 #[derive(Debug)]
@@ -28,27 +25,18 @@ pub struct WorkLock {
 }
 
 impl WorkLock {
-    /// Takes the lock of a work directory, which is created if it does not exist.
+    /// Takes the lock of a work directory, which is created if it does not exist. `None` if another run removed it in the
+    /// meantime: that one has published.
     ///
     /// # Errors
     /// [`WorkDirectoryError::Locked`] while another run holds it.
-    pub fn take(paths: &LocalStore, holder: &str) -> Result<WorkLock, WorkDirectoryError> {
-        let mut had_earlier_run = false;
-        for _ in 0..MAX_ATTEMPTS {
-            if let Some(lock) = open(paths.root())? {
-                failpoint::hit("lock:opened").map_err(DiskError::on(LOCK, &lock.path))?;
-                if let Some(mut lock) = lock.take(paths.output_path(), holder)? {
-                    lock.had_earlier_run |= had_earlier_run;
-                    return Ok(lock);
-                }
-            }
-            had_earlier_run = true;
-        }
-        let holder = "runs that follow one another immediately".to_owned();
-        Err(WorkDirectoryError::Locked { path: paths.output_path().to_owned(), holder })
+    pub fn take(paths: &LocalStore, holder: &str) -> Result<Option<WorkLock>, WorkDirectoryError> {
+        let Some(lock) = open(paths)? else { return Ok(None) };
+        failpoint::hit("lock:opened").map_err(DiskError::on(LOCK, &lock.path))?;
+        lock.take(paths.output_path(), holder)
     }
 
-    /// Whether an earlier run left its journal or its lock, or published while this one waited for the lock.
+    /// Whether an earlier run left its journal or its lock.
     pub fn had_earlier_run(&self) -> bool {
         self.had_earlier_run
     }
@@ -74,8 +62,14 @@ struct OpenedLock {
 
 /// Opens the lock of a work directory; both are created if they do not exist. `None` if another run removed the
 /// directory in the meantime.
-fn open(root: &Path) -> Result<Option<OpenedLock>, DiskError> {
-    fs::create_dir_all(root).map_err(DiskError::on("create", root))?;
+fn open(paths: &LocalStore) -> Result<Option<OpenedLock>, DiskError> {
+    let root = paths.root();
+    let created = if paths.is_leftover { Ok(()) } else { create_directories(root) };
+    match created {
+        // The directory above was removed with the work directory of another partition.
+        Err(error) if error.io().kind() == ErrorKind::NotFound => return Ok(None),
+        created => created?,
+    }
     let path = root.join(LOCK_FILE);
     let file = match File::options().read(true).write(true).create(true).truncate(false).open(&path)
     {
@@ -153,20 +147,20 @@ mod tests {
 
     fn paths() -> (tempfile::TempDir, LocalStore) {
         let directory = tempfile::tempdir().unwrap();
-        let paths = LocalStore::new(&directory.path().join("out")).unwrap();
+        let paths = LocalStore::beside(&directory.path().join("out"));
         (directory, paths)
     }
 
     fn take(paths: &LocalStore) -> WorkLock {
-        WorkLock::take(paths, "a run").unwrap()
+        WorkLock::take(paths, "a run").unwrap().unwrap()
     }
 
     #[test]
     fn a_lock_that_was_deleted_after_it_was_opened_is_not_taken() {
         let (_directory, paths) = paths();
         let first = take(&paths);
-        let late = open(paths.root()).unwrap().unwrap();
-        let later = open(paths.root()).unwrap().unwrap();
+        let late = open(&paths).unwrap().unwrap();
+        let later = open(&paths).unwrap().unwrap();
         // The first run publishes: lock and directory are deleted, both handles stay open.
         first.remove().unwrap();
         fs::remove_dir(paths.root()).unwrap();

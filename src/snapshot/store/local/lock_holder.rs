@@ -2,25 +2,61 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
+use jiff::Timestamp;
 use rustix::fs::{major, minor};
 
 use super::LocalStore;
 use crate::snapshot::layout::LOCK_FILE;
+use crate::util::timestamp::rfc3339_seconds;
+
+const HELD_LOCKS: &str = "/proc/locks";
+
+/// Whether a run holds the lock of a work directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockState {
+    /// By the holder that the lock names.
+    Held(String),
+    /// The lock names a holder on another machine or in another container, whose locks are not visible here.
+    Unknown(String),
+    Free,
+}
 
 impl LocalStore {
+    /// Who holds the lock, as far as this machine knows. Does not touch the lock.
+    pub fn lock_state(&self) -> LockState {
+        if let Some(holder) = self.active_run() {
+            return LockState::Held(holder);
+        }
+        let holder = fs::read_to_string(self.root().join(LOCK_FILE)).unwrap_or_default();
+        let is_of_this_host = holder.contains(&format!(" on {} since ", host_name()));
+        let is_known = is_of_this_host && Path::new(HELD_LOCKS).exists();
+        if holder.is_empty() || is_known { LockState::Free } else { LockState::Unknown(holder) }
+    }
+
     /// The holder that the lock names, while a run is active. `None` if no lock is visible, as from another container or
     /// machine, or if it cannot be read: taking the lock gives certainty.
     pub fn active_run(&self) -> Option<String> {
         let path = self.root().join(LOCK_FILE);
         let lock = fs::metadata(&path).ok()?;
-        let held = fs::read_to_string("/proc/locks").ok()?;
+        let held = fs::read_to_string(HELD_LOCKS).ok()?;
         if !is_listed(&held, major(lock.dev()), minor(lock.dev()), lock.ino()) {
             return None;
         }
         let holder = fs::read_to_string(&path).unwrap_or_default();
         Some(if holder.is_empty() { "holder unknown".to_owned() } else { holder })
     }
+}
+
+/// What a lock says about this process.
+pub fn this_process() -> String {
+    let since = rfc3339_seconds(Timestamp::now());
+    format!("process {} on {} since {since}", std::process::id(), host_name())
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Whether a line such as `1: FLOCK  ADVISORY  WRITE 25771 fe:00:10700090 0 EOF` names the file. The line of a process
@@ -52,7 +88,7 @@ mod tests {
     #[test]
     fn an_active_run_is_detected_and_keeps_its_lock() {
         let directory = tempfile::tempdir().unwrap();
-        let work = LocalStore::new(&directory.path().join("out")).unwrap();
+        let work = LocalStore::beside(&directory.path().join("out"));
         assert_eq!(work.active_run(), None);
         fs::create_dir(work.root()).unwrap();
         let mut lock = File::create(work.root().join(LOCK_FILE)).unwrap();
@@ -60,7 +96,25 @@ mod tests {
         assert_eq!(work.active_run(), None);
         lock.lock().unwrap();
         assert_eq!(work.active_run().as_deref(), Some("process 7 on host a"));
+        assert_eq!(work.lock_state(), LockState::Held("process 7 on host a".to_owned()));
         lock.unlock().unwrap();
         assert_eq!(work.active_run(), None);
+    }
+
+    #[test]
+    fn a_free_lock_is_only_known_on_the_host_that_it_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let work = LocalStore::beside(&directory.path().join("out"));
+        assert_eq!(work.lock_state(), LockState::Free);
+        fs::create_dir(work.root()).unwrap();
+        let elsewhere = format!("process 7 on x{} since 2026-11-22T03:00:00Z", host_name());
+        for (holder, state) in [
+            (String::new(), LockState::Free),
+            (this_process(), LockState::Free),
+            (elsewhere.clone(), LockState::Unknown(elsewhere)),
+        ] {
+            fs::write(work.root().join(LOCK_FILE), holder).unwrap();
+            assert_eq!(work.lock_state(), state);
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::snapshot::store::ReplaceError;
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::failpoint;
 use crate::util::paths::parent_directory;
-use crate::util::staged_file::sync_directory;
+use crate::util::staged_file::{create_directories, sync_directory};
 
 /// What is at a path that may hold a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,7 @@ impl LocalStore {
             return Ok(false);
         };
         let output_path = self.output_path();
+        create_directories(parent_directory(output_path))?;
         failpoint::hit("restore:rename")
             .and_then(|()| fs::rename(&replaced, output_path))
             .and_then(|()| failpoint::hit("restore:renamed"))
@@ -136,6 +137,7 @@ impl LocalStore {
     /// path missing.
     pub fn exchange(&self) -> Result<(), ReplaceError> {
         let (staged, output_path) = (self.staged_snapshot(), self.output_path());
+        create_directories(parent_directory(output_path))?;
         match Occupant::at(output_path)? {
             Occupant::Nothing => {
                 failpoint::hit("publish:exchange")

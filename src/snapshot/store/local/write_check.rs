@@ -1,14 +1,14 @@
 //! Checks by trial that a snapshot can be written and published at a path. Nothing is left behind.
 
 use std::fs::{self, File};
-use std::io::{Error, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use super::LocalStore;
 use super::lock::try_lock;
-use crate::util::disk_error::DiskError;
-use crate::util::disk_error::LOCK;
-use crate::util::paths::parent_directory;
+use crate::util::disk_error::{DiskError, LOCK};
+use crate::util::paths::{nearest_existing, parent_directory};
+use crate::util::staged_file::missing_directories;
 
 impl LocalStore {
     /// Tries the steps of a run: creates a directory, writes and locks a file in it, renames the directory.
@@ -16,39 +16,61 @@ impl LocalStore {
     /// # Errors
     /// The first step that fails.
     pub fn ensure_writable(&self) -> Result<(), DiskError> {
-        let parent = parent_directory(self.output_path());
-        let missing = missing_directories(parent);
-        let tried =
-            fs::create_dir_all(parent).map_err(DiskError::on("create", parent)).and_then(|()| {
-                try_in(parent)?;
+        let directories = [&self.output_path, &self.root].map(|path| parent_directory(path));
+        let missing = directories.map(missing_directories);
+        let tried = directories
+            .iter()
+            .try_for_each(|it| fs::create_dir_all(it).map_err(DiskError::on("create", it)))
+            .and_then(|()| {
+                let [output, work] = directories;
+                match try_in(work, output) {
+                    // An export works beside the snapshot then.
+                    Err(error) if error.io().kind() == ErrorKind::CrossesDevices => {
+                        try_in(output, output)?;
+                    }
+                    tried => tried?,
+                }
                 // The work directory of a stopped run may belong to another user.
                 match fs::symlink_metadata(self.root()) {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                    _ => try_in(self.root()),
+                    _ => try_in(self.root(), self.root()),
                 }
             });
-        for directory in missing {
+        for directory in missing.into_iter().flatten() {
             // Not empty if another program has put something there since.
             let _ = fs::remove_dir(directory);
         }
         tried
     }
+
+    /// Whether the staged snapshot can be moved to the output path: `false` where these are two file systems in one, such as
+    /// directories with project quotas.
+    ///
+    /// # Errors
+    /// When nothing can be moved there.
+    pub fn can_move_to_output(&self) -> Result<bool, DiskError> {
+        let target = nearest_existing(parent_directory(&self.output_path));
+        let tried = self.root.join(trial_name());
+        fs::create_dir(&tried).map_err(DiskError::on("create", &tried))?;
+        let moved = target.join(trial_name() + ".renamed");
+        let renamed = fs::rename(&tried, &moved);
+        let left = if renamed.is_ok() { &moved } else { &tried };
+        fs::remove_dir(left).map_err(DiskError::on("remove", left))?;
+        match renamed {
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => Ok(false),
+            renamed => renamed.map(|()| true).map_err(DiskError::on("move a directory to", target)),
+        }
+    }
 }
 
-/// The directories on the way to `directory` that do not exist, the deepest first.
-fn missing_directories(directory: &Path) -> Vec<PathBuf> {
-    let missing = directory.ancestors().take_while(|directory| {
-        // A directory that cannot be read may exist, and must not be removed afterwards.
-        let is_missing = |error: Error| error.kind() == ErrorKind::NotFound;
-        !directory.as_os_str().is_empty() && fs::symlink_metadata(directory).is_err_and(is_missing)
-    });
-    missing.map(Path::to_owned).collect()
+fn trial_name() -> String {
+    format!(".im-profiles-check-{}", std::process::id())
 }
 
-fn try_in(parent: &Path) -> Result<(), DiskError> {
-    let name = format!(".im-profiles-check-{}", std::process::id());
-    let directory = parent.join(&name);
-    let renamed = parent.join(name + ".renamed");
+/// Creates a directory, and renames it to one in `target`.
+fn try_in(parent: &Path, target: &Path) -> Result<(), DiskError> {
+    let directory = parent.join(trial_name());
+    let renamed = target.join(trial_name() + ".renamed");
     fs::create_dir(&directory).map_err(DiskError::on("create", &directory))?;
     let tried = write_and_lock(&directory.join("file")).and_then(|()| {
         fs::rename(&directory, &renamed).map_err(DiskError::on("rename", &directory))
@@ -69,6 +91,7 @@ fn write_and_lock(path: &Path) -> Result<(), DiskError> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -85,11 +108,13 @@ mod tests {
     #[test]
     fn the_check_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
-        for output in ["out", "a/b/out"] {
-            fs::create_dir_all(directory.path().join(".out.partial/snapshot")).unwrap();
-            let before = paths_below(directory.path());
-            LocalStore::new(&directory.path().join(output)).unwrap().ensure_writable().unwrap();
-            assert_eq!(paths_below(directory.path()), before, "{output}");
+        fs::create_dir_all(directory.path().join(".out.partial/snapshot")).unwrap();
+        let before = paths_below(directory.path());
+        for output in ["out", "a/b/out", "a/b/out/dt=1", "out/dt=1/users"] {
+            let root = if output.ends_with("out") { output } else { "a/b/out" };
+            let [output, root] = [output, root].map(|path| directory.path().join(path));
+            LocalStore::new(&output, &root).unwrap().ensure_writable().unwrap();
+            assert_eq!(paths_below(directory.path()), before, "{output:?}");
         }
     }
 
@@ -97,7 +122,7 @@ mod tests {
     fn the_failed_step_is_named() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "").unwrap();
-        let work = LocalStore::new(&directory.path().join("file/out")).unwrap();
+        let work = LocalStore::beside(&directory.path().join("file/out"));
         let message = work.ensure_writable().unwrap_err().to_string();
         assert!(message.contains("could not create") && message.contains("file"), "{message}");
     }

@@ -3,7 +3,7 @@ use crate::snapshot::layout::REPLACED_SNAPSHOT;
 
 fn store() -> (tempfile::TempDir, LocalStore) {
     let directory = tempfile::tempdir().unwrap();
-    let store = LocalStore::new(&directory.path().join("out")).unwrap();
+    let store = LocalStore::beside(&directory.path().join("out"));
     fs::create_dir(store.root()).unwrap();
     (directory, store)
 }

@@ -1,0 +1,55 @@
+//! Runs of the same job for other dates: one that was stopped before midnight, or one that is active now.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use tracing::warn;
+
+use super::resume_command::resume_command_of_other_date;
+use crate::job::Job;
+use crate::snapshot::layout::snapshot_name;
+use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::local::lock_holder::LockState;
+use crate::snapshot::unfinished_run::UnfinishedRun;
+use crate::util::paths::absolute;
+
+/// Warns about each of them, with what to do about it. What cannot be read does not keep this run from starting.
+pub fn warn_about_runs_of_other_dates(job: &Job, store: &LocalStore) {
+    let Some(dated_path) = &job.dated_output else { return };
+    let beside = store.root().ancestors().nth(dated_path.depth_below_date() + 1);
+    let mut found = BTreeMap::new();
+    // A run of version 0.1.0 is beside its snapshot.
+    for name in [beside, Some(dated_path.directory())].into_iter().flatten().flat_map(names_in) {
+        found.extend(dated_path.other_date(snapshot_name(&name).unwrap_or(&name)));
+    }
+    for (date, output_path) in found {
+        let Ok(store) = LocalStore::new(&output_path, &job.output.table_root) else { continue };
+        let Ok(Some(run)) = UnfinishedRun::read(&store) else { continue };
+        if run.checkpoint.header.date != date.to_string() {
+            continue;
+        }
+        let directory = absolute(store.root());
+        let directory = directory.display();
+        let resume_command = || resume_command_of_other_date(&date.to_string());
+        match store.lock_state() {
+            LockState::Held(holder) => warn!(
+                %directory, %date, holder,
+                "a run of another date is active; the calls of both count towards the rate limit of the app"
+            ),
+            LockState::Unknown(holder) => warn!(
+                %directory, holder, resume_command = resume_command(),
+                "unfinished run of another date, which may be active on another host; resume it if it has ended there"
+            ),
+            LockState::Free => warn!(
+                %directory, resume_command = resume_command(),
+                "unfinished run of another date; resume it, or remove its work directory"
+            ),
+        }
+    }
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
