@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::limits::{ListTotals, PreviousSnapshot, ensure_list_is_exportable, may_be_too_short};
 use super::read_list::{ReadList, count_distinct, read_list};
 use super::telemetry::RunTelemetry;
+use super::warning::Warning;
 use crate::accounts::ListSource;
 use crate::job::Limits;
 use crate::pipeline::StopCause;
@@ -42,7 +43,7 @@ impl ListCheck<'_> {
         let (accounts, invalid) = (input.scan.valid, input.scan.invalid);
         info!(accounts, invalid, "account list read");
         if accounts == 0 {
-            warn!("the account list contains no valid account");
+            Warning::NoValidAccount.log();
         }
         Ok(input)
     }

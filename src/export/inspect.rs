@@ -1,15 +1,25 @@
-//! What is at the output path and beside it: a snapshot, an unfinished run, a lock.
+//! What an export verifies before it reads the account list. It takes no lock and changes nothing, so that `plan` and `check`
+//! run the same code.
 
 use std::path::PathBuf;
 
+use super::disk_space::ensure_not_full;
 use super::limits::PreviousSnapshot;
-use super::previous::{PreviousSnapshotError, previous_snapshot};
+use super::open_files;
+use super::previous::previous_snapshot;
+use super::problem::Problems;
+use super::secret;
+use super::textfile::ensure_can_be_written;
+use super::usersig::GivenUserSig;
+use super::warning::Warning;
+use crate::api::signer::SigSource;
 use crate::job::IfExists;
 use crate::job::{DatedPath, Job, Limit};
+use crate::observability::metrics_listener::MetricsListener;
+use crate::report::subject::Subject;
 use crate::snapshot::store::WorkDirectoryError;
 use crate::snapshot::store::local::LocalStore;
-use crate::snapshot::store::local::replace::Occupant;
-use crate::util::failure::Failure;
+use crate::util::failure::{Failure, chain};
 
 /// Where a run publishes, and what it must respect there.
 #[derive(Debug, Clone)]
@@ -23,7 +33,7 @@ pub struct OutputTarget {
 }
 
 impl OutputTarget {
-    pub fn new(job: &Job) -> OutputTarget {
+    fn new(job: &Job) -> OutputTarget {
         OutputTarget {
             path: job.output.path.clone(),
             if_exists: job.output.if_exists,
@@ -36,43 +46,82 @@ impl OutputTarget {
     ///
     /// # Errors
     /// When a run may not publish over what is there, or the previous snapshot cannot be read.
-    pub fn snapshot_to_compare(
+    fn snapshot_to_compare(
         &self,
         store: &LocalStore,
+        on_warning: &mut dyn FnMut(Warning),
     ) -> Result<Option<PreviousSnapshot>, Failure> {
         store.ensure_may_be_published(self.if_exists)?;
-        Ok(previous_snapshot(self)?)
+        Ok(previous_snapshot(self, on_warning)?)
     }
 }
 
-/// What an inspection found.
+/// Whether a run can work at the output path, and the secret that it signs with: everything before it takes the lock.
 #[derive(Debug)]
-pub struct Inspection {
-    /// What is at the output path, or will be there once a run has restored the previous snapshot.
-    pub occupant: Occupant,
-    /// The previous snapshot, where an interrupted run moved it aside; the next run restores it.
-    pub moved_aside: Option<PathBuf>,
+pub struct Access {
+    /// The place of the snapshot; `None` if none can be at the output path.
+    pub store: Option<LocalStore>,
     /// What the lock of an active run says about its holder.
     pub active_run: Option<String>,
-    /// Whether a run may publish over what is at the output path.
-    pub publishable: Result<(), WorkDirectoryError>,
-    /// The snapshot that `limits.max_shrink` compares with.
-    pub previous: Result<Option<PreviousSnapshot>, PreviousSnapshotError>,
+    pub sig_source: Option<SigSource>,
+    /// The UserSig, if it was signed elsewhere.
+    pub given_usersig: Option<GivenUserSig>,
+    pub problems: Problems,
 }
 
-/// Inspects the output path. Takes no lock and changes nothing.
-///
-/// # Errors
-/// When the operating system does not let the path be read.
-pub fn inspect(
-    store: &LocalStore,
-    target: &OutputTarget,
-) -> Result<Inspection, WorkDirectoryError> {
-    Ok(Inspection {
-        moved_aside: store.moved_aside().map_err(WorkDirectoryError::Unreadable)?,
-        occupant: store.occupant().map_err(WorkDirectoryError::Unreadable)?,
-        active_run: store.active_run(),
-        publishable: store.ensure_may_be_published(target.if_exists),
-        previous: previous_snapshot(target),
-    })
+impl Access {
+    pub fn inspect(job: &Job) -> Access {
+        let mut problems = Problems::default();
+        let store = problems.keep(Subject::Output, LocalStore::new(&job.output.path, &job.output.table_root));
+        let active_run = store.as_ref().and_then(LocalStore::active_run);
+        if let Some(holder) = active_run.clone() {
+            let path = job.output.path.clone();
+            problems.refuse(Subject::Output, WorkDirectoryError::Locked { path, holder });
+        }
+        let sig_source = problems.keep(Subject::Secret, secret::read(&job.api.secret));
+        let given_usersig = sig_source.as_ref().and_then(|source| {
+            problems.keep(Subject::Secret, GivenUserSig::of(job, source)).flatten()
+        });
+        if let Some(warning) = secret::exposure(&job.api.secret) {
+            problems.warn(Subject::Secret, warning);
+        }
+        if let Some(store) = &store {
+            problems.keep(Subject::Output, store.ensure_permitted());
+            problems.keep(Subject::Disk, ensure_not_full(store));
+        }
+        Access { store, active_run, sig_source, given_usersig, problems }
+    }
+}
+
+/// What a run respects and uses beside its list; an export inspects it under the lock.
+#[derive(Debug)]
+pub struct Environment {
+    /// The snapshot that `limits.max_shrink` compares with.
+    pub previous: Option<PreviousSnapshot>,
+    /// The bound address of `metrics.listen`.
+    pub listener: Option<MetricsListener>,
+    pub problems: Problems,
+}
+
+impl Environment {
+    pub fn inspect(job: &Job, store: &LocalStore) -> Environment {
+        let mut problems = Problems::default();
+        let mut warnings = Vec::new();
+        let previous = OutputTarget::new(job)
+            .snapshot_to_compare(store, &mut |warning| warnings.push(warning));
+        let previous = problems.keep(Subject::Output, previous).flatten();
+        let listener = job.metrics.listen.map(MetricsListener::bind).transpose();
+        let listener = problems.keep(Subject::Metrics, listener).flatten();
+        for warning in warnings {
+            problems.warn(Subject::Output, warning);
+        }
+        if let Some(Err(error)) = job.metrics.textfile.as_deref().map(ensure_can_be_written) {
+            problems.warn(Subject::Metrics, Warning::Textfile { error: chain(&error) });
+        }
+        let with_emulator = job.api.target.is_emulator();
+        if let Some(warning) = open_files::raise_limit(job.api.max_in_flight, with_emulator) {
+            problems.warn(Subject::System, warning);
+        }
+        Environment { previous, listener, problems }
+    }
 }

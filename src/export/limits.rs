@@ -114,11 +114,31 @@ pub fn ensure_publishable(
     if !counts.are_conserved() {
         return Err(RefusalReason::NotConserved(*counts).into());
     }
+    decide(limits, totals_of(result), previous)
+}
+
+/// Whether a run that has processed some of its `requested` accounts may still be published: as if every other account
+/// got a row.
+///
+/// # Errors
+/// With an exceeded limit, which the accounts of this round that are left cannot fix.
+pub fn ensure_still_publishable(
+    limits: &Limits,
+    so_far: &ResultSummary,
+    requested: u64,
+    previous: Option<&PreviousSnapshot>,
+) -> Result<(), NotPublished> {
+    let so_far = totals_of(so_far);
+    let rows = requested.saturating_sub(so_far.failed + so_far.not_found);
+    decide(limits, Totals { rows, ..so_far }, previous)
+}
+
+fn totals_of(result: &ResultSummary) -> Totals {
+    let counts = &result.counts;
     let is_transient = |failure: &&FailureSummary| failure.category.counts_as_failed();
     let failed = result.failures.iter().filter(is_transient).map(|failure| failure.accounts).sum();
     let not_found = counts.failed.saturating_sub(failed);
-    let invalid = counts.invalid;
-    decide(limits, Totals { rows: counts.rows, failed, not_found, invalid }, previous)
+    Totals { rows: counts.rows, failed, not_found, invalid: counts.invalid }
 }
 
 fn decide(

@@ -6,23 +6,29 @@
 //!         list, journal      is enough to publish
 //! ```
 //!
-//! `inspect` reads what is at the output path and changes nothing; `plan` and `check` use it. Only this module and the
+//! `preflight` runs the inspections that `prepare` runs, without a lock and without a change, for `plan` and `check`. Only this module and the
 //! modules in it read a `Job`: what they pass down are the settings of the module below.
 
 pub mod check;
 mod check_list;
 mod content;
+mod counted_list;
+mod disk_space;
 mod in_process_emulator;
 mod inspect;
 mod kept;
 mod known_rows;
 mod limits;
+mod needs;
 mod open_files;
 mod other_dates;
+mod outlook;
 pub mod plan;
+mod preflight;
 mod prepare;
 pub mod preview;
 mod previous;
+mod problem;
 mod publish;
 mod read_list;
 mod report;
@@ -35,7 +41,11 @@ mod service;
 mod stale_work;
 mod stop;
 pub mod telemetry;
+mod textfile;
+mod time_limits;
 mod unfinished;
+mod usersig;
+mod warning;
 
 use std::path::Path;
 use std::time::Instant;

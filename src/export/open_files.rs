@@ -1,8 +1,9 @@
 //! The limit on open files, which a job with many calls in flight can reach.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::{debug, warn};
+use tracing::debug;
 
+use super::warning::Warning;
 use crate::pipeline::OPEN_PARTS;
 
 /// Files of an open part: the part, its buffered rows, its failed accounts.
@@ -21,8 +22,9 @@ enum Step {
     TooLow(u64),
 }
 
-/// Raises the soft limit on open files to the hard one if the job needs it, and warns if that is not enough. `with_emulator`: the other ends of the connections are in this process too.
-pub fn ensure_enough(max_in_flight: usize, with_emulator: bool) {
+/// Raises the soft limit on open files to the hard one if the job needs it, and warns if that is not enough.
+/// `with_emulator`: the other ends of the connections are in this process too.
+pub fn raise_limit(max_in_flight: usize, with_emulator: bool) -> Option<Warning> {
     let needed = needed_files(max_in_flight, with_emulator);
     let limit = getrlimit(Resource::Nofile);
     let step = step_for(needed, limit);
@@ -31,23 +33,15 @@ pub fn ensure_enough(max_in_flight: usize, with_emulator: bool) {
     {
         match setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum: limit.maximum }) {
             Ok(()) => debug!(files, "raised the limit on open files"),
-            Err(error) => return warn_too_low(limit.current.unwrap_or(files), needed, Some(error)),
+            Err(_) => {
+                return Some(Warning::OpenFiles { limit: limit.current.unwrap_or(files), needed });
+            }
         }
     }
-    if let Step::TooLow(files) = step {
-        warn_too_low(files, needed, None);
+    match step {
+        Step::TooLow(limit) => Some(Warning::OpenFiles { limit, needed }),
+        Step::Keep | Step::Raise(_) => None,
     }
-}
-
-fn warn_too_low(files: u64, needed: u64, error: Option<rustix::io::Errno>) {
-    let error = error.map(tracing::field::display);
-    warn!(
-        limit = files,
-        needed,
-        error,
-        "the limit on open files is too low for api.max_in_flight, so calls may fail; raise it (ulimit -n, LimitNOFILE= of systemd, \
-         --ulimit nofile of a container), or lower api.max_in_flight"
-    );
 }
 
 /// The largest number of files that a run opens: over HTTP/1.1, one connection for each call.

@@ -9,10 +9,12 @@ use tracing::warn;
 
 use super::check_list::ListCheck;
 use super::content::Content;
-use super::inspect::OutputTarget;
+use super::inspect::{Access, Environment};
 use super::kept::ReadyUserSig;
 use super::limits::PreviousSnapshot;
 use super::other_dates::warn_about_runs_of_other_dates;
+use super::outlook::Outlook;
+use super::problem::Problems;
 use super::read_list::ReadList;
 use super::report::CallsOfProcess;
 use super::results::ManifestSource;
@@ -24,14 +26,17 @@ use super::stale_work::{clean_up_after_publication, remove_if_unused};
 use super::stop::{Deadline, stop_requests};
 use super::telemetry::RunTelemetry;
 use super::{OnUnfinished, RunOptions};
+use super::unfinished::{Findings, RunSource};
+use super::usersig::GivenUserSig;
+use crate::accounts::Scan;
 use crate::job::{Job, Limits};
 use crate::pipeline::StopCause;
 use crate::pipeline::rate::limiter::SECOND_WITH_MARGIN;
+use crate::report::subject::Subject;
 use crate::snapshot::checkpoint::RunHeader;
 use crate::snapshot::journal::{Journal, VERSION};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
 use crate::snapshot::work_directory::WorkDirectory;
-use crate::util::disk_space::free_bytes;
 use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
 use crate::util::timestamp::rfc3339_seconds;
@@ -77,10 +82,10 @@ pub fn prepare(
 ) -> Result<Option<PreparedRun>, Failure> {
     let (output_path, table_root) = (&job.output.path, &job.output.table_root);
     let is_restored = WorkDirectory::restore_previous_snapshot(output_path, table_root)?;
-    let sig_source = secret::read(&job.api.secret)?;
-    secret::warn_if_exposed(&job.api.secret);
+    let Access { sig_source, given_usersig, problems, .. } = Access::inspect(&job);
+    let problems = problems.end_if_refused()?;
+    let sig_source = sig_source.map_or_else(|| secret::read(&job.api.secret), Ok)?;
     let usersig = secret::ready_usersig(&job.api.secret, &sig_source);
-    let listener = telemetry.bind()?;
     let work = WorkDirectory::open(output_path, table_root)?;
     let may_call_from = work.had_earlier_run().then(|| Instant::now() + SECOND_WITH_MARGIN);
     let Some(work) = claim(work, options, telemetry)? else { return Ok(None) };
@@ -93,12 +98,11 @@ pub fn prepare(
             Deadline { deadline, time_left }
         }))?
     };
-    telemetry.start(listener)?;
-    if is_restored {
-        warn!("an interrupted run had moved the previous snapshot aside; it was restored");
-    }
-    warn_about_runs_of_other_dates(&job, work.store());
-    let read = OutputTarget::new(&job).snapshot_to_compare(work.store()).and_then(|previous| {
+    let read = start(&job, &work, problems, telemetry).and_then(|previous| {
+        if is_restored {
+            warn!("an interrupted run had moved the previous snapshot aside; it was restored");
+        }
+        warn_about_runs_of_other_dates(&job, work.store());
         let check = ListCheck {
             source: &job.accounts,
             limits: &job.limits,
@@ -106,9 +110,11 @@ pub fn prepare(
             store: work.store(),
         };
         let input = runtime.block_on(check.run(telemetry, &mut stop))?;
-        Ok((previous, input))
+        inspect_outlook(&job, &work, &input.scan, previous.as_ref(), (options, given_usersig))?;
+        let service = connect(&job, sig_source)?;
+        Ok((previous, input, service))
     });
-    let (previous, input) = match read {
+    let (previous, input, service) = match read {
         Ok(read) => read,
         Err(failure) => {
             remove_if_unused(work);
@@ -116,9 +122,8 @@ pub fn prepare(
         }
     };
     let (journal, calls_of_process) = open_journal(&job, &work, &input, options, telemetry)?;
-    warn_if_disk_is_too_small(&work, input.scan.valid, job.columns.len() as u64);
     Ok(Some(PreparedRun {
-        service: connect(&job, sig_source)?,
+        service,
         runtime,
         stop,
         manifest: ManifestSource::new(&job),
@@ -134,6 +139,46 @@ pub fn prepare(
         may_call_from,
         work,
     }))
+}
+
+/// Inspects what the run respects and uses, and logs its start; returns the snapshot to compare with.
+fn start(
+    job: &Job,
+    work: &WorkDirectory,
+    mut problems: Problems,
+    telemetry: &mut RunTelemetry<'_>,
+) -> Result<Option<PreviousSnapshot>, Failure> {
+    let environment = Environment::inspect(job, work.store());
+    problems.append(environment.problems);
+    let problems = problems.end_if_refused()?;
+    telemetry.start(environment.listener)?;
+    problems.log();
+    Ok(environment.previous)
+}
+
+/// Inspects the work that remains. What is wrong with an unfinished run is found when it is opened.
+fn inspect_outlook(
+    job: &Job,
+    work: &WorkDirectory,
+    scan: &Scan,
+    previous: Option<&PreviousSnapshot>,
+    (options, given_usersig): (RunOptions, Option<GivenUserSig>),
+) -> Result<(), Failure> {
+    let findings = Findings {
+        scan,
+        // The exact number takes another pass over the list.
+        distinct_accounts: scan.distinct_at_least,
+        previous,
+        date: options.date,
+        source: match options.unfinished {
+            OnUnfinished::Discard => RunSource::Restarted,
+            OnUnfinished::Resume | OnUnfinished::Repair => RunSource::Opened,
+        },
+    };
+    let mut problems = Problems::default();
+    Outlook::inspect(job, work.store(), findings, given_usersig.as_ref(), &mut problems);
+    problems.without_refusals_of(Subject::Resume).end_if_refused()?.log();
+    Ok(())
 }
 
 /// A restart discards the earlier run only once nothing refuses the new one; until then its work stays.
@@ -173,20 +218,4 @@ fn open_journal(
     Ok((journal, calls_of_process))
 }
 
-/// Warns early of what would stop the run late. The size is an estimate, so it does not refuse.
-fn warn_if_disk_is_too_small(work: &WorkDirectory, accounts: u64, columns: u64) {
-    /// Less than any real table takes: a short id, and values that compress well.
-    const MIN_BYTES_PER_ACCOUNT: u64 = 8;
-    const MIN_BYTES_PER_VALUE: u64 = 2;
-    let Some(free_bytes) = free_bytes(work.root()) else { return };
-    let row_bytes = MIN_BYTES_PER_ACCOUNT + MIN_BYTES_PER_VALUE * columns;
-    let estimated_bytes = accounts.saturating_mul(row_bytes);
-    if free_bytes < estimated_bytes {
-        warn!(
-            free_bytes,
-            estimated_bytes,
-            directory = %work.root().display(),
-            "not enough free disk space for the snapshot; free some space or the run will stop"
-        );
-    }
 }

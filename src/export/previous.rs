@@ -3,10 +3,9 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use tracing::warn;
-
 use super::inspect::OutputTarget;
 use super::limits::PreviousSnapshot;
+use super::warning::Warning;
 use crate::job::DatedPath;
 use crate::snapshot::layout::MANIFEST_FILE;
 use crate::snapshot::manifest::{Manifest, ManifestError};
@@ -63,6 +62,7 @@ impl From<ManifestError> for PreviousSnapshotError {
 /// "no snapshot", since that would disable the check.
 pub fn previous_snapshot(
     target: &OutputTarget,
+    on_warning: &mut dyn FnMut(Warning),
 ) -> Result<Option<PreviousSnapshot>, PreviousSnapshotError> {
     if !target.compares_rows {
         return Ok(None);
@@ -72,18 +72,17 @@ pub fn previous_snapshot(
         if let Some(rows) = rows_of(output_path)? {
             return Ok(Some(PreviousSnapshot { path: shown(output_path), rows }));
         }
-        warn!(
-            snapshot = shown(output_path),
-            "the previous snapshot has no manifest; limits.max_shrink is not applied"
-        );
+        on_warning(Warning::NoManifest { snapshot: shown(output_path) });
     }
-    target.dated_path.as_ref().map_or(Ok(None), snapshot_of_another_date)
+    let Some(dated_path) = &target.dated_path else { return Ok(None) };
+    snapshot_of_another_date(dated_path, on_warning)
 }
 
 /// Returns the first snapshot of another date that has a manifest. The run does not replace that one, so a damaged manifest
 /// only causes a warning, and the next date is tried.
 fn snapshot_of_another_date(
     dated_path: &DatedPath,
+    on_warning: &mut dyn FnMut(Warning),
 ) -> Result<Option<PreviousSnapshot>, PreviousSnapshotError> {
     for path in dated_path.others()? {
         if !is_snapshot(&path)? {
@@ -92,11 +91,9 @@ fn snapshot_of_another_date(
         match rows_of(&path) {
             Ok(Some(rows)) => return Ok(Some(PreviousSnapshot { path: shown(&path), rows })),
             Ok(None) => {}
-            Err(PreviousSnapshotError::Damaged { file, problem }) => warn!(
-                manifest = shown(&file),
-                problem,
-                "the manifest of the previous snapshot is damaged; limits.max_shrink is not applied"
-            ),
+            Err(PreviousSnapshotError::Damaged { file, problem }) => {
+                on_warning(Warning::DamagedManifest { manifest: shown(&file), problem });
+            }
             Err(error) => return Err(error),
         }
     }

@@ -28,7 +28,8 @@ use crate::snapshot::work_directory::WorkDirectory;
 use crate::table::{Column, schema};
 use crate::util::failure::Failure;
 
-const EMPTY_ROUND: Round = Round { parts: BTreeMap::new(), end: None };
+/// A round that has not started.
+pub const EMPTY_ROUND: Round = Round { parts: BTreeMap::new(), end: None };
 
 /// The settings that all rounds have in common.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use self::text::{SecretFault, secret_in};
-use tracing::warn;
+use super::warning::Warning;
 
 use jiff::Timestamp;
 
@@ -89,18 +89,12 @@ pub fn key_from_flag(name: &str) -> Result<SecretKey, SecretError> {
     Ok(SecretKey::new(from_env(name, "--secret-key-env", KEY)?))
 }
 
-/// Whether every user of the machine can read the file that holds the secret key.
-pub fn is_exposed(source: &SecretSource) -> bool {
+/// Warns if every user of the machine can read the file that holds the secret key.
+pub fn exposure(source: &SecretSource) -> Option<Warning> {
     const READABLE_BY_OTHERS: u32 = 0o004;
-    let SecretSource::KeyFile(path) = source else { return false };
-    path.metadata().is_ok_and(|file| file.mode() & READABLE_BY_OTHERS != 0)
-}
-
-/// Logs that [`is_exposed`].
-pub fn warn_if_exposed(source: &SecretSource) {
-    if let (SecretSource::KeyFile(path), true) = (source, is_exposed(source)) {
-        warn!(file = %path.display(), "every user of this machine can read the secret key; restrict the file with chmod 600");
-    }
+    let SecretSource::KeyFile(path) = source else { return None };
+    let is_exposed = path.metadata().is_ok_and(|file| file.mode() & READABLE_BY_OTHERS != 0);
+    is_exposed.then(|| Warning::ExposedKey { file: path.display().to_string() })
 }
 
 fn from_file(path: &Path) -> Result<String, SecretError> {

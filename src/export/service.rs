@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::in_process_emulator::InProcessEmulator;
-use super::open_files;
 use crate::api::client::{Client, ClientSettings};
 use crate::api::signer::{SigSource, Signer};
 use crate::job::{Job, Target};
@@ -27,7 +26,6 @@ pub fn connect(job: &Job, sig_source: SigSource) -> Result<ServiceConnection, Fa
         }
     };
     let signer = Signer::new(sig_source, api.sdkappid, api.identifier.clone(), unix_seconds);
-    open_files::ensure_enough(api.max_in_flight, emulator.is_some());
     let settings = ClientSettings {
         sdkappid: api.sdkappid,
         identifier: &api.identifier,

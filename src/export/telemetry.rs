@@ -78,12 +78,6 @@ impl<'r> RunTelemetry<'r> {
         &self.metrics
     }
 
-    /// Binds the address of `metrics.listen`, if the job has one.
-    pub fn bind(&self) -> Result<Option<MetricsListener>, Failure> {
-        let bound = self.settings.listen.map(MetricsListener::bind).transpose();
-        Ok(bound?)
-    }
-
     /// Logs the start of the run, and serves its metrics from now on.
     pub fn start(&mut self, listener: Option<MetricsListener>) -> Result<(), Failure> {
         info!(job = self.job, date = self.date, "run started");

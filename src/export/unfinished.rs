@@ -3,27 +3,28 @@
 use jiff::civil::Date;
 
 use super::content::Content;
-use super::limits::{PreviousSnapshot, ensure_publishable};
+use super::limits::{PreviousSnapshot, ensure_publishable, ensure_still_publishable};
+use super::problem::Problems;
 use super::results::totals_of;
 use super::resume::{ResumeError, published_run};
-use super::rounds::failed_accounts;
+use super::rounds::{EMPTY_ROUND, failed_accounts};
 use crate::accounts::Scan;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::job::Job;
 use crate::report::plan::{RemainingWork, Resume, ResumeState, minimum_seconds};
+use crate::report::subject::Subject;
 use crate::snapshot::checkpoint::Checkpoint;
 use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::store::local::LocalStore;
 use crate::snapshot::unfinished_run::UnfinishedRun;
-use crate::util::failure::Failure;
 
 /// What an export would do with an unfinished run.
 pub struct ResumeInspection {
     pub resume: Resume,
     /// The parts that the run has committed.
     pub parts: Vec<CommittedPart>,
-    /// Why an export would refuse to resume it.
-    pub refusal: Option<Failure>,
+    /// Why an export would refuse to resume it, or could not publish it.
+    pub problems: Problems,
 }
 
 /// What the list and the disk have shown so far.
@@ -33,8 +34,20 @@ pub struct Findings<'f> {
     pub distinct_accounts: u64,
     /// The snapshot that the new one is compared with.
     pub previous: Option<&'f PreviousSnapshot>,
-    /// Whether a run is active: it may publish its parts at any moment, so they are not read.
-    pub is_active: bool,
+    /// The date of the run.
+    pub date: Date,
+    pub source: RunSource,
+}
+
+/// Who else uses the work directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunSource {
+    /// Nobody: the files of committed parts are verified.
+    Idle,
+    /// An active run, which may publish its parts at any moment, or this one, which verifies them when it resumes.
+    Opened,
+    /// This run, which discards the unfinished one.
+    Restarted,
 }
 
 /// Inspects the work directory as an export does.
@@ -42,38 +55,39 @@ pub fn inspect_unfinished_run(
     job: &Job,
     store: &LocalStore,
     findings: Findings<'_>,
-    date: Date,
 ) -> ResumeInspection {
     let all = work_left(findings.distinct_accounts, &[], job.output.accounts_per_part);
     let new_run = Resume::new_run(all);
-    let (resume, parts, refusal) = match read(job, store, findings, date) {
-        Ok(Found::Nothing) => (new_run, Vec::new(), None),
+    let mut problems = Problems::default();
+    let (resume, parts) = match read(job, store, findings) {
+        Ok(Found::Nothing) => (new_run, Vec::new()),
         Ok(Found::Published(started_at)) => {
             let (state, started_at) = (ResumeState::HasPublished, Some(started_at));
             let resume = Resume { state, started_at, ..Resume::new_run(RemainingWork::default()) };
-            (resume, Vec::new(), None)
+            (resume, Vec::new())
         }
         Ok(Found::Unfinished(checkpoint)) => {
-            let (state, left, refusal) = next_step(job, &checkpoint, findings);
+            let (state, left) = next_step(job, &checkpoint, findings, &mut problems);
             let parts = checkpoint.parts();
             let resume = Resume {
                 state,
                 started_at: Some(checkpoint.header.started_at),
                 parts_committed: parts.len() as u64,
                 bytes_committed: parts.iter().map(|part| part.file_info.bytes).sum(),
-                left,
+                left: Some(left),
                 minimum_seconds_left: None,
             };
-            (resume, parts, refusal)
+            (resume, parts)
         }
         Err(error) => {
+            problems.refuse(Subject::Resume, error);
             let resume = Resume { state: ResumeState::Refused, left: None, ..new_run };
-            (resume, Vec::new(), Some(error.into()))
+            (resume, Vec::new())
         }
     };
     let minimum_seconds_left =
         resume.left.and_then(|left| minimum_seconds(left.calls_left, job.api.calls_per_second));
-    ResumeInspection { resume: Resume { minimum_seconds_left, ..resume }, parts, refusal }
+    ResumeInspection { resume: Resume { minimum_seconds_left, ..resume }, parts, problems }
 }
 
 enum Found {
@@ -83,14 +97,12 @@ enum Found {
     Unfinished(Checkpoint),
 }
 
-fn read(
-    job: &Job,
-    store: &LocalStore,
-    findings: Findings<'_>,
-    date: Date,
-) -> Result<Found, ResumeError> {
+fn read(job: &Job, store: &LocalStore, findings: Findings<'_>) -> Result<Found, ResumeError> {
+    if findings.source == RunSource::Restarted {
+        return Ok(Found::Nothing);
+    }
     if let Some(header) = published_run(store)? {
-        let is_of_this_day = header.date == date.to_string();
+        let is_of_this_day = header.date == findings.date.to_string();
         return Ok(if is_of_this_day {
             Found::Published(header.started_at)
         } else {
@@ -103,7 +115,7 @@ fn read(
     if !Content::new(job, findings.scan).can_resume(&mut run, store.root())? {
         return Ok(Found::Nothing);
     }
-    if !findings.is_active {
+    if findings.source == RunSource::Idle {
         run.verify_files(store)?;
     }
     match run.damage(store) {
@@ -112,35 +124,38 @@ fn read(
     }
 }
 
-/// What an export would do next with a run of the same content.
+/// What an export does next with a run of the same content. Adds the limit of the job that prevents its publishing.
 fn next_step(
     job: &Job,
     checkpoint: &Checkpoint,
     findings: Findings<'_>,
-) -> (ResumeState, Option<RemainingWork>, Option<Failure>) {
-    let accounts_per_part = job.output.accounts_per_part;
+    problems: &mut Problems,
+) -> (ResumeState, RemainingWork) {
+    let (accounts_per_part, previous) = (job.output.accounts_per_part, findings.previous);
+    let totals = totals_of(checkpoint, findings.scan, job.api.calls_per_second);
     let (round, completed) = match checkpoint.rounds.split_last() {
         Some((last, completed)) if last.end.is_none() => (last, completed),
-        _ => {
-            let totals = totals_of(checkpoint, findings.scan, job.api.calls_per_second);
-            return match ensure_publishable(&job.limits, &totals, findings.previous) {
-                Ok(()) => (ResumeState::Publishes, Some(RemainingWork::default()), None),
-                Err(error) if error.retry_may_help => {
-                    let failed = checkpoint.last_round().map_or(0, failed_accounts);
-                    let left = work_left(failed, &[], accounts_per_part);
-                    (ResumeState::RetriesFailed, Some(left), None)
-                }
-                Err(error) => {
-                    (ResumeState::HeldBack, Some(RemainingWork::default()), Some(error.into()))
-                }
-            };
-        }
+        Some((last, _)) => match ensure_publishable(&job.limits, &totals, previous) {
+            Ok(()) => return (ResumeState::Publishes, RemainingWork::default()),
+            Err(error) if error.retry_may_help => {
+                let left = work_left(failed_accounts(last), &[], accounts_per_part);
+                return (ResumeState::RetriesFailed, left);
+            }
+            Err(error) => {
+                problems.refuse(Subject::Resume, error);
+                return (ResumeState::HeldBack, RemainingWork::default());
+            }
+        },
+        None => (&EMPTY_ROUND, &[][..]),
     };
-    let accounts = completed.last().map_or(findings.distinct_accounts, failed_accounts);
+    let requested = findings.distinct_accounts;
+    if let Err(error) = ensure_still_publishable(&job.limits, &totals, requested, previous) {
+        problems.stop(Subject::Resume, error);
+    }
+    let accounts = completed.last().map_or(requested, failed_accounts);
     let committed: Vec<u64> =
         round.parts.values().map(|part| part.ordinals.end - part.ordinals.start).collect();
-    let left = work_left(accounts, &committed, accounts_per_part);
-    (ResumeState::Resumes, Some(left), None)
+    (ResumeState::Resumes, work_left(accounts, &committed, accounts_per_part))
 }
 
 /// What is left of a round of `accounts` when parts with these numbers of accounts are `committed`. All parts but the last

@@ -36,6 +36,11 @@ pub enum Target {
 }
 
 impl Target {
+    /// Whether both ends of each connection are in this process.
+    pub fn is_emulator(&self) -> bool {
+        matches!(self, Target::Emulator)
+    }
+
     /// Whether calls stay on this machine, so that the limits of the real service do not apply.
     pub fn is_on_this_machine(&self) -> bool {
         match self {

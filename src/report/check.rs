@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::subject::Subject;
 use crate::util::visible::visible;
 
 /// The checks of a job. Keys of the JSON are only ever added.
@@ -12,6 +13,8 @@ pub struct Checks {
     /// The job's name; `None` if the job file failed.
     pub job: Option<String>,
     pub exit_code: u8,
+    /// The text of the failure that decides the exit code.
+    pub reason: Option<String>,
     pub checks: Vec<Check>,
 }
 
@@ -20,21 +23,10 @@ pub struct Check {
     #[serde(rename = "check")]
     pub subject: Subject,
     pub status: Status,
+    /// The exit code of an export that ends because of it; 0 unless the check failed.
+    pub exit_code: u8,
     /// What was found, and how to fix a failure.
     pub text: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    Job,
-    Accounts,
-    Secret,
-    Output,
-    /// Reachability, signature, administrator right.
-    Call,
-    Tags,
-    Clock,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,31 +38,6 @@ pub enum Status {
     /// An export would fail.
     Failed,
     Skipped,
-}
-
-impl Subject {
-    /// Every subject, in the order of the checks.
-    pub const ALL: [Subject; 7] = [
-        Subject::Job,
-        Subject::Accounts,
-        Subject::Secret,
-        Subject::Output,
-        Subject::Call,
-        Subject::Tags,
-        Subject::Clock,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Subject::Job => "job",
-            Subject::Accounts => "accounts",
-            Subject::Secret => "secret",
-            Subject::Output => "output",
-            Subject::Call => "call",
-            Subject::Tags => "tags",
-            Subject::Clock => "clock",
-        }
-    }
 }
 
 impl Status {
@@ -103,7 +70,8 @@ mod tests {
 
     #[test]
     fn text_is_aligned_and_json_has_the_same_words() {
-        let check = |subject, status| Check { subject, status, text: "a finding".to_owned() };
+        let check =
+            |subject, status| Check { subject, status, exit_code: 0, text: "a finding".to_owned() };
         let statuses = [Status::Passed, Status::Note, Status::Failed, Status::Skipped];
         let checks: Vec<Check> = Subject::ALL
             .into_iter()
@@ -116,11 +84,21 @@ mod tests {
         note     accounts  a finding
         failed   secret    a finding
         skipped  output    a finding
-        passed   call      a finding
-        note     tags      a finding
-        failed   clock     a finding
+        passed   metrics   a finding
+        note     system    a finding
+        failed   resume    a finding
+        skipped  disk      a finding
+        passed   time      a finding
+        note     call      a finding
+        failed   tags      a finding
+        skipped  clock     a finding
         ");
-        let all = Checks { job: Some("sample".to_owned()), exit_code: 4, checks: checks.clone() };
+        let all = Checks {
+            job: Some("sample".to_owned()),
+            exit_code: 4,
+            reason: Some("a finding".to_owned()),
+            checks: checks.clone(),
+        };
         let read: serde_json::Value = serde_json::from_str(&all.to_json()).unwrap();
         for (check, read) in checks.iter().zip(read["checks"].as_array().unwrap()) {
             assert_eq!(read["check"], check.subject.name());

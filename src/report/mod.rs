@@ -7,6 +7,7 @@ pub mod html;
 pub mod latency;
 pub mod plan;
 pub mod size;
+pub mod subject;
 pub mod summary;
 pub mod table;
 pub mod timeline;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, staged_file};
 use super::parts::CommittedPart;
+use super::store::local::LocalStore;
 use super::store::{PartFilesError, Store};
 use crate::util::disk_error::DiskError;
 use crate::util::staged_file::FileInfo;
@@ -65,7 +66,16 @@ pub fn remove_uncommitted_files(
     store: &dyn Store,
     parts: &[CommittedPart],
 ) -> Result<(), PartFilesError> {
+    store.remove_uncommitted(&kept_files(parts))
+}
+
+/// The size of what [`remove_uncommitted_files`] would remove.
+pub fn uncommitted_bytes(store: &LocalStore, parts: &[CommittedPart]) -> u64 {
+    store.bytes_except(&kept_files(parts))
+}
+
+fn kept_files(parts: &[CommittedPart]) -> HashSet<String> {
     let mut keep: HashSet<String> = parts.iter().flat_map(files_of).map(|(key, _)| key).collect();
     keep.extend([LOCK_FILE, JOURNAL_FILE, INVALID_ACCOUNTS_FILE].map(str::to_owned));
-    store.remove_uncommitted(&keep)
+    keep
 }

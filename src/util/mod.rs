@@ -1,5 +1,6 @@
 //! Shared helpers without a domain of their own.
 
+pub mod access;
 pub mod background_server;
 pub mod disk_error;
 pub mod disk_space;

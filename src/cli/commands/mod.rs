@@ -46,7 +46,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         .and_then(|()| match &cli.command {
             Command::Export(args) => export::export(args, flags, &mut reporter, &run_id),
             Command::Plan(args) => plan::plan(args, flags, &mut reporter),
-            Command::Check(args) => check::check(args, flags),
+            Command::Check(args) => check::check(args, flags, &mut reporter),
             Command::Preview(args) => preview::preview(args, flags, &mut reporter),
             Command::Emulate(args) => emulate::emulate(args),
             Command::Usersig(args) => usersig::usersig(args, flags),

@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn line(finding: &Finding) -> String {
-        let Finding { status, text, code } = finding;
+        let Finding { status, text, code, .. } = finding;
         let code = code.map_or(String::new(), |code| code.number().to_string());
         format!("{} {code} {text}", status.name())
     }

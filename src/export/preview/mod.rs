@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use self::warnings::{InvalidEntries, warnings};
-use super::secret;
 use super::service::{ServiceConnection, connect};
+use super::{open_files, secret};
 use crate::accounts::{AccountList, ListedAccount};
 use crate::api::request::tag_list;
 use crate::job::{Job, RetrySettings};
@@ -46,7 +46,11 @@ pub struct Preview {
 /// Fetches the rows of the first `count` accounts.
 pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Preview, Failure> {
     let sig_source = secret::read(&job.api.secret)?;
-    secret::warn_if_exposed(&job.api.secret);
+    let found = [
+        secret::exposure(&job.api.secret),
+        open_files::raise_limit(job.api.max_in_flight, job.api.target.is_emulator()),
+    ];
+    found.into_iter().flatten().for_each(|warning| warning.log());
     let (accounts, invalid) = first_accounts(job, count)?;
     if accounts.is_empty() {
         warn!("the account list contains no valid account");

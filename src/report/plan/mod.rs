@@ -1,6 +1,7 @@
 //! The plan of an export: lines of text, or one line of JSON.
 
 mod list_counts;
+mod problem;
 mod resume;
 
 use std::fmt::{self, Write};
@@ -10,6 +11,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 pub use self::list_counts::{InvalidEntry, ListCounts, SHOWN_INVALID};
+pub use self::problem::{PlannedEffect, PlannedProblem};
 pub use self::resume::{RemainingWork, Resume, ResumeState};
 use super::size::{SizeEstimate, relative_to};
 use crate::util::human::duration_text;
@@ -45,9 +47,11 @@ pub struct Plan {
     pub resume: Resume,
     /// The lock's description of the run that holds it.
     pub run_at_work: Option<String>,
-    /// Why an export would refuse to start or to publish.
+    /// What an export would report before its first call, in its order.
+    pub problems: Vec<PlannedProblem>,
+    /// Why an export would not publish: the text of the problem that ends it.
     pub refusal: Option<String>,
-    /// The exit code of that refusal; 0 if the export would start.
+    /// The exit code of that problem; 0 if nothing is known that prevents publishing.
     pub exit_code: u8,
 }
 
@@ -98,8 +102,8 @@ impl Plan {
         if let Some(holder) = &self.run_at_work {
             line("running", &holder.escape_debug())?;
         }
-        if let Some(refusal) = &self.refusal {
-            line("refused", refusal)?;
+        for problem in &self.problems {
+            line(problem.effect.label(), &problem.text)?;
         }
         Ok(())
     }

@@ -61,7 +61,8 @@ impl Resume {
         }
     }
 
-    pub(super) fn to_text(&self) -> String {
+    /// What an export would do, in one line.
+    pub fn to_text(&self) -> String {
         let started_at = self.started_at.as_deref().unwrap_or("an unknown time");
         match self.state {
             ResumeState::NewRun => "no unfinished run; a new run starts".to_owned(),

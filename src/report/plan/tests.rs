@@ -37,6 +37,7 @@ fn plan() -> Plan {
             parts_left: 3,
         }),
         run_at_work: None,
+        problems: Vec::new(),
         refusal: None,
         exit_code: 0,
     }

@@ -4,6 +4,7 @@ mod location;
 pub mod lock;
 pub mod lock_holder;
 mod names;
+mod permission;
 pub mod replace;
 mod write_check;
 

@@ -71,7 +71,9 @@ pub fn expected_claims(args: &UsersigArgs, flags: &Flags) -> Result<Expected, Fa
         SigSource::Key(key) => Some(key),
         SigSource::Ready(_) => None,
     };
-    secret::warn_if_exposed(&job.api.secret);
+    if let Some(warning) = secret::exposure(&job.api.secret) {
+        warning.log();
+    }
     let sdkappid = Some(job.api.sdkappid);
     Ok(Expected { sdkappid, identifier: Some(job.api.identifier), key })
 }

@@ -1,0 +1,43 @@
+//! The account list as `plan` and `check` read it: twice, as an export does, and with exact counts.
+
+use crate::accounts::{AccountList, InvalidAccount, ListSource, Scan};
+use crate::observability::progress::Reporter;
+use crate::report::plan::{InvalidEntry, ListCounts, SHOWN_INVALID};
+use crate::util::failure::Failure;
+
+/// A list that has been read to its end.
+pub struct CountedList {
+    pub counts: ListCounts,
+    pub scan: Scan,
+    /// The first valid account.
+    pub first: Option<String>,
+}
+
+impl CountedList {
+    /// Reads a list. Standard input is spooled in the directory for temporary files, since a work directory may not exist yet.
+    pub fn read(source: &ListSource, reporter: &mut Reporter) -> Result<CountedList, Failure> {
+        let list = AccountList::open(source, &std::env::temp_dir())?;
+        let mut first_invalid = Vec::new();
+        let mut keep_first = |invalid: &InvalidAccount| {
+            if first_invalid.len() < SHOWN_INVALID {
+                first_invalid.push(InvalidEntry::from(invalid));
+            }
+            Ok(())
+        };
+        let scan = list.scan(&mut keep_first, &mut |entries| reporter.scanning(entries))?;
+        let mut distinct = list.distinct(&scan)?;
+        let (mut distinct_accounts, mut first) = (0, None);
+        while let Some(account) = distinct.next_account()? {
+            first.get_or_insert_with(|| account.name.to_string());
+            distinct_accounts += 1;
+        }
+        let counts = ListCounts {
+            accounts_in_list: scan.valid + scan.invalid,
+            distinct_accounts,
+            duplicates: distinct.duplicates(),
+            invalid: scan.invalid,
+            first_invalid,
+        };
+        Ok(CountedList { counts, scan, first })
+    }
+}

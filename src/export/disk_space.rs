@@ -1,0 +1,97 @@
+//! Whether the disk has room for the snapshot.
+
+use std::path::PathBuf;
+
+use indicatif::HumanBytes;
+
+use super::problem::Problems;
+use super::warning::Warning;
+use crate::report::plan::RemainingWork;
+use crate::report::size::{KnownRows, SizeBasis, SizeEstimate};
+use crate::report::subject::Subject;
+use crate::snapshot::store::local::LocalStore;
+use crate::util::disk_space::free_bytes;
+use crate::util::exit_code::{ExitCode, HasExitCode};
+
+/// What a run writes at least: lock, journal, manifest, report. With less, the disk is full.
+const MIN_FREE_BYTES: u64 = 64 * 1024;
+
+/// The least that a row takes where nothing is known of its size: part of an id that compresses well.
+const MIN_BYTES_PER_ROW: u64 = 2;
+
+/// The disk has too little room, whatever the estimate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DiskSpaceError {
+    #[error("the disk of {} is full: {} free, {needed}; make room on it, then run the same command again", .directory.display(), HumanBytes(*.free))]
+    Full { directory: PathBuf, free: u64, needed: String },
+    #[error("the disk of {} is too small: {} free, the snapshot takes about {} more; make room on it, or the run stops when it is full", .directory.display(), HumanBytes(*.free), HumanBytes(*.needed))]
+    TooSmall { directory: PathBuf, free: u64, needed: u64 },
+}
+
+impl HasExitCode for DiskSpaceError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::InternalOrDisk
+    }
+}
+
+/// Verifies that anything can be written at all. What a stopped run left is removed by the next one, so it is not an
+/// obstacle.
+///
+/// # Errors
+/// [`DiskSpaceError::Full`].
+pub fn ensure_not_full(store: &LocalStore) -> Result<(), DiskSpaceError> {
+    let directory = store.root();
+    match free_bytes(directory) {
+        Some(free) if free < MIN_FREE_BYTES && !directory.exists() => {
+            let needed = format!("a run needs at least {}", HumanBytes(MIN_FREE_BYTES));
+            Err(DiskSpaceError::Full { directory: directory.to_owned(), free, needed })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is still to be written.
+#[derive(Debug, Clone, Copy)]
+pub struct SpaceNeeded<'n> {
+    pub left: RemainingWork,
+    pub accounts_per_part: u64,
+    pub known: &'n KnownRows,
+    /// Bytes of files that the next run removes.
+    pub removable_bytes: u64,
+}
+
+impl SpaceNeeded<'_> {
+    /// Compares the free space with the next part, and with everything that is left.
+    pub fn inspect(self, store: &LocalStore, problems: &mut Problems) {
+        let Some(free) = free_bytes(store.root()) else { return };
+        let free = free.saturating_add(self.removable_bytes);
+        let directory = store.root().to_owned();
+        let rows = self.left.accounts_left;
+        let next_rows = rows.min(self.accounts_per_part);
+        if next_rows > 0 && free < self.at_least(next_rows).max(MIN_FREE_BYTES) {
+            let next = HumanBytes(self.estimate(next_rows).max(MIN_FREE_BYTES));
+            let needed = format!("the next part takes about {next}");
+            problems.refuse(Subject::Disk, DiskSpaceError::Full { directory, free, needed });
+        } else if free < self.at_least(rows) {
+            let needed = self.estimate(rows);
+            problems.stop(Subject::Disk, DiskSpaceError::TooSmall { directory, free, needed });
+        } else if free < self.estimate(rows) {
+            let directory = directory.display().to_string();
+            let estimated_bytes = self.estimate(rows);
+            let warning = Warning::DiskSpace { free_bytes: free, estimated_bytes, directory };
+            problems.warn(Subject::Disk, warning);
+        }
+    }
+
+    fn estimate(self, rows: u64) -> u64 {
+        SizeEstimate::new(rows, self.known.clone()).expected_bytes
+    }
+
+    /// Far below the estimate, which may be wrong.
+    fn at_least(self, rows: u64) -> u64 {
+        match self.known.basis {
+            SizeBasis::ColumnTypes => rows.saturating_mul(MIN_BYTES_PER_ROW),
+            SizeBasis::Snapshot | SizeBasis::UnfinishedRun => self.estimate(rows) / 2,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Warnings about a job that are known before the first call. An export logs them, `plan` and `check` list them.
+
+use tracing::warn;
+
+/// Something that does not keep a run from publishing. Each text ends with the fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    #[error(
+        "the metrics textfile cannot be written, and the snapshot is published without it: {error}"
+    )]
+    Textfile { error: String },
+    #[error(
+        "the limit on open files is {limit}, and api.max_in_flight takes {needed}, so calls may fail; raise the limit (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile of a container), or lower api.max_in_flight"
+    )]
+    OpenFiles { limit: u64, needed: u64 },
+    #[error(
+        "{directory} has {} free, and the snapshot takes about {}; free some space or the run may stop",
+        indicatif::HumanBytes(*.free_bytes), indicatif::HumanBytes(*.estimated_bytes)
+    )]
+    DiskSpace { free_bytes: u64, estimated_bytes: u64, directory: String },
+    #[error("the previous snapshot {snapshot} has no manifest; limits.max_shrink is not applied")]
+    NoManifest { snapshot: String },
+    #[error(
+        "the manifest {manifest} of the previous snapshot is damaged ({problem}); limits.max_shrink is not applied"
+    )]
+    DamagedManifest { manifest: String, problem: String },
+    #[error(
+        "every user of this machine can read the secret key in {file}; restrict the file with chmod 600"
+    )]
+    ExposedKey { file: String },
+    #[error("the account list contains no valid account, so the snapshot would have no rows")]
+    NoValidAccount,
+}
+
+impl Warning {
+    /// Logs it; `docs/logs.md` lists the messages.
+    pub fn log(&self) {
+        match self {
+            Warning::Textfile { error } => warn!(error, "the metrics textfile cannot be written"),
+            Warning::OpenFiles { limit, needed } => warn!(
+                limit,
+                needed,
+                "the limit on open files is too low for api.max_in_flight, so calls may fail; raise it (ulimit -n, LimitNOFILE= of systemd, \
+                 --ulimit nofile of a container), or lower api.max_in_flight"
+            ),
+            Warning::DiskSpace { free_bytes, estimated_bytes, directory } => warn!(
+                free_bytes,
+                estimated_bytes,
+                directory,
+                "not enough free disk space for the snapshot; free some space or the run may stop"
+            ),
+            Warning::NoManifest { snapshot } => warn!(
+                snapshot,
+                "the previous snapshot has no manifest; limits.max_shrink is not applied"
+            ),
+            Warning::DamagedManifest { manifest, problem } => warn!(
+                manifest,
+                problem,
+                "the manifest of the previous snapshot is damaged; limits.max_shrink is not applied"
+            ),
+            Warning::ExposedKey { file } => warn!(
+                file,
+                "every user of this machine can read the secret key; restrict the file with chmod 600"
+            ),
+            Warning::NoValidAccount => warn!("the account list contains no valid account"),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What is found without a trial: whether this user may write and publish a snapshot, and how much a run would remove.
+
+use std::collections::HashSet;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::Path;
+
+use super::LocalStore;
+use crate::snapshot::layout::{JOURNAL_FILE, LOCK_FILE, STAGED_SNAPSHOT, published_name};
+use crate::util::access::{ensure_can_create_in, ensure_can_move, ensure_can_open};
+use crate::util::disk_error::DiskError;
+use crate::util::paths::parent_directory;
+
+impl LocalStore {
+    /// Verifies the steps of a run that need a permission: to create the work directory, to take its lock, to write in it, and
+    /// to exchange the published snapshot. Changes nothing.
+    ///
+    /// # Errors
+    /// The first step that the operating system would refuse. The exchange comes last in a run, after all its calls.
+    pub fn ensure_permitted(&self) -> Result<(), DiskError> {
+        let root = self.root();
+        let files = [LOCK_FILE, JOURNAL_FILE].map(|name| root.join(name));
+        let staged = self.staged_snapshot();
+        let parent = parent_directory(self.output_path());
+        on("create", root, ensure_can_create_in(root))?;
+        for file in &files {
+            on("open", file, ensure_can_open(file))?;
+        }
+        on("create", &staged, ensure_can_create_in(&staged))?;
+        on("create", self.output_path(), ensure_can_create_in(parent))?;
+        on("replace", self.output_path(), ensure_can_move(self.output_path()))
+    }
+
+    /// The size of the files in the work directory and in the staged snapshot whose keys are not in `keep`. What cannot be
+    /// read counts as empty.
+    pub fn bytes_except(&self, keep: &HashSet<String>) -> u64 {
+        let root = self.root().to_owned();
+        let directories =
+            [(root, String::new()), (self.staged_snapshot(), format!("{STAGED_SNAPSHOT}/"))];
+        let files = directories.iter().flat_map(|(directory, prefix)| {
+            let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+            let is_kept = |name: &str| keep.contains(&format!("{prefix}{name}"));
+            entries.filter(move |entry| {
+                let name = entry.file_name();
+                let name = name.to_str().unwrap_or_default();
+                !is_kept(name) && !published_name(name).is_some_and(|name| is_kept(&name))
+            })
+        });
+        let metadata = files.filter_map(|entry| entry.metadata().ok());
+        metadata.filter(Metadata::is_file).map(|file| file.len()).sum()
+    }
+}
+
+fn on(action: &'static str, path: &Path, permitted: io::Result<()>) -> Result<(), DiskError> {
+    permitted.map_err(DiskError::on(action, path))
+}
