@@ -10,7 +10,7 @@ use crate::report::plan::RemainingWork;
 use crate::report::size::{KnownRows, SizeBasis, SizeEstimate};
 use crate::report::subject::Subject;
 use crate::snapshot::store::local::LocalStore;
-use crate::util::disk_space::free_bytes;
+use crate::util::disk_space::{free_bytes, has_no_inodes};
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// What a run writes at least: lock, journal, manifest, report. With less, the disk is full.
@@ -24,6 +24,8 @@ const MIN_BYTES_PER_ROW: u64 = 2;
 pub enum DiskSpaceError {
     #[error("the disk of {} is full: {} free, {needed}; make room on it, then run the same command again", .directory.display(), HumanBytes(*.free))]
     Full { directory: PathBuf, free: u64, needed: String },
+    #[error("the disk of {} has no free inodes, so no file can be created; remove files, then run the same command again", .directory.display())]
+    NoInodes { directory: PathBuf },
     #[error("the disk of {} is too small: {} free, the snapshot takes about {} more; make room on it, or the run stops when it is full", .directory.display(), HumanBytes(*.free), HumanBytes(*.needed))]
     TooSmall { directory: PathBuf, free: u64, needed: u64 },
 }
@@ -38,9 +40,12 @@ impl HasExitCode for DiskSpaceError {
 /// obstacle.
 ///
 /// # Errors
-/// [`DiskSpaceError::Full`].
+/// [`DiskSpaceError::Full`] or [`DiskSpaceError::NoInodes`].
 pub fn ensure_not_full(store: &LocalStore) -> Result<(), DiskSpaceError> {
     let directory = store.root();
+    if has_no_inodes(directory) && !directory.exists() {
+        return Err(DiskSpaceError::NoInodes { directory: directory.to_owned() });
+    }
     match free_bytes(directory) {
         Some(free) if free < MIN_FREE_BYTES && !directory.exists() => {
             let needed = format!("a run needs at least {}", HumanBytes(MIN_FREE_BYTES));

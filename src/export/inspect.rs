@@ -74,8 +74,8 @@ impl Access {
         let mut problems = Problems::default();
         let store = problems.keep(Subject::Output, LocalStore::new(&job.output.path, &job.output.table_root));
         let active_run = store.as_ref().and_then(LocalStore::active_run);
-        if let Some(holder) = active_run.clone() {
-            let path = job.output.path.clone();
+        if let (Some(holder), Some(store)) = (active_run.clone(), &store) {
+            let path = store.output_path().to_owned();
             problems.refuse(Subject::Output, WorkDirectoryError::Locked { path, holder });
         }
         let sig_source = problems.keep(Subject::Secret, secret::read(&job.api.secret));

@@ -9,8 +9,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::disk_space::nearest_existing;
-use super::paths::parent_directory;
+use super::paths::{nearest_existing, parent_directory};
 
 /// The mode bit of a directory in which only the owner of an entry may rename or remove it.
 const STICKY: u32 = 0o1000;

@@ -6,14 +6,9 @@ use rustix::process::geteuid;
 
 use super::paths::parent_directory;
 
-/// The bytes that this user may still write at `path`, which need not exist; `None` if unknown. Without a free inode, which
-/// every file takes, it is 0.
+/// The bytes that this user may still write at `path`, which need not exist; `None` if unknown.
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(nearest_existing(path)).ok()?;
-    // Some file systems do not count inodes.
-    if disk.f_files > 0 && disk.f_ffree == 0 {
-        return Some(0);
-    }
     // Only root may use the reserved blocks.
     let blocks = if geteuid().is_root() { disk.f_bfree } else { disk.f_bavail };
     Some(blocks.saturating_mul(disk.f_frsize))
@@ -27,7 +22,7 @@ pub fn has_no_inodes(path: &Path) -> bool {
 }
 
 /// The path itself, or the nearest directory above it that exists.
-pub fn nearest_existing(path: &Path) -> &Path {
+fn nearest_existing(path: &Path) -> &Path {
     let mut nearest = path;
     while !nearest.exists() && parent_directory(nearest) != nearest {
         nearest = parent_directory(nearest);

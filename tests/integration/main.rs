@@ -18,6 +18,7 @@ mod lists;
 mod logs;
 mod messages;
 mod metrics;
+mod parity;
 mod plan;
 mod preview;
 mod publish;

@@ -41,6 +41,9 @@ fn check_call(probe: &ServiceProbe, service: &str, account: &str) -> Finding {
         Ok(AccountProbe::NotFound) => {
             Finding::note(format!("{accepts}; it does not know the account {account:?}"))
         }
+        Ok(AccountProbe::Transient(failure)) => {
+            Finding::note(format!("{accepts}; the account {account:?} failed: {failure}"))
+        }
         Ok(AccountProbe::Refused(reason)) => {
             Finding::note(format!("{accepts}; the account {account:?} would have no row: {reason}"))
         }

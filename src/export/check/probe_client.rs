@@ -33,6 +33,8 @@ pub enum AccountProbe {
     NotFound,
     /// It is refused or not mentioned, for this reason; an export would have no row for it.
     Refused(String),
+    /// Only this account failed, and may not the next time.
+    Transient(CallFailure),
 }
 
 /// The results of all calls.
@@ -73,12 +75,13 @@ pub async fn probe_service(
         }
         _ => Vec::new(),
     };
+    let is_of_all_tags = refused_tags.len() == tags.len()
+        && !refused_tags.iter().any(|(_, failure)| failure.names_tag());
     if let Err(failure) = &all_tags
-        && refused_tags.len() == tags.len()
-        && !refused_tags.iter().any(|(_, failure)| failure.names_tag())
+        && (is_of_all_tags || failure.class_after(TRIES) == Class::Retry)
         && probe.is_administrator_accepted(&tags).await
     {
-        // An export omits such an account.
+        // An export omits such an account, and publishes the others.
         all_tags = Ok(AccountProbe::Refused(failure.to_string()));
         refused_tags.clear();
     }
@@ -134,9 +137,10 @@ impl ProbeClient<'_> {
         let mut was_renewed = false;
         let mut tries = 0;
         loop {
-            let failure = match self.call(tags).await {
+            let (failure, is_of_account) = match self.call(tags).await {
+                Ok(AccountProbe::Transient(failure)) => (failure, true),
                 Ok(account) => return Ok(account),
-                Err(failure) => failure,
+                Err(failure) => (failure, false),
             };
             if failure.needs_renewed_signature() && !was_renewed && self.client.signer().renew() {
                 was_renewed = true;
@@ -145,7 +149,8 @@ impl ProbeClient<'_> {
             tries += 1;
             let class = failure.class_after(tries);
             if tries >= TRIES || !matches!(class, Class::Retry | Class::Throttle) {
-                return Err(failure);
+                let refused = AccountProbe::Refused(failure.to_string());
+                return if is_of_account { Ok(refused) } else { Err(failure) };
             }
             tokio::time::sleep(self.pause_after(&failure, class, tries)).await;
         }
@@ -210,8 +215,9 @@ fn read_account(body: &[u8], account: &str, tags: &[&str]) -> Result<AccountProb
             let failure = CallFailure::from(refusal);
             match rule.class {
                 _ if rule.is_not_found() => Ok(AccountProbe::NotFound),
-                // A code of one account that can only mean all of them, or a transient one.
-                Class::Fatal | Class::Retry | Class::Throttle => Err(failure),
+                // A code of one account that can only mean all of them.
+                Class::Fatal => Err(failure),
+                Class::Retry | Class::Throttle => Ok(AccountProbe::Transient(failure)),
                 Class::BadBatch | Class::Permanent => {
                     Ok(AccountProbe::Refused(failure.to_string()))
                 }
@@ -266,7 +272,8 @@ mod tests {
             |code: i64| read_item(&format!(r#"{{"To_Account":"a","ResultCode":{code}}}"#));
         assert_eq!(read_code(40003), Ok(AccountProbe::NotFound));
         assert!(matches!(read_code(40601), Ok(AccountProbe::Refused(_))));
-        for code in [40006, 40007, 40009] {
+        assert!(matches!(read_code(40006), Ok(AccountProbe::Transient(_))));
+        for code in [40007, 40009] {
             assert_eq!(read_code(code).unwrap_err().code(), Some(code));
         }
         let marker = r#"{"To_Account":"@TLS#NOT_FOUND","ResultCode":40003}"#;
