@@ -72,7 +72,8 @@ pub struct Access {
 impl Access {
     pub fn inspect(job: &Job) -> Access {
         let mut problems = Problems::default();
-        let store = problems.keep(Subject::Output, LocalStore::new(&job.output.path, &job.output.table_root));
+        let store = problems
+            .keep(Subject::Output, LocalStore::new(&job.output.path, &job.output.table_root));
         let active_run = store.as_ref().and_then(LocalStore::active_run);
         if let (Some(holder), Some(store)) = (active_run.clone(), &store) {
             let path = store.output_path().to_owned();

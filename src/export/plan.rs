@@ -4,9 +4,9 @@ use jiff::civil::Date;
 use tracing::warn;
 
 use super::counted_list::CountedList;
+use super::other_dates::warn_about_runs_of_other_dates;
 use super::outlook::Outlook;
 use super::preflight::Preflight;
-use super::other_dates::warn_about_runs_of_other_dates;
 use super::unfinished::work_left;
 use crate::job::{IfExists, Job};
 use crate::observability::progress::Reporter;

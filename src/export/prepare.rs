@@ -217,5 +217,3 @@ fn open_journal(
     let calls_of_process = CallsOfProcess::new(&journal);
     Ok((journal, calls_of_process))
 }
-
-}

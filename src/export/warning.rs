@@ -40,8 +40,7 @@ impl Warning {
             Warning::OpenFiles { limit, needed } => warn!(
                 limit,
                 needed,
-                "the limit on open files is too low for api.max_in_flight, so calls may fail; raise it (ulimit -n, LimitNOFILE= of systemd, \
-                 --ulimit nofile of a container), or lower api.max_in_flight"
+                "the limit on open files is too low for api.max_in_flight, so calls may fail"
             ),
             Warning::DiskSpace { free_bytes, estimated_bytes, directory } => warn!(
                 free_bytes,

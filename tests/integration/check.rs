@@ -79,12 +79,18 @@ fn valid_job_passes_every_check_with_one_call_and_leaves_no_files() {
     let directory = directory().env(SECRET_VARIABLE, server.secret_key());
     let before = contents(&directory);
     let output = check_at(&server, &directory, &["output.path=exports/a/b"]).expect_code(0);
-    let lines: Vec<String> = output.stdout.lines().map(without_port).collect();
+    let free =
+        output.stdout.lines().filter(|line| line.starts_with("passed   disk      about 40 B"));
+    assert_eq!(free.filter(|line| line.ends_with(" free")).count(), 1, "{output}");
+    let lines = output.stdout.lines().filter(|line| !line.ends_with(" free"));
+    let lines: Vec<String> = lines.map(without_port).collect();
     assert_snapshot!(lines.join("\n"), @r#"
 passed   job       job.toml
-passed   accounts  accounts.txt can be read, its first is "user1"
+passed   accounts  accounts.txt can be read: 2 records, 0 duplicates, 0 invalid; its first is "user1"
 passed   secret    IM_SECRET_KEY holds a key
 passed   output    exports/a/b can be written and published
+passed   resume    no unfinished run; a new run starts
+passed   time      no minimum, because the job sets no rate limit
 passed   call      http://127.0.0.1:[port] responds, and accepts the signature and the administrator
 passed   tags      2 of 2 returned
 passed   clock     agrees with the service's to within a few seconds
@@ -112,10 +118,10 @@ fn check_of_the_sample_matches_the_readme() {
     let output = directory.run(&["check", job.to_str().unwrap(), "--set", &output]).expect_code(0);
     assert!(directory.names("").is_empty());
     // All but those with a path in them.
-    let lines =
-        output.stdout.lines().filter(|line| !line.contains("/sample") && !line.contains("dt="));
-    let lines: Vec<&str> = lines.collect();
-    assert_eq!(lines.len(), 4, "{output}");
+    let is_of_machine =
+        |line: &&str| line.contains("/sample") || line.contains("dt=") || line.ends_with(" free");
+    let lines: Vec<&str> = output.stdout.lines().filter(|line| !is_of_machine(line)).collect();
+    assert_eq!(lines.len(), 6, "{output}");
     for line in lines {
         assert!(include_str!("../../README.md").contains(line), "{line}");
     }
@@ -366,6 +372,11 @@ failed   job       --set api.timeuot=5s: api.timeuot: is not a known key; did yo
 skipped  accounts  the job failed
 skipped  secret    the job failed
 skipped  output    the job failed
+skipped  metrics   the job failed
+skipped  system    the job failed
+skipped  resume    the job failed
+skipped  disk      the job failed
+skipped  time      the job failed
 skipped  call      the job failed
 skipped  tags      the job failed
 skipped  clock     the job failed
@@ -373,6 +384,9 @@ skipped  clock     the job failed
     assert_snapshot!(reported(&check(&directory(), &["accounts.path=gone.csv"])), @"
 2
 failed   accounts  account list gone.csv does not exist; correct `accounts.path`
+skipped  resume    the account list or the output path failed
+skipped  disk      the account list or the output path failed
+skipped  time      the account list or the output path failed
 skipped  call      the account list failed
 skipped  tags      the account list failed
 skipped  clock     the account list failed
@@ -387,12 +401,15 @@ failed   accounts  account list accounts.txt has no valid account among 2 record
     let allowed = [unset, "limits.allow_empty=true", "limits.max_invalid=off"];
     assert_snapshot!(reported(&check(&directory, &allowed)), @"
 0
-note     accounts  accounts.txt holds no valid account, so the snapshot would have no rows; the call asks for the administrator
+note     accounts  the account list contains no valid account, so the snapshot would have no rows
 ");
     let stdin = ["accounts.path=-", "accounts.format=txt", unset];
     assert_snapshot!(reported(&check(&directory, &stdin)), @"
 0
 skipped  accounts  are standard input, which is left to the export; the call asks for the administrator
+skipped  resume    the account list is standard input
+skipped  disk      the account list is standard input
+skipped  time      the account list is standard input
 ");
 }
 
@@ -482,10 +499,15 @@ fn json_is_one_line_with_the_same_checks() {
             "accounts passed",
             "secret passed",
             "output passed",
+            "resume passed",
+            "disk passed",
+            "time passed",
             "call failed",
             "tags skipped",
             "clock passed"
         ]
     );
     assert_eq!(output.error(), "not ready to export, failed: call");
+    let failed = checks["checks"].as_array().unwrap().iter().find(|check| check["exit_code"] == 4);
+    assert_eq!(failed.unwrap()["text"], checks["reason"], "{output}");
 }

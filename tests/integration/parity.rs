@@ -180,7 +180,7 @@ fn deadlines() {
     ensure_parity(&directory, &with("limits.deadline=1500ms"), 75, all);
     // It has committed a part, so that the rest is short enough.
     run(&directory, &["plan"], &with("limits.deadline=1500ms")).expect_code(0);
-    run(&directory, &["export"], &with("limits.deadline=1500ms")).expect_code(0);
+    run(&directory, &["export"], &with("limits.deadline=1m")).expect_code(0);
 }
 
 fn usersig(seconds_ago: u64, lifetime_seconds: u64) -> String {
@@ -229,11 +229,10 @@ const SMALL_PARTS: [&str; 2] = ["output.accounts_per_part=100", "api.max_in_flig
 #[test]
 fn an_unfinished_run() {
     let changed = [&SMALL_PARTS[..], &["output.format=csv"]].concat();
-    ensure_parity(&stopped(&SMALL_PARTS), &changed, 2, "was started with another");
+    ensure_parity(&stopped(&SMALL_PARTS), &changed, 2, "does not fit this job: output.format is");
     let directory = stopped(&SMALL_PARTS);
     fs::remove_file(directory.path(WORK_DIRECTORY).join("snapshot/part-00001.parquet")).unwrap();
-    let code = run(&directory, &["export"], &SMALL_PARTS).code.unwrap();
-    ensure_parity(&directory, &SMALL_PARTS, code, "part-00001.parquet");
+    ensure_parity(&directory, &SMALL_PARTS, 2, "with --repair, which requests the 100 accounts");
     // Every account of the three parts has failed, and none of the others can change that.
     let failing = [
         &SMALL_PARTS[..],

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::{JOB, accounts};
 use crate::support::stops::WORK_DIRECTORY;
 use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir, settings_of};
@@ -74,7 +75,7 @@ Plan of sample, to dt=2026-11-22
   calls         120
   parts         3 of up to 5,000 accounts
   minimum time  600 ms at 200 calls per second
-  size          about 479.63 KiB, 41 bytes per row, estimated from the types of the columns
+  size          about 491.33 KiB, 42 bytes per row, estimated from the types of the columns
   snapshot      does not exist yet
   resume        no unfinished run; a new run starts
 "#);
@@ -116,18 +117,22 @@ fn planned_counts_calls_and_parts_match_the_export() {
 }
 
 #[test]
-fn plan_makes_no_call_and_needs_no_secret() {
+fn plan_makes_no_call() {
     let server = EmulatorServer::start(settings_of(""));
     let directory = TestDir::with_job(QUICK_JOB, ["a", "b"]);
     let overrides = server.overrides();
     let keys: Vec<&str> =
         overrides.iter().map(String::as_str).filter(|word| *word != "--set").collect();
-    let planned = planned(&directory, &keys);
-    assert_eq!((planned["exit_code"].as_u64(), server.calls()), (Some(0), 0));
+    // Without the secret, an export would not start.
+    let without_secret = planned(&directory, &keys);
+    assert_eq!((&without_secret["exit_code"], &without_secret["calls"]), (&2.into(), &1.into()));
+    let directory = directory.env(SECRET_VARIABLE, server.secret_key());
+    let planned_calls = planned(&directory, &keys);
+    assert_eq!((planned_calls["exit_code"].as_u64(), server.calls()), (Some(0), 0));
     // Not even a connection: no server listens on this address.
     let keys = ["api.emulator=false", "api.base_url=http://127.0.0.1:9", "api.sdkappid=1"];
-    let keys = [&keys[..], &["api.secret_key_env=NOT_SET"]].concat();
-    plan(&directory, &keys).expect_code(0);
+    let secret = format!("api.secret_key_env={SECRET_VARIABLE}");
+    plan(&directory, &[&keys[..], &[&secret]].concat()).expect_code(0);
 }
 
 #[test]
@@ -307,9 +312,9 @@ fn active_run_is_reported_and_left_alone() {
     let lock = File::open(directory.write(&format!("{WORK_DIRECTORY}/lock"), holder)).unwrap();
     lock.lock().unwrap();
     let planned = planned(&directory, &[]);
-    assert_eq!((&planned["run_at_work"], &planned["exit_code"]), (&holder.into(), &0.into()));
+    assert_eq!((&planned["run_at_work"], &planned["exit_code"]), (&holder.into(), &75.into()));
     assert_eq!(planned["resume"]["parts_committed"], 2);
-    directory.export(&[]).expect_code(2);
+    directory.export(&[]).expect_code(75);
     drop(lock);
     directory.export(&[]).expect_code(0);
 }

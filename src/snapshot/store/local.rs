@@ -21,7 +21,7 @@ use crate::job::IfExists;
 use crate::snapshot::layout::{
     JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, published_name, staged_name,
 };
-use crate::util::disk_error::DiskError;
+use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::failpoint;
 use crate::util::regular_file::{self, Opened};
 use crate::util::staged_file::{FileInfo, StagedFile, sync_directory};
@@ -138,7 +138,7 @@ impl Store for LocalStore {
         let mut file = match regular_file::open(&path) {
             Ok(Opened::File(file)) => file,
             Ok(Opened::Other(kind)) => return Err(ReadJournalError::NotAFile { path, kind }),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(DiskError::on("read", &path)(error).into()),
         };
         let mut bytes = Vec::new();

@@ -39,7 +39,7 @@ impl LocalStore {
             [(root, String::new()), (self.staged_snapshot(), format!("{STAGED_SNAPSHOT}/"))];
         let files = directories.iter().flat_map(|(directory, prefix)| {
             let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-            let is_kept = |name: &str| keep.contains(&format!("{prefix}{name}"));
+            let is_kept = move |name: &str| keep.contains(&format!("{prefix}{name}"));
             entries.filter(move |entry| {
                 let name = entry.file_name();
                 let name = name.to_str().unwrap_or_default();
