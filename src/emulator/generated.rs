@@ -73,6 +73,8 @@ const ADMIN_FORBIDS: [&str; 2] = ["AdminForbid_Type_None", "AdminForbid_Type_Sen
 /// 498 bytes: the longest text of three-byte characters within the limit of 500 bytes.
 const LONGEST_TEXT_CHARACTERS: usize = 166;
 
+const INVALID_BIRTHDAYS: [u64; 4] = [20_010_229, 19_991_131, 19_000_000, 85];
+
 /// Purposes of the random decisions about one value.
 const UNSET: u64 = 1;
 const EMPTY: u64 = 2;
@@ -81,6 +83,7 @@ const DIGITS: u64 = 4;
 const SURROGATE: u64 = 5;
 const CHOICE: u64 = 6;
 const SECOND_CHOICE: u64 = 7;
+const NO_DATE: u64 = 8;
 
 /// Whether a text is sent as a JSON number.
 pub fn is_sent_as_number(hash: u64, quirks: &Quirks) -> bool {
@@ -100,6 +103,9 @@ pub fn value<'s>(
     }
     let choice = mix(hash, CHOICE);
     let text = match kind {
+        TagKind::BirthDay if falls_within(mix(hash, NO_DATE), settings.invalid_birthdays) => {
+            return Some(ProfileValueRef::Number(pick(&INVALID_BIRTHDAYS, choice)));
+        }
         TagKind::BirthDay => return Some(ProfileValueRef::Number(birthday(choice))),
         TagKind::Flag => return Some(ProfileValueRef::Number(choice % 2)),
         TagKind::Uint32 => {
@@ -215,6 +221,18 @@ mod tests {
     fn birthdays_are_dates() {
         for day in all_of(TagKind::BirthDay, &Quirks::default()).into_iter().flatten() {
             assert!(jiff::civil::Date::strptime("%Y%m%d", &day).is_ok(), "{day}");
+        }
+    }
+
+    #[test]
+    fn invalid_birthdays_are_not_dates() {
+        let settings = PopulationSettings { invalid_birthdays: 1.0, ..Default::default() };
+        let mut scratch = String::new();
+        for hash in 0..100 {
+            let kind = TagKind::BirthDay;
+            let day = value(kind, mix(hash, 9), &settings, &Quirks::default(), &mut scratch);
+            let Some(ProfileValueRef::Number(day)) = day else { continue };
+            assert!(jiff::civil::Date::strptime("%Y%m%d", day.to_string()).is_err(), "{day}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::snapshot::run_totals::RunTotals;
 pub struct CallStats {
     /// Calls made, including retries and probes.
     pub made: u64,
-    /// Calls that failed as a whole for a transient reason.
+    /// Calls that failed as a whole, other than throttled ones.
     pub failed: u64,
     /// Calls that the service throttled.
     pub throttled: u64,

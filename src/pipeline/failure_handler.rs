@@ -42,13 +42,10 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
                 self.slow_down(&call.failure, context, pause, is_lock);
                 self.resend(call, context);
             }
-            Action::HoldBack { probe_next } => {
-                self.stats.record_failed_call();
-                match probe_next {
-                    true => self.rate.outage.call_refused(call, now),
-                    false => self.rate.outage.call_failed(call, now),
-                }
-            }
+            Action::HoldBack { probe_next } => match probe_next {
+                true => self.rate.outage.call_refused(call, now),
+                false => self.rate.outage.call_failed(call, now),
+            },
             Action::Split => {
                 self.service_rejected(&call, now)?;
                 self.requeue_halves(call.chunk.accounts, call.failure.to_string());

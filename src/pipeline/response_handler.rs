@@ -36,8 +36,10 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
             self.honor_retry_after(call, &context);
         }
         let outcome = call_outcome(&processed);
-        if outcome == CallOutcome::Throttled {
-            self.stats.record_throttled_call();
+        match outcome {
+            CallOutcome::Success => {}
+            CallOutcome::Throttled => self.stats.record_throttled_call(),
+            CallOutcome::Failed(_) => self.stats.record_failed_call(),
         }
         self.emit(Event::CallEnded { called_at, latency: now - called_at, outcome });
         match processed {

@@ -47,7 +47,7 @@ impl RunStats {
         self.calls.throttled += 1;
     }
 
-    /// A call failed as a whole and is retried.
+    /// A call failed as a whole.
     pub fn record_failed_call(&mut self) {
         self.calls.failed += 1;
     }

@@ -155,7 +155,7 @@ impl From<&CommittedPart> for PartInfo {
 pub struct CallInfo {
     /// Calls made, including retries and probes.
     pub made: u64,
-    /// Calls that failed as a whole for a transient reason.
+    /// Calls that failed as a whole, other than throttled ones.
     pub failed: u64,
     /// Calls that the service throttled.
     pub throttled: u64,

@@ -120,6 +120,9 @@ pub struct PopulationSettings {
     /// Share of text values that contain NUL and other control characters.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub control_characters: f64,
+    /// Share of birthdays that are not dates, such as 20010229.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub invalid_birthdays: f64,
     /// The custom tags of the app with their kinds; any other is refused (40009). If empty, those of the profiles file
     /// or of the job's columns.
     pub custom_tags: BTreeMap<String, CustomKind>,
@@ -133,6 +136,7 @@ impl Default for PopulationSettings {
             unset: 0.1,
             empty: 0.05,
             control_characters: 0.0,
+            invalid_birthdays: 0.0,
             custom_tags: BTreeMap::new(),
             unreadable_tags: Vec::new(),
         }
@@ -193,6 +197,7 @@ impl Settings {
             ("population.unset", population.unset),
             ("population.empty", population.empty),
             ("population.control_characters", population.control_characters),
+            ("population.invalid_birthdays", population.invalid_birthdays),
         ] {
             ensure_is_a_share(key, rate)?;
         }

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::elements::{ReasonRow, count, manifest_count, reason_table, stacked_bar};
+use super::elements::{ReasonRow, count, file_link, manifest_count, reason_table, stacked_bar};
 use crate::api::error_codes::ErrorCodeRule;
+use crate::snapshot::layout::FAILED_ACCOUNTS_FILE;
 use crate::snapshot::manifest::Manifest;
 use crate::snapshot::sidecars::Category;
 use crate::util::human::percent_text;
@@ -67,7 +68,7 @@ fn failures(manifest: &Manifest) -> Markup {
         h3 { "Without a row" }
         (reason_table("Accounts", rows))
         p.note {
-            "Each of them is listed in " code { "_failed_accounts.tsv" } " with its line in the account list."
+            "Each of them is listed in " (file_link(FAILED_ACCOUNTS_FILE)) " with its line in the account list."
         }
     }
 }

@@ -72,14 +72,13 @@ fn figures(calls: &CallInfo) -> Markup {
             }
         }
     };
-    let failed = html! { (number("failed", calls.failed)) small { "for transient reasons" } };
     definition_list(
         "figures",
         &[
             ("Calls", made),
             ("Peak per second", peak),
             ("Throttled", number("throttled", calls.throttled)),
-            ("Failed", failed),
+            ("Failed", number("failed", calls.failed)),
             ("Account retries", number("account_retries", calls.account_retries)),
         ],
     )
@@ -107,8 +106,8 @@ fn charts(calls: &CallInfo, timeline: &Timeline, started_at: &str) -> Markup {
         }
         p.note {
             "Time starts at " (Untrusted(&time_stamp_text(started_at)))
-            ". A call counts at the time it was made. Calls per second are an average over at least a second; latencies are \
-             accurate to 1/12 and include failed calls."
+            ". A call counts in the second in which it was made. Latencies are accurate to 8 % and include those of failed \
+             calls."
         }
         (number_table(timeline))
     }
@@ -137,8 +136,6 @@ fn legend(keys: &[(&str, Markup)]) -> Markup {
 
 /// The numbers of the charts.
 fn number_table(timeline: &Timeline) -> Markup {
-    // An average over less than a second does not say anything about the rate.
-    let max_rows = TABLE_ROWS.min(timeline.seconds() as usize);
     html! {
         details {
             summary { "The same in numbers" }
@@ -151,7 +148,7 @@ fn number_table(timeline: &Timeline) -> Markup {
                             }
                         }
                     }
-                    tbody { @for span in timeline.spans(max_rows) { (number_row(&span)) } }
+                    tbody { @for span in timeline.second_spans(TABLE_ROWS) { (number_row(&span)) } }
                 }
             }
         }
@@ -160,11 +157,10 @@ fn number_table(timeline: &Timeline) -> Markup {
 
 fn number_row(span: &Span) -> Markup {
     let calls = &span.slot.calls;
-    let seconds = (span.to_seconds - span.from_seconds).max(1.0);
     html! {
         tr {
             th scope="row" { (duration_text(span.from_seconds)) }
-            td { (two_digits(calls.total() as f64 / seconds)) }
+            td { (two_digits(span.per_second(calls.total()))) }
             td { (count(calls.throttled)) }
             td { (count(calls.failed)) }
             @for (_, _, share) in PERCENTILES {
@@ -200,8 +196,8 @@ fn failed_calls(timeline: &Timeline) -> Markup {
             p.note { (counted(others, "call", "calls")) " more failed with other codes." }
         }
         p.note {
-            "Accounts of a call that failed for a transient reason were retried. A chunk that was refused was split until the \
-             account at fault was alone."
+            "Accounts of a call that failed for a transient reason were retried. A call that was refused was split in halves \
+             until the account at fault was alone."
         }
     }
 }

@@ -14,9 +14,9 @@ const MAX_SPANS: usize = 240;
 
 /// Calls per second by outcome, stacked, and the limit; a limit of 0 is none.
 pub fn rate_chart(timeline: &Timeline, calls_per_second: u32) -> Markup {
-    let rates = timeline.rates();
-    let sum = |calls: &CallCounts<f64>| calls.answered + calls.throttled + calls.failed;
-    let peak = rates.iter().map(|(_, calls)| sum(calls)).fold(0.0, f64::max);
+    let spans = timeline.second_spans(MAX_SPANS);
+    let peak =
+        spans.iter().map(|span| span.per_second(span.slot.calls.total())).fold(0.0, f64::max);
     let limit = f64::from(calls_per_second);
     // The average of an even rate may be a call above it.
     let peak = if peak <= limit * 1.02 { limit } else { peak };
@@ -28,10 +28,14 @@ pub fn rate_chart(timeline: &Timeline, calls_per_second: u32) -> Markup {
         y_marks,
         y_text: |mark| count(mark as u64),
     };
-    let area = |color: RGBColor, height: &dyn Fn(&CallCounts<f64>) -> f64| {
-        Series::Area(color, rates.iter().map(|(at, calls)| (*at, height(calls))).collect())
+    let area = |color: RGBColor, calls: &dyn Fn(&CallCounts) -> u64| {
+        let steps = spans.iter().flat_map(|span| {
+            let height = span.per_second(calls(&span.slot.calls));
+            [(span.from_seconds, height), (span.to_seconds, height)]
+        });
+        Series::Area(color, steps.collect())
     };
-    let mut series = vec![area(ANSWERED, &sum)];
+    let mut series = vec![area(ANSWERED, &CallCounts::total)];
     let calls = timeline.whole().calls;
     if calls.throttled + calls.failed > 0 {
         series.push(area(FAILED, &|calls| calls.throttled + calls.failed));

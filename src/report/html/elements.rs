@@ -13,6 +13,11 @@ pub fn manifest_count(pointer: &str, number: u64) -> Markup {
     html! { data data-manifest=(pointer) value=(number) { (count(number)) } }
 }
 
+/// The name of a file of the snapshot, as a link to it.
+pub fn file_link(name: &str) -> Markup {
+    html! { a href=(name) { code { (name) } } }
+}
+
 /// A count and its noun in singular or plural.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })

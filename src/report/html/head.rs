@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Report;
-use super::elements::{counted, definition_list, manifest_count};
+use super::elements::{counted, definition_list, file_link, manifest_count};
 use super::visible::{Untrusted, isolated};
+use crate::snapshot::layout::REJECTED_VALUES_FILE;
 use crate::snapshot::manifest::Manifest;
 use crate::util::human::{duration_text, percent_text};
 
@@ -23,7 +24,7 @@ pub fn head(report: &Report<'_>) -> Markup {
                     (manifest_count("/counts/rejected_values", counts.rejected_values))
                     @if counts.rejected_values == 1 { " value does" } @else { " values do" }
                     " not fit the column: the cell is NULL, the text is in "
-                    code { "_rejected_values.tsv" } "."
+                    (file_link(REJECTED_VALUES_FILE)) "."
                 }
             }
         }
@@ -43,7 +44,8 @@ fn figures(manifest: &Manifest) -> Markup {
     };
     let elapsed = match seconds_between(&run.started_at, &run.finished_at) {
         None => "–".to_owned(),
-        Some(0) => "less than 1 s".to_owned(),
+        // The time stamps are whole seconds.
+        Some(0 | 1) => "about 1 s".to_owned(),
         Some(seconds) => duration_text(seconds as f64),
     };
     definition_list(

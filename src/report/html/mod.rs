@@ -16,9 +16,11 @@ mod visible;
 
 use maud::{DOCTYPE, PreEscaped, html};
 
+use self::elements::file_link;
 use self::visible::Untrusted;
 use super::column_totals::ColumnTotals;
 use super::timeline::Timeline;
+use crate::snapshot::layout::MANIFEST_FILE;
 use crate::snapshot::manifest::Manifest;
 
 const STYLE: &str = include_str!("style.css");
@@ -65,7 +67,7 @@ pub fn page(report: &Report<'_>) -> String {
                     footer {
                         p {
                             "Written by " (generator) ". The same counts for programs are in "
-                            code { "_manifest.json" } "."
+                            (file_link(MANIFEST_FILE)) "."
                         }
                     }
                 }

@@ -20,18 +20,18 @@ const MAX_CODES: usize = 64;
 
 /// Calls by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct CallCounts<N> {
-    pub answered: N,
-    pub throttled: N,
-    pub failed: N,
+pub struct CallCounts {
+    pub answered: u64,
+    pub throttled: u64,
+    pub failed: u64,
 }
 
-impl CallCounts<u64> {
+impl CallCounts {
     pub fn total(&self) -> u64 {
         self.answered + self.throttled + self.failed
     }
 
-    fn merge(&mut self, other: &CallCounts<u64>) {
+    fn merge(&mut self, other: &CallCounts) {
         self.answered += other.answered;
         self.throttled += other.throttled;
         self.failed += other.failed;
@@ -41,7 +41,7 @@ impl CallCounts<u64> {
 /// The calls made in a slot of time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Slot {
-    pub calls: CallCounts<u64>,
+    pub calls: CallCounts,
     pub latencies: Latencies,
 }
 
@@ -167,20 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn an_even_rate_is_reported_for_runs_of_any_length() {
-        for seconds in [2, 29, 31, 100, 1000, 36_000] {
+    fn an_even_rate_is_the_same_in_every_second_of_runs_of_any_length() {
+        for seconds in [1, 2, 29, 31, 100, 1000, 36_000] {
             let timeline = even(20, seconds);
             assert!(timeline.slots.len() <= MAX_SLOTS);
             assert!(timeline.slots.len() > MAX_SLOTS / 2 || seconds < 16);
             assert_eq!(timeline.whole().calls.answered, 20 * seconds);
-            let rates = timeline.rates();
-            assert!((rates.last().unwrap().0 - seconds as f64).abs() < 0.1);
-            for (at, rate) in rates.into_iter().filter(|(at, _)| *at >= 1.0) {
-                assert!(
-                    (rate.answered - 20.0).abs() < 1.1,
-                    "{} at {at} of {seconds}",
-                    rate.answered
-                );
+            let spans = timeline.second_spans(MAX_SLOTS);
+            assert!(spans.len() as u64 <= seconds);
+            assert!((spans.last().unwrap().to_seconds - seconds as f64).abs() < 0.1);
+            for span in spans {
+                let rate = span.per_second(span.slot.calls.answered);
+                let width = span.to_seconds - span.from_seconds;
+                assert!((rate - 20.0).abs() <= 1.0 / width.min(1.0), "{rate} in {span:?}");
             }
         }
     }
@@ -194,8 +193,9 @@ mod tests {
                 timeline.add(called_at, LATENCY, CallOutcome::Success);
             }
         }
-        let most = timeline.rates().into_iter().map(|(_, rate)| rate.answered).fold(0.0, f64::max);
-        assert!((most - 200.0).abs() < 1e-6, "{most}");
+        let spans = timeline.second_spans(MAX_SLOTS);
+        let rates = spans.iter().map(|span| span.per_second(span.slot.calls.answered));
+        assert_eq!(rates.collect::<Vec<_>>(), [200.0; 5]);
     }
 
     #[test]
@@ -217,9 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn without_calls_there_are_no_rates_and_spans() {
+    fn without_calls_there_are_no_spans() {
         let timeline = Timeline::default();
-        assert!(timeline.rates().is_empty() && timeline.spans(12).is_empty());
+        assert!(timeline.second_spans(12).is_empty() && timeline.spans(12).is_empty());
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Views of the timeline: spans of equal width, and rates.
+//! Views of the timeline: spans of equal width.
 
-use super::{CallCounts, MAX_SLOTS, Slot, Timeline};
+use std::time::Duration;
+
+use super::{Slot, Timeline};
 
 /// The calls between two times, in seconds from the start.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,48 +12,42 @@ pub struct Span {
     pub slot: Slot,
 }
 
+impl Span {
+    /// Converts a number of calls of the span to calls per second. The last span may be cut short; what was called in
+    /// less than a second counts as called in a whole one, so that no number exceeds the limit.
+    pub fn per_second(&self, calls: u64) -> f64 {
+        calls as f64 / (self.to_seconds - self.from_seconds).max(1.0)
+    }
+}
+
 impl Timeline {
     /// The run in up to `max_spans` spans of equal width; the last one ends with the last call.
     pub fn spans(&self, max_spans: usize) -> Vec<Span> {
-        let slots_per_span = self.slots.len().div_ceil(max_spans.max(1)).max(1);
+        self.spans_of(self.slots.len().div_ceil(max_spans.max(1)).max(1))
+    }
+
+    /// Spans of whole seconds.
+    pub fn second_spans(&self, max_spans: usize) -> Vec<Span> {
+        let slots_per_second =
+            usize::try_from(Duration::from_secs(1).as_nanos() / self.width.as_nanos())
+                .unwrap_or(1)
+                .max(1);
+        let seconds = self.slots.len().div_ceil(slots_per_second);
+        self.spans_of(slots_per_second * seconds.div_ceil(max_spans.max(1)).max(1))
+    }
+
+    fn spans_of(&self, slots_per_span: usize) -> Vec<Span> {
+        let width_seconds = self.width.as_secs_f64() * slots_per_span as f64;
         let span = |(index, slots): (usize, &[Slot])| {
             let mut slot = Slot::default();
             slots.iter().for_each(|other| slot.merge(other));
-            let from = (index * slots_per_span) as f64 * self.width.as_secs_f64();
-            let to = from + slots_per_span as f64 * self.width.as_secs_f64();
-            Span { from_seconds: from, to_seconds: to.min(self.seconds()), slot }
+            let from_seconds = index as f64 * width_seconds;
+            Span {
+                from_seconds,
+                to_seconds: (from_seconds + width_seconds).min(self.seconds()),
+                slot,
+            }
         };
         self.slots.chunks(slots_per_span).enumerate().map(span).collect()
-    }
-
-    /// Calls per second at the start of the run and at the end of each slot, with the time in seconds from the start. The
-    /// rate is an average over the slot, or over the preceding second if slots are shorter: a burst within a second does
-    /// not look like more than the limit.
-    pub fn rates(&self) -> Vec<(f64, CallCounts<f64>)> {
-        let spans = self.spans(MAX_SLOTS);
-        let slots_in_second = (1.0 / self.width.as_secs_f64()) as usize;
-        let rate = |(index, span): (usize, &Span)| {
-            // The last slot may be too short for an average of its own.
-            let is_cut_short = index + 1 == spans.len() && slots_in_second <= 1;
-            let slots = slots_in_second.max(1) + usize::from(is_cut_short);
-            let window = &spans[(index + 1).saturating_sub(slots)..=index];
-            let from_seconds = window.first().map_or(0.0, |first| first.from_seconds);
-            let seconds = (span.to_seconds - from_seconds).max(1.0);
-            let mut sum = CallCounts::default();
-            window.iter().for_each(|span| sum.merge(&span.slot.calls));
-            let average = CallCounts {
-                answered: sum.answered as f64 / seconds,
-                throttled: sum.throttled as f64 / seconds,
-                failed: sum.failed as f64 / seconds,
-            };
-            (span.to_seconds, average)
-        };
-        let mut rates: Vec<_> = spans.iter().enumerate().map(rate).collect();
-        if let Some((_, first)) = rates.first() {
-            // With short slots, the first second starts without calls.
-            let at_start = if slots_in_second > 1 { CallCounts::default() } else { *first };
-            rates.insert(0, (0.0, at_start));
-        }
-        rates
     }
 }
