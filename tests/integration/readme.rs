@@ -73,7 +73,7 @@ fn flags_exist() {
             word.strip_prefix("--").is_some_and(|name| name.starts_with(char::is_alphabetic))
         })
         // Those of cargo.
-        .filter(|word| !["--release", "--bench"].contains(word))
+        .filter(|word| !["--release", "--bench", "--locked", "--path"].contains(word))
         .collect();
     assert!(flags.len() >= 5, "{flags:?}");
     for flag in flags {

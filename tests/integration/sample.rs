@@ -65,7 +65,7 @@ fn every_account_has_its_expected_outcome() {
         .with_interchangeable_transient_failures()
         .ensure_is(&snapshot, "sample");
     insta::assert_snapshot!(snapshot.manifest()["counts"], @r##"
-{"accounts_in_list":12000,"duplicates":20,"failed":75,"invalid":1,"rejected_values":2000,"rows":11904}
+{"accounts_in_list":12000,"duplicates":20,"failed":75,"invalid":1,"rejected_values":10,"rows":11904}
 "##);
 }
 
@@ -93,7 +93,6 @@ birth_day: Date32 nullable Tag_Profile_IM_BirthDay
 level: Int64 nullable Tag_Profile_IM_Level
 self_signature: Utf8 nullable Tag_Profile_IM_SelfSignature
 points: UInt64 nullable Tag_Profile_Custom_Points
-coins: UInt32 nullable Tag_Profile_Custom_Coins
 "##);
         }
     }
@@ -112,24 +111,24 @@ fn rows_have_the_expected_values() {
         rows.iter().map(row).collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!(text(&table.rows[..12]), @r##"
-"sg/weber/6301" "李雷 15270 " "Gender_Type_Female" "1981-01-08" NULL "生活不止眼前的苟且，还有诗和远方" "4294967295" "18517"
-"ben.bauer644@mail.example" "Nguyễn Văn" "Gender_Type_Male" "2009-12-05" "0" "NULL" "4294967295" NULL
-"u_522090" NULL "Gender_Type_Male" "1952-10-12" "49692" "" "88843" "0"
-"30446179" "Ömer,\"\"," "Gender_Type_Female" "1989-11-28" "95366" "天道酬勤" "96671" "4294967295"
-"jamal.meyer541@team.example.org" "韩梅梅\\" "Gender_Type_Unknown" "2008-12-24" "39754" "" "98901" NULL
-"69450215" "刘洋\nsecond line" "Gender_Type_Male" "1998-09-27" "4294967295" "I'm here" "99595" "69431"
-"u_296553" "韩梅梅 12736\\" "Gender_Type_Male" "1968-11-23" "99883" "a;b|c\td" "9223372036854775807" NULL
-"u_908468" "Nguyễn Văn" "Gender_Type_Male" "1950-01-25" "29037" "Busy, back at 5" "25164" "57062"
-"bd787f6c813ebe559c854d6e2aad4ebb" "Zoë" "Gender_Type_Female" "2000-07-22" "0" "line one\nline two\nline three" "40718" "82435"
-"u_016644" "李雷 🎉" "Gender_Type_Female" "1990-10-25" "30090" "Busy, back at 5" "7911" NULL
-"u_454700" NULL "Gender_Type_Female" "1997-11-01" "59863" "I'm here" "42532" NULL
-"elena.ito@shop.example" "O'Brien" "Gender_Type_Female" "1974-04-06" "74498" "NULL" "18446744073709551615" "97764"
+"sg/weber/6301" "李雷 15270 " "Gender_Type_Female" "1981-01-08" NULL "生活不止眼前的苟且，还有诗和远方" "4294967295"
+"ben.bauer644@mail.example" "Nguyễn Văn" "Gender_Type_Male" "2009-12-05" "0" "NULL" "4294967295"
+"u_522090" NULL "Gender_Type_Male" "1952-10-12" "49692" "" "88843"
+"30446179" "Ömer,\"\"," "Gender_Type_Female" "1989-11-28" "95366" "天道酬勤" "96671"
+"jamal.meyer541@team.example.org" "韩梅梅\\" "Gender_Type_Unknown" "2008-12-24" "39754" "" "98901"
+"69450215" "刘洋\nsecond line" "Gender_Type_Male" "1998-09-27" "4294967295" "I'm here" "99595"
+"u_296553" "韩梅梅 12736\\" "Gender_Type_Male" "1968-11-23" "99883" "a;b|c\td" "9223372036854775807"
+"u_908468" "Nguyễn Văn" "Gender_Type_Male" "1950-01-25" "29037" "Busy, back at 5" "25164"
+"bd787f6c813ebe559c854d6e2aad4ebb" "Zoë" "Gender_Type_Female" "2000-07-22" "0" "line one\nline two\nline three" "40718"
+"u_016644" "李雷 🎉" "Gender_Type_Female" "1990-10-25" "30090" "Busy, back at 5" "7911"
+"u_454700" NULL "Gender_Type_Female" "1997-11-01" "59863" "I'm here" "42532"
+"elena.ito@shop.example" "O'Brien" "Gender_Type_Female" "1974-04-06" "74498" "NULL" "18446744073709551615"
 "##);
     // The last ones were retried.
     insta::assert_snapshot!(text(&table.rows[table.rows.len() - 3..]), @r##"
-"u_475343" "李雷" "Gender_Type_Female" "1963-01-23" "26306" "天道酬勤" "4342512614607553252" "58659"
-"u_166345" "user 3903=1+1" "Gender_Type_Male" "1955-10-20" NULL "Busy, back at 5" "32667" NULL
-"u_841533" "さくら" NULL "1998-11-06" "4294967295" "0" "7750" NULL
+"u_475343" "李雷" "Gender_Type_Female" "1963-01-23" "26306" "天道酬勤" "4342512614607553252"
+"u_166345" "user 3903=1+1" "Gender_Type_Male" "1955-10-20" NULL "Busy, back at 5" "32667"
+"u_841533" "さくら" NULL "1998-11-06" "4294967295" "0" "7750"
 "##);
 }
 
@@ -156,8 +155,8 @@ fn sidecar_files_list_every_kind_of_failure() {
     let used_up = failed.iter().find(|failed| failed.category == "internal_error").unwrap();
     assert_eq!((used_up.error_code, used_up.attempts), (Some(40006), 3));
     let rejected = snapshot.rejected();
-    assert!(rejected.iter().all(|value| value.expected_type == "uint32"), "{rejected:?}");
-    assert!(rejected.iter().any(|value| value.value == "18446744073709551615"));
+    assert!(rejected.iter().all(|value| value.expected_type == "date"), "{rejected:?}");
+    assert!(rejected.iter().any(|value| value.value == "20010229"), "{rejected:?}");
 }
 
 #[test]

@@ -33,11 +33,12 @@ pub fn calls(report: &Report<'_>) -> Markup {
             @if let Some(resumed_at) = report.resumed_at {
                 p.notice {
                     "The run was interrupted and resumed at " (Untrusted(&time_stamp_text(resumed_at)))
-                    ". The numbers of calls are those since then; everything else on this page covers the whole run."
+                    ". The charts and the table of failed calls show the calls since then; everything else on this page covers \
+                     the whole run."
                 }
             }
             (figures(calls))
-            @if calls.made == 0 {
+            @if timeline.whole().calls.total() == 0 {
                 p { "No call was made" @if report.resumed_at.is_some() { " since then" } "." }
             } @else if timeline.seconds() >= MIN_CHART_SECONDS {
                 (charts(calls, timeline, report.calls_started_at))
