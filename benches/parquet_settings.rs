@@ -76,6 +76,11 @@ fn settings() -> Vec<(String, WriterProperties)> {
         let batches = base().set_write_batch_size(rows);
         settings.push((format!("{rows} values encoded at a time"), batches));
     }
+    for percent in [1, 5, 30] {
+        let filter = base()
+            .set_column_bloom_filter_fpp(ColumnPath::from("account"), f64::from(percent) / 100.0);
+        settings.push((format!("bloom filter of account, {percent} % wrong"), filter));
+    }
     let statistics = |level| base().set_statistics_enabled(level);
     settings.push(("statistics by column chunk".to_owned(), statistics(EnabledStatistics::Chunk)));
     settings.push(("statistics by page".to_owned(), statistics(EnabledStatistics::Page)));

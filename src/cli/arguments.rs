@@ -17,6 +17,7 @@ use crate::observability::{LogFormat, ProgressChoice};
 #[command(
     name = "im-profiles",
     version,
+    long_version = concat!(env!("CARGO_PKG_VERSION"), " (build ", env!("IM_PROFILES_BUILD"), ")"),
     propagate_version = true,
     arg_required_else_help = true,
     subcommand_value_name = "COMMAND",

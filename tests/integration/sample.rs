@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{EmulatorServer, Known, Output, QUICK_JOB, Snapshot, TestDir, settings_of};
 use im_profiles::job::Job;
 use jiff::civil::date;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use sha2::{Digest, Sha256};
 
 const SNAPSHOT: &str = "dt=2026-11-22";
@@ -96,6 +97,24 @@ points: UInt64 nullable Tag_Profile_Custom_Points
 "##);
         }
     }
+}
+
+/// The pattern of parquet-java, `(.*?)\s+version\s*(?:([^(]*?)\s*(?:\(\s*build\s*([^)]*?)\s*\))?)?`, which warns about others.
+#[test]
+fn parts_name_the_version_and_the_build() {
+    let (directory, snapshot) = sample(&QUICK);
+    let version = directory.run(&["--version"]).expect_code(0).stdout;
+    let (version, build) = version
+        .trim_end()
+        .strip_prefix("im-profiles ")
+        .and_then(|version| version.strip_suffix(')')?.split_once(" (build "))
+        .unwrap();
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    assert!(!build.is_empty() && build.bytes().all(|byte| byte.is_ascii_graphic()), "{build}");
+    let file = fs::File::open(snapshot.path("part-00000.parquet")).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let created_by = reader.metadata().file_metadata().created_by().unwrap();
+    assert_eq!(created_by, format!("im-profiles version {version} (build {build})"));
 }
 
 #[test]

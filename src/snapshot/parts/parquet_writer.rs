@@ -22,8 +22,15 @@ const ROWS_PER_ROW_GROUP: usize = 250_000;
 /// and smaller than with the usual limit of 1 MiB.
 const DICTIONARY_BYTES: usize = 256 * 1024;
 
-/// The writer that the metadata of the file names.
-const CREATED_BY: &str = concat!("im-profiles ", env!("CARGO_PKG_VERSION"));
+/// The writer of the file, in the form of the Parquet format: `NAME version VERSION (build HASH)`. Spark, Hive and Flink
+/// warn about every file of another form.
+const CREATED_BY: &str = concat!(
+    "im-profiles version ",
+    env!("CARGO_PKG_VERSION"),
+    " (build ",
+    env!("IM_PROFILES_BUILD"),
+    ")"
+);
 
 /// Rows that are encoded together, because each batch costs as much as many rows.
 const ROWS_PER_BATCH: usize = 4096;
