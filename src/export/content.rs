@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::accounts::Scan;
 use crate::emulator::Settings;
-use crate::job::{Job, Target};
+use crate::job::{Format, Job, Target};
 use crate::snapshot::checkpoint::content_digest;
 use crate::snapshot::journal::{FIRST_VERSION, VERSION};
 use crate::snapshot::unfinished_run::UnfinishedRun;
+use crate::table::ColumnType;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The key of the digest of the list; every other key is one of the job file.
@@ -151,6 +152,10 @@ fn version_1(job: &Job, list_digest: &str) -> BTreeMap<String, String> {
         Target::Endpoint(endpoint) => (endpoint.base_url.clone(), String::new()),
     };
     let format = job.accounts.format.map(|format| capitalized(format.name()));
+    // Version 0.1.0 wrote the bytes themselves, so its parts are not mixed with others.
+    let has_bytes = job.columns.iter().any(|column| column.column_type == ColumnType::Bytes);
+    let is_base64 = has_bytes && job.output.format == Format::Csv;
+    let encoding = is_base64.then(|| ("the encoding of bytes in CSV", "base64".to_owned()));
     [
         (ACCOUNT_LIST, list_digest.to_owned()),
         ("accounts.column", format!("{:?}", job.accounts.column)),
@@ -164,6 +169,7 @@ fn version_1(job: &Job, list_digest: &str) -> BTreeMap<String, String> {
         ("[emulator]", emulator),
     ]
     .into_iter()
+    .chain(encoding)
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
 }

@@ -46,7 +46,7 @@ pub fn are_numbers(column: &ArrayRef) -> bool {
     column.data_type().is_integer()
 }
 
-/// The text of a cell that is not NULL, as in a CSV part but without quotes.
+/// The text of a cell that is not NULL, as in a CSV part but without quotes, and of bytes without base64.
 fn text_of(column: &ArrayRef, row: usize) -> String {
     match column.data_type() {
         DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),

@@ -63,6 +63,66 @@ fn standard_numbers_are_signed_64_bit_integers() {
     }
 }
 
+/// Texts that a loader could take for NULL, for the end of the data or for another record.
+const HOSTILE: [&str; 14] = [
+    "",
+    "NULL",
+    "null",
+    "\\N",
+    "\\.",
+    "NaN",
+    "n/a",
+    " padded ",
+    "a,b",
+    "\"",
+    "x\n\\.\ny",
+    "cr\rlf\r\n",
+    "007",
+    "nul\0",
+];
+
+#[test]
+fn csv_distinguishes_every_text_from_null_by_quotes() {
+    let profiles: Vec<Value> = HOSTILE
+        .iter()
+        .enumerate()
+        .map(|(n, text)| json!({"account": format!("u{n:02}"), "Tag_Profile_IM_Nick": text, "Tag_Profile_IM_SelfSignature": text}))
+        .chain([json!({"account": "NULL"})])
+        .collect();
+    let columns = "{ tag = \"Tag_Profile_IM_Nick\", name = \"nick\" }, \
+                   { tag = \"Tag_Profile_IM_SelfSignature\", name = \"raw\", type = \"bytes\" }";
+    let (_directory, snapshot) =
+        published(columns, &profiles, &["output.format=csv", "output.compression=none"]);
+    let text = String::from_utf8(snapshot.bytes("part-00000.csv")).unwrap();
+    let visible = text.replace('\r', "<CR>").replace('\0', "<NUL>");
+    insta::assert_snapshot!(visible, @r#"
+    account,nick,raw
+    u00,"",""
+    u01,"NULL",TlVMTA==
+    u02,"null",bnVsbA==
+    u03,"\N",XE4=
+    u04,"\.",XC4=
+    u05,"NaN",TmFO
+    u06,"n/a",bi9h
+    u07," padded ",IHBhZGRlZCA=
+    u08,"a,b",YSxi
+    u09,"""",Ig==
+    u10,"x
+    \.
+    y",eApcLgp5
+    u11,"cr<CR>lf<CR>
+    ",Y3INbGYNCg==
+    u12,007,MDA3
+    u13,nul<NUL>,bnVsAA==
+    "NULL",,
+    "#);
+    let read: Vec<_> = snapshot.table().rows;
+    for (row, text) in read.iter().zip(HOSTILE) {
+        assert_eq!(row[1..], [Some(text.to_owned()), Some(text.to_owned())]);
+    }
+    assert_eq!(read[HOSTILE.len()], [Some("NULL".to_owned()), None, None]);
+}
+
 #[test]
 fn int64_is_a_plain_parquet_integer_and_the_unsigned_types_are_annotated() {
     let columns = "{ tag = \"Tag_Profile_IM_Level\", name = \"level\" }, \

@@ -1,4 +1,5 @@
-//! Writes a part as CSV: RFC 4180 with a header, UTF-8, lines end with LF. NULL is an empty field, an empty string `""`.
+//! Writes a part as CSV: RFC 4180 with a header, UTF-8, lines end with LF. NULL is an empty field, an empty string `""`,
+//! bytes are base64, and a text that some reader takes for NULL is quoted. `docs/snapshot.md` describes it for readers.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -7,6 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::write::GzEncoder;
 
 use super::file_writer::{PartError, encode_error};
@@ -116,8 +119,7 @@ fn push_cell(line: &mut String, column: &ArrayRef, row: usize) {
             Ok(())
         }
         DataType::Binary => {
-            // A bytes column holds the bytes of a JSON string, which are UTF-8.
-            push_text(line, &String::from_utf8_lossy(column.as_binary::<i32>().value(row)));
+            push_bytes(line, column.as_binary::<i32>().value(row));
             Ok(())
         }
         DataType::Int64 => write!(line, "{}", column.as_primitive::<Int64Type>().value(row)),
@@ -131,14 +133,40 @@ fn push_cell(line: &mut String, column: &ArrayRef, row: usize) {
     };
 }
 
-/// Writes a text, quoted where RFC 4180 requires it, and an empty one as `""`.
-fn push_text(line: &mut String, text: &str) {
-    let needs_quotes = text.is_empty()
+/// Loaders read BYTES and BINARY columns from base64. None at all is `""`.
+fn push_bytes(line: &mut String, bytes: &[u8]) {
+    if bytes.is_empty() {
+        line.push_str("\"\"");
+    } else {
+        BASE64.encode_string(bytes, line);
+    }
+}
+
+/// Texts that ClickHouse, MySQL, Snowflake, pandas or pyarrow take for NULL, the latter in any case, and the end of the data
+/// for PostgreSQL. Quotes make most of them read the text; those that ignore quotes have an option.
+const NULL_LIKE: [&str; 16] = [
+    r"\N", r"\.", "NULL", "NA", "N/A", "NaN", "-NaN", "None", "<NA>", "#NA", "#N/A", "#N/A N/A",
+    "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
+];
+
+fn is_null_like(text: &str) -> bool {
+    // Most texts differ in their first character.
+    text.starts_with(['\\', 'n', 'N', '#', '<', '-', '1'])
+        && NULL_LIKE.iter().any(|null| null.eq_ignore_ascii_case(text))
+}
+
+/// Whether RFC 4180 requires quotes, or readers would take the text for something else without them.
+fn needs_quotes(text: &str) -> bool {
+    text.is_empty()
         || text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
         // Some readers trim unquoted fields.
         || text.starts_with(char::is_whitespace)
-        || text.ends_with(char::is_whitespace);
-    if !needs_quotes {
+        || text.ends_with(char::is_whitespace)
+        || is_null_like(text)
+}
+
+fn push_text(line: &mut String, text: &str) {
+    if !needs_quotes(text) {
         line.push_str(text);
         return;
     }
@@ -171,6 +199,24 @@ mod tests {
         assert_eq!(quoted("say \"hi\""), "\"say \"\"hi\"\"\"");
         assert_eq!(quoted("two\nlines"), "\"two\nlines\"");
         assert_eq!(quoted(" padded"), "\" padded\"");
+        for null_like in [r"\N", r"\n", r"\.", "NULL", "null", "nan", "N/a", "-1.#IND", "<NA>"] {
+            assert_eq!(quoted(null_like), format!("\"{null_like}\""));
+        }
+        for plain in [r"\", r"\N.", r"a\N", "nulls", "Nan Ning", "1.5", "-1", "#1", "007"] {
+            assert_eq!(quoted(plain), plain);
+        }
+    }
+
+    #[test]
+    fn bytes_are_base64_with_padding() {
+        let written = |bytes: &[u8]| {
+            let mut line = String::new();
+            push_bytes(&mut line, bytes);
+            line
+        };
+        assert_eq!(written(b""), "\"\"");
+        assert_eq!(written(b"\xfb\xff\0,"), "+/8ALA==");
+        assert_eq!(written("张".as_bytes()), "5byg");
     }
 
     proptest! {

@@ -9,6 +9,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, SchemaRef};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::civil::Date;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
@@ -111,17 +113,32 @@ impl Snapshot {
 
     /// The rows of one part file.
     pub fn part(&self, file: &str) -> Table {
-        match file.split_once('.').unwrap().1 {
-            "parquet" => read_parquet(&self.path(file)),
-            "csv" => read_csv(&self.bytes(file)),
+        let text = match file.split_once('.').unwrap().1 {
+            "parquet" => return read_parquet(&self.path(file)),
+            "csv" => self.bytes(file),
             "csv.gz" => {
                 let mut text = Vec::new();
                 let packed = File::open(self.path(file)).unwrap();
                 flate2::read::MultiGzDecoder::new(packed).read_to_end(&mut text).unwrap();
-                read_csv(&text)
+                text
             }
-            "csv.zst" => read_csv(&zstd::decode_all(&*self.bytes(file)).unwrap()),
+            "csv.zst" => zstd::decode_all(&*self.bytes(file)).unwrap(),
             other => panic!("{file}: a part ends in .{other}"),
+        };
+        let mut table = read_csv(&text);
+        self.decode_bytes(&mut table);
+        table
+    }
+
+    /// In CSV, columns of bytes are base64.
+    fn decode_bytes(&self, table: &mut Table) {
+        let manifest = self.manifest();
+        for (index, column) in manifest["columns"].as_array().unwrap().iter().enumerate() {
+            if column["type"] == "bytes" {
+                for cell in table.rows.iter_mut().filter_map(|row| row[index].as_mut()) {
+                    *cell = String::from_utf8(BASE64.decode(&*cell).unwrap()).unwrap();
+                }
+            }
         }
     }
 
