@@ -78,6 +78,8 @@ pub enum ListError {
     ZstdDictionary { list: String, id: u64 },
     #[error("account list {list} is not a valid Parquet file; copy it again, or regenerate it")]
     Parquet { list: String, source: ParquetError },
+    #[error("account list {list} {what}")]
+    ParquetUnsupported { list: String, what: String },
     #[error(
         "account list {list} is empty, but a csv or tsv list starts with a line of column names; set `accounts.format` to txt if it has no such line"
     )]

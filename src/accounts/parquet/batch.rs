@@ -1,13 +1,13 @@
 //! Decoded values of one column.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use parquet::column::reader::ColumnReader;
-use parquet::data_type::ByteArray;
+use parquet::data_type::{ByteArray, FixedLenByteArray};
 use parquet::errors::ParquetError;
 
-/// Values decoded at a time.
-const BATCH_ROWS: usize = 4096;
+use super::column_type::ValueForm;
+use super::decimal::write_decimal;
 
 /// Decoded values of consecutive rows.
 #[derive(Default)]
@@ -20,25 +20,34 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Decodes the next values; false if there are none.
-    pub fn fill(&mut self, column: &mut ColumnReader) -> Result<bool, ParquetError> {
+    /// Decodes the values of up to `max_rows` rows; false if there are none.
+    pub fn fill(
+        &mut self,
+        column: &mut ColumnReader,
+        max_rows: usize,
+    ) -> Result<bool, ParquetError> {
         self.definition_levels.clear();
         self.value_indexes.clear();
         let levels = &mut self.definition_levels;
         let (rows, values) = match column {
             ColumnReader::ByteArrayColumnReader(column) => {
-                let mut values = Vec::with_capacity(BATCH_ROWS);
-                let read = column.read_records(BATCH_ROWS, Some(levels), None, &mut values)?;
+                let mut values = Vec::with_capacity(max_rows);
+                let read = column.read_records(max_rows, Some(levels), None, &mut values)?;
                 (read.0, ColumnValues::Text(values))
             }
+            ColumnReader::FixedLenByteArrayColumnReader(column) => {
+                let mut values = Vec::with_capacity(max_rows);
+                let read = column.read_records(max_rows, Some(levels), None, &mut values)?;
+                (read.0, ColumnValues::FixedText(values))
+            }
             ColumnReader::Int32ColumnReader(column) => {
-                let mut values = Vec::with_capacity(BATCH_ROWS);
-                let read = column.read_records(BATCH_ROWS, Some(levels), None, &mut values)?;
+                let mut values = Vec::with_capacity(max_rows);
+                let read = column.read_records(max_rows, Some(levels), None, &mut values)?;
                 (read.0, ColumnValues::Int32(values))
             }
             ColumnReader::Int64ColumnReader(column) => {
-                let mut values = Vec::with_capacity(BATCH_ROWS);
-                let read = column.read_records(BATCH_ROWS, Some(levels), None, &mut values)?;
+                let mut values = Vec::with_capacity(max_rows);
+                let read = column.read_records(max_rows, Some(levels), None, &mut values)?;
                 (read.0, ColumnValues::Int64(values))
             }
             _ => {
@@ -73,6 +82,7 @@ impl Batch {
 
 pub enum ColumnValues {
     Text(Vec<ByteArray>),
+    FixedText(Vec<FixedLenByteArray>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
 }
@@ -87,20 +97,40 @@ impl ColumnValues {
     fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),
+            Self::FixedText(values) => values.len(),
             Self::Int32(values) => values.len(),
             Self::Int64(values) => values.len(),
         }
     }
 
     /// Appends one value as text.
-    pub fn write(&self, index: usize, is_unsigned: bool, account: &mut Vec<u8>) {
-        let written = match (self, is_unsigned) {
-            (Self::Text(values), _) => account.write_all(values[index].data()),
-            (Self::Int32(values), false) => write!(account, "{}", values[index]),
-            (Self::Int32(values), true) => write!(account, "{}", values[index].cast_unsigned()),
-            (Self::Int64(values), false) => write!(account, "{}", values[index]),
-            (Self::Int64(values), true) => write!(account, "{}", values[index].cast_unsigned()),
+    pub fn write(&self, index: usize, form: ValueForm, account: &mut Vec<u8>) {
+        let is_unsigned = form == ValueForm::Unsigned;
+        let written = match self {
+            Self::Text(values) => write_bytes(values[index].data(), form, account),
+            Self::FixedText(values) => write_bytes(values[index].data(), form, account),
+            Self::Int32(values) if is_unsigned => {
+                write!(account, "{}", values[index].cast_unsigned())
+            }
+            Self::Int32(values) => write!(account, "{}", values[index]),
+            Self::Int64(values) if is_unsigned => {
+                write!(account, "{}", values[index].cast_unsigned())
+            }
+            Self::Int64(values) => write!(account, "{}", values[index]),
         };
         written.expect("writing to a Vec cannot fail");
+    }
+}
+
+fn write_bytes(bytes: &[u8], form: ValueForm, account: &mut Vec<u8>) -> io::Result<()> {
+    match form {
+        ValueForm::BigEndianInteger => write_decimal(bytes, account),
+        ValueForm::PaddedText => {
+            let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            // With control characters it is a binary number, whose zeros make it an invalid account.
+            let is_text = !bytes[..length].iter().any(u8::is_ascii_control);
+            account.write_all(if is_text { &bytes[..length] } else { bytes })
+        }
+        _ => account.write_all(bytes),
     }
 }

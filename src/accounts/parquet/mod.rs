@@ -1,23 +1,34 @@
 //! Parquet lists: one string or integer column, read by value instead of through Arrow, so that text that is not UTF-8
 //! invalidates its row and not the list. Rows are counted from 1; a null is an empty account.
+//!
+//! The footer is checked before the `parquet` crate reads it, and the pages are read and decompressed here ([`pages`]),
+//! because the crate limits neither loops over a damaged footer nor the memory for a page. The crate decodes the values.
 
 mod batch;
 mod caught_panic;
 mod checks;
+mod codec;
 mod column_type;
+mod decimal;
+mod delta;
+mod encoding;
+mod fault;
 mod file_access;
+mod footer;
+mod page_header;
+mod pages;
 mod thrift;
 
-use std::io;
-
-use parquet::column::reader::ColumnReader;
+use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use batch::Batch;
 use caught_panic::catch;
-use checks::{ensure_pages_are_valid, open_file};
-use column_type::{ensure_holds_accounts, is_unsigned};
+use checks::open_file;
+use column_type::{ValueForm, value_form};
+use fault::{inconsistency, read_error, unsupported};
+use pages::Pages;
 
 use crate::accounts::column::find_column;
 use crate::accounts::error::ListError;
@@ -30,9 +41,11 @@ pub struct ParquetRecords {
     digesting: Digesting,
     reader: SerializedFileReader<ListFile>,
     leaf: usize,
-    is_unsigned: bool,
+    form: ValueForm,
     next_row_group: usize,
     column: Option<ColumnReader>,
+    /// Rows of it to decode at a time.
+    batch_rows: usize,
     /// Rows of the current row group that are not decoded yet.
     rows_left: u64,
     batch: Batch,
@@ -49,7 +62,7 @@ impl ParquetRecords {
         wanted: Option<&str>,
         digesting: Digesting,
     ) -> Result<Self, ListError> {
-        let reader = open_file(file).map_err(|error| read_error(file, error))?;
+        let (reader, footer) = open_file(file).map_err(|error| read_error(file, error))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let names: Vec<String> =
             schema.root_schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
@@ -59,18 +72,27 @@ impl ParquetRecords {
         };
         let leaf = leaves().next().unwrap_or_default();
         let descriptor = schema.column(leaf);
-        if let Err(found) = ensure_holds_accounts(&descriptor) {
+        let root = &schema.root_schema().get_fields()[position];
+        let form = value_form(root, &descriptor).map_err(|found| {
             let column = names[position].clone();
-            return Err(ListError::ColumnType { list: file.name.to_string(), column, found });
+            ListError::ColumnType { list: file.name.to_string(), column, found }
+        })?;
+        if footer.is_encrypted(leaf) {
+            let what = format!(
+                "has an encrypted column {:?}; write it without encryption",
+                names[position]
+            );
+            return Err(read_error(file, unsupported(what)));
         }
         Ok(Self {
             file: file.clone(),
             digesting,
-            is_unsigned: is_unsigned(&descriptor),
+            form,
             leaf,
             reader,
             next_row_group: 0,
             column: None,
+            batch_rows: 0,
             rows_left: 0,
             batch: Batch::default(),
             next_in_batch: 0,
@@ -92,7 +114,7 @@ impl ParquetRecords {
         self.row += 1;
         self.account.clear();
         if let Some(index) = value {
-            self.batch.values.write(index, self.is_unsigned, &mut self.account);
+            self.batch.values.write(index, self.form, &mut self.account);
         }
         Ok(true)
     }
@@ -115,7 +137,7 @@ impl ParquetRecords {
     fn read_batch(&mut self) -> Result<bool, ParquetError> {
         loop {
             if let Some(column) = &mut self.column
-                && self.batch.fill(column)?
+                && self.batch.fill(column, self.batch_rows)?
             {
                 self.rows_left = self
                     .rows_left
@@ -129,10 +151,12 @@ impl ParquetRecords {
             if self.next_row_group == self.reader.num_row_groups() {
                 return Ok(false);
             }
-            let row_group = self.reader.get_row_group(self.next_row_group)?;
-            ensure_pages_are_valid(&self.file, row_group.metadata().column(self.leaf))?;
-            self.rows_left = row_group.metadata().num_rows().try_into()?;
-            self.column = Some(row_group.get_column_reader(self.leaf)?);
+            let row_group = self.reader.metadata().row_group(self.next_row_group);
+            let column = row_group.column(self.leaf);
+            let pages = Pages::new(&self.file, column)?;
+            self.rows_left = row_group.num_rows().try_into()?;
+            self.batch_rows = pages.batch_rows();
+            self.column = Some(get_column_reader(column.column_descr_ptr(), Box::new(pages)));
             self.next_row_group += 1;
         }
     }
@@ -141,24 +165,4 @@ impl ParquetRecords {
 /// The `parquet` crate panics on some damaged files. The reader is not used after such a panic.
 pub fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     catch(work).unwrap_or_else(|| Err(inconsistency("its parts are inconsistent")))
-}
-
-pub fn inconsistency(what: &str) -> ParquetError {
-    ParquetError::General(what.to_owned())
-}
-
-/// Distinguishes an error of the disk from damage of the file.
-fn read_error(file: &ListFile, source: ParquetError) -> ListError {
-    match source {
-        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
-            Ok(error) if error.raw_os_error().is_some() => file.read_error(*error),
-            Ok(error) => damage(file, ParquetError::External(error)),
-            Err(cause) => damage(file, ParquetError::External(cause)),
-        },
-        source => damage(file, source),
-    }
-}
-
-fn damage(file: &ListFile, source: ParquetError) -> ListError {
-    ListError::Parquet { list: file.name.to_string(), source }
 }

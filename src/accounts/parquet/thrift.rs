@@ -4,67 +4,23 @@
 //! every element takes at least one byte, so the work is bounded by the size of the footer.
 
 /// Maximum nesting of structures, and of groups in a schema. Real files have fewer than 20 levels.
-const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 
-const BOOLEAN_TRUE: u8 = 1;
-const BOOLEAN_FALSE: u8 = 2;
+/// The kind of a boolean field is its value.
+pub const BOOLEAN_TRUE: u8 = 1;
+pub const BOOLEAN_FALSE: u8 = 2;
 
-/// Whether `bytes` are a `FileMetaData` structure that can be read within bounds and whose schema is a tree.
-pub fn is_valid_footer(bytes: &[u8]) -> bool {
-    const SCHEMA: i64 = 2;
-    let mut children = Vec::new();
-    let mut walker = Walker { rest: bytes };
-    let walked = walker.fields(&mut |walker, id, kind| match id {
-        SCHEMA => walker.schema(kind, &mut children),
-        _ => walker.value(kind, MAX_DEPTH),
-    });
-    walked.is_some() && is_valid_tree(&children)
-}
-
-/// Length of the `PageHeader` structure at the start of `bytes`, and of the compressed page after it. `None` if it is
-/// not valid, or longer than `bytes`.
-pub fn page_lengths(bytes: &[u8]) -> Option<(u64, u64)> {
-    const COMPRESSED_PAGE_SIZE: i64 = 3;
-    let mut page_bytes = None;
-    let mut walker = Walker { rest: bytes };
-    walker.fields(&mut |walker, id, kind| match id {
-        COMPRESSED_PAGE_SIZE => {
-            page_bytes = Some(walker.zig_zag()? as i32);
-            Some(())
-        }
-        _ => walker.value(kind, MAX_DEPTH),
-    })?;
-    let header_bytes = bytes.len() - walker.rest.len();
-    Some((header_bytes as u64, page_bytes?.try_into().ok()?))
-}
-
-/// Whether every group is followed by as many elements as it has children, within the maximum depth.
-fn is_valid_tree(children: &[i64]) -> bool {
-    // Remaining children of each open group.
-    let mut open = Vec::new();
-    for (at, count) in children.iter().enumerate() {
-        let left = (children.len() - at - 1) as i64;
-        if let Some(waiting) = open.last_mut() {
-            *waiting -= 1;
-        }
-        if !(0..=left).contains(count) || open.len() > MAX_DEPTH {
-            return false;
-        }
-        open.push(*count);
-        while open.last() == Some(&0) {
-            open.pop();
-        }
-    }
-    open.is_empty()
-}
-
-struct Walker<'b> {
-    rest: &'b [u8],
+/// Reads structures from the start of `rest`; `None` wherever they are not valid.
+pub struct Walker<'b> {
+    pub rest: &'b [u8],
 }
 
 impl Walker<'_> {
     /// Skips the fields of a structure; `field` skips the value of each, given its id and kind.
-    fn fields(&mut self, field: &mut dyn FnMut(&mut Self, i64, u8) -> Option<()>) -> Option<()> {
+    pub fn fields(
+        &mut self,
+        field: &mut dyn FnMut(&mut Self, i64, u8) -> Option<()>,
+    ) -> Option<()> {
         let mut id = 0_i64;
         loop {
             let header = self.byte()?;
@@ -78,10 +34,10 @@ impl Walker<'_> {
         }
     }
 
-    fn value(&mut self, kind: u8, depth: usize) -> Option<()> {
+    /// Skips a value.
+    pub fn value(&mut self, kind: u8, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         match kind {
-            // The kind of a boolean field is its value.
             BOOLEAN_TRUE | BOOLEAN_FALSE => Some(()),
             3 => self.skip(1),
             4..=6 => self.varint().map(drop),
@@ -128,35 +84,41 @@ impl Walker<'_> {
         (0..count).try_for_each(|_| kinds.iter().try_for_each(|kind| self.value(*kind, depth)))
     }
 
-    /// Skips the list of schema elements and collects the number of children of each.
-    fn schema(&mut self, kind: u8, children: &mut Vec<i64>) -> Option<()> {
+    /// Reads the list in a field of this kind with `element`, which gets the kind of the elements.
+    pub fn list(
+        &mut self,
+        kind: u8,
+        element: &mut dyn FnMut(&mut Self, u8) -> Option<()>,
+    ) -> Option<()> {
         const LIST: u8 = 9;
-        const STRUCT: u8 = 12;
-        const NUM_CHILDREN: i64 = 5;
         let (element_kind, count) = self.list_header()?;
-        if kind != LIST || element_kind != STRUCT {
-            return None;
-        }
-        for _ in 0..count {
-            let mut own = 0;
-            self.fields(&mut |walker, id, kind| match id {
-                NUM_CHILDREN => {
-                    own = i64::from(walker.zig_zag()? as i32);
-                    Some(())
-                }
-                _ => walker.value(kind, MAX_DEPTH),
-            })?;
-            children.push(own);
-        }
-        Some(())
+        (kind == LIST).then_some(())?;
+        (0..count).try_for_each(|_| element(self, element_kind))
     }
 
-    fn zig_zag(&mut self) -> Option<i64> {
+    /// Reads the structure in a field or element of this kind like [`Walker::fields`].
+    pub fn structure(
+        &mut self,
+        kind: u8,
+        field: &mut dyn FnMut(&mut Self, i64, u8) -> Option<()>,
+    ) -> Option<()> {
+        const STRUCT: u8 = 12;
+        (kind == STRUCT).then_some(())?;
+        self.fields(field)
+    }
+
+    /// Reads the number in a field or element of this kind, truncated to 32 bits as in the crate.
+    pub fn int(&mut self, kind: u8) -> Option<i32> {
+        matches!(kind, 4..=6).then_some(())?;
+        Some(self.zig_zag()? as i32)
+    }
+
+    pub fn zig_zag(&mut self) -> Option<i64> {
         let value = self.varint()?;
         Some((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
     }
 
-    fn varint(&mut self) -> Option<u64> {
+    pub fn varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -174,7 +136,7 @@ impl Walker<'_> {
         Some(*byte)
     }
 
-    fn skip(&mut self, count: u64) -> Option<()> {
+    pub fn skip(&mut self, count: u64) -> Option<()> {
         self.rest = self.rest.get(usize::try_from(count).ok()?..)?;
         Some(())
     }
@@ -189,19 +151,21 @@ mod tests {
         [&[0xf0 | kind], value, &[0]].concat()
     }
 
+    fn is_valid(structure: &[u8]) -> bool {
+        Walker { rest: structure }.value(12, MAX_DEPTH).is_some()
+    }
+
     #[test]
     fn collections_must_fit_in_the_bytes() {
         let many = [0xff, 0xff, 0xff, 0xff, 0x07];
         for kind in [BOOLEAN_TRUE, BOOLEAN_FALSE, 3, 5, 8, 12] {
             let claim = [&[0xf0 | kind], many.as_slice()].concat();
-            assert!(!is_valid_footer(&unknown_field(9, &claim)), "list of {kind}");
-            assert!(!is_valid_footer(&unknown_field(10, &claim)), "set of {kind}");
+            assert!(!is_valid(&unknown_field(9, &claim)), "list of {kind}");
+            assert!(!is_valid(&unknown_field(10, &claim)), "set of {kind}");
             let claim = [many.as_slice(), &[kind << 4 | kind]].concat();
-            assert!(!is_valid_footer(&unknown_field(11, &claim)), "map of {kind}");
+            assert!(!is_valid(&unknown_field(11, &claim)), "map of {kind}");
         }
-        let binary = unknown_field(8, &many);
-        assert!(!is_valid_footer(&binary));
-        assert_eq!(page_lengths(&binary), None);
+        assert!(!is_valid(&unknown_field(8, &many)));
     }
 
     #[test]
@@ -226,27 +190,5 @@ mod tests {
         }
         let nested = [&[0x1c; 100], [0; 101].as_slice()].concat();
         assert_eq!(Walker { rest: &nested }.value(12, MAX_DEPTH), None);
-    }
-
-    #[test]
-    fn page_lengths_are_read_from_the_header() {
-        // type, uncompressed_page_size, compressed_page_size
-        let header = b"\x15\x00\x15\x14\x15\x10\x00page";
-        assert_eq!(page_lengths(header), Some((7, 8)));
-        assert_eq!(page_lengths(&header[..6]), None);
-        assert_eq!(page_lengths(b"\x15\x00\x15\x14\x15\x0f\x00"), None);
-        assert_eq!(page_lengths(b"\x15\x00\x00"), None);
-    }
-
-    #[test]
-    fn schema_must_be_a_tree() {
-        for valid in [[2, 0, 0].as_slice(), &[0], &[1, 2, 0, 1, 0], &[2, 1, 0, 0]] {
-            assert!(is_valid_tree(valid), "{valid:?}");
-        }
-        for invalid in [[3, 0, 0].as_slice(), &[-1], &[i64::MAX, 0], &[2, 0], &[1, 1]] {
-            assert!(!is_valid_tree(invalid), "{invalid:?}");
-        }
-        let deep: Vec<i64> = std::iter::repeat_n(1, 1_000).chain([0]).collect();
-        assert!(!is_valid_tree(&deep));
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float64Array, ListArray,
-    StringArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, ListArray, StringArray,
+    TimestampMicrosecondArray,
 };
 
 use super::*;
@@ -418,11 +418,12 @@ fn json_that_is_not_one_object_per_line() {
 
 #[test]
 fn parquet_columns_that_cannot_hold_accounts() {
-    let columns: [(&str, ArrayRef); 5] = [
+    let columns: [(&str, ArrayRef); 6] = [
         ("float", Arc::new(Float64Array::from(vec![1.0]))),
         ("date", Arc::new(Date32Array::from(vec![1]))),
+        ("time", Arc::new(TimestampMicrosecondArray::from(vec![1]))),
         ("decimal", Arc::new(Decimal128Array::from(vec![1]))),
-        ("fixed", Arc::new(FixedSizeBinaryArray::try_from_iter([b"ab"].into_iter()).unwrap())),
+        ("yes", Arc::new(BooleanArray::from(vec![true]))),
         ("list", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)])]))),
     ];
     let bytes = parquet(&columns);
@@ -437,17 +438,18 @@ fn parquet_columns_that_cannot_hold_accounts() {
             .expect(&message)
             .to_owned()
     };
-    assert_eq!(found("float"), "DOUBLE");
-    assert_eq!(found("date"), "INT32 (Date)");
-    assert!(found("decimal").starts_with("FIXED_LEN_BYTE_ARRAY (Decimal"));
-    assert_eq!(found("fixed"), "FIXED_LEN_BYTE_ARRAY");
-    assert_eq!(found("list"), "a nested value");
+    assert_eq!(found("float"), "floating-point numbers (DOUBLE)");
+    assert_eq!(found("date"), "dates (INT32, Date)");
+    assert_eq!(found("time"), "timestamps (INT64, Timestamp)");
+    assert_eq!(found("decimal"), "decimals with 10 digits after the point (DECIMAL(38, 10))");
+    assert_eq!(found("yes"), "booleans (BOOLEAN)");
+    assert_eq!(found("list"), "lists");
     assert!(
         message("Date")
-            .ends_with("it has float, date, decimal, fixed, list; did you mean \"date\"?")
+            .ends_with("it has float, date, time, decimal, yes, list; did you mean \"date\"?")
     );
     let expected =
-        "account list l.parquet has several columns (float, date, decimal, fixed, list); ";
+        "account list l.parquet has several columns (float, date, time, decimal, yes, list); ";
     assert!(refusal("l.parquet", &bytes, None, None).starts_with(expected));
 }
 
