@@ -2,6 +2,7 @@
 
 mod first_accounts;
 mod formats;
+mod parquet_files;
 mod properties;
 mod reading_twice;
 mod refusals;

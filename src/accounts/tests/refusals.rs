@@ -10,7 +10,12 @@ use arrow_array::{
 
 use super::*;
 
-fn refusal(name: &str, bytes: &[u8], format: Option<ListFormat>, column: Option<&str>) -> String {
+pub fn refusal(
+    name: &str,
+    bytes: &[u8],
+    format: Option<ListFormat>,
+    column: Option<&str>,
+) -> String {
     let file = ListOnDisk::new(name, bytes);
     let result = AccountList::open(&file.source(format, column), file.directory.path())
         .and_then(|list| read(&list));
