@@ -12,6 +12,7 @@ use super::encoding::Encoding;
 use super::zstd_frame::MAX_WINDOW_BYTES;
 use crate::util::disk_error::advice;
 use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::human::counted;
 
 /// Why an account list cannot be read. `list` is its path, or `standard input`.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +64,8 @@ pub enum ListError {
     #[error("account list {list} is a damaged {compression} file; copy it again, or regenerate it")]
     Damaged { list: String, compression: &'static str, source: io::Error },
     #[error(
-        "account list {list} has {bytes} bytes after its {compression} data that are neither {compression} nor zeros; compress the whole list again, or remove them: head -c {position} OLD > NEW"
+        "account list {list} has {} after its {compression} data that are neither {compression} nor zeros; compress the whole list again, or remove them: head -c {position} OLD > NEW",
+        counted(*bytes, "byte")
     )]
     TrailingBytes { list: String, compression: &'static str, position: u64, bytes: u64 },
     #[error(

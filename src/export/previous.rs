@@ -12,6 +12,7 @@ use crate::snapshot::manifest::{Manifest, ManifestError};
 use crate::snapshot::store::local::replace::is_snapshot;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::human::counted;
 use crate::util::paths::absolute;
 
 /// The rows of the previous snapshot are not known.
@@ -105,7 +106,8 @@ fn rows_of(snapshot: &Path) -> Result<Option<u64>, PreviousSnapshotError> {
     let Some(Manifest { counts, parts, .. }) = Manifest::read(snapshot)? else { return Ok(None) };
     let of_parts = parts.iter().fold(0_u64, |rows, part| rows.saturating_add(part.rows));
     if of_parts != counts.rows {
-        let problem = format!("it counts {} rows, and {of_parts} in the parts", counts.rows);
+        let problem =
+            format!("it counts {}, and {of_parts} in the parts", counted(counts.rows, "row"));
         return Err(PreviousSnapshotError::Damaged { file: snapshot.join(MANIFEST_FILE), problem });
     }
     Ok(Some(counts.rows))

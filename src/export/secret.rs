@@ -37,7 +37,7 @@ pub enum SecretError {
         "{key} holds what looks like a secret itself; write the name of the environment variable that holds it"
     )]
     NotAName { key: &'static str },
-    #[error("cannot read {}, which api.secret_key_file names; put the app's secret key in it", .path.display())]
+    #[error("cannot read {}, which api.secret_key_file names; correct the path or its permissions, and put the app's secret key in it", .path.display())]
     File {
         path: PathBuf,
         #[source]

@@ -11,11 +11,13 @@ use super::overrides::Override;
 /// Where `key` was written. A missing key is located at the table that it belongs to.
 pub fn find(path: &Path, text: &str, overrides: &[Override], key: &KeyPath) -> Location {
     let (found_segments, line) = deepest_line(text, key);
-    let sets_key = |candidate: &&Override| {
-        let shared = candidate.key.common_prefix_length(key);
-        shared == candidate.key.0.len() || shared > found_segments
-    };
-    match (overrides.iter().rev().find(sets_key), line) {
+    let shared = |candidate: &Override| candidate.key.common_prefix_length(key);
+    // Of several that set the key the last one counts. Otherwise it is missing beside what the nearest one sets.
+    let sets_key = |candidate: &&Override| shared(candidate) == candidate.key.0.len();
+    let nearest = || overrides.iter().max_by_key(|candidate| shared(candidate));
+    let found = overrides.iter().rev().find(sets_key);
+    let found = found.or_else(|| nearest().filter(|nearest| shared(nearest) > found_segments));
+    match (found, line) {
         (Some(found), _) => Location::Override(found.shown.clone()),
         (None, Some(line)) => Location::Line(path.to_owned(), line),
         (None, None) => Location::file(path),

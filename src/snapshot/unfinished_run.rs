@@ -12,6 +12,7 @@ use super::layout::JOURNAL_FILE;
 use super::store::Store;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
+use crate::util::human::counted;
 
 /// The unfinished run in a work directory.
 #[derive(Debug)]
@@ -111,18 +112,18 @@ impl fmt::Display for Damage {
         }
         if problems > 1 {
             let (lines, files) = (lines.len(), files.len());
-            write!(f, ", with {lines} damaged lines and {files} damaged files in all")?;
+            let lines = counted(lines as u64, "damaged line");
+            write!(f, ", with {lines} and {} in all", counted(files as u64, "damaged file"))?;
         }
         let Committed { accounts, parts } = self.dropped;
         let again = match parts {
             0 => "no account".to_owned(),
-            1 => format!("the {accounts} accounts of 1 part"),
-            _ => format!("the {accounts} accounts of {parts} parts"),
+            _ => format!("the {} of {}", counted(accounts, "account"), counted(parts, "part")),
         };
-        let kept = self.kept.parts;
+        let kept = counted(self.kept.parts, "part");
         write!(
             f,
-            "; run the same command with --repair, which requests {again} again and keeps {kept} parts, or start over with --restart"
+            "; run the same command with --repair, which requests {again} again and keeps {kept}, or start over with --restart"
         )
     }
 }

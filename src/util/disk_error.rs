@@ -228,9 +228,12 @@ mod tests {
                 DiskError::on(LOCK, Path::new(".out.partial/lock"))(errno.into()).to_string();
             assert_eq!(
                 text,
-                "could not lock .out.partial/lock; the file system of .out.partial does not support locks; put output.path on one that does"
+                format!(
+                    "could not lock .out.partial/lock: {}; the file system of .out.partial does not support locks; put output.path on one that does",
+                    io::Error::from(errno)
+                )
             );
-            assert!(!error(errno).to_string().contains("locks"), "{errno}");
+            assert!(!error(errno).to_string().contains("support locks"), "{errno}");
         }
         let text = DiskError::on(LOCK, Path::new("lock"))(Errno::IO.into()).to_string();
         assert!(text.contains("storage failed"), "{text}");

@@ -30,8 +30,40 @@ impl<E: HasExitCode + Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// An error and its causes in one line, safe for a terminal whatever names and texts from outside it repeats.
+/// What is wrong, its causes, and how to fix it, in one line, safe for a terminal whatever names and texts from outside it
+/// repeats.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    visible(&causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")).into_owned()
+    visible(&with_causes(error)).into_owned()
+}
+
+/// Texts end with the fix, after a semicolon; causes stand before it.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let text = error.to_string();
+    let Some(cause) = error.source().map(with_causes) else { return text };
+    match text.split_once("; ") {
+        Some((problem, fix)) => format!("{problem}: {cause}; {fix}"),
+        None => format!("{text}: {cause}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Wrapped {
+        text: &'static str,
+        source: io::Error,
+    }
+
+    #[test]
+    fn a_cause_stands_between_the_problem_and_its_fix() {
+        let text = |text| chain(&Wrapped { text, source: io::Error::other("cause") });
+        assert_eq!(text("cannot listen; use port 0"), "cannot listen: cause; use port 0");
+        assert_eq!(text("cannot listen"), "cannot listen: cause");
+        assert_eq!(chain(&io::Error::other("only; this")), "only; this");
+    }
 }

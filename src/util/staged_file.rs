@@ -211,7 +211,11 @@ mod tests {
     #[test]
     fn an_error_names_the_action_and_the_path() {
         let error = StagedFile::create(PathBuf::from("/nowhere/at/all/x")).unwrap_err();
-        assert!(error.to_string().starts_with("could not create /nowhere/at/all/x.staged; see "));
+        assert!(
+            error.to_string().starts_with(
+                "could not create /nowhere/at/all/x.staged: No such file or directory"
+            )
+        );
         assert_eq!(error.io().kind(), io::ErrorKind::NotFound);
     }
 }

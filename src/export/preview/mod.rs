@@ -29,6 +29,7 @@ use crate::snapshot::sidecars::FailedAccount;
 use crate::table::schema;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
+use crate::util::human::counted;
 use crate::util::runtime::runtime;
 
 /// Shorter than that of a nightly run, since a person waits.
@@ -158,8 +159,8 @@ fn ensure_any_rows(rows: &RecordBatch, failed: &[FailedAccount]) -> Result<(), F
         return Ok(());
     }
     let error = format!(
-        "no rows to show: {count} of {} accounts failed; run it again later, or see the reason for each account above",
-        failed.len()
+        "no rows to show: {count} of {} failed; run it again later, or see the reason for each account above",
+        counted(failed.len() as u64, "account")
     );
     Err(Failure::new(ExitCode::TooManyFailed, error))
 }

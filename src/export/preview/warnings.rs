@@ -3,6 +3,7 @@
 use crate::accounts::InvalidAccount;
 use crate::pipeline::collect_in_memory::CollectedRows;
 use crate::snapshot::sidecars::{Category, FailedAccount, RejectedValue};
+use crate::util::human::counted;
 
 /// Invalid entries that have a line each.
 const MAX_INVALID_LINES: usize = 5;
@@ -31,7 +32,7 @@ pub fn warnings(collected: &CollectedRows, invalid: &InvalidEntries) -> Vec<Stri
     let entries = invalid.first.iter().map(invalid_entry);
     let others = match invalid.count - invalid.first.len() {
         0 => None,
-        others => Some(format!("and {others} more invalid entries")),
+        others => Some(format!("and {}", counted(others as u64, "more invalid entry"))),
     };
     failed.chain(rejected).chain(entries).chain(others).collect()
 }

@@ -21,6 +21,16 @@ fn errors_name_the_override_instead_of_the_line() {
 }
 
 #[test]
+fn of_several_overrides_of_one_table_the_wrong_one_is_named() {
+    let without_retry = FULL.split_once("[retry]").unwrap().0;
+    let refused = |overrides: &[&str]| load(without_retry, overrides).unwrap_err();
+    let later = ["retry.max_attempts=0", "retry.initial_backoff=1s"];
+    insta::assert_snapshot!(refused(&later), @"--set retry.max_attempts=0: retry.max_attempts: is 0, which is out of range; write a whole number from 1 to 100");
+    let beside = ["columns.2.name=new", "columns.0.name=other"];
+    insta::assert_snapshot!(refused(&beside), @r#"--set columns.2.name=new: columns.2.tag: is missing; write a profile tag, such as "Tag_Profile_IM_Nick""#);
+}
+
+#[test]
 fn an_override_can_correct_the_file() {
     let broken = full_with("calls_per_second = 100", "calls_per_second = 0");
     assert_eq!(load(&broken, &["api.calls_per_second=50"]).unwrap().api.calls_per_second, 50);

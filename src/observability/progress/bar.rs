@@ -9,7 +9,7 @@ use indicatif::HumanCount;
 use unicode_width::UnicodeWidthStr;
 
 use crate::pipeline::events::Progress;
-use crate::util::human::duration_text;
+use crate::util::human::{counted, duration_text};
 use crate::util::text_width::truncate;
 
 /// Columns of the bar itself, brackets included.
@@ -34,9 +34,8 @@ impl BarLine {
         let percent = percent(progress);
         // In display order, each with its priority; 0 is the most important.
         let mut pieces = vec![(0, format!("{percent}%"))];
-        let (processed, all) =
-            (HumanCount(progress.processed), HumanCount(progress.accounts_to_request));
-        pieces.push((4, format!("{processed}/{all} accounts")));
+        let all = counted(progress.accounts_to_request, "account");
+        pieces.push((4, format!("{}/{all}", HumanCount(progress.processed))));
         pieces.push((3, format!("{} calls/s", progress.calls_in_last_second)));
         if progress.failed > 0 {
             pieces.push((2, format!("{} failed", HumanCount(progress.failed))));
@@ -60,9 +59,9 @@ impl BarLine {
 
     /// The number of entries of the account list read so far, in at most `columns` columns.
     pub fn scanning(entries: u64, columns: usize) -> BarLine {
-        let entries = HumanCount(entries);
-        let long = format!("reading the account list: {entries} entries");
-        let text = if long.width() <= columns { long } else { format!("reading: {entries}") };
+        let long = format!("reading the account list: {}", counted(entries, "entry"));
+        let short = || format!("reading: {}", HumanCount(entries));
+        let text = if long.width() <= columns { long } else { short() };
         BarLine { bar_columns: 0, percent: 0, text: truncate(&text, columns, "") }
     }
 }

@@ -179,7 +179,7 @@ pub fn run_scripted_with(
     let failed = lines_of(store.root(), "failed-", 0)
         .into_iter()
         .map(|line| {
-            let mut fields = line.split(',');
+            let mut fields = line.split('\t');
             (fields.next().unwrap().to_owned(), fields.next().unwrap().to_owned())
         })
         .collect();

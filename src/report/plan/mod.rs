@@ -14,7 +14,7 @@ pub use self::list_counts::{InvalidEntry, ListCounts, SHOWN_INVALID};
 pub use self::problem::{PlannedEffect, PlannedProblem};
 pub use self::resume::{RemainingWork, Resume, ResumeState};
 use super::size::{SizeEstimate, relative_to};
-use crate::util::human::duration_text;
+use crate::util::human::{counted, duration_text};
 
 /// What an export would do. Keys of the JSON are only ever added.
 #[derive(Debug, Clone, Serialize)]
@@ -91,9 +91,10 @@ impl Plan {
         if list.invalid > list.first_invalid.len() as u64 {
             line("", &"and more")?;
         }
-        let (parts, per_part) = (HumanCount(self.parts), HumanCount(self.accounts_per_part));
+        let parts = HumanCount(self.parts);
+        let per_part = counted(self.accounts_per_part, "account");
         line("calls", &HumanCount(self.calls))?;
-        line("parts", &format_args!("{parts} of up to {per_part} accounts"))?;
+        line("parts", &format_args!("{parts} of up to {per_part}"))?;
         line("minimum time", &self.minimum_time_text())?;
         line("size", &self.size.to_text(here))?;
         line("free", &self.free_text())?;
@@ -111,8 +112,8 @@ impl Plan {
     fn minimum_time_text(&self) -> String {
         match self.minimum_seconds {
             Some(seconds) => {
-                let limit = HumanCount(self.calls_per_second.into());
-                format!("{} at {limit} calls per second", duration_text(seconds))
+                let limit = counted(self.calls_per_second.into(), "call");
+                format!("{} at {limit} per second", duration_text(seconds))
             }
             None => "none, because the job sets no rate limit".to_owned(),
         }

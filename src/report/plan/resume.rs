@@ -1,9 +1,8 @@
 //! What an export would do with an unfinished run.
 
-use indicatif::HumanCount;
 use serde::Serialize;
 
-use crate::util::human::duration_text;
+use crate::util::human::{counted, duration_text};
 
 /// What an export would find of an unfinished run, and the work that remains.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,7 +78,7 @@ impl Resume {
             }
             ResumeState::Refused => "the unfinished run cannot be resumed".to_owned(),
             ResumeState::Resumes => {
-                let committed = parts_text(self.parts_committed);
+                let committed = counted(self.parts_committed, "part");
                 format!(
                     "resumes the run of {started_at}: {committed} done, {}",
                     self.remaining_text()
@@ -96,13 +95,10 @@ impl Resume {
 
     fn remaining_text(&self) -> String {
         let RemainingWork { accounts_left, calls_left, parts_left } = self.left.unwrap_or_default();
-        let (accounts, calls) = (HumanCount(accounts_left), HumanCount(calls_left));
+        let (accounts, calls) = (counted(accounts_left, "account"), counted(calls_left, "call"));
+        let parts = counted(parts_left, "part");
         let time = self.minimum_seconds_left.map(duration_text);
         let time = time.map_or(String::new(), |time| format!(", at least {time}"));
-        format!("{accounts} accounts in {calls} calls and {} left{time}", parts_text(parts_left))
+        format!("{accounts} in {calls} and {parts} left{time}")
     }
-}
-
-fn parts_text(parts: u64) -> String {
-    if parts == 1 { "1 part".to_owned() } else { format!("{} parts", HumanCount(parts)) }
 }

@@ -19,7 +19,7 @@ pub enum PartError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The encoder failed: a bug.
-    #[error("could not write part {file}")]
+    #[error("could not encode part {file}, which is a bug; report it")]
     Encode {
         file: String,
         #[source]

@@ -65,7 +65,7 @@ impl HasExitCode for WorkDirectoryError {
 pub enum ReadJournalError {
     #[error(transparent)]
     Disk(#[from] DiskError),
-    #[error("{} is {kind}, not a regular file", .path.display())]
+    #[error("{} is {kind}, not a regular file; remove it, then run the same command again", .path.display())]
     NotAFile { path: PathBuf, kind: &'static str },
 }
 

@@ -38,7 +38,9 @@ pub enum UsersigError {
     Identifier { bytes: usize },
     #[error("--sdkappid is 0; write the SDKAppID that the console shows for the app")]
     Sdkappid,
-    #[error("standard input could not be read")]
+    #[error(
+        "standard input could not be read; give the UserSig on it, such as: im-profiles usersig --inspect < FILE"
+    )]
     Unreadable(#[source] io::Error),
     #[error(
         "standard input is empty; give it the UserSig to explain, such as: im-profiles usersig --inspect < FILE"
