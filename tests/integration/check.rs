@@ -357,7 +357,7 @@ skipped  clock     the secret failed
 ");
     assert_snapshot!(reported_with("api.secret_key_file=im.key"), @"
 2
-failed   secret    cannot read im.key, which api.secret_key_file names; put the app's secret key in it: No such file or directory (os error 2)
+failed   secret    cannot read im.key, which api.secret_key_file names: No such file or directory (os error 2); correct the path or its permissions, and put the app's secret key in it
 skipped  call      the secret failed
 skipped  tags      the secret failed
 skipped  clock     the secret failed

@@ -113,7 +113,7 @@ fn export(directory: &TestDir, emulate: &Emulate) -> Output {
 
 fn directory() -> TestDir {
     TestDir::with_job(QUICK_JOB, ["a", "b", "c"])
-        .env("IM_SECRET_KEY", "not the console's, one of ours")
+        .env("IM_SECRET_KEY", "one_of_ours_and_not_of_the_console")
 }
 
 #[test]
@@ -421,12 +421,12 @@ fn invalid_arguments_and_files_are_refused() {
     insta::assert_snapshot!(refused(&["--faults", "rates.toml"]), @"rates.toml:3: faults.reset.rate: 1.1 is not a share; write a number from 0.0 to 1.0");
     insta::assert_snapshot!(refused(&["--faults", "gone.toml"]), @"gone.toml: the file does not exist; check the path");
     insta::assert_snapshot!(refused(&["--profiles", "profiles.ndjson"]), @r#"profiles.ndjson cannot be used: line 2: "account" is missing or not a string; write one object per line, such as {"account":"id","Tag_Profile_IM_Nick":"N"}"#);
-    insta::assert_snapshot!(refused(&["--profiles", "gone.ndjson"]), @"cannot read gone.ndjson, which --profiles names; correct the path: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(&["--profiles", "gone.ndjson"]), @"cannot read gone.ndjson, which --profiles names: No such file or directory (os error 2); correct the path");
     insta::assert_snapshot!(refused(&["--secret-key-env", "IM_KEY"]), @"the environment variable IM_KEY, which --secret-key-env names, is not set, or is empty; set it to the app's secret key");
     insta::assert_snapshot!(refused(&["--listen", "localhost"]), @"invalid value 'localhost' for '--listen <ADDRESS:PORT>': write an IP address and a port, such as 127.0.0.1:8080");
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let listener = TcpListener::bind(taken).unwrap();
-    insta::assert_snapshot!(refused(&["--listen", &taken.to_string()]).replace(&taken.to_string(), "[taken]"), @"cannot listen on [taken]; choose another --listen, or port 0 for a free one: Address already in use (os error 98)");
+    insta::assert_snapshot!(refused(&["--listen", &taken.to_string()]).replace(&taken.to_string(), "[taken]"), @"cannot listen on [taken]: Address already in use (os error 98); choose another --listen, or port 0 for a free one");
     drop(listener);
 }
 
@@ -476,7 +476,8 @@ fn stopped_export_prints_the_resume_command_and_changes_nothing() {
         export.signal(signal);
         let arguments = export.arguments.join(" ");
         let output = export.end().expect_code(code);
-        let reported = format!("stopped by {name}, run again to resume; resume with: ");
+        let reported =
+            format!("stopped by {name}; kept 0 of 1 part (0 of 3 accounts); resume with: ");
         let command = output.error().strip_prefix(&reported).unwrap_or_else(|| panic!("{output}"));
         assert!(command.contains(&arguments) && command.contains(" --date="), "{output}");
         assert_eq!(output.summary()["exit_code"], code, "{output}");
@@ -495,7 +496,7 @@ fn second_signal_exits_immediately() {
         let mut stderr = BufReader::new(export.child.stderr.take().unwrap());
         export.signal(signal);
         let mut line = String::new();
-        while !line.contains("press Ctrl-C again to exit immediately") {
+        while !line.contains("a second signal exits immediately") {
             line.clear();
             assert!(
                 stderr.read_line(&mut line).unwrap() > 0,

@@ -147,7 +147,7 @@ fn secrets() {
     };
     assert_snapshot!(refused("api.secret_key_env=IM_KEY"), @"2: the environment variable IM_KEY, which api.secret_key_env names, is not set, or is empty; set it to the app's secret key");
     assert_snapshot!(refused("api.secret_key_env=EMPTY"), @"2: the environment variable EMPTY, which api.secret_key_env names, is not set, or is empty; set it to the app's secret key");
-    assert_snapshot!(refused("api.secret_key_file=im.key"), @"2: cannot read im.key, which api.secret_key_file names; put the app's secret key in it: No such file or directory (os error 2)");
+    assert_snapshot!(refused("api.secret_key_file=im.key"), @"2: cannot read im.key, which api.secret_key_file names: No such file or directory (os error 2); correct the path or its permissions, and put the app's secret key in it");
     assert_snapshot!(refused("api.secret_key_file=empty.key"), @"2: empty.key, which api.secret_key_file names, is empty; put the app's secret key in it, and nothing else");
     directory.write("quoted.key", format!("\u{feff}'{SOME_KEY}'\r\n"));
     directory.write("line.key", format!("export IM_SECRET_KEY={SOME_KEY}\n"));
