@@ -225,3 +225,6 @@ fn column_differences(before: Option<&String>, now: Option<&String>) -> Vec<Stri
     }
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,6 +118,8 @@ pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Ou
     let (totals, result) = run_to_end(job, options, &mut telemetry);
     let result = result.map_err(|failure| with_resume_command(failure, &options.date.to_string()));
     let exit_code = result.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
+    let in_milliseconds = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+    let seconds = options.started.elapsed().as_secs_f64();
     let summary = Summary {
         status: status(&result),
         exit_code: exit_code.number(),
@@ -126,7 +128,10 @@ pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Ou
         run_id: telemetry.run_id().to_owned(),
         snapshot: result.is_ok().then(|| output_path.clone()),
         output_path,
-        duration_seconds: (options.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        duration_seconds: in_milliseconds(seconds),
+        total_duration_seconds: totals
+            .as_ref()
+            .map(|totals| in_milliseconds(seconds + totals.seconds_before)),
         suggested_calls_per_second: totals
             .as_ref()
             .and_then(|totals| suggested_calls_per_second(&totals.calls)),

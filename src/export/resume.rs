@@ -94,20 +94,20 @@ pub fn open_journal(
 
 /// Logs what a repair drops.
 fn log_repair(damage: &Damage) {
-    for DamagedLine { line, problem } in &damage.lines {
+    for DamagedLine { line, problem, part } in &damage.lines {
         let journal = damage.journal.display();
-        warn!(%journal, line, problem, "dropped a damaged line from the journal");
+        warn!(%journal, line, part, problem, "dropped a damaged line from the journal");
     }
     for file in &damage.files {
         warn!(file = %file.path.display(), "a file of the unfinished run is missing or damaged");
     }
     for part in &damage.dropped_parts {
-        warn!(part, "dropped a part from the unfinished run; its accounts are requested again");
+        warn!(part, "dropped a part of the unfinished run");
     }
     let Damage { dropped, kept, .. } = damage;
     warn!(
         parts_dropped = dropped.parts,
-        accounts = dropped.accounts,
+        accounts_to_request_again = dropped.accounts,
         parts_kept = kept.parts,
         "repaired the unfinished run"
     );

@@ -33,8 +33,8 @@ fn with_export_of_any_date(mut command: Vec<String>) -> Vec<String> {
 
 /// The command in the syntax of a shell.
 fn command_line(mut command: Vec<String>, date: &str) -> String {
-    // It would start over instead of resuming.
-    command.retain(|argument| argument != "--restart");
+    // The one would start over instead of resuming, the other has been done.
+    command.retain(|argument| argument != "--restart" && argument != "--repair");
     if !command.iter().any(|argument| argument == "--date" || argument.starts_with("--date=")) {
         command.push(format!("--date={date}"));
     }
@@ -80,6 +80,7 @@ mod tests {
             command_line(command, "2026-11-22")
         };
         assert_eq!(resume(&["x", "export", "j.toml"]), "x export j.toml --date=2026-11-22");
+        assert_eq!(resume(&["x", "--repair", "j.toml"]), "x j.toml --date=2026-11-22");
         let restart = ["x", "export", "j.toml", "--restart", "--date", "2026-11-21"];
         assert_eq!(resume(&restart), "x export j.toml --date 2026-11-21");
         assert_eq!(resume(&["x", "--date=2026-11-21", "-q"]), "x --date=2026-11-21 -q");

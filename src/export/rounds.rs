@@ -64,7 +64,10 @@ pub fn run_rounds(
     loop {
         let checkpoint = run.journal.checkpoint();
         if checkpoint.last_round().is_some_and(|round| round.end.is_some()) {
-            let so_far = totals_of(checkpoint, &run.input.scan, run.rounds.calls_per_second);
+            let so_far = ResultSummary {
+                seconds_before: run.seconds_before,
+                ..totals_of(checkpoint, &run.input.scan, run.rounds.calls_per_second)
+            };
             let allowed = ensure_publishable(&run.limits, &so_far, run.previous.as_ref());
             totals = Some(so_far);
             match allowed {

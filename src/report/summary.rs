@@ -31,6 +31,10 @@ pub struct Summary {
     pub snapshot: Option<String>,
     /// From the start of the program to its end.
     pub duration_seconds: f64,
+    /// The same with the processes before that worked on the run, as far as the journal recorded it. Absent if the run did
+    /// not finish the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_duration_seconds: Option<f64>,
     /// Absent if the run did not finish the list.
     #[serde(flatten)]
     pub result: Option<ResultSummary>,
@@ -51,7 +55,11 @@ pub struct ResultSummary {
     pub parts: u64,
     /// Size of the part files.
     pub bytes: u64,
+    /// Over all processes of the run, as far as the journal recorded them.
     pub calls: CallStats,
+    /// How long earlier processes worked on the run.
+    #[serde(skip)]
+    pub seconds_before: f64,
 }
 
 impl Summary {
@@ -99,7 +107,12 @@ fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> fmt:
         line("rejected", &format_args!("{rejected}, see _rejected_values.tsv"))?;
     }
     line("calls", &calls_text(&result.calls))?;
-    line("took", &duration_text(seconds))
+    let mut took = duration_text(seconds);
+    if result.seconds_before > 0.0 {
+        let total = duration_text(seconds + result.seconds_before);
+        took.push_str(&format!(" since the run was resumed, {total} in all"));
+    }
+    line("took", &took)
 }
 
 /// The number of failed accounts, with those of each category.
@@ -174,6 +187,7 @@ mod tests {
             output_path: "/here/exports/sample/dt=2026-11-22".to_owned(),
             snapshot: None,
             duration_seconds: 75.25,
+            total_duration_seconds: Some(75.25),
             result: Some(ResultSummary {
                 counts: Counts {
                     accounts_in_list: 12_000,
@@ -211,6 +225,7 @@ mod tests {
                     peak_calls_per_second: 130,
                     rate_utilization_percent: Some(99.4),
                 },
+                seconds_before: 0.0,
             }),
             suggested_calls_per_second: None,
             error: None,

@@ -13,6 +13,7 @@ use super::store::Store;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::human::counted;
+use crate::util::visible::visible_path;
 
 /// The unfinished run in a work directory.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Damage {
     pub files: Vec<DamagedFile>,
     /// The parts that are dropped and have their accounts requested again.
     pub dropped: Committed,
+    /// Whether a line was too damaged to say what it recorded.
+    pub is_at_least: bool,
     pub kept: Committed,
     /// The files of the dropped parts, as far as their entries can be read.
     pub dropped_parts: Vec<String>,
@@ -72,15 +75,17 @@ impl UnfinishedRun {
         let dropped_parts = recorded.clone().filter(|part| !kept_parts.contains(&part.index));
         let recorded_accounts = rounds.values().map(|round| round.committed().accounts).sum();
         let recorded = Committed { accounts: recorded_accounts, parts: recorded.count() as u64 };
-        let before = self.journal.committed.max(recorded);
+        let (before, lost) = (self.journal.committed.max(recorded), self.journal.lost_at_end);
+        let lost_at_end = lost.unwrap_or_default();
         Some(Damage {
             journal: store.path(JOURNAL_FILE),
             lines: self.journal.damage.clone(),
             files: self.damaged_files.clone(),
             dropped: Committed {
-                accounts: before.accounts - kept.accounts,
-                parts: before.parts.saturating_sub(kept.parts),
+                accounts: (before.accounts - kept.accounts).saturating_add(lost_at_end.accounts),
+                parts: before.parts.saturating_sub(kept.parts) + lost_at_end.parts,
             },
+            is_at_least: lost.is_none(),
             kept,
             dropped_parts: dropped_parts.map(|part| part.file.clone()).collect(),
         })
@@ -97,30 +102,33 @@ pub fn find_damage(store: &dyn Store) -> Result<Option<Damage>, JournalError> {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Damage { journal, lines, files, .. } = self;
-        let problems = lines.len() + files.len();
+        let Damage { journal, lines, files, dropped, kept, .. } = self;
         match (lines.first(), files.first()) {
-            (Some(DamagedLine { line, problem }), _) => {
-                write!(
-                    f,
-                    "line {line} of the journal {} is damaged ({problem})",
-                    journal.display()
-                )?;
+            (Some(DamagedLine { line, problem, part }), _) => {
+                let journal = visible_path(journal);
+                let part = part.as_ref().map_or_else(String::new, |part| format!(" of {part}"));
+                write!(f, "line {line}{part} of the journal {journal} is damaged ({problem})")?;
             }
             (None, Some(file)) => write!(f, "{file}")?,
             (None, None) => {}
         }
-        if problems > 1 {
-            let (lines, files) = (lines.len(), files.len());
-            let lines = counted(lines as u64, "damaged line");
-            write!(f, ", with {lines} and {} in all", counted(files as u64, "damaged file"))?;
+        let more_lines = (lines.len() as u64).saturating_sub(1);
+        let more_files = files.len() as u64 - u64::from(lines.is_empty() && !files.is_empty());
+        let more = [(more_lines, "line"), (more_files, "file")];
+        let more: Vec<String> = more
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, noun)| counted(number, &format!("more {noun}")))
+            .collect();
+        if !more.is_empty() {
+            write!(f, ", and so are {}", more.join(" and "))?;
         }
-        let Committed { accounts, parts } = self.dropped;
-        let again = match parts {
-            0 => "no account".to_owned(),
-            _ => format!("the {} of {}", counted(accounts, "account"), counted(parts, "part")),
+        let again = match (dropped.accounts, self.is_at_least) {
+            (accounts, true) => format!("at least {}", counted(accounts, "account")),
+            (0, false) => "no account".to_owned(),
+            (accounts, false) => counted(accounts, "account"),
         };
-        let kept = counted(self.kept.parts, "part");
+        let kept = counted(kept.parts, "part");
         write!(
             f,
             "; run the same command with --repair, which requests {again} again and keeps {kept}, or start over with --restart"

@@ -437,7 +437,7 @@ failed   output    home exists already and output.if_exists is "fail"; remove it
     let lock = File::open(directory.write(".out.partial/lock", holder)).unwrap();
     lock.lock().unwrap();
     assert_snapshot!(reported_of(&[]), @"
-2
+75
 failed   output    another run is writing out: process 7 on host etl-3 since 2026-11-22T03:00:00Z; wait for it to end, or stop it
 ");
     drop(lock);

@@ -25,6 +25,7 @@ mod publish;
 mod rate;
 mod readme;
 mod refusals;
+mod repair;
 mod report;
 mod responses;
 mod resume;

@@ -226,8 +226,9 @@ fn resume_follows_the_plan() {
     let bytes: usize = directory.unpublished_parts().values().map(Vec::len).sum();
     assert_eq!(planned["resume"]["bytes_committed"], bytes);
     assert_eq!(planned["calls"], 10);
+    let before = directory.recorded_calls();
     let resumed = directory.export(&["--json"]).expect_code(0).summary();
-    assert_eq!(resumed["calls"]["made"], 4);
+    assert_eq!(resumed["calls"]["made"], before + 4);
 }
 
 #[test]

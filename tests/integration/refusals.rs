@@ -237,7 +237,7 @@ fn another_active_run() {
     let at_work = directory.write(".out.partial/snapshot/part-00000.parquet", "half a part");
     let lock = File::open(path).unwrap();
     lock.lock().unwrap();
-    assert_snapshot!(error_text(&directory, &directory.export(&[])), @"2: another run is writing out: process 7 on host etl-3 since 2026-11-22T03:00:00Z; wait for it to end, or stop it");
+    assert_snapshot!(error_text(&directory, &directory.export(&[])), @"75: another run is writing out: process 7 on host etl-3 since 2026-11-22T03:00:00Z; wait for it to end, or stop it");
     assert_eq!(contents(&directory, "out"), before);
     assert!(at_work.exists(), "the other run's work was touched");
 

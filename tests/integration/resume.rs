@@ -30,8 +30,9 @@ fn stopped_after(parts: u64) -> TestDir {
 #[track_caller]
 fn ensure_goes_on(directory: &TestDir, more: &[&str], parts_left: u64) {
     let known = Known::of_directory(directory, &[]);
+    let before = if more.contains(&"--restart") { 0 } else { directory.recorded_calls() };
     let output = directory.export(&[&["--json"], more].concat()).expect_code(0);
-    assert_eq!(output.summary()["calls"]["made"], parts_left * 2, "{output}");
+    assert_eq!(output.summary()["calls"]["made"], before + parts_left * 2, "{output}");
     known.ensure_is(&directory.snapshot("out"), &output.to_string());
     assert!(!directory.path(WORK_DIRECTORY).exists(), "{output}");
 }
@@ -91,14 +92,14 @@ fn content_settings_cannot_change_on_resume() {
         (&["output.format=csv"][..], &["output.format"][..]),
         (&["output.accounts_per_part=300"], &["output.accounts_per_part"]),
         (&["output.compression=none"], &["output.compression"]),
-        (&[column], &["columns"]),
-        (&["emulator.seed=2"], &["[emulator]"]),
-        (&["api.sdkappid=1400000001", column], &["api.sdkappid and columns"]),
+        (&[column], &["columns has no column"]),
+        (&["emulator.seed=2"], &["emulator.seed is 2 and was"]),
+        (&["api.sdkappid=1400000001", column], &["api.sdkappid is 1400000001", "columns has no"]),
     ] {
         let directory = stopped_after(2);
         let before = directory.work();
         let refused = directory.export(&set(keys)).expect_code(2).expect_stderr(named);
-        refused.expect_stderr(&["was started with another", "--restart", WORK_DIRECTORY]);
+        refused.expect_stderr(&["does not fit this job: ", "--restart", WORK_DIRECTORY]);
         assert!(directory.work() == before, "{keys:?}: the work directory was touched");
         assert!(!directory.path("out").exists());
         ensure_goes_on(&directory, &[], 3);
@@ -197,7 +198,7 @@ fn damaged_or_missing_file_is_named() {
                 fs::write(&path, bytes).unwrap();
             }
             let before = directory.work();
-            let output = directory.export(&[]).expect_code(1);
+            let output = directory.export(&[]).expect_code(2);
             assert!(output.error().contains(file), "{output}");
             assert!(output.error().contains("--restart"), "{output}");
             assert!(directory.work() == before, "{file}");
@@ -209,10 +210,9 @@ fn damaged_or_missing_file_is_named() {
 #[test]
 fn unusable_journal_is_left_unchanged() {
     let journal = stopped_after(2).checkpoint();
-    let newer = journal[0].replace("\"version\":1", "\"version\":2");
-    assert_ne!(newer, journal[0]);
+    let newer = "{\"entry\":\"begin\",\"version\":3}";
     for (lines, message) in [
-        (vec![newer.as_str(), &journal[1]], &["has version 2", "--restart"][..]),
+        (vec![newer], &["has version 3", "--restart"][..]),
         (vec![&journal[0], "{}", &journal[2]], &["line 2", "damaged", "--restart"]),
         (vec![&journal[0], &journal[1], &journal[1]], &["line 3", "damaged"]),
         (vec!["<html>"], &["line 1", "damaged"]),
@@ -224,7 +224,7 @@ fn unusable_journal_is_left_unchanged() {
         let before = directory.work();
         directory
             .export(&[])
-            .expect_code(1)
+            .expect_code(2)
             .expect_stderr(message)
             .expect_stderr(&["checkpoint.ndjson"]);
         assert!(directory.work() == before, "{message:?}: the work directory was touched");

@@ -180,7 +180,7 @@ fn second_run_is_refused_and_changes_nothing() {
     let committed = stuck.directory.committed_parts();
     let (calls, before) = (stuck.server().calls(), stuck.directory.work());
     for more in [&[][..], &["--restart"]] {
-        let output = stuck.export(more).expect_code(2);
+        let output = stuck.export(more).expect_code(75);
         let holder = format!("another run is writing out: process {} on ", stuck.run().id());
         assert!(output.error().contains(&holder), "{output}");
         let since = output.error().split_once(" since ").unwrap().1.split_once(';').unwrap().0;

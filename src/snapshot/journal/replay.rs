@@ -16,6 +16,8 @@ pub struct DamagedLine {
     /// From 1.
     pub line: usize,
     pub problem: String,
+    /// The file of the part that the line seems to record.
+    pub part: Option<String>,
 }
 
 /// What the intact lines of a journal say.
@@ -26,8 +28,10 @@ pub struct Replay {
     pub identity: Option<RunIdentity>,
     pub rounds: BTreeMap<usize, Round>,
     pub totals: RunTotals,
-    /// What was committed at some time, also by lines that are damaged now.
+    /// What was committed up to the last intact line, also by lines that are damaged now.
     pub committed: Committed,
+    /// What the damaged lines behind that one seem to record; `None` if one of them cannot be read at all.
+    pub lost_at_end: Option<Committed>,
     pub damage: Vec<DamagedLine>,
     /// The version of the format.
     pub version: u32,
@@ -44,7 +48,9 @@ pub fn replay(path: &Path, bytes: &[u8]) -> Result<Option<Replay>, JournalError>
     let Some(complete) = bytes[..length].strip_suffix(b"\n") else { return Ok(None) };
     let lines: Vec<&[u8]> = complete.split(|byte| *byte == b'\n').collect();
     let last_checksum = Some(String::new());
-    let mut replay = Replay { length, version: VERSION, last_checksum, ..Replay::default() };
+    let lost_at_end = Some(Committed::default());
+    let mut replay =
+        Replay { length, version: VERSION, last_checksum, lost_at_end, ..Replay::default() };
     for (index, line) in lines.iter().enumerate() {
         replay.read(index + 1, line);
     }
@@ -59,7 +65,7 @@ pub fn replay(path: &Path, bytes: &[u8]) -> Result<Option<Replay>, JournalError>
         {
             Err(JournalError::Version { path: path.to_owned(), found })
         }
-        (_, Some(DamagedLine { line, problem })) if is_nothing_intact => {
+        (_, Some(DamagedLine { line, problem, .. })) if is_nothing_intact => {
             Err(JournalError::Unreadable {
                 path: path.to_owned(),
                 line: *line,
@@ -81,8 +87,29 @@ impl Replay {
         match decoded {
             Ok(line) => self.apply(number, line),
             Err(problem) => {
-                self.damage.push(DamagedLine { line: number, problem });
+                let part = self.count_lost(line);
+                self.damage.push(DamagedLine { line: number, problem, part });
                 self.last_checksum = None;
+            }
+        }
+    }
+
+    /// Counts what a damaged line seems to record, for messages only, and returns the file of its part.
+    fn count_lost(&mut self, line: &[u8]) -> Option<String> {
+        match serde_json::from_slice(line) {
+            Ok(JournalEntry::Part(part)) => {
+                let lost = self.lost_at_end.as_mut();
+                if let Some(lost) = lost {
+                    let accounts = part.ordinals.end.saturating_sub(part.ordinals.start);
+                    lost.accounts = lost.accounts.saturating_add(accounts);
+                    lost.parts += 1;
+                }
+                Some(part.file)
+            }
+            Ok(_) => None,
+            Err(_) => {
+                self.lost_at_end = None;
+                None
             }
         }
     }
@@ -104,7 +131,7 @@ impl Replay {
             Err(InconsistentEntry::Gap(_)) if had_damage => return,
             Err(inconsistent) => inconsistent.to_string(),
         };
-        self.damage.push(DamagedLine { line: number, problem });
+        self.damage.push(DamagedLine { line: number, problem, part: None });
     }
 
     fn apply_entry(
@@ -118,6 +145,7 @@ impl Replay {
         }
         self.totals = totals;
         self.committed = self.committed.max(committed);
+        self.lost_at_end = Some(Committed::default());
         self.apply_to_round(entry, round)
     }
 

@@ -301,6 +301,10 @@ fn what_a_repair_costs_is_counted() {
     // Part 1 with its 150 accounts, and the part of the next round with its 2.
     assert_eq!(cost(&damaged), (152, 2, 1));
     assert_eq!(cost(&damaged[..3]), (150, 1, 1));
+    // The line that is damaged is the last one, and is not counted anywhere else.
+    let mut damaged = lines();
+    damaged[2] = damaged[2].replace("40006", "40007");
+    assert_eq!(cost(&damaged[..3]), (200, 1, 1));
     let mut damaged = lines();
     damaged[0] = "\0\n".to_owned();
     assert_eq!(cost(&damaged), (0, 0, 3));

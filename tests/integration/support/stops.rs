@@ -129,6 +129,13 @@ impl TestDir {
         self.checkpoint().iter().filter(is_part).count() as u64
     }
 
+    /// The calls of the run that the last line of the journal counts; 0 if it cannot be read.
+    pub fn recorded_calls(&self) -> u64 {
+        let line = self.checkpoint().pop().unwrap_or_default();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        line["totals"]["calls"].as_u64().unwrap_or_default()
+    }
+
     /// The files of the work directory and of the snapshot in it, except those that every run writes.
     pub fn work(&self) -> [BTreeMap<String, Vec<u8>>; 2] {
         let root = self.path(WORK_DIRECTORY);
