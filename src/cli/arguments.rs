@@ -27,9 +27,9 @@ Example:
   im-profiles export jobs/sample.toml     (needs no account, no key and no network)
 
 Exit codes:
-  0 published · 1 internal or disk error · 2 bad usage, job or account list
+  0 published · 1 internal or disk error · 2 bad usage, job or list, or a damaged unfinished run
   3 too many accounts failed or no rows, not published · 4 refused by the service
-  75 stopped by an outage or a deadline · 129/130/143 stopped by SIGHUP/SIGINT/SIGTERM"
+  75 stopped by an outage or a deadline, or another run is writing · 129/130/143 stopped by SIGHUP/SIGINT/SIGTERM"
 )]
 pub struct Cli {
     #[command(subcommand)]

@@ -11,15 +11,15 @@ use rustix::io::Errno;
 pub enum ExitCode {
     /// The snapshot is published, or another command has succeeded.
     Published,
-    /// A bug in this program, or an error of the operating system.
+    /// A bug in this program, or an error of the operating system, such as a full disk; it may pass by itself.
     InternalOrDisk,
-    /// Invalid usage, job file or account list; the same command fails again.
+    /// Invalid usage, job file or account list, or a damaged unfinished run; the same command fails again.
     BadUsage,
     /// A limit of the job is exceeded, such as `max_failed`, or there are no rows; nothing is published.
     TooManyFailed,
     /// The service refused the signature, permission, plan or a tag.
     RefusedByService,
-    /// Stopped by an outage or the deadline; the same command resumes.
+    /// Stopped by an outage or the deadline, or refused because another run is writing; the same command resumes.
     TryAgainLater,
     /// Stopped by SIGHUP, such as of a terminal that was closed; the same command resumes.
     HungUp,
@@ -62,13 +62,15 @@ impl ExitCode {
     pub const fn meaning(self) -> &'static str {
         match self {
             ExitCode::Published => "published",
-            ExitCode::InternalOrDisk => "internal or disk error",
-            ExitCode::BadUsage => "bad usage, job or account list",
+            ExitCode::InternalOrDisk => "internal or disk error, may pass by itself",
+            ExitCode::BadUsage => "bad usage, job or account list, or a damaged unfinished run",
             ExitCode::TooManyFailed => "too many accounts failed or no rows, not published",
             ExitCode::RefusedByService => {
                 "refused by the service (signature, permission, plan, tag)"
             }
-            ExitCode::TryAgainLater => "stopped by an outage or a deadline, run again to resume",
+            ExitCode::TryAgainLater => {
+                "stopped by an outage or a deadline, or another run is writing; run again later"
+            }
             ExitCode::HungUp => "stopped by SIGHUP, run again to resume",
             ExitCode::Interrupted => "stopped by SIGINT, run again to resume",
             ExitCode::Terminated => "stopped by SIGTERM, run again to resume",

@@ -250,10 +250,10 @@ fn run_that_cannot_be_resumed_is_refused_like_by_an_export() {
     let mut bytes = fs::read(&part).unwrap();
     bytes[100] ^= 1;
     fs::write(&part, bytes).unwrap();
-    refused_alike(&[], 1);
+    refused_alike(&[], 2);
     let journal = directory.path(WORK_DIRECTORY).join("checkpoint.ndjson");
     fs::write(&journal, fs::read_to_string(&journal).unwrap().replacen("300", "301", 1)).unwrap();
-    refused_alike(&[], 1);
+    refused_alike(&[], 2);
 }
 
 #[test]
