@@ -95,4 +95,4 @@ def _kill_half_way(program: Path, directory: Path, variant: str) -> None:
 
 
 def _parts(directory: Path) -> int:
-    return sum(path.name.startswith("part-") for path in directory.rglob("*"))
+    return sum("part-" in path.name for path in directory.rglob("*"))
