@@ -5,7 +5,7 @@ use std::fmt;
 use arrayvec::ArrayString;
 use memchr::memchr;
 
-use super::records::RawAccount;
+use super::records::{RawAccount, RecordPlace};
 
 /// Maximum length of an account (limits page of the service: `UserID` up to 32 bytes).
 pub const MAX_ACCOUNT_BYTES: usize = 32;
@@ -68,8 +68,10 @@ impl fmt::Display for InvalidReason {
 /// A record that does not hold an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidAccount {
-    /// Line on which the record starts, or row number in Parquet; from 1.
+    /// Line on which the record starts, or row number in Parquet, counted through all files of the list; from 1.
     pub line: u64,
+    /// The same, for messages.
+    pub place: RecordPlace,
     /// The field that should hold the account, or the whole line if it has no such field: at most 200 bytes, then `…`;
     /// invalid UTF-8 is replaced by U+FFFD.
     pub text: String,
@@ -78,12 +80,12 @@ pub struct InvalidAccount {
 }
 
 impl InvalidAccount {
-    pub fn new(line: u64, bytes: &[u8], reason: InvalidReason) -> Self {
+    pub fn new(line: u64, place: RecordPlace, bytes: &[u8], reason: InvalidReason) -> Self {
         let text = match bytes.get(..MAX_TEXT_BYTES) {
             None => String::from_utf8_lossy(bytes).into_owned(),
             Some(kept) => String::from_utf8_lossy(kept).into_owned() + "…",
         };
-        Self { line, text, reason }
+        Self { line, place, text, reason }
     }
 }
 
@@ -150,9 +152,12 @@ mod tests {
 
     #[test]
     fn the_text_of_an_invalid_account_is_bounded() {
-        let invalid = InvalidAccount::new(1, &[b'x'; 5000], InvalidReason::LineTooLong);
-        assert_eq!(invalid.text, "x".repeat(200) + "…");
-        assert_eq!(InvalidAccount::new(1, b"a\xffb", InvalidReason::NotUtf8).text, "a\u{fffd}b");
+        let text = |bytes: &[u8]| {
+            let place = RecordPlace { file: None, line: 1 };
+            InvalidAccount::new(1, place, bytes, InvalidReason::NotUtf8).text
+        };
+        assert_eq!(text(&[b'x'; 5000]), "x".repeat(200) + "…");
+        assert_eq!(text(b"a\xffb"), "a\u{fffd}b");
     }
 
     #[test]

@@ -14,14 +14,14 @@ use super::source::ListFormat;
 /// How much of the content is checked.
 pub const SAMPLE_BYTES: usize = 1024 * 1024;
 
-/// Position of the account column, by the header of a csv or tsv list.
+/// Position and name of the account column, by the header of a csv or tsv list.
 pub fn find_csv_column(
     file: &ListFile,
     compression: ListCompression,
     separator: u8,
     column: Option<&str>,
     sample: &[u8],
-) -> Result<usize, ListError> {
+) -> Result<(usize, String), ListError> {
     let lines = Lines::open(Input::open(file, compression, Digesting::Quick)?)?;
     let (names, _) = CsvRecords::open(lines, separator, 0)?;
     if let [header] = names.as_slice()
@@ -37,10 +37,11 @@ pub fn find_csv_column(
         };
         return Err(ListError::Separator { list, expected, header, remedy });
     }
-    find_column(&file.name, column, &names).map_err(|error| {
+    let position = find_column(&file.name, column, &names).map_err(|error| {
         let is_utf8 = names.iter().all(|name| !name.contains(char::REPLACEMENT_CHARACTER));
         if is_utf8 { error } else { not_utf8(file, sample) }
-    })
+    })?;
+    Ok((position, names[position].clone()))
 }
 
 /// The error for a list whose accounts, of which `text` is a sample, are not UTF-8.

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::block_reader::MAX_LINE_BYTES;
 use super::error::ListError;
-use super::lines::{Lines, find_byte, without_line_end};
+use super::lines::{BYTE_ORDER_MARK, Lines, find_byte, without_line_end};
 use super::records::{RawAccount, Record};
 
 /// Reads the records below the header.
@@ -18,6 +18,11 @@ pub struct CsvRecords {
     lines: Lines,
     separator: u8,
     column: usize,
+    header: Fields,
+    /// The header as a line without quotes.
+    header_line: Vec<u8>,
+    /// The number of records skipped because they repeat the header, and the line of the first.
+    repeated_headers: Option<(u64, u64)>,
     /// The current record if it has quotes; it may span lines.
     quoted: Fields,
     is_quoted: bool,
@@ -32,23 +37,46 @@ impl CsvRecords {
         separator: u8,
         column: usize,
     ) -> Result<(Vec<String>, Self), ListError> {
-        let quoted = Fields::default();
-        let mut records = Self { lines, separator, column, quoted, is_quoted: false, line: 0 };
-        if !records.advance()? {
+        let mut records = Self {
+            lines,
+            separator,
+            column,
+            header: Fields::default(),
+            header_line: Vec::new(),
+            repeated_headers: None,
+            quoted: Fields::default(),
+            is_quoted: false,
+            line: 0,
+        };
+        if !records.next_record()? {
             return Err(ListError::NoHeader { list: records.lines.file().name.to_string() });
         }
         if !records.is_quoted {
             records.quoted.clear();
             records.quoted.take_line(records.lines.line(), separator);
         }
-        let names =
-            records.quoted.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        records.header = std::mem::take(&mut records.quoted);
+        let names: Vec<_> = records.header.iter().collect();
+        records.header_line = names.join(&separator);
+        let names = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         Ok((names, records))
     }
 
-    /// Advances to the next record; false at the end of the list.
+    /// Advances to the next record; false at the end of the list. Skips records that repeat the header, as in
+    /// concatenated files.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
+        while self.next_record()? {
+            if !self.repeats_header() {
+                return Ok(true);
+            }
+            self.repeated_headers.get_or_insert((0, self.line)).0 += 1;
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn next_record(&mut self) -> Result<bool, ListError> {
         loop {
             if !self.lines.advance()? {
                 return Ok(false);
@@ -81,6 +109,31 @@ impl CsvRecords {
 
     pub fn lines(&mut self) -> &mut Lines {
         &mut self.lines
+    }
+
+    pub fn repeated_headers(&self) -> Option<(u64, u64)> {
+        self.repeated_headers
+    }
+
+    /// Whether the current record is the header, which in a concatenated file may follow a byte order mark.
+    #[inline]
+    fn repeats_header(&self) -> bool {
+        let line = without_line_end(self.lines.line());
+        if self.is_quoted {
+            return self.quoted == self.header || self.repeats_marked_header(line);
+        }
+        match line.len().wrapping_sub(self.header_line.len()) {
+            0 => line == self.header_line,
+            3 => line.strip_prefix(BYTE_ORDER_MARK) == Some(&self.header_line),
+            _ => false,
+        }
+    }
+
+    /// A byte order mark would make the quotes of the first field a part of it.
+    fn repeats_marked_header(&self, line: &[u8]) -> bool {
+        let mut fields = Fields::default();
+        let is_complete = |line| fields.take_line(line, self.separator);
+        line.strip_prefix(BYTE_ORDER_MARK).is_some_and(is_complete) && fields == self.header
     }
 
     fn take_quoted(&mut self) -> Result<(), ListError> {
@@ -124,7 +177,7 @@ fn plain_field(record: &[u8], separator: u8, column: usize) -> Option<Range<usiz
 }
 
 /// The fields of one record without their quotes, concatenated.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 struct Fields {
     bytes: Vec<u8>,
     ends: Vec<usize>,

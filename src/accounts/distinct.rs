@@ -1,10 +1,12 @@
 //! Second pass over a list: its distinct, valid accounts in list order, so that their ordinals are 0, 1, 2, …
 
+use std::sync::Arc;
+
 use super::account_rules::AccountName;
 use super::duplicates::RepeatFinder;
 use super::error::ListError;
 use super::list::AccountList;
-use super::list_file::{Digesting, ListFile};
+use super::list_file::Digesting;
 use super::records::Records;
 use super::scan::Scan;
 
@@ -13,13 +15,13 @@ use super::scan::Scan;
 pub struct ListedAccount {
     /// The account as written in the list.
     pub name: AccountName,
-    /// Line on which it first occurs, or row number in Parquet; from 1.
+    /// Line on which it first occurs, or row number in Parquet, counted through all files of the list; from 1.
     pub line: u64,
 }
 
 /// Reads the distinct accounts of a list. Owns its data, so it can be moved to another thread.
 pub struct DistinctAccounts {
-    file: ListFile,
+    list: Arc<str>,
     records: Records,
     repeats: RepeatFinder,
     duplicates: u64,
@@ -34,7 +36,7 @@ impl AccountList {
     /// If the list can no longer be read.
     pub fn distinct(&self, scan: &Scan) -> Result<DistinctAccounts, ListError> {
         Ok(DistinctAccounts {
-            file: self.file().clone(),
+            list: Arc::clone(self.name()),
             records: self.records(Digesting::Quick)?,
             repeats: RepeatFinder::new(scan.repeats.clone()),
             duplicates: 0,
@@ -63,7 +65,7 @@ impl DistinctAccounts {
                 self.duplicates += 1;
                 continue;
             }
-            return Ok(Some(listed(name, record.line)));
+            return Ok(Some(listed(name, self.records.input_line(record.line))));
         }
         self.finish()?;
         Ok(None)
@@ -88,7 +90,7 @@ impl DistinctAccounts {
 
     fn finish(&mut self) -> Result<(), ListError> {
         if !self.is_finished && self.records.digests()?.xxh3 != self.expected_digest {
-            return Err(ListError::Changed { list: self.file.name.to_string() });
+            return Err(ListError::Changed { list: self.list.to_string() });
         }
         self.is_finished = true;
         Ok(())

@@ -20,9 +20,35 @@ pub enum ListError {
     #[error("account list {list} does not exist; correct `accounts.path`")]
     Missing { list: String },
     #[error(
-        "account list {list} is a directory; give the path of a file in it, or concatenate its files and pipe them in with path = \"-\""
+        "account list {list} is a directory without a data file (names that start with _ or . are skipped); correct `accounts.path`"
     )]
-    Directory { list: String },
+    EmptyDirectory { list: String },
+    #[error(
+        "no file matches account list {list} (names that start with _ or . are skipped); correct `accounts.path`"
+    )]
+    NoMatch { list: String },
+    #[error(
+        "account list {list} has a file whose name does not show a format, {file}; set `accounts.format` to csv, tsv, txt, ndjson or parquet, or `accounts.path` to a glob that leaves it out, such as *.csv"
+    )]
+    UnknownFile { list: String, file: String },
+    #[error("account list {list} is txt, which has no columns; remove `accounts.column`")]
+    NoColumns { list: String },
+    #[error("account list {list} is not a valid glob: {reason}; correct `accounts.path`")]
+    Glob { list: String, reason: &'static str },
+    #[error(
+        "account list {list} has files of several formats ({first} is {first_format}, {second} is {second_format}); set `accounts.path` to a glob of one format, such as *.{first_format}"
+    )]
+    MixedFormats {
+        list: String,
+        first: String,
+        first_format: &'static str,
+        second: String,
+        second_format: &'static str,
+    },
+    #[error(
+        "account list {list} has no column {column:?}, which {first} has; it has {columns}; give every file of the list the same column, and a header line if it is csv or tsv"
+    )]
+    OtherColumns { list: String, column: String, columns: String, first: String },
     #[error(
         "account list {list} is a pipe or a device, which cannot be read twice; pipe it in with path = \"-\""
     )]

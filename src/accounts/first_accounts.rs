@@ -7,6 +7,7 @@ use super::distinct::ListedAccount;
 use super::error::ListError;
 use super::list::AccountList;
 use super::list_file::Digesting;
+use super::records::RecordPlace;
 
 impl AccountList {
     /// The first valid account; reads no further.
@@ -14,11 +15,11 @@ impl AccountList {
     /// # Errors
     /// If the list cannot be read up to there.
     pub fn first_account(&self) -> Result<Option<ListedAccount>, ListError> {
-        Ok(self.first_accounts(1, &mut |_| {})?.pop())
+        Ok(self.first_accounts(1, &mut |_| {})?.pop().map(|(account, _)| account))
     }
 
     /// The first `count` distinct, valid accounts, or fewer in a shorter list, in list order: those of the first
-    /// ordinals. `on_invalid` receives every invalid record before the last of them.
+    /// ordinals, with their places. `on_invalid` receives every invalid record before the last of them.
     ///
     /// # Errors
     /// If the list cannot be read up to there.
@@ -26,7 +27,7 @@ impl AccountList {
         &self,
         count: usize,
         on_invalid: &mut dyn FnMut(&InvalidAccount),
-    ) -> Result<Vec<ListedAccount>, ListError> {
+    ) -> Result<Vec<(ListedAccount, RecordPlace)>, ListError> {
         let mut records = self.records(Digesting::Quick)?;
         let mut seen = HashSet::new();
         let mut accounts = Vec::new();
@@ -36,11 +37,12 @@ impl AccountList {
                 Ok(name) => {
                     let name = AccountName::from(name).expect("an account has at most 32 bytes");
                     if seen.insert(name) {
-                        accounts.push(ListedAccount { name, line: record.line });
+                        let line = records.input_line(record.line);
+                        accounts.push((ListedAccount { name, line }, records.place()));
                     }
                 }
                 Err(reason) => {
-                    on_invalid(&InvalidAccount::new(record.line, record.raw.bytes(), reason));
+                    on_invalid(&records.invalid(reason));
                 }
             }
         }

@@ -52,9 +52,6 @@ impl ListFile {
             _ => ListError::Open { list: list.clone(), source },
         };
         let metadata = fs::metadata(path).map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(ListError::Directory { list });
-        }
         if !metadata.is_file() {
             return Err(ListError::NotARegularFile { list });
         }

@@ -1,13 +1,14 @@
-//! Reads records of any format: [`Records::advance`], then [`Records::record`].
+//! Reads the records of all files of a list: [`Records::advance`], then [`Records::record`].
 
-use super::account_rules::{InvalidReason, check_account};
-use super::csv::CsvRecords;
+use std::fmt;
+use std::sync::Arc;
+
+use super::account_rules::{InvalidAccount, InvalidReason, check_account};
 use super::error::ListError;
-use super::lines::Lines;
+use super::file_records::FileRecords;
+use super::file_set::FileSequence;
 use super::list_file::ListDigests;
-use super::ndjson::NdjsonRecords;
-use super::parquet::ParquetRecords;
-use super::txt::TextRecords;
+use super::list_warnings::{ListWarning, WarningKind};
 
 /// The field of a record that should hold an account, not validated yet.
 #[derive(Debug, Clone, Copy)]
@@ -36,10 +37,29 @@ impl<'a> RawAccount<'a> {
     }
 }
 
+/// Where a record is, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPlace {
+    /// The name of the file in messages, if the list is a directory or a glob.
+    pub file: Option<Arc<str>>,
+    /// Line of the file on which the record starts, or row number in Parquet; from 1.
+    pub line: u64,
+}
+
+impl fmt::Display for RecordPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        match &self.file {
+            Some(file) => write!(f, " of {file}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// One record of the list, valid or not.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// Line on which it starts, or row number in Parquet; from 1.
+    /// Line of its file on which it starts, or row number in Parquet; from 1.
     pub line: u64,
     /// The account as written, or the text to show in messages if there is a fault.
     pub raw: RawAccount<'a>,
@@ -58,69 +78,116 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A reader of one of the formats.
-pub enum Records {
-    Csv(CsvRecords),
-    Txt(TextRecords),
-    Ndjson(NdjsonRecords),
-    Parquet(Box<ParquetRecords>),
+/// A reader of all files of a list, one after the other.
+pub struct Records {
+    current: FileRecords,
+    /// Stored bytes of the current file.
+    bytes: u64,
+    /// The other files of a directory or a glob.
+    files: Option<FileSequence>,
+    /// Lines of the files before the current one.
+    lines_before: u64,
+    repeated_headers: Option<ListWarning>,
 }
 
 impl Records {
+    /// Starts before the first record of the only file.
+    pub fn of_file(current: FileRecords, bytes: u64) -> Self {
+        Self { current, bytes, files: None, lines_before: 0, repeated_headers: None }
+    }
+
+    /// Starts before the first record of the first file.
+    pub fn of_files(mut files: FileSequence) -> Result<Self, ListError> {
+        let (current, bytes) = files.open_first()?;
+        Ok(Self { files: Some(files), ..Self::of_file(current, bytes) })
+    }
+
     /// Advances to the next record; false at the end of the list.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
-        match self {
-            Self::Csv(records) => records.advance(),
-            Self::Txt(records) => records.advance(),
-            Self::Ndjson(records) => records.advance(),
-            Self::Parquet(records) => records.advance(),
-        }
+        Ok(self.current.advance()? || self.advance_to_next_file()?)
     }
 
     #[inline]
     pub fn record(&self) -> Record<'_> {
-        match self {
-            Self::Csv(records) => records.record(),
-            Self::Txt(records) => records.record(),
-            Self::Ndjson(records) => records.record(),
-            Self::Parquet(records) => records.record(),
-        }
+        self.current.record()
+    }
+
+    /// Line of a record of the current file, counted through all files of the list; from 1.
+    #[inline]
+    pub fn input_line(&self, line: u64) -> u64 {
+        self.lines_before + line
+    }
+
+    /// Where the current record is.
+    pub fn place(&self) -> RecordPlace {
+        self.place_of(self.record().line)
+    }
+
+    /// The current record, which is not a valid account.
+    pub fn invalid(&self, reason: InvalidReason) -> InvalidAccount {
+        let record = self.record();
+        let line = self.input_line(record.line);
+        InvalidAccount::new(line, self.place(), record.raw.bytes(), reason)
     }
 
     /// Estimates how many records follow the first `seen` ones, from the bytes read so far.
     pub fn estimate_remaining(&mut self, seen: u64) -> u64 {
-        match self.source() {
-            Source::Lines(lines) => {
-                let position = lines.stored_position().max(1);
-                let remaining = lines.file().bytes.saturating_sub(position);
-                (u128::from(seen) * u128::from(remaining) / u128::from(position))
-                    .try_into()
-                    .unwrap_or(u64::MAX)
-            }
-            Source::Rows(records) => records.rows().saturating_sub(seen),
-        }
+        let (bytes_before, all_bytes) = match &self.files {
+            Some(files) => (files.bytes_before(), files.all_bytes()),
+            None => (0, self.bytes),
+        };
+        let position = (bytes_before + self.current.stored_position(self.bytes)).max(1);
+        let remaining = all_bytes.saturating_sub(position);
+        (u128::from(seen) * u128::from(remaining) / u128::from(position))
+            .try_into()
+            .unwrap_or(u64::MAX)
     }
 
-    /// Digests of the stored bytes of the list.
+    /// The records skipped so far because they repeat the header.
+    pub fn repeated_headers(&self) -> Option<ListWarning> {
+        let mut all = self.repeated_headers.clone();
+        if let Some((count, line)) = self.current.repeated_headers() {
+            let first = self.place_of(line);
+            let kind = WarningKind::RepeatedHeader;
+            all.get_or_insert(ListWarning { kind, records: 0, first }).records += count;
+        }
+        all
+    }
+
+    /// Digests of the list; reads it to its end.
+    ///
+    /// # Errors
+    /// If the list cannot be read, or a file was added or removed.
     pub fn digests(&mut self) -> Result<ListDigests, ListError> {
-        match self.source() {
-            Source::Lines(lines) => lines.digests(),
-            Source::Rows(records) => records.digests(),
+        while self.advance()? {}
+        let last = self.current.digests()?;
+        match &mut self.files {
+            Some(files) => files.digests(last),
+            None => Ok(last),
         }
     }
 
-    fn source(&mut self) -> Source<'_> {
-        match self {
-            Self::Csv(records) => Source::Lines(records.lines()),
-            Self::Txt(records) => Source::Lines(records.lines()),
-            Self::Ndjson(records) => Source::Lines(records.lines()),
-            Self::Parquet(records) => Source::Rows(records),
+    fn place_of(&self, line: u64) -> RecordPlace {
+        RecordPlace { file: self.files.as_ref().map(FileSequence::current_name), line }
+    }
+
+    #[cold]
+    fn advance_to_next_file(&mut self) -> Result<bool, ListError> {
+        loop {
+            self.repeated_headers = match &self.files {
+                Some(files) if !files.is_at_last() => self.repeated_headers(),
+                _ => return Ok(false),
+            };
+            let lines = self.current.lines_read();
+            let digests = self.current.digests()?;
+            if let Some(files) = &mut self.files {
+                (self.current, self.bytes) = files.open_next(digests, self.bytes)?;
+            }
+            self.lines_before += lines;
+            if self.current.advance()? {
+                return Ok(true);
+            }
         }
     }
-}
-
-enum Source<'a> {
-    Lines(&'a mut Lines),
-    Rows(&'a ParquetRecords),
 }

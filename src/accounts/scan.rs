@@ -8,6 +8,7 @@ use super::duplicates::{CandidateFinder, Repeats};
 use super::error::ListError;
 use super::list::AccountList;
 use super::list_file::{Digesting, ListDigests};
+use super::list_warnings::{ListWarning, UnlikelyAccounts, may_be_unlikely};
 use crate::util::hex::hex;
 
 /// Records between two reports of progress.
@@ -23,7 +24,12 @@ pub struct Scan {
     pub invalid: u64,
     /// The first invalid record.
     pub first_invalid: Option<InvalidAccount>,
-    /// SHA-256 of the list as stored, in hexadecimal, as printed by `sha256sum FILE`.
+    /// What hardly ever is intended, one warning per kind.
+    pub warnings: Vec<ListWarning>,
+    /// Number of files: 1, or those of a directory or a glob.
+    pub files: u64,
+    /// SHA-256 of the list as stored, in hexadecimal, as printed by `sha256sum FILE`; of several files, that of their
+    /// digests, each on a line.
     pub sha256: String,
     /// XXH3 digest of the list as stored, which the second pass compares with its own.
     pub(super) xxh3: u128,
@@ -55,16 +61,19 @@ impl AccountList {
         let mut records = self.records(Digesting::Full)?;
         let mut finder = CandidateFinder::new(self.estimated_accounts(), self.budget());
         let (mut valid, mut invalid) = (0, 0);
-        let mut first_invalid = None;
+        let (mut first_invalid, mut unlikely) = (None, UnlikelyAccounts::default());
         while records.advance()? {
             let record = records.record();
             match record.account() {
                 Ok(account) => {
                     finder.add(account);
+                    if may_be_unlikely(account) {
+                        unlikely.add(account, || records.place());
+                    }
                     valid += 1;
                 }
                 Err(reason) => {
-                    let account = InvalidAccount::new(record.line, record.raw.bytes(), reason);
+                    let account = records.invalid(reason);
                     on_invalid(&account).map_err(|source| ListError::Report { source })?;
                     first_invalid.get_or_insert(account);
                     invalid += 1;
@@ -79,11 +88,23 @@ impl AccountList {
         }
         on_progress(valid + invalid);
         let ListDigests { sha256, xxh3 } = records.digests()?;
+        let mut warnings = unlikely.into_warnings();
+        warnings.extend(records.repeated_headers());
         drop(records);
         let sha256 = hex(&sha256.expect("the records were opened to make it"));
         let max_repeats = finder.max_repeats();
         let repeats = self.find_repeats(finder.finish(), valid, xxh3)?;
         let distinct_at_least = valid - repeats.count().unwrap_or(max_repeats);
-        Ok(Scan { valid, distinct_at_least, invalid, first_invalid, sha256, xxh3, repeats })
+        Ok(Scan {
+            valid,
+            distinct_at_least,
+            invalid,
+            first_invalid,
+            warnings,
+            files: self.files(),
+            sha256,
+            xxh3,
+            repeats,
+        })
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// Where to read a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListPath {
-    /// A regular file.
+    /// A file, a directory, or a glob.
     File(PathBuf),
     /// Standard input, spooled to disk.
     Stdin,
@@ -44,7 +44,7 @@ impl ListFormat {
 
     /// The format by file name extension, ignoring `.gz` and `.zst`.
     pub fn from_path(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         let (_, extension) = name.rsplit_once('.')?;
         if extension == "jsonl" {

@@ -42,6 +42,9 @@ impl ListCheck<'_> {
         ensure_list_is_exportable(self.limits, &totals, self.previous)?;
         let (accounts, invalid) = (input.scan.valid, input.scan.invalid);
         info!(accounts, invalid, "account list read");
+        for warning in &input.scan.warnings {
+            Warning::List { warning: warning.clone() }.log();
+        }
         if accounts == 0 {
             Warning::NoValidAccount.log();
         }

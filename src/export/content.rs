@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::accounts::Scan;
+use crate::accounts::{Scan, WarningKind};
 use crate::emulator::Settings;
 use crate::job::{Format, Job, Target};
 use crate::snapshot::checkpoint::content_digest;
@@ -55,7 +55,10 @@ impl HasExitCode for ContentChanged {
 
 impl Content {
     pub fn new(job: &Job, scan: &Scan) -> Content {
-        Content { keys: keys(job, &scan.sha256), version_1: version_1(job, &scan.sha256) }
+        // Version 1 requested records that repeat the header, so ordinals would differ.
+        let is_same_list = !scan.warnings.iter().any(|it| it.kind == WarningKind::RepeatedHeader);
+        let list_of_version_1 = if is_same_list { &scan.sha256 } else { "" };
+        Content { keys: keys(job, &scan.sha256), version_1: version_1(job, list_of_version_1) }
     }
 
     /// Whether a run with this content resumes the run of the journal; if not, it starts over.

@@ -32,6 +32,7 @@ impl CountedList {
             distinct_accounts += 1;
         }
         let counts = ListCounts {
+            files: scan.files,
             accounts_in_list: scan.valid + scan.invalid,
             distinct_accounts,
             duplicates: distinct.duplicates(),

@@ -84,7 +84,7 @@ pub fn ensure_list_is_exportable(
     if records == 0 && !limits.allow_empty {
         return Err(RefusalReason::EmptyList { list }.into());
     }
-    if let Some(first) = first_invalid.clone() {
+    if let Some(first) = first_invalid.clone().map(Box::new) {
         if records == invalid && !limits.allow_empty {
             return Err(RefusalReason::NoValidAccount { list, records, first }.into());
         }

@@ -86,6 +86,9 @@ fn inspect_list(job: &Job, findings: Findings<'_>, problems: &mut Problems) {
     let rows_at_most = findings.distinct_accounts;
     let totals = ListTotals { rows_at_most, ..ListTotals::new(&job.accounts.path, findings.scan) };
     let exportable = ensure_list_is_exportable(&job.limits, &totals, findings.previous);
+    for warning in &findings.scan.warnings {
+        problems.warn(Subject::Accounts, Warning::List { warning: warning.clone() });
+    }
     let is_exportable = problems.keep(Subject::Accounts, exportable).is_some();
     if is_exportable && findings.scan.valid == 0 {
         problems.warn(Subject::Accounts, Warning::NoValidAccount);

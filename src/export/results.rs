@@ -102,6 +102,7 @@ impl ManifestSource {
             account_list: AccountListInfo {
                 path: self.account_list.clone(),
                 sha256: scan.sha256.clone(),
+                files: scan.files,
             },
             counts: totals.counts,
             columns: self.columns.clone(),

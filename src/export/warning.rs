@@ -2,6 +2,8 @@
 
 use tracing::warn;
 
+use crate::accounts::{ListWarning, WarningKind};
+
 /// Something that does not keep a run from publishing. Each text ends with the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
@@ -30,6 +32,15 @@ pub enum Warning {
     ExposedKey { file: String },
     #[error("the account list contains no valid account, so the snapshot would have no rows")]
     NoValidAccount,
+    #[error("the account list has {warning}{}", advice_on(warning))]
+    List { warning: ListWarning },
+}
+
+fn advice_on(warning: &ListWarning) -> &'static str {
+    match warning.kind {
+        WarningKind::RepeatedHeader => "; keep the header only once where files are concatenated",
+        _ => "; they are requested as they are, so correct what writes the list if it is wrong",
+    }
 }
 
 impl Warning {
@@ -62,6 +73,19 @@ impl Warning {
                 "every user of this machine can read the secret key; restrict the file with chmod 600"
             ),
             Warning::NoValidAccount => warn!("the account list contains no valid account"),
+            Warning::List { warning: ListWarning { kind, records, first } } => match kind {
+                WarningKind::RepeatedHeader => warn!(
+                    records,
+                    %first,
+                    "records that repeat the header of the account list are skipped"
+                ),
+                problem => warn!(
+                    records,
+                    %problem,
+                    %first,
+                    "accounts of the list look wrong and are requested as they are"
+                ),
+            },
         }
     }
 }

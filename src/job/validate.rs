@@ -9,7 +9,7 @@ use super::error::KeyError;
 use super::file::JobFile;
 use super::sections::{accounts, api, columns, emulator, limits, metrics, output, retry};
 use super::values::required_text;
-use crate::accounts::{ListPath, ListSource};
+use crate::accounts::{FileSelection, ListPath, ListSource};
 use crate::job::OutputSettings;
 
 /// What validation needs besides the text of the job.
@@ -56,16 +56,30 @@ fn name(file: &JobFile) -> Result<String, KeyError> {
     Ok(name.to_owned())
 }
 
+/// A list in a snapshot: `snapshot::layout`, which this module does not know, has the same name.
+const FAILED_ACCOUNTS: &str = "_failed_accounts.tsv";
+
 /// Publishing replaces the whole directory, so a list inside would be lost when the run ends or resumes.
 fn ensure_list_is_outside_the_snapshot(
     list: &ListSource,
     output: &OutputSettings,
 ) -> Result<(), KeyError> {
-    match &list.path {
-        ListPath::File(path) if path.starts_with(&output.path) => Err(KeyError::new(
+    let ListPath::File(path) = &list.path else { return Ok(()) };
+    if path.starts_with(&output.path) {
+        return Err(KeyError::new(
             "accounts.path",
             "is inside output.path, which the run replaces; copy the list to another directory",
-        )),
-        _ => Ok(()),
+        ));
     }
+    let part = format!("part-00000.{}", output.part_extension());
+    let includes_snapshot = FileSelection::new(path).ok().flatten().is_some_and(|selection| {
+        [&part, FAILED_ACCOUNTS].iter().any(|name| selection.includes(&output.path.join(name)))
+    });
+    if includes_snapshot {
+        return Err(KeyError::new(
+            "accounts.path",
+            "includes output.path, so that the snapshot would be a part of the next list; keep them in separate directories",
+        ));
+    }
+    Ok(())
 }

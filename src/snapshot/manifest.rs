@@ -68,10 +68,12 @@ pub struct RunInfo {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AccountListInfo {
-    /// The absolute path, or `-` for standard input.
+    /// The absolute path of the file, the directory or the glob, or `-` for standard input.
     pub path: String,
-    /// SHA-256 of the stored bytes, in hex.
+    /// SHA-256 of the stored bytes, in hex; of a directory or a glob, that of the digests of its files, each on a line.
     pub sha256: String,
+    /// Number of files; 0 in manifests that do not say it.
+    pub files: u64,
 }
 
 /// The outcome of every account of the list: `accounts_in_list = rows + failed + duplicates + invalid`.

@@ -103,14 +103,14 @@ impl AccountList {
             number += 1;
         }
         if records.digests()?.xxh3 != xxh3 {
-            return Err(ListError::Changed { list: self.file().name.to_string() });
+            return Err(ListError::Changed { list: self.name().to_string() });
         }
         Ok(spill)
     }
 
     fn spill_error(&self, source: std::io::Error) -> ListError {
         let directory = self.spool_directory().to_owned();
-        ListError::Spill { list: self.file().name.to_string(), directory, source }
+        ListError::Spill { list: self.name().to_string(), directory, source }
     }
 }
 

@@ -5,7 +5,7 @@ use super::*;
 fn first(list: &AccountList, count: usize) -> (Vec<(String, u64)>, Vec<u64>) {
     let mut invalid = Vec::new();
     let accounts = list.first_accounts(count, &mut |one| invalid.push(one.line)).unwrap();
-    let accounts = accounts.iter().map(|one| (one.name.to_string(), one.line)).collect();
+    let accounts = accounts.iter().map(|(one, _)| (one.name.to_string(), one.line)).collect();
     (accounts, invalid)
 }
 

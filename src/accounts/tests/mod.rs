@@ -8,6 +8,7 @@ mod reading_twice;
 mod refusals;
 #[cfg(target_os = "linux")]
 mod scale;
+mod several_files;
 
 use std::io::Write;
 use std::path::Path;

@@ -64,7 +64,10 @@ impl SubjectFindings<'_> {
         );
         // Without a valid account there is a problem that says so.
         let first = list.first.as_ref()?;
-        let path = relative_to_here(path);
+        let path = match list.counts.files {
+            1 => relative_to_here(path),
+            files => format!("{} ({} files)", relative_to_here(path), HumanCount(files)),
+        };
         Some(Finding::passed(format!("{path} can be read: {counts}; its first is {first:?}")))
     }
 

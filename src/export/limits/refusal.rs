@@ -83,14 +83,20 @@ pub enum RefusalReason {
         "account list {list} has no valid account among {records} (the first {first}); correct the list, or accounts.format and accounts.column",
         records = counted(*.records, "record")
     )]
-    NoValidAccount { list: String, records: u64, first: InvalidEntry },
+    NoValidAccount { list: String, records: u64, first: Box<InvalidEntry> },
     #[error(
         "{} of {} of account list {list} are invalid (the first {first}), but limits.max_invalid allows {}; correct the list, or set limits.max_invalid = {invalid} to export it without them",
         HumanCount(*.invalid),
         counted(*.records, "record"),
         .limit.allowance(*.records)
     )]
-    TooManyInvalid { list: String, invalid: u64, records: u64, first: InvalidEntry, limit: Limit },
+    TooManyInvalid {
+        list: String,
+        invalid: u64,
+        records: u64,
+        first: Box<InvalidEntry>,
+        limit: Limit,
+    },
     #[error(
         "account list {list} can bring at most {rows}, {shrinkage}; check that the list is complete, or set limits.max_shrink = \"off\"", rows = counted(.shrinkage.rows, "row")
     )]

@@ -24,7 +24,8 @@ fn of_list(
     [records, invalid]: [u64; 2],
     before: Option<u64>,
 ) -> (u8, &'static str) {
-    let first = InvalidEntry { line: 7, account: String::new(), reason: "is empty".to_owned() };
+    let (account, reason) = (String::new(), "is empty".to_owned());
+    let first = InvalidEntry { file: None, line: 7, account, reason };
     let totals = ListTotals {
         list: "list.txt".to_owned(),
         records,

@@ -18,7 +18,7 @@ use tracing::warn;
 use self::warnings::{InvalidEntries, warnings};
 use super::service::{ServiceConnection, connect};
 use super::{open_files, secret};
-use crate::accounts::{AccountList, ListedAccount};
+use crate::accounts::{AccountList, ListedAccount, RecordPlace};
 use crate::api::request::tag_list;
 use crate::job::{Job, RetrySettings};
 use crate::observability::progress::Reporter;
@@ -52,7 +52,7 @@ pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Previ
         open_files::raise_limit(job.api.max_in_flight, job.api.target.is_emulator()),
     ];
     found.into_iter().flatten().for_each(|warning| warning.log());
-    let (accounts, invalid) = first_accounts(job, count)?;
+    let (accounts, places, invalid) = first_accounts(job, count)?;
     if accounts.is_empty() {
         warn!("the account list contains no valid account");
     }
@@ -64,19 +64,20 @@ pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Previ
     collected.failed.sort_by_key(|failed| failed.ordinal);
     collected.rejected.sort_by_key(|rejected| rejected.ordinal);
     let result = ensure_any_rows(&rows, &collected.failed);
-    Ok(Preview { notes: warnings(&collected, &invalid), rows, result })
+    Ok(Preview { notes: warnings(&collected, &places, &invalid), rows, result })
 }
 
-/// Returns the first accounts of the list, and the invalid entries before them.
+/// Returns the first accounts of the list with their places, and the invalid entries before them.
 fn first_accounts(
     job: &Job,
     count: usize,
-) -> Result<(Vec<ListedAccount>, InvalidEntries), Failure> {
+) -> Result<(Vec<ListedAccount>, Vec<RecordPlace>, InvalidEntries), Failure> {
     // Only standard input is spooled there, in a file without a name.
     let list = AccountList::open(&job.accounts, &env::temp_dir());
     let mut invalid = InvalidEntries::default();
     let accounts = list.and_then(|list| list.first_accounts(count, &mut |one| invalid.add(one)));
-    Ok((accounts?, invalid))
+    let (accounts, places) = accounts?.into_iter().unzip();
+    Ok((accounts, places, invalid))
 }
 
 fn collect(

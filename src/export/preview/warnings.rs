@@ -1,6 +1,6 @@
 //! What the rows of a preview do not show, one line each.
 
-use crate::accounts::InvalidAccount;
+use crate::accounts::{InvalidAccount, RecordPlace};
 use crate::pipeline::collect_in_memory::CollectedRows;
 use crate::snapshot::sidecars::{Category, FailedAccount, RejectedValue};
 use crate::util::human::counted;
@@ -25,9 +25,13 @@ impl InvalidEntries {
     }
 }
 
-/// Lists accounts without a row, values that do not fit, and invalid entries. Untrusted text is escaped.
-pub fn warnings(collected: &CollectedRows, invalid: &InvalidEntries) -> Vec<String> {
-    let failed = collected.failed.iter().map(failed_account);
+/// Lists accounts without a row, which are at `places` by ordinal, values that do not fit, and invalid entries. Untrusted text is escaped.
+pub fn warnings(
+    collected: &CollectedRows,
+    places: &[RecordPlace],
+    invalid: &InvalidEntries,
+) -> Vec<String> {
+    let failed = collected.failed.iter().map(|failed| failed_account(failed, places));
     let rejected = collected.rejected.iter().map(rejected_value);
     let entries = invalid.first.iter().map(invalid_entry);
     let others = match invalid.count - invalid.first.len() {
@@ -37,11 +41,13 @@ pub fn warnings(collected: &CollectedRows, invalid: &InvalidEntries) -> Vec<Stri
     failed.chain(rejected).chain(entries).chain(others).collect()
 }
 
-fn failed_account(failed: &FailedAccount) -> String {
-    let FailedAccount { account, category, error_code, error_info, input_line, .. } = failed;
+fn failed_account(failed: &FailedAccount, places: &[RecordPlace]) -> String {
+    let FailedAccount { account, category, error_code, error_info, ordinal, .. } = failed;
     let code = error_code.map(|code| format!(" {code}")).unwrap_or_default();
     let (account, info) = (account.escape_debug(), error_info.escape_debug());
-    format!("no row for {account} (line {input_line}): {}{code}: {info}", category.name())
+    let place = usize::try_from(*ordinal).ok().and_then(|ordinal| places.get(ordinal));
+    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    format!("no row for {account}{place}: {}{code}: {info}", category.name())
 }
 
 fn rejected_value(rejected: &RejectedValue) -> String {
@@ -52,7 +58,7 @@ fn rejected_value(rejected: &RejectedValue) -> String {
 
 fn invalid_entry(invalid: &InvalidAccount) -> String {
     let (entry, category) = (invalid.text.escape_debug(), Category::InvalidAccount.name());
-    format!("no row for {entry} (line {}): {category}: it {}", invalid.line, invalid.reason)
+    format!("no row for {entry} ({}): {category}: it {}", invalid.place, invalid.reason)
 }
 
 #[cfg(test)]
@@ -65,9 +71,10 @@ mod tests {
         let mut invalid = InvalidEntries::default();
         for line in 1..=8 {
             let text = format!("\u{1b}[{line}m");
-            invalid.add(&InvalidAccount { line, text, reason: InvalidReason::NotUtf8 });
+            let (place, reason) = (RecordPlace { file: None, line }, InvalidReason::NotUtf8);
+            invalid.add(&InvalidAccount { line, place, text, reason });
         }
-        let lines = warnings(&CollectedRows::default(), &invalid);
+        let lines = warnings(&CollectedRows::default(), &[], &invalid);
         assert_eq!(lines.len(), MAX_INVALID_LINES + 1);
         assert_eq!(lines[0], r"no row for \u{1b}[1m (line 1): invalid_account: it is not UTF-8");
         assert_eq!(lines[5], "and 3 more invalid entries");

@@ -13,16 +13,23 @@ pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, Ke
     let text = required_text("accounts.path", file.path.as_ref(), EXAMPLE)?;
     reject_url("accounts.path", text)?;
     let text = fill_in_date("accounts.path", text, context)?;
-    let format = match file.format {
-        Some(format) => format,
-        None => format_from_name(&text)?,
-    };
     let list_path = match text.as_str() {
         "-" => ListPath::Stdin,
         _ => ListPath::File(path("accounts.path", &text, context)?),
     };
+    let format = match (file.format, &list_path) {
+        (Some(format), _) => Some(format),
+        (None, ListPath::File(path)) if may_be_several_files(path) => ListFormat::from_path(path),
+        (None, _) => Some(format_from_name(&text)?),
+    };
     let column = column(file.column.as_ref(), format)?;
-    Ok(ListSource { path: list_path, format: Some(format), column })
+    Ok(ListSource { path: list_path, format, column })
+}
+
+/// The names of the files in a directory may show their format, if its own name or the glob does not.
+fn may_be_several_files(path: &Path) -> bool {
+    let is_glob = path.to_string_lossy().contains(['*', '?', '[']);
+    !path.is_file() && (is_glob || path.extension().is_none() || path.is_dir())
 }
 
 /// The format by file name extension: `.csv`, `.tsv`, `.txt`, `.ndjson`, `.jsonl` or `.parquet`, optionally followed by `.gz` or `.zst`.
@@ -46,14 +53,14 @@ fn format_from_name(name: &str) -> Result<ListFormat, KeyError> {
 }
 
 /// A csv or tsv list may have a single column; only its header shows that, so the accounts module checks it.
-fn column(column: Option<&String>, format: ListFormat) -> Result<Option<String>, KeyError> {
+fn column(column: Option<&String>, format: Option<ListFormat>) -> Result<Option<String>, KeyError> {
     const KEY: &str = "accounts.column";
     match (column, format) {
-        (Some(_), ListFormat::Txt) => Err(KeyError::new(
+        (Some(_), Some(ListFormat::Txt)) => Err(KeyError::new(
             KEY,
             "is set, but a txt list has one account per line and no columns; remove it, or set accounts.format",
         )),
-        (None, ListFormat::Ndjson | ListFormat::Parquet) => Err(KeyError::new(
+        (None, Some(ListFormat::Ndjson | ListFormat::Parquet)) => Err(KeyError::new(
             KEY,
             "is missing; write the name of the key (ndjson) or column (parquet) that holds the account",
         )),

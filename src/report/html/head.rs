@@ -68,7 +68,9 @@ fn request(report: &Report<'_>) -> Markup {
         @if report.resumed_at.is_some() { ", including the interruption" }
     };
     let accounts = html! {
-        (isolated(&list.path)) ", " (counted(counts.accounts_in_list, "account", "accounts"))
+        (isolated(&list.path)) ", "
+        @if list.files > 1 { (counted(list.files, "file", "files")) ", " }
+        (counted(counts.accounts_in_list, "account", "accounts"))
     };
     let requested = html! {
         (counted(tags as u64, "tag", "tags")) " of each account"

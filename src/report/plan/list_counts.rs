@@ -15,6 +15,8 @@ const SHOWN_CHARACTERS: usize = 60;
 /// Counts of an account list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ListCounts {
+    /// Files of the list: 1, or those of a directory or a glob.
+    pub files: u64,
     pub accounts_in_list: u64,
     /// Valid accounts, each counted once.
     pub distinct_accounts: u64,
@@ -28,7 +30,10 @@ pub struct ListCounts {
 /// An entry that is not a valid account id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InvalidEntry {
-    /// Its line, or its row in Parquet; from 1.
+    /// Its file, if the list is a directory or a glob.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Its line in the file, or its row in Parquet; from 1.
     pub line: u64,
     /// The entry, cut to some 200 bytes.
     pub account: String,
@@ -39,7 +44,8 @@ pub struct InvalidEntry {
 impl From<&InvalidAccount> for InvalidEntry {
     fn from(invalid: &InvalidAccount) -> InvalidEntry {
         InvalidEntry {
-            line: invalid.line,
+            file: invalid.place.file.as_deref().map(str::to_owned),
+            line: invalid.place.line,
             account: invalid.text.clone(),
             reason: invalid.reason.to_string(),
         }
@@ -49,9 +55,10 @@ impl From<&InvalidAccount> for InvalidEntry {
 /// One line, with control characters escaped.
 impl fmt::Display for InvalidEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let InvalidEntry { line, account, reason } = self;
+        let InvalidEntry { file, line, account, reason } = self;
+        let file = file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
         let shown: String = account.chars().take(SHOWN_CHARACTERS).collect();
         let ellipsis = if shown.len() < account.len() { "…" } else { "" };
-        write!(f, "on line {line}, {shown:?}{ellipsis} {reason}")
+        write!(f, "on line {line}{file}, {shown:?}{ellipsis} {reason}")
     }
 }

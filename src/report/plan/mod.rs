@@ -81,7 +81,12 @@ impl Plan {
         let list = &self.account_list;
         let mut line =
             |label: &str, value: &dyn fmt::Display| writeln!(text, "  {label:<12}  {value}");
-        line("accounts", &format_args!("{} in the list", HumanCount(list.accounts_in_list)))?;
+        let in_files = match list.files {
+            1 => String::new(),
+            files => format!(" of {} files", HumanCount(files)),
+        };
+        let accounts = HumanCount(list.accounts_in_list);
+        line("accounts", &format_args!("{accounts} in the list{in_files}"))?;
         line("distinct", &HumanCount(list.distinct_accounts))?;
         line("duplicates", &HumanCount(list.duplicates))?;
         line("invalid", &HumanCount(list.invalid))?;
