@@ -9,10 +9,13 @@ use crate::api::error_codes::Fault;
 use crate::api::outcome::CallFailure;
 use crate::pipeline::RunError;
 use crate::pipeline::events::Event;
+use crate::snapshot::publish::PublishError;
+use crate::snapshot::store::ReplaceError;
 use crate::util::disk_error::RUN_AGAIN;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::{Failure, chain};
 use crate::util::human::counted;
+use crate::util::visible::visible;
 
 /// The committed parts of the run, which are not requested again.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +103,9 @@ pub fn interrupted(
     let code = error.exit_code();
     let mut text = match (error, usersig) {
         (RunError::Refused(failure), Some(usersig)) => match usersig.remedy(failure) {
-            Some(remedy) => format!("the service refused the call: {failure}; {remedy}"),
+            Some(remedy) => {
+                visible(&format!("the service refused the call: {failure}; {remedy}")).into_owned()
+            }
             None => chain(error),
         },
         _ => chain(error),
@@ -125,6 +130,21 @@ pub fn with_resume_command(failure: Failure, date: &str) -> Failure {
     let text = failure.text();
     Failure::new(
         failure.code,
-        format!("{text}, before the first call; resume with: {}", resume_command(date)),
+        format!("{text}; no call was made; resume with: {}", resume_command(date)),
     )
+}
+
+/// The failure of a run that has all of its parts.
+pub fn unpublished(error: PublishError, parts: u64, date: &str) -> Failure {
+    let is_of_disk =
+        matches!(error, PublishError::Disk(_) | PublishError::Replace(ReplaceError::Disk(_)));
+    let failure = Failure::from(error);
+    if !is_of_disk {
+        return failure;
+    }
+    let text = failure.text();
+    let (text, parts) = (text.trim_end_matches(RUN_AGAIN), counted(parts, "part"));
+    let command = resume_command(date);
+    let text = format!("{text}; kept all of the run, {parts}; resume with: {command}");
+    Failure::new(failure.code, text)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::kept::unpublished;
 use super::prepare::PreparedRun;
 use crate::report::summary::ResultSummary;
 use crate::snapshot::checkpoint::Checkpoint;
@@ -18,7 +19,9 @@ pub fn publish(run: PreparedRun, totals: &ResultSummary) -> Result<(), Failure> 
         retried_parts: retried_parts(checkpoint),
         invalid_lines: run.input.invalid_lines,
     };
-    Ok(publish::publish(run.work, &manifest, &committed, &report)?)
+    let (parts, date) = (committed.parts.len() as u64, &checkpoint.header.date);
+    publish::publish(run.work, &manifest, &committed, &report)
+        .map_err(|error| unpublished(error, parts, date))
 }
 
 /// The indexes of parts whose failed accounts were retried in a later round.

@@ -163,7 +163,13 @@ fn full_disk() {
     error: could not write .out.partial/checkpoint.ndjson: No space left on device (os error 28); the disk is full ([size] free); make room on it; kept 2 of 10 parts (200 of 1,000 accounts); resume with: [command]
     (exit code 1)
     ");
-    directory.export(&DATE).expect_code(0).expect_stderr(&["resuming unfinished run parts=2"]);
+    let full = [("IM_PROFILES_FAILPOINT", "publish:complete=enospc")];
+    let output = directory.export_with(&full, &[&["-q"], &DATE[..]].concat());
+    assert_snapshot!(transcript(&directory, &output), @"
+    error: could not publish out: No space left on device (os error 28); the disk is full ([size] free); make room on it; kept all of the run, 10 parts; resume with: [command]
+    (exit code 1)
+    ");
+    directory.export(&DATE).expect_code(0).expect_stderr(&["resuming unfinished run parts=10"]);
 }
 
 /// An export of ten parts from a service that refuses the fourth call.

@@ -120,7 +120,7 @@ fn signal_stops_a_run_that_reads_its_list() {
         // Waiting for a child closes its standard input, which would end the list.
         wait_until("the end", || run.has_ended());
         let output = run.end().expect_code(code);
-        assert!(output.error().contains(", before the first call; resume with: "), "{output}");
+        assert!(output.error().contains("; no call was made; resume with: "), "{output}");
         assert!(!directory.path(WORK_DIRECTORY).exists(), "there is nothing to resume");
     }
 }
