@@ -426,7 +426,7 @@ failed   output    home is not a snapshot (it holds no _SUCCESS), so it is not r
 ");
     assert_snapshot!(reported_of(&["output.path=file/out"]), @"
 1
-failed   output    could not create file: File exists (os error 17); see that the path is right and that no file is in its way
+failed   output    could not create file/.out.partial: Not a directory (os error 20); see that the path is right and that no file is in its way
 ");
     assert_snapshot!(reported_of(&["output.path=home", "output.if_exists=fail"]), @r#"
 2
