@@ -51,8 +51,9 @@ const FILES: [(&str, &str); 9] = [
         "Metrics for the textfile collector of Prometheus, if the job names such a file.",
     ),
     (
-        ".NAME.partial/",
-        "The work directory beside the snapshot, from which an interrupted run is resumed.",
+        ".TABLE.partial/",
+        "The work directory beside the table, which is output.path up to its first component with the date or key=value. \
+         An interrupted run is resumed from it.",
     ),
 ];
 

@@ -60,6 +60,12 @@ pub const STAGED_SNAPSHOT: &str = "snapshot";
 /// The directory in the work directory to which a previous snapshot is moved.
 pub const REPLACED_SNAPSHOT: &str = "replaced";
 
+/// The directory in the work directory that is moved to the output path by trial.
+pub const TRIAL_DIRECTORY: &str = "trial";
+
+/// The directories of a work directory; any other one in it is the work directory of a partition.
+pub const DIRECTORIES: [&str; 3] = [STAGED_SNAPSHOT, REPLACED_SNAPSHOT, TRIAL_DIRECTORY];
+
 /// The file name of a part.
 pub fn part_file(index: u64, extension: &str) -> String {
     format!("part-{index:05}.{extension}")

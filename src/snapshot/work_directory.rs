@@ -41,11 +41,21 @@ impl WorkDirectory {
             };
             had_earlier_run |= lock.had_earlier_run();
             let work = WorkDirectory { store: Arc::new(store), lock, had_earlier_run };
-            if !work.store.can_move_to_output()? {
-                let store = work.store.beside_snapshot();
-                work.remove()?;
-                create_directories(store.root())?;
-                continue;
+            match work.store.can_move_to_output() {
+                Ok(true) => {}
+                Ok(false) => {
+                    let store = work.store.beside_snapshot();
+                    work.remove()?;
+                    create_directories(store.root())?;
+                    continue;
+                }
+                Err(error) => {
+                    if !had_earlier_run {
+                        // The first error is the one to report.
+                        let _ = work.remove();
+                    }
+                    return Err(error.into());
+                }
             }
             work.store.restore_moved_aside()?;
             work.store.hide()?;

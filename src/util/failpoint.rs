@@ -12,6 +12,8 @@ const VARIABLE: &str = "IM_PROFILES_FAILPOINT";
 /// The points of every run that publishes, in the order in which it first reaches them.
 pub const ALL: &[&str] = &[
     "lock:opened",
+    "output:move",
+    "output:moved",
     "output:look",
     "file:create",
     "file:sync",
@@ -98,6 +100,7 @@ fn act(action: Option<&str>) -> io::Result<()> {
         "enosys" => Errno::NOSYS,
         "einval" => Errno::INVAL,
         "enotsup" => Errno::NOTSUP,
+        "exdev" => Errno::XDEV,
         "eio" => Errno::IO,
         "emfile" => Errno::MFILE,
         "eagain" => Errno::AGAIN,

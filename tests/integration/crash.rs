@@ -27,7 +27,7 @@ poison = { rate = 0.01 }
 
 /// The occurrences of a point to stop at. A run makes a file for the list's invalid accounts, one for each part and two
 /// for its sidecar lines, and then five more of the snapshot; it writes an entry at its start, for each part, and at the end of the round.
-fn occurrences(point: &str) -> &'static [u32] {
+pub fn occurrences(point: &str) -> &'static [u32] {
     match point.split_once(':').unwrap().0 {
         "file" => &[1, 2, 6, 11, 15],
         "journal" if point.starts_with("journal:append") => &[1, 3, 5],
@@ -36,7 +36,7 @@ fn occurrences(point: &str) -> &'static [u32] {
 }
 
 /// Points after the exchange: the new snapshot is there.
-fn is_published(point: &str) -> bool {
+pub fn is_published(point: &str) -> bool {
     ["publish:exchanged", "publish:cleared", "publish:removed", "publish:unlocked"].contains(&point)
 }
 

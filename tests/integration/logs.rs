@@ -242,7 +242,12 @@ fn sources(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries
         .flat_map(|path| {
-            if path.is_dir() { sources(&path) } else { vec![fs::read_to_string(path).unwrap()] }
+            let is_source = path.extension().is_some_and(|extension| extension == "rs");
+            match path.is_dir() {
+                true => sources(&path),
+                false if is_source => vec![fs::read_to_string(path).unwrap()],
+                false => Vec::new(),
+            }
         })
         .collect()
 }

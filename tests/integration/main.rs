@@ -23,6 +23,7 @@ mod plan;
 mod preview;
 mod publish;
 mod rate;
+mod readers;
 mod readme;
 mod refusals;
 mod repair;

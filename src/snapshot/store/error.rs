@@ -19,7 +19,7 @@ pub enum WorkDirectoryError {
     NotASnapshot(PathBuf),
     #[error("{} cannot be a snapshot directory because it has no name; choose another output.path", .0.display())]
     NoName(PathBuf),
-    #[error("{} is a mount point, which a snapshot cannot replace; publish to a directory inside it, such as {}", .0.display(), .0.join("exports").display())]
+    #[error("output.path {} is a mount point, which a snapshot cannot replace; publish to a directory inside it, such as {}", .0.display(), .0.join("exports").display())]
     MountPoint(PathBuf),
     #[error("{} is a symbolic link that points back to itself; correct it, or choose another output.path", .0.display())]
     LinkLoop(PathBuf),

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::job::IfExists;
 use crate::snapshot::layout::{
-    JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, published_name, staged_name,
+    DIRECTORIES, JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, published_name,
+    staged_name,
 };
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::failpoint;
@@ -182,8 +183,7 @@ impl Store for LocalStore {
             {
                 continue;
             }
-            // Any other directory is the work directory of a partition.
-            if kind.is_dir() && name != STAGED_SNAPSHOT && name != REPLACED_SNAPSHOT {
+            if kind.is_dir() && !DIRECTORIES.iter().any(|directory| name == *directory) {
                 continue;
             }
             let removed =

@@ -16,7 +16,7 @@ use crate::snapshot::layout::work_directory_name;
 use crate::snapshot::store::WorkDirectoryError;
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::mounts::{is_mount_point, share_a_mount};
-use crate::util::paths::{nearest_existing, parent_directory};
+use crate::util::paths::{absolute, nearest_existing, parent_directory};
 
 /// As many links as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -33,7 +33,7 @@ impl LocalStore {
             return Err(WorkDirectoryError::NoName(output_path));
         };
         if is_mount_point(&output_path).unwrap_or(false) {
-            return Err(WorkDirectoryError::MountPoint(output_path));
+            return Err(WorkDirectoryError::MountPoint(absolute(&output_path)));
         }
         let root = output_path.with_file_name(work_directory_name(name));
         let beside_snapshot =
@@ -44,9 +44,16 @@ impl LocalStore {
         if is_there(&beside_snapshot.root) {
             return Ok(LocalStore { is_leftover: true, ..beside_snapshot });
         }
-        let is_usable = is_there(&beside_root.root)
-            || can_move(parent_directory(&beside_root.base), &beside_root.output_path);
-        Ok(if is_usable { beside_root } else { beside_snapshot })
+        Ok(if beside_root.is_usable() { beside_root } else { beside_snapshot })
+    }
+
+    /// Whether the work directory exists or can be created, and directories can be moved from it to the output path, as far
+    /// as that can be known without trying it.
+    fn is_usable(&self) -> bool {
+        let above = nearest_existing(parent_directory(&self.base));
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        share_a_mount(above, nearest_existing(parent_directory(&self.output_path)))
+            && (is_there(&self.root) || accessat(CWD, above, access, AtFlags::EACCESS).is_ok())
     }
 
     /// The same snapshot with its work directory beside the table root; `None` if that is where it is, or for `/`, which has
@@ -78,14 +85,6 @@ impl LocalStore {
     }
 }
 
-/// Whether a directory can be created in `directory` and moved to the output path, as far as that can be known without
-/// trying it.
-fn can_move(directory: &Path, output_path: &Path) -> bool {
-    let from = nearest_existing(directory);
-    accessat(CWD, from, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
-        && share_a_mount(from, nearest_existing(parent_directory(output_path)))
-}
-
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
@@ -97,6 +96,8 @@ fn resolve_links(
     table_root: &Path,
 ) -> Result<(PathBuf, PathBuf), WorkDirectoryError> {
     let partition = output_path.strip_prefix(table_root).unwrap_or(Path::new(""));
+    // Without a slash at the end, which would lead through a link.
+    let table_root: &Path = &table_root.components().collect::<PathBuf>();
     // A root such as `..` has nothing beside it until it is resolved.
     let has_name = matches!(table_root.components().next_back(), Some(Component::Normal(_)));
     let root = if has_name { follow(table_root)? } else { canonical(table_root)? };
@@ -126,18 +127,22 @@ fn table_root_of(path: &Path) -> PathBuf {
 
 /// The target of a symbolic link, which need not exist; the path itself if it is not one.
 fn follow(path: &Path) -> Result<PathBuf, WorkDirectoryError> {
-    let unreadable = |error| WorkDirectoryError::Unreadable(DiskError::on("look at", path)(error));
     let mut target = path.to_owned();
     for _ in 0..=MAX_LINKS {
-        match fs::read_link(&target) {
-            Ok(next) => target = parent_directory(&target).join(next),
-            Err(error)
-                if Errno::from_io_error(&error) == Some(Errno::INVAL) || is_absent(&error) =>
-            {
-                return if target == path { Ok(target) } else { without_links(path, &target) };
+        let error = match fs::read_link(&target) {
+            Ok(next) => {
+                target = target.parent().map_or_else(|| next.clone(), |parent| parent.join(&next));
+                continue;
             }
-            Err(error) => return Err(unreadable(error)),
-        }
+            Err(error) => error,
+        };
+        return match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => break,
+            // Not a link.
+            Some(Errno::INVAL | Errno::NOENT | Errno::NOTDIR) if target == path => Ok(target),
+            Some(Errno::INVAL | Errno::NOENT | Errno::NOTDIR) => without_links(path, &target),
+            _ => Err(WorkDirectoryError::Unreadable(DiskError::on("look at", &target)(error))),
+        };
     }
     Err(WorkDirectoryError::LinkLoop(path.to_owned()))
 }

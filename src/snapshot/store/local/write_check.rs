@@ -6,9 +6,11 @@ use std::path::Path;
 
 use super::LocalStore;
 use super::lock::try_lock;
+use crate::snapshot::layout::TRIAL_DIRECTORY;
 use crate::util::disk_error::{DiskError, LOCK};
+use crate::util::failpoint;
 use crate::util::paths::{nearest_existing, parent_directory};
-use crate::util::staged_file::missing_directories;
+use crate::util::staged_file::{create_directories, missing_directories};
 
 impl LocalStore {
     /// Tries the steps of a run: creates a directory, writes and locks a file in it, renames the directory.
@@ -50,15 +52,21 @@ impl LocalStore {
     /// When nothing can be moved there.
     pub fn can_move_to_output(&self) -> Result<bool, DiskError> {
         let target = nearest_existing(parent_directory(&self.output_path));
-        let tried = self.root.join(trial_name());
-        fs::create_dir(&tried).map_err(DiskError::on("create", &tried))?;
-        let moved = target.join(trial_name() + ".renamed");
-        let renamed = fs::rename(&tried, &moved);
+        // Both names are those of this output path, so that the next run removes what a killed one left.
+        let tried = self.root.join(TRIAL_DIRECTORY);
+        let name = self.output_path.file_name().unwrap_or_default();
+        let moved = target.join(format!(".{}.{TRIAL_DIRECTORY}", name.to_string_lossy()));
+        create_directories(&tried)?;
+        let renamed = failpoint::hit("output:move").and_then(|()| fs::rename(&tried, &moved));
         let left = if renamed.is_ok() { &moved } else { &tried };
+        failpoint::hit("output:moved")
+            .map_err(DiskError::on("move a directory beside", &self.output_path))?;
         fs::remove_dir(left).map_err(DiskError::on("remove", left))?;
         match renamed {
             Err(error) if error.kind() == ErrorKind::CrossesDevices => Ok(false),
-            renamed => renamed.map(|()| true).map_err(DiskError::on("move a directory to", target)),
+            renamed => renamed
+                .map(|()| true)
+                .map_err(DiskError::on("move a directory beside", &self.output_path)),
         }
     }
 }

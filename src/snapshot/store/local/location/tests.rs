@@ -126,7 +126,7 @@ fn a_mount_point_is_refused() {
     let error = LocalStore::new(proc, proc).unwrap_err().to_string();
     assert_eq!(
         error,
-        "/proc is a mount point, which a snapshot cannot replace; publish to a directory inside it, such as /proc/exports"
+        "output.path /proc is a mount point, which a snapshot cannot replace; publish to a directory inside it, such as /proc/exports"
     );
     // A volume mounted at the table root: nothing can be moved there from outside.
     assert_eq!(work_directory(Path::new("/proc/dt=1"), proc), Path::new("/proc/.dt=1.partial"));
