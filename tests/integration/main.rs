@@ -11,6 +11,7 @@ mod command_line;
 mod crash;
 mod emulate;
 mod faults;
+mod hostile_texts;
 mod jobs;
 mod kill;
 mod limits;
