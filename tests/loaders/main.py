@@ -9,7 +9,10 @@ from pathlib import Path
 from snapshots import VARIANTS, export_all
 from systems import SYSTEMS
 
-SPARK = "--master local[2] --driver-memory 1g --conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false pyspark-shell"
+SPARK = (
+    "--master local[2] --driver-memory 1g --conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false"
+    " pyspark-shell"
+)
 
 
 def main() -> None:
