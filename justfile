@@ -21,6 +21,10 @@ check:
 ci:
     .ci/run
 
+# Load snapshots into the systems of docs/warehouses/
+loaders:
+    .ci/loaders
+
 # Compare whole exports with the least their steps cost; just bench parts, just bench parquet_settings
 bench NAME='export':
     cargo bench --bench {{ NAME }}
