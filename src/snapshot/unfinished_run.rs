@@ -121,7 +121,7 @@ impl fmt::Display for Damage {
             .map(|(number, noun)| counted(number, &format!("more {noun}")))
             .collect();
         if !more.is_empty() {
-            write!(f, ", and so are {}", more.join(" and "))?;
+            write!(f, " (and {})", more.join(" and "))?;
         }
         let again = match (dropped.accounts, self.is_at_least) {
             (accounts, true) => format!("at least {}", counted(accounts, "account")),
