@@ -24,7 +24,7 @@ const COLUMNS: &str = "columns";
 
 /// What decides the content of a snapshot.
 #[derive(Debug, Clone)]
-pub struct Content {
+pub struct RunContent {
     pub keys: BTreeMap<String, String>,
     /// The same as journals of version 1 recorded it.
     version_1: BTreeMap<String, String>,
@@ -53,12 +53,12 @@ impl HasExitCode for ContentChanged {
     }
 }
 
-impl Content {
-    pub fn new(job: &Job, scan: &Scan) -> Content {
+impl RunContent {
+    pub fn new(job: &Job, scan: &Scan) -> RunContent {
         // Version 1 requested records that repeat the header, so ordinals would differ.
         let is_same_list = !scan.warnings.iter().any(|it| it.kind == WarningKind::RepeatedHeader);
         let list_of_version_1 = if is_same_list { &scan.sha256 } else { "" };
-        Content { keys: keys(job, &scan.sha256), version_1: version_1(job, list_of_version_1) }
+        RunContent { keys: keys(job, &scan.sha256), version_1: version_1(job, list_of_version_1) }
     }
 
     /// Whether a run with this content resumes the run of the journal; if not, it starts over.

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::check_list::ListCheck;
-use super::content::Content;
+use super::content::RunContent;
 use super::inspect::{Access, Environment};
 use super::kept::ReadyUserSig;
 use super::limits::PreviousSnapshot;
@@ -203,7 +203,7 @@ fn open_journal(
     if options.unfinished == OnUnfinished::Discard {
         work.reset(&[LOCK_FILE, INVALID_ACCOUNTS_FILE])?;
     }
-    let content = Content::new(job, &input.scan);
+    let content = RunContent::new(job, &input.scan);
     let header = RunHeader {
         version: VERSION,
         run_id: telemetry.run_id().to_owned(),

@@ -2,7 +2,7 @@
 
 use tracing::{info, warn};
 
-use super::content::{Content, ContentChanged};
+use super::content::{ContentChanged, RunContent};
 use crate::snapshot::checkpoint::RunHeader;
 use crate::snapshot::committed_files::remove_uncommitted_files;
 use crate::snapshot::journal::replay::DamagedLine;
@@ -66,7 +66,7 @@ pub fn published_run(store: &LocalStore) -> Result<Option<RunHeader>, ResumeErro
 pub fn open_journal(
     work: &WorkDirectory,
     new: RunHeader,
-    content: &Content,
+    content: &RunContent,
     repair: bool,
 ) -> Result<Journal, ResumeError> {
     let store = &**work.store();

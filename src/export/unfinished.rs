@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::content::Content;
+use super::content::RunContent;
 use super::limits::{PreviousSnapshot, ensure_publishable, ensure_still_publishable};
 use super::problem::Problems;
 use super::results::totals_of;
@@ -112,7 +112,7 @@ fn read(job: &Job, store: &LocalStore, findings: Findings<'_>) -> Result<Found, 
     let Some(mut run) = UnfinishedRun::read(store)? else {
         return Ok(Found::Nothing);
     };
-    if !Content::new(job, findings.scan).can_resume(&mut run, store.root())? {
+    if !RunContent::new(job, findings.scan).can_resume(&mut run, store.root())? {
         return Ok(Found::Nothing);
     }
     if findings.source == RunSource::Idle {

@@ -10,18 +10,21 @@ use super::store::local::LocalStore;
 use super::store::{PartFilesError, Store};
 use crate::util::disk_error::DiskError;
 use crate::util::staged_file::FileInfo;
+use crate::util::visible::visible_path;
 
 /// A file of a committed part that is not as it was committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamagedFile {
     pub path: PathBuf,
-    /// The index of its part.
+    /// The index of its part, and the name under which that is published.
     pub part: u64,
+    pub part_file: String,
 }
 
 impl fmt::Display for DamagedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of the unfinished run is missing or damaged", self.path.display())
+        let (part, path) = (&self.part_file, visible_path(&self.path));
+        write!(f, "{part} of the unfinished run is damaged: {path} is missing or has changed")
     }
 }
 
@@ -43,7 +46,11 @@ pub fn damaged_files(
     for part in parts {
         for (key, info) in files_of(part) {
             if !store.is_intact(&key, info)? {
-                damaged.push(DamagedFile { path: store.path(&key), part: part.index });
+                damaged.push(DamagedFile {
+                    path: store.path(&key),
+                    part: part.index,
+                    part_file: part.file.clone(),
+                });
             }
         }
     }

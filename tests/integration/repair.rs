@@ -11,6 +11,9 @@ use crate::support::stops::WORK_DIRECTORY;
 use crate::support::{EmulatorServer, Found, Known, Output, TestDir};
 
 const FAILPOINT: &str = "IM_PROFILES_FAILPOINT";
+/// The file of part 1 in the work directory.
+const PART_1: &str = "snapshot/.part-00001~parquet.unpublished";
+
 const FAULTS: &str = "
 [emulator.faults]
 unknown = { rate = 0.05 }
@@ -93,7 +96,7 @@ fn calls_before(directory: &TestDir) -> u64 {
 
 #[test]
 fn damaged_file_costs_its_part() {
-    for file in ["snapshot/part-00001.parquet", "failed-00001.tsv", "rejected-00001.tsv"] {
+    for file in [PART_1, "failed-00001.tsv", "rejected-00001.tsv"] {
         for is_missing in [true, false] {
             let directory = stopped_after(3);
             let path = work(&directory, file);
@@ -102,7 +105,12 @@ fn damaged_file_costs_its_part() {
             } else {
                 flip_last_byte(&path)
             }
-            let output = ensure_repairs(&directory, &[file, "missing or damaged"], 1, 2);
+            let output = ensure_repairs(
+                &directory,
+                &[file, "part-00001.parquet of the unfinished run is damaged: "],
+                1,
+                2,
+            );
             output.expect_stderr(&[
                 "dropped a part of the unfinished run part=\"part-00001.parquet\"",
                 "repaired the unfinished run parts_dropped=1 accounts_to_request_again=200 parts_kept=2",
@@ -115,10 +123,10 @@ fn damaged_file_costs_its_part() {
 #[test]
 fn truncated_and_linked_parts_are_damaged() {
     let directory = stopped_after(3);
-    let path = work(&directory, "snapshot/part-00000.parquet");
+    let path = work(&directory, "snapshot/.part-00000~parquet.unpublished");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let path = work(&directory, "snapshot/part-00002.parquet");
+    let path = work(&directory, "snapshot/.part-00002~parquet.unpublished");
     let elsewhere = directory.path("elsewhere");
     fs::rename(&path, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
@@ -214,7 +222,7 @@ fn repair_survives_a_crash() {
     {
         for (second, may_refuse) in [(&["--repair"][..], false), (&[], true)] {
             let directory = stopped_after(3);
-            flip_last_byte(&work(&directory, "snapshot/part-00001.parquet"));
+            flip_last_byte(&work(&directory, PART_1));
             damage_line(&directory, 4);
             let killed = directory.export_with(&[(FAILPOINT, point)], &["--repair"]);
             assert_eq!(killed.code, None, "{point}: {killed}");
@@ -248,7 +256,7 @@ fn damage_in_an_earlier_round_drops_the_later_ones() {
     directory.export(&arguments).expect_code(3);
     directory.export(&arguments).expect_code(3);
     assert!(directory.committed_parts() > 5);
-    flip_last_byte(&work(&directory, "snapshot/part-00002.parquet"));
+    flip_last_byte(&work(&directory, "snapshot/.part-00002~parquet.unpublished"));
     directory
         .export(&arguments)
         .expect_code(2)
@@ -290,6 +298,11 @@ fn anything_but_a_file_in_place_of_the_journal_is_refused() {
             let refused = directory.run(arguments).expect_code(2);
             let expected = format!("{journal} is {words}, not a regular file");
             assert!(refused.to_string().contains(&expected), "{refused}");
+        }
+        // Somebody's directory is not removed.
+        if kind == "directory" {
+            directory.export(&["--restart"]).expect_code(2);
+            fs::remove_dir(&path).unwrap();
         }
         directory.export(&["--restart"]).expect_code(0);
         directory.found().ensure_is(&undisturbed(), kind);

@@ -14,7 +14,7 @@ pub enum JournalError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// Something other than a file is in its place.
-    #[error("the journal {} is {kind}, not a regular file; remove it, or start over with --restart", .path.display())]
+    #[error("the journal {} is {kind}, not a regular file; move it away, then run the same command again to start over", .path.display())]
     NotAFile { path: PathBuf, kind: &'static str },
     /// None of its lines can be read.
     #[error("line {line} of the journal {} is damaged ({problem}), and no other line is intact, so nothing of the unfinished run can be kept; start over with --restart", .path.display())]
