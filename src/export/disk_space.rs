@@ -1,6 +1,6 @@
 //! Whether the disk has room for the snapshot.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
 
@@ -68,9 +68,16 @@ pub struct SpaceNeeded<'n> {
 impl SpaceNeeded<'_> {
     /// Compares the free space with the next part, and with everything that is left.
     pub fn inspect(self, store: &LocalStore, problems: &mut Problems) {
-        let Some(free) = free_bytes(store.root()) else { return };
-        let free = free.saturating_add(self.removable_bytes);
-        let directory = store.root().to_owned();
+        if problems.of(Subject::Disk).next().is_some() {
+            return;
+        }
+        if let Some(free) = free_bytes(store.root()) {
+            self.compare(free.saturating_add(self.removable_bytes), store.root(), problems);
+        }
+    }
+
+    fn compare(self, free: u64, directory: &Path, problems: &mut Problems) {
+        let directory = directory.to_owned();
         let rows = self.left.accounts_left;
         let next_rows = rows.min(self.accounts_per_part);
         if next_rows > 0 && free < self.at_least(next_rows).max(MIN_FREE_BYTES) {
@@ -98,5 +105,37 @@ impl SpaceNeeded<'_> {
             SizeBasis::ColumnTypes => rows.saturating_mul(MIN_BYTES_PER_ROW),
             SizeBasis::Snapshot | SizeBasis::UnfinishedRun => self.estimate(rows) / 2,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::unfinished::work_left;
+
+    fn found(accounts: u64, bytes_per_row: u64, basis: SizeBasis, free: u64) -> String {
+        let known = KnownRows { rows: 1, bytes: bytes_per_row, basis, snapshot: None };
+        let left = work_left(accounts, &[], 100_000);
+        let needed =
+            SpaceNeeded { left, accounts_per_part: 100_000, known: &known, removable_bytes: 0 };
+        let mut problems = Problems::default();
+        needed.compare(free, Path::new("x/.out.partial"), &mut problems);
+        let planned = problems.planned();
+        let texts =
+            planned.iter().map(|it| format!("{} {}: {}", it.effect.label(), it.exit_code, it.text));
+        texts.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_disk_is_compared_with_the_next_part_then_with_all_of_them() {
+        const MIB: u64 = 1024 * 1024;
+        let of_snapshot = |free| found(1_000_000, 50, SizeBasis::Snapshot, free);
+        insta::assert_snapshot!(of_snapshot(2 * MIB), @"refused 1: the disk of x/.out.partial is full: 2.00 MiB free, the next part takes about 4.77 MiB; make room on it, then run the same command again");
+        insta::assert_snapshot!(of_snapshot(20 * MIB), @"stops 1: the disk of x/.out.partial is too small: 20.00 MiB free, the snapshot takes about 47.68 MiB more; make room on it, or the run stops when it is full");
+        insta::assert_snapshot!(of_snapshot(40 * MIB), @"warning 0: x/.out.partial has 40.00 MiB free, and the snapshot takes about 47.68 MiB; free some space or the run may stop");
+        assert_eq!(of_snapshot(50 * MIB), "");
+        // An assumption about the columns does not refuse what may succeed.
+        assert!(found(1_000_000, 50, SizeBasis::ColumnTypes, 4 * MIB).starts_with("warning"));
+        assert!(found(3, 50, SizeBasis::ColumnTypes, 10).starts_with("refused 1"));
     }
 }

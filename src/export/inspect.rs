@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::disk_space::ensure_not_full;
 use super::limits::PreviousSnapshot;
 use super::open_files;
+use super::other_dates::runs_of_other_dates;
 use super::previous::previous_snapshot;
 use super::problem::Problems;
 use super::secret;
@@ -113,8 +114,16 @@ impl Environment {
         let previous = problems.keep(Subject::Output, previous).flatten();
         let listener = job.metrics.listen.map(MetricsListener::bind).transpose();
         let listener = problems.keep(Subject::Metrics, listener).flatten();
+        // An export has restored it by now.
+        if let Ok(Some(replaced)) = store.moved_aside() {
+            let replaced = replaced.display().to_string();
+            warnings.push(Warning::MovedAside { replaced });
+        }
         for warning in warnings {
             problems.warn(Subject::Output, warning);
+        }
+        for warning in runs_of_other_dates(job, store) {
+            problems.warn(Subject::Resume, warning);
         }
         if let Some(Err(error)) = job.metrics.textfile.as_deref().map(ensure_can_be_written) {
             problems.warn(Subject::Metrics, Warning::Textfile { error: chain(&error) });

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use tracing::warn;
-
 use super::resume_command::resume_command_of_other_date;
+use super::warning::Warning;
 use crate::job::Job;
 use crate::snapshot::layout::snapshot_name;
 use crate::snapshot::store::local::LocalStore;
@@ -14,9 +13,10 @@ use crate::snapshot::store::local::lock_holder::LockState;
 use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::util::paths::absolute;
 
-/// Warns about each of them, with what to do about it. What cannot be read does not keep this run from starting.
-pub fn warn_about_runs_of_other_dates(job: &Job, store: &LocalStore) {
-    let Some(dated_path) = &job.dated_output else { return };
+/// A warning for each of them, with what to do about it. What cannot be read does not keep this run from starting.
+pub fn runs_of_other_dates(job: &Job, store: &LocalStore) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let Some(dated_path) = &job.dated_output else { return warnings };
     let beside = store.root().ancestors().nth(dated_path.depth_below_date() + 1);
     let mut found = BTreeMap::new();
     // A run of version 0.1.0 is beside its snapshot.
@@ -30,23 +30,18 @@ pub fn warn_about_runs_of_other_dates(job: &Job, store: &LocalStore) {
             continue;
         }
         let directory = absolute(store.root());
-        let directory = directory.display();
-        let resume_command = || resume_command_of_other_date(&date.to_string());
-        match store.lock_state() {
-            LockState::Held(holder) => warn!(
-                %directory, %date, holder,
-                "a run of another date is active; the calls of both count towards the rate limit of the app"
-            ),
-            LockState::Unknown(holder) => warn!(
-                %directory, holder, resume_command = resume_command(),
-                "unfinished run of another date, which may be active on another host; resume it if it has ended there"
-            ),
-            LockState::Free => warn!(
-                %directory, resume_command = resume_command(),
-                "unfinished run of another date; resume it, or remove its work directory"
-            ),
-        }
+        let directory = directory.display().to_string();
+        let date = date.to_string();
+        let resume_command = resume_command_of_other_date(&date);
+        warnings.push(match store.lock_state() {
+            LockState::Held(holder) => Warning::ActiveRunOfOtherDate { directory, date, holder },
+            LockState::Unknown(holder) => {
+                Warning::UncertainRunOfOtherDate { directory, holder, resume_command }
+            }
+            LockState::Free => Warning::UnfinishedRunOfOtherDate { directory, resume_command },
+        });
     }
+    warnings
 }
 
 fn names_in(directory: &Path) -> Vec<String> {

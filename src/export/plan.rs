@@ -1,10 +1,8 @@
 //! What an export would do, from the job, the account list and the disk alone.
 
 use jiff::civil::Date;
-use tracing::warn;
 
 use super::counted_list::CountedList;
-use super::other_dates::warn_about_runs_of_other_dates;
 use super::outlook::Outlook;
 use super::preflight::Preflight;
 use super::unfinished::work_left;
@@ -12,7 +10,6 @@ use crate::job::{IfExists, Job};
 use crate::observability::progress::Reporter;
 use crate::report::plan::{Plan, minimum_seconds};
 use crate::report::size::SizeEstimate;
-use crate::snapshot::store::WorkDirectoryError;
 use crate::snapshot::store::local::replace::Occupant;
 use crate::util::disk_space::free_bytes;
 use crate::util::exit_code::ExitCode;
@@ -33,11 +30,6 @@ pub fn plan(
     let (Some(store), Some(list), Some(outlook)) = (&access.store, list, outlook) else {
         return Err(problems.into_failure().unwrap_or_else(nothing_to_plan));
     };
-    warn_about_runs_of_other_dates(job, store);
-    if let Some(replaced) = store.moved_aside().map_err(WorkDirectoryError::Unreadable)? {
-        let replaced = replaced.display();
-        warn!(%replaced, "an interrupted run moved the previous snapshot aside; the next export restores it");
-    }
     let mut plan = plan_of(job, date, list, outlook);
     // What cannot be read is among the problems.
     plan.snapshot_exists = store.occupant().is_ok_and(|found| found != Occupant::Nothing);

@@ -12,7 +12,6 @@ use super::content::RunContent;
 use super::inspect::{Access, Environment};
 use super::kept::ReadyUserSig;
 use super::limits::PreviousSnapshot;
-use super::other_dates::warn_about_runs_of_other_dates;
 use super::outlook::Outlook;
 use super::problem::Problems;
 use super::read_list::ReadList;
@@ -102,7 +101,6 @@ pub fn prepare(
         if is_restored {
             warn!("an interrupted run had moved the previous snapshot aside; it was restored");
         }
-        warn_about_runs_of_other_dates(&job, work.store());
         let check = ListCheck {
             source: &job.accounts,
             limits: &job.limits,

@@ -18,7 +18,8 @@ fn arguments() -> Vec<String> {
 }
 
 fn with_export_of_any_date(mut command: Vec<String>) -> Vec<String> {
-    let is_command = |argument: &&mut String| matches!(argument.as_str(), "plan" | "export");
+    let is_command =
+        |argument: &&mut String| matches!(argument.as_str(), "plan" | "check" | "export");
     if let Some(plan) = command.iter_mut().skip(1).find(is_command) {
         "export".clone_into(plan);
     }

@@ -120,7 +120,10 @@ fn read(job: &Job, store: &LocalStore, findings: Findings<'_>) -> Result<Found, 
     }
     match run.damage(store) {
         Some(damage) => Err(damage.into()),
-        None => Ok(Found::Unfinished(run.checkpoint)),
+        None => {
+            store.ensure_own_files()?;
+            Ok(Found::Unfinished(run.checkpoint))
+        }
     }
 }
 

@@ -34,6 +34,22 @@ pub enum Warning {
     NoValidAccount,
     #[error("the account list has {warning}{}", advice_on(warning))]
     List { warning: ListWarning },
+    #[error(
+        "an interrupted run moved the previous snapshot aside to {replaced}; the next export restores it"
+    )]
+    MovedAside { replaced: String },
+    #[error(
+        "a run of another date is active in {directory} ({date}; {holder}); the calls of both count towards the rate limit of the app"
+    )]
+    ActiveRunOfOtherDate { directory: String, date: String, holder: String },
+    #[error(
+        "the run of another date in {directory} is unfinished and may be active on another host ({holder}); resume it if it has ended there: {resume_command}"
+    )]
+    UncertainRunOfOtherDate { directory: String, holder: String, resume_command: String },
+    #[error(
+        "the run of another date in {directory} is unfinished; resume it with: {resume_command}; or remove its work directory"
+    )]
+    UnfinishedRunOfOtherDate { directory: String, resume_command: String },
 }
 
 fn advice_on(warning: &ListWarning) -> &'static str {
@@ -86,6 +102,27 @@ impl Warning {
                     "accounts of the list look wrong and are requested as they are"
                 ),
             },
+            Warning::MovedAside { replaced } => warn!(
+                replaced,
+                "an interrupted run moved the previous snapshot aside; the next export restores it"
+            ),
+            Warning::ActiveRunOfOtherDate { directory, date, holder } => warn!(
+                directory,
+                date,
+                holder,
+                "a run of another date is active; the calls of both count towards the rate limit of the app"
+            ),
+            Warning::UncertainRunOfOtherDate { directory, holder, resume_command } => warn!(
+                directory,
+                holder,
+                resume_command,
+                "unfinished run of another date, which may be active on another host; resume it if it has ended there"
+            ),
+            Warning::UnfinishedRunOfOtherDate { directory, resume_command } => warn!(
+                directory,
+                resume_command,
+                "unfinished run of another date; resume it, or remove its work directory"
+            ),
         }
     }
 }

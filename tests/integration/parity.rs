@@ -235,6 +235,9 @@ fn an_unfinished_run() {
     let parts = fs::read_dir(staged).unwrap().map(|part| part.unwrap().path());
     fs::remove_file(parts.min().unwrap()).unwrap();
     ensure_parity(&directory, &SMALL_PARTS, 2, "with --repair, which requests the 100 accounts");
+    let directory = stopped(&SMALL_PARTS);
+    directory.write(&format!("{WORK_DIRECTORY}/snapshot/notes/mine.txt"), "years of work");
+    ensure_parity(&directory, &SMALL_PARTS, 1, "notes is not a file of this run");
     // Every account of the three parts has failed, and none of the others can change that.
     let failing = [
         &SMALL_PARTS[..],
@@ -245,6 +248,44 @@ fn an_unfinished_run() {
     let directory = stopped(&failing);
     let sentence = "300 of 1000 accounts failed, more than limits.max_failed (10%) allows";
     ensure_parity(&directory, &failing, 3, sentence);
+}
+
+#[test]
+fn a_first_account_that_fails() {
+    for fault in [
+        "transient = { accounts = ['user0'] }, transient_requests = 99",
+        "poison = { accounts = ['user0'] }",
+        "permanent = { accounts = ['user0'], codes = [40601] }",
+    ] {
+        let directory = directory(300);
+        let fault = format!("emulator.faults={{ {fault} }}");
+        let keys = [&*fault, "retry.max_attempts=2", "emulator.population.unset=0.0"];
+        let checked = run(&directory, &["check"], &keys).expect_code(0);
+        let note = "note     call      the emulator responds, and accepts the signature and the administrator; the account \"user0\" would have no row: ";
+        assert!(checked.stdout.contains(note), "{checked}");
+        run(&directory, &["plan"], &keys).expect_code(0);
+        let exported = run(&directory, &["export", "--json"], &keys).expect_code(0).summary();
+        assert_eq!(exported["counts"]["failed"], 1, "{exported}");
+    }
+}
+
+#[test]
+fn an_unfinished_run_of_another_date_and_a_snapshot_that_was_moved_aside() {
+    let directory = directory(300);
+    let key = "output.path=tab/dt={date}";
+    let day = ["--set", key, "--set", "output.accounts_per_part=100", "--date", "2026-11-21"];
+    let failpoint = [("IM_PROFILES_FAILPOINT", "journal:appended#2")];
+    let output = directory.export_with(&failpoint, &day);
+    assert_eq!(output.code, None, "{output}");
+    let is_it = |problem: &serde_json::Value| {
+        let text = problem["text"].as_str().unwrap();
+        text.contains("is unfinished; resume it with: ") && text.contains(" export job.toml")
+    };
+    let planned = run(&directory, &["plan", "--json"], &[key]).expect_code(0).summary();
+    assert!(planned["problems"].as_array().unwrap().iter().any(is_it), "{planned}");
+    let checked = run(&directory, &["check", "--json"], &[key]).expect_code(0).summary();
+    assert!(checked["checks"].as_array().unwrap().iter().any(is_it), "{checked}");
+    run(&directory, &["export"], &[key]).expect_stderr(&["unfinished run of another date"]);
 }
 
 #[test]

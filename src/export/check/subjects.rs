@@ -100,19 +100,16 @@ impl SubjectFindings<'_> {
         let Some(store) = &self.preflight.access.store else {
             return Finding::skipped("the path failed");
         };
+        let is_refused = |(_, effect): (usize, &Effect)| matches!(effect, Effect::Refuses(_));
+        if self.preflight.problems.of(Subject::Disk).any(is_refused) {
+            return Finding::skipped("the disk failed");
+        }
         if let Err(error) = store.ensure_writable() {
             return Failure::from(error).into();
         }
         let text =
             format!("{} can be written and published", relative_to_here(store.output_path()));
-        // What cannot be read is among the problems.
-        match store.moved_aside().ok().flatten() {
-            None => Finding::passed(text),
-            Some(replaced) => Finding::note(format!(
-                "{text}; a stopped run moved the earlier snapshot to {}, the next export puts it back",
-                relative_to_here(&replaced)
-            )),
-        }
+        Finding::passed(text)
     }
 
     fn metrics(&self) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The first rows of a job, through the same code as its export. Writes no file and takes no lock.
 
+mod call_counts;
 mod warnings;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,14 +16,18 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use self::call_counts::CallCounts;
 use self::warnings::{InvalidEntries, warnings};
 use super::service::{ServiceConnection, connect};
 use super::{open_files, secret};
 use crate::accounts::{AccountList, ListedAccount, RecordPlace};
+use crate::api::outcome::CallFailure;
 use crate::api::request::tag_list;
+use crate::api::transport::TransportFailure;
 use crate::job::{Job, RetrySettings};
 use crate::observability::progress::Reporter;
 use crate::pipeline::collect_in_memory::{CollectedRows, collect_in_memory};
+use crate::pipeline::events::Event;
 use crate::pipeline::{RunContext, RunError, RunSettings};
 use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::sidecars::FailedAccount;
@@ -30,6 +35,7 @@ use crate::table::schema;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
 use crate::util::human::counted;
+use crate::util::human::duration_text;
 use crate::util::runtime::runtime;
 
 /// Shorter than that of a nightly run, since a person waits.
@@ -57,14 +63,20 @@ pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Previ
         warn!("the account list contains no valid account");
     }
     let service = connect(job, sig_source)?;
-    let collected = collect(job, &service, &accounts, reporter);
+    let mut calls = CallCounts::default();
+    let collected = collect(job, &service, &accounts, &mut |event| {
+        calls.add(&event);
+        reporter.on(event);
+    });
     reporter.finish();
     let mut collected = collected?;
     let rows = in_list_order(job, &collected, &accounts).map_err(RunError::Rows)?;
     collected.failed.sort_by_key(|failed| failed.ordinal);
     collected.rejected.sort_by_key(|rejected| rejected.ordinal);
     let result = ensure_any_rows(&rows, &collected.failed);
-    Ok(Preview { notes: warnings(&collected, &places, &invalid), rows, result })
+    let mut notes = warnings(&collected, &places, &invalid);
+    notes.extend(calls.note());
+    Ok(Preview { notes, rows, result })
 }
 
 /// Returns the first accounts of the list with their places, and the invalid entries before them.
@@ -84,7 +96,7 @@ fn collect(
     job: &Job,
     service: &ServiceConnection,
     accounts: &[ListedAccount],
-    reporter: &mut Reporter,
+    observer: &mut dyn FnMut(Event<'_>),
 ) -> Result<CollectedRows, Failure> {
     let patience = job.retry.outage_patience.min(OUTAGE_PATIENCE);
     let settings = RunSettings {
@@ -107,19 +119,22 @@ fn collect(
     let run_context = RunContext {
         random: fastrand::Rng::new(),
         wall_clock: Timestamp::now,
-        observer: &mut |event| reporter.on(event),
+        observer,
         stop: &mut stop,
     };
     let client = Arc::clone(&service.client);
     let collecting = collect_in_memory(client, settings, accounts, run_context);
-    runtime.block_on(collecting).map_err(|error| failure_of(error, patience))
+    runtime.block_on(collecting).map_err(failure_of)
 }
 
-fn failure_of(error: RunError, patience: Duration) -> Failure {
+fn failure_of(error: RunError) -> Failure {
     let code = error.exit_code();
     let error = match error {
-        RunError::Outage { last_failure, .. } => format!(
-            "no call succeeded for {patience:?} ({last_failure}); check that the service is reachable from this machine"
+        RunError::Outage { last_failure, calls, elapsed, .. } => format!(
+            "no call succeeded for {} ({}, the last one: {last_failure}); {}, then run the preview again",
+            duration_text(elapsed.as_secs_f64()),
+            counted(calls, "failed call"),
+            remedy_for(&last_failure)
         )
         .into(),
         RunError::Unreachable(failure) => {
@@ -128,6 +143,16 @@ fn failure_of(error: RunError, patience: Duration) -> Failure {
         other => other.into(),
     };
     Failure { code, error }
+}
+
+fn remedy_for(failure: &CallFailure) -> &'static str {
+    match failure {
+        CallFailure::Transport(TransportFailure::Timeout(_)) => {
+            "check that the service can be reached from this machine, or raise api.timeout"
+        }
+        _ if failure.has_response() => failure.remedy(),
+        _ => "check that the service can be reached from this machine",
+    }
 }
 
 /// The rows in the order of a snapshot for which every account was answered at once.

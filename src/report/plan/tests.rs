@@ -118,7 +118,7 @@ fn json_is_one_line_with_these_keys() {
     assert!(!json.contains('\n'));
     let read: serde_json::Value = serde_json::from_str(&json).unwrap();
     let keys: Vec<&str> = read.as_object().unwrap().keys().map(String::as_str).collect();
-    insta::assert_snapshot!(keys.join(" "), @"accounts_in_list accounts_per_part bytes_per_row calls calls_per_second date distinct_accounts duplicates exit_code expected_bytes files first_invalid free_bytes if_exists invalid job minimum_seconds parts refusal resume run_at_work size_basis size_basis_snapshot snapshot snapshot_exists");
+    insta::assert_snapshot!(keys.join(" "), @"accounts_in_list accounts_per_part bytes_per_row calls calls_per_second date distinct_accounts duplicates exit_code expected_bytes files first_invalid free_bytes if_exists invalid job minimum_seconds parts problems refusal resume run_at_work size_basis size_basis_snapshot snapshot snapshot_exists");
     let keys: Vec<&str> = read["resume"].as_object().unwrap().keys().map(String::as_str).collect();
     insta::assert_snapshot!(keys.join(" "), @"accounts_left bytes_committed calls_left minimum_seconds_left parts_committed parts_left started_at state");
 }

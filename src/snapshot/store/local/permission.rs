@@ -1,12 +1,13 @@
 //! What is found without a trial: whether this user may write and publish a snapshot, and how much a run would remove.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::path::Path;
 
 use super::LocalStore;
 use crate::snapshot::layout::{JOURNAL_FILE, LOCK_FILE, STAGED_SNAPSHOT, published_name};
+use crate::snapshot::store::PartFilesError;
 use crate::util::access::{ensure_can_create_in, ensure_can_move, ensure_can_open};
 use crate::util::disk_error::DiskError;
 use crate::util::paths::parent_directory;
@@ -29,6 +30,20 @@ impl LocalStore {
         on("create", &staged, ensure_can_create_in(&staged))?;
         on("create", self.output_path(), ensure_can_create_in(parent))?;
         on("replace", self.output_path(), ensure_can_move(self.output_path()))
+    }
+
+    /// Verifies that the staged snapshot of an unfinished run holds nothing that may belong to somebody else.
+    ///
+    /// # Errors
+    /// [`PartFilesError::Foreign`], as when the run is resumed. What cannot be read is skipped.
+    pub fn ensure_own_files(&self) -> Result<(), PartFilesError> {
+        let entries = fs::read_dir(self.staged_snapshot()).into_iter().flatten().flatten();
+        let is_own = |kind: FileType| kind.is_file() || kind.is_symlink();
+        let foreign = entries.filter(|entry| !entry.file_type().is_ok_and(is_own));
+        match foreign.map(|entry| entry.path()).min() {
+            Some(path) => Err(PartFilesError::Foreign { path }),
+            None => Ok(()),
+        }
     }
 
     /// The size of the files in the work directory and in the staged snapshot whose keys are not in `keep`. What cannot be

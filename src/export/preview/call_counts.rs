@@ -1,0 +1,26 @@
+//! How many calls of a preview have failed.
+
+use crate::pipeline::events::{CallOutcome, Event};
+use crate::util::human::counted;
+
+#[derive(Debug, Default)]
+pub struct CallCounts {
+    made: u64,
+    failed: u64,
+}
+
+impl CallCounts {
+    /// Counts a call that has ended.
+    pub fn add(&mut self, event: &Event<'_>) {
+        if let Event::CallEnded { outcome, .. } = event {
+            self.made += 1;
+            self.failed += u64::from(*outcome != CallOutcome::Success);
+        }
+    }
+
+    /// A line about failed calls, if there are any.
+    pub fn note(&self) -> Option<String> {
+        let CallCounts { made, failed } = self;
+        (*failed > 0).then(|| format!("{failed} of {} failed", counted(*made, "call")))
+    }
+}
