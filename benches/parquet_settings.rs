@@ -76,11 +76,16 @@ fn settings() -> Vec<(String, WriterProperties)> {
         let batches = base().set_write_batch_size(rows);
         settings.push((format!("{rows} values encoded at a time"), batches));
     }
-    for percent in [1, 5, 30] {
-        let filter = base()
-            .set_column_bloom_filter_fpp(ColumnPath::from("account"), f64::from(percent) / 100.0);
-        settings.push((format!("bloom filter of account, {percent} % wrong"), filter));
+    let filter = |percent| {
+        let errors = f64::from(percent) / 100.0;
+        base().set_column_bloom_filter_fpp(ColumnPath::from("account"), errors)
+    };
+    for percent in [1, 5] {
+        settings
+            .push((format!("bloom filter of account with {percent} % errors"), filter(percent)));
     }
+    let without = base().set_column_bloom_filter_enabled(ColumnPath::from("account"), false);
+    settings.push(("no bloom filter".to_owned(), without));
     let statistics = |level| base().set_statistics_enabled(level);
     settings.push(("statistics by column chunk".to_owned(), statistics(EnabledStatistics::Chunk)));
     settings.push(("statistics by page".to_owned(), statistics(EnabledStatistics::Page)));
