@@ -18,12 +18,12 @@ pub struct OutgoingBody {
 }
 
 /// The bytes of a body, and the value that is dropped with them.
-struct Content<D> {
+struct BodyContent<D> {
     text: String,
     _departure: D,
 }
 
-impl<D> AsRef<[u8]> for Content<D> {
+impl<D> AsRef<[u8]> for BodyContent<D> {
     fn as_ref(&self) -> &[u8] {
         self.text.as_bytes()
     }
@@ -31,7 +31,9 @@ impl<D> AsRef<[u8]> for Content<D> {
 
 impl OutgoingBody {
     pub fn new<D: Send + 'static>(text: String, departure: D) -> OutgoingBody {
-        OutgoingBody { content: Some(Bytes::from_owner(Content { text, _departure: departure })) }
+        OutgoingBody {
+            content: Some(Bytes::from_owner(BodyContent { text, _departure: departure })),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ impl HasExitCode for DeadlineError {
 pub struct TimeNeeded<'t> {
     pub left: RemainingWork,
     pub accounts_per_part: u64,
-    /// 0 is no limit.
+    /// 0 means unlimited.
     pub calls_per_second: u32,
     pub deadline: Option<Duration>,
     pub given_usersig: Option<&'t GivenUserSig>,
