@@ -43,7 +43,7 @@ pub enum RunError {
     )]
     Outage {
         /// How the last call failed.
-        last_failure: CallFailure,
+        last_failure: Box<CallFailure>,
         /// Failed calls since the last success.
         calls: u64,
         /// Time since the last success.

@@ -184,7 +184,7 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
         let elapsed = self.history.since_success(now);
         let wall_clock = (self.context.wall_clock)();
         RunError::Outage {
-            last_failure,
+            last_failure: Box::new(last_failure),
             calls: self.history.failed_calls,
             elapsed,
             since: wall_clock.checked_sub(elapsed).unwrap_or(wall_clock),

@@ -336,7 +336,8 @@ fn address_in_use_is_refused_before_the_first_call() {
     keys.push(format!("metrics.listen={address}"));
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let (metrics, output) = export(&directory, &keys, 2);
-    let wanted = format!("cannot listen on {address}, which metrics.listen names; choose another");
+    let wanted =
+        format!("cannot listen on {address}, which metrics.listen names: Address already in use");
     assert!(output.error().starts_with(&wanted), "{output}");
     assert_eq!(metrics.value(EXIT_CODE, &[]), 2.0);
     assert_eq!(server.calls(), 0);
