@@ -112,6 +112,7 @@ pub fn check_account(raw: RawAccount<'_>) -> Result<&str, InvalidReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::RecordUnit;
 
     #[test]
     fn accounts_are_1_to_32_bytes_of_utf8_without_a_reserved_prefix() {
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn the_text_of_an_invalid_account_is_bounded() {
         let text = |bytes: &[u8]| {
-            let place = RecordPlace { file: None, line: 1 };
+            let place = RecordPlace { file: None, unit: RecordUnit::Line, line: 1 };
             InvalidAccount::new(1, place, bytes, InvalidReason::NotUtf8).text
         };
         assert_eq!(text(&[b'x'; 5000]), "x".repeat(200) + "…");

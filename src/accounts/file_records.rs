@@ -6,7 +6,7 @@ use super::lines::Lines;
 use super::list_file::ListDigests;
 use super::ndjson::NdjsonRecords;
 use super::parquet::ParquetRecords;
-use super::records::Record;
+use super::records::{Record, RecordUnit};
 use super::txt::TextRecords;
 
 /// A reader of one of the formats.
@@ -18,6 +18,13 @@ pub enum FileRecords {
 }
 
 impl FileRecords {
+    pub const fn unit(&self) -> RecordUnit {
+        match self {
+            Self::Parquet(_) => RecordUnit::Row,
+            Self::Csv(_) | Self::Txt(_) | Self::Ndjson(_) => RecordUnit::Line,
+        }
+    }
+
     /// Advances to the next record; false at the end of the file.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {

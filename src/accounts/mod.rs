@@ -64,6 +64,6 @@ pub use error::ListError;
 pub use file_selection::FileSelection;
 pub use list::AccountList;
 pub use list_warnings::{ListWarning, WarningKind};
-pub use records::RecordPlace;
+pub use records::{RecordPlace, RecordUnit};
 pub use scan::Scan;
 pub use source::{ListFormat, ListPath, ListSource};

@@ -37,18 +37,37 @@ impl<'a> RawAccount<'a> {
     }
 }
 
+/// What the records of a file are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RecordUnit {
+    #[default]
+    Line,
+    /// In Parquet.
+    Row,
+}
+
+impl fmt::Display for RecordUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Line => "line",
+            Self::Row => "row",
+        })
+    }
+}
+
 /// Where a record is, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPlace {
     /// The name of the file in messages, if the list is a directory or a glob.
     pub file: Option<Arc<str>>,
+    pub unit: RecordUnit,
     /// Line of the file on which the record starts, or row number in Parquet; from 1.
     pub line: u64,
 }
 
 impl fmt::Display for RecordPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
+        write!(f, "{} {}", self.unit, self.line)?;
         match &self.file {
             Some(file) => write!(f, " of {file}"),
             None => Ok(()),
@@ -169,7 +188,8 @@ impl Records {
     }
 
     fn place_of(&self, line: u64) -> RecordPlace {
-        RecordPlace { file: self.files.as_ref().map(FileSequence::current_name), line }
+        let file = self.files.as_ref().map(FileSequence::current_name);
+        RecordPlace { file, unit: self.current.unit(), line }
     }
 
     #[cold]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scripted::{Response, ScriptedServer, item_of};
 use crate::support::{EmulatorServer, Output, QUICK_JOB, TestDir};
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use base64::Engine;
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
@@ -99,6 +99,37 @@ fn invalid_and_odd_accounts_of_a_list() {
     let only_invalid = TestDir::with_job(QUICK_JOB, [format!("@TLS#{ON_ONE_LINE}")]);
     refused(&only_invalid, &["export", "job.toml"], "@TLS#x");
     refused(&only_invalid, &["plan", "job.toml"], "@TLS#x");
+}
+
+#[test]
+fn files_of_a_directory() {
+    let directory = TestDir::new();
+    for name in ["a", "b"] {
+        directory.write(&format!("lists/{ON_ONE_LINE}{name}.csv"), "id,n\n,1\nu1,2\nid,n\n");
+    }
+    directory.write("job.toml", list_job("lists/*.csv", "id"));
+    for command in ["plan", "check", "preview", "export"] {
+        for format in ["text", "json"] {
+            let output = directory.run(&[command, "job.toml", "--log-format", format]);
+            assert_harmless(&output);
+            assert!(command == "check" || output.to_string().contains("u{1b}[2J"), "{output}");
+        }
+    }
+}
+
+#[test]
+fn a_row_of_parquet_is_not_called_a_line() {
+    let ids: ArrayRef = Arc::new(StringArray::from(vec![Some("u1"), None]));
+    let batch = RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    let directory = TestDir::new();
+    directory.write("l.parquet", writer.into_inner().unwrap());
+    directory.write("job.toml", list_job("l.parquet", "id"));
+    let plan = directory.run(&["plan", "job.toml"]).expect_code(0);
+    assert!(plan.stdout.contains("on row 2, \"\" is empty"), "{plan}");
+    let preview = directory.run(&["preview", "job.toml"]);
+    assert!(preview.stderr.contains("(row 2)"), "{preview}");
 }
 
 #[test]

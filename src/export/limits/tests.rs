@@ -1,4 +1,5 @@
 use super::*;
+use crate::accounts::RecordUnit;
 use crate::job::Limit;
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::manifest::Counts;
@@ -25,7 +26,7 @@ fn of_list(
     before: Option<u64>,
 ) -> (u8, &'static str) {
     let (account, reason) = (String::new(), "is empty".to_owned());
-    let first = InvalidEntry { file: None, line: 7, account, reason };
+    let first = InvalidEntry { file: None, unit: RecordUnit::Line, line: 7, account, reason };
     let totals = ListTotals {
         list: "list.txt".to_owned(),
         records,

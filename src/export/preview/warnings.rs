@@ -64,14 +64,15 @@ fn invalid_entry(invalid: &InvalidAccount) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::InvalidReason;
+    use crate::accounts::{InvalidReason, RecordUnit};
 
     #[test]
     fn only_the_first_invalid_entries_are_listed() {
         let mut invalid = InvalidEntries::default();
         for line in 1..=8 {
             let text = format!("\u{1b}[{line}m");
-            let (place, reason) = (RecordPlace { file: None, line }, InvalidReason::NotUtf8);
+            let (place, reason) =
+                (RecordPlace { file: None, unit: RecordUnit::Line, line }, InvalidReason::NotUtf8);
             invalid.add(&InvalidAccount { line, place, text, reason });
         }
         let lines = warnings(&CollectedRows::default(), &[], &invalid);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::accounts::InvalidAccount;
+use crate::accounts::{InvalidAccount, RecordUnit};
 
 /// Invalid entries that a plan lists one by one.
 pub const SHOWN_INVALID: usize = 5;
@@ -33,6 +33,8 @@ pub struct InvalidEntry {
     /// Its file, if the list is a directory or a glob.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    #[serde(skip)]
+    pub unit: RecordUnit,
     /// Its line in the file, or its row in Parquet; from 1.
     pub line: u64,
     /// The entry, cut to some 200 bytes.
@@ -45,6 +47,7 @@ impl From<&InvalidAccount> for InvalidEntry {
     fn from(invalid: &InvalidAccount) -> InvalidEntry {
         InvalidEntry {
             file: invalid.place.file.as_deref().map(str::to_owned),
+            unit: invalid.place.unit,
             line: invalid.place.line,
             account: invalid.text.clone(),
             reason: invalid.reason.to_string(),
@@ -55,10 +58,10 @@ impl From<&InvalidAccount> for InvalidEntry {
 /// One line, with control characters escaped.
 impl fmt::Display for InvalidEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let InvalidEntry { file, line, account, reason } = self;
+        let InvalidEntry { file, unit, line, account, reason } = self;
         let file = file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
         let shown: String = account.chars().take(SHOWN_CHARACTERS).collect();
         let ellipsis = if shown.len() < account.len() { "…" } else { "" };
-        write!(f, "on line {line}{file}, {shown:?}{ellipsis} {reason}")
+        write!(f, "on {unit} {line}{file}, {shown:?}{ellipsis} {reason}")
     }
 }

@@ -1,5 +1,6 @@
 use super::super::size::SizeBasis;
 use super::*;
+use crate::accounts::RecordUnit;
 
 fn plan() -> Plan {
     Plan {
@@ -14,6 +15,7 @@ fn plan() -> Plan {
             invalid: 7,
             first_invalid: vec![InvalidEntry {
                 file: None,
+                unit: RecordUnit::Line,
                 line: 7347,
                 account: "\u{1b}[31m".to_owned() + &"x".repeat(90),
                 reason: "has 95 bytes, but the service allows 32".to_owned(),
