@@ -177,14 +177,15 @@ fn accounts_without_a_row_are_listed_with_their_category() {
         "no row for u0002 (line 3): internal_error 40006: ",
         "no row for u0003 (line 4): rejected 40001: ",
     ]);
-    assert_eq!(output.stderr.lines().count(), 3, "{output}");
+    assert_eq!(output.stderr.lines().count(), 4, "{output}");
+    assert!(output.stderr.ends_with(" calls failed\n"), "{output}");
     assert_eq!(output.stdout.lines().count(), 2 + 2, "{output}");
     let logged = preview(&directory, &["-n", "5", "--log-format", "json"]).expect_code(0);
     for (line, account) in logged.stderr.lines().zip(["u0001", "u0002", "u0003"]) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["message"].as_str().unwrap().contains(account), "{logged}");
     }
-    assert_eq!(logged.stderr.lines().count(), 3, "{logged}");
+    assert_eq!(logged.stderr.lines().count(), 4, "{logged}");
     let quiet = preview(&directory, &["-n", "5", "-q"]).expect_code(0);
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (output.stdout, ""));
 }
@@ -223,7 +224,7 @@ fn preview_stops_with_the_exit_code_of_an_export() {
     let overrides = server.overrides();
     let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();
     let directory = |key: &str| TestDir::with_job(QUICK_JOB, accounts(3)).env(SECRET_VARIABLE, key);
-    let wrong = preview(&directory("not the key"), &overrides).expect_code(4);
+    let wrong = preview(&directory("not-the-key"), &overrides).expect_code(4);
     assert!(wrong.error().contains("the service refused the call"), "{wrong}");
     let unset = preview(&TestDir::with_job(QUICK_JOB, accounts(3)), &overrides).expect_code(2);
     assert!(unset.error().contains(SECRET_VARIABLE), "{unset}");
@@ -231,7 +232,7 @@ fn preview_stops_with_the_exit_code_of_an_export() {
     let patience = ["--set", "retry.outage_patience=50ms"];
     let gone =
         preview(&directory("any key"), &[&overrides, &patience[..]].concat()).expect_code(75);
-    assert!(gone.error().contains("no call succeeded for 50ms"), "{gone}");
+    assert!(gone.error().contains(" failed calls, the last one: "), "{gone}");
     assert!(!gone.error().contains("resume"), "{gone}");
     let no_list =
         preview(&TestDir::with_job(QUICK_JOB, accounts(3)), &["--set", "accounts.path=none.txt"]);

@@ -4,12 +4,12 @@ use crate::pipeline::events::{CallOutcome, Event};
 use crate::util::human::counted;
 
 #[derive(Debug, Default)]
-pub struct CallCounts {
+pub struct PreviewCalls {
     made: u64,
     failed: u64,
 }
 
-impl CallCounts {
+impl PreviewCalls {
     /// Counts a call that has ended.
     pub fn add(&mut self, event: &Event<'_>) {
         if let Event::CallEnded { outcome, .. } = event {
@@ -20,7 +20,7 @@ impl CallCounts {
 
     /// A line about failed calls, if there are any.
     pub fn note(&self) -> Option<String> {
-        let CallCounts { made, failed } = self;
+        let PreviewCalls { made, failed } = self;
         (*failed > 0).then(|| format!("{failed} of {} failed", counted(*made, "call")))
     }
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use self::call_counts::CallCounts;
+use self::call_counts::PreviewCalls;
 use self::warnings::{InvalidEntries, warnings};
 use super::service::{ServiceConnection, connect};
 use super::{open_files, secret};
@@ -63,7 +63,7 @@ pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Previ
         warn!("the account list contains no valid account");
     }
     let service = connect(job, sig_source)?;
-    let mut calls = CallCounts::default();
+    let mut calls = PreviewCalls::default();
     let collected = collect(job, &service, &accounts, &mut |event| {
         calls.add(&event);
         reporter.on(event);
