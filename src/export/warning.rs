@@ -89,19 +89,7 @@ impl Warning {
                 "every user of this machine can read the secret key; restrict the file with chmod 600"
             ),
             Warning::NoValidAccount => warn!("the account list contains no valid account"),
-            Warning::List { warning: ListWarning { kind, records, first } } => match kind {
-                WarningKind::RepeatedHeader => warn!(
-                    records,
-                    %first,
-                    "records that repeat the header of the account list are skipped"
-                ),
-                problem => warn!(
-                    records,
-                    %problem,
-                    %first,
-                    "accounts of the list look wrong and are requested as they are"
-                ),
-            },
+            Warning::List { warning } => log_list_warning(warning),
             Warning::MovedAside { replaced } => warn!(
                 replaced,
                 "an interrupted run moved the previous snapshot aside; the next export restores it"
@@ -124,5 +112,21 @@ impl Warning {
                 "unfinished run of another date; resume it, or remove its work directory"
             ),
         }
+    }
+}
+
+fn log_list_warning(ListWarning { kind, records, first }: &ListWarning) {
+    match kind {
+        WarningKind::RepeatedHeader => warn!(
+            records,
+            %first,
+            "records that repeat the header of the account list are skipped"
+        ),
+        problem => warn!(
+            records,
+            %problem,
+            %first,
+            "accounts of the list look wrong and are requested as they are"
+        ),
     }
 }
