@@ -50,7 +50,8 @@ pub struct JobFile {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["path"]))]
 pub struct AccountsFile {
-    /// The path of the account list, relative to the directory of this file; "-" reads standard input. {date} is
+    /// The path of the account list, relative to the directory of this file: a file, a directory or a glob (*, ?, [...]
+    /// and **), of which names that start with _ or . are skipped; "-" reads standard input. {date} is
     /// replaced by the run's date.
     #[schemars(with = "String", length(min = 1))]
     pub path: Option<String>,

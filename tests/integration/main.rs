@@ -15,6 +15,7 @@ mod hostile_texts;
 mod jobs;
 mod kill;
 mod limits;
+mod list_directories;
 mod lists;
 mod logs;
 mod messages;

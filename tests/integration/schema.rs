@@ -157,7 +157,7 @@ fn program_accepts_every_enum_value_of_the_schema() {
             words += 1;
         }
     }
-    assert_eq!(words, 9 + 2 + 4 + 2 + 4 + 6);
+    assert_eq!(words, 9 + 2 + 5 + 2 + 4 + 6);
 }
 
 #[test]
