@@ -106,12 +106,12 @@ fn has_suspicious_byte(bytes: &[u8]) -> bool {
 }
 
 fn kinds(account: &str) -> impl Iterator<Item = WarningKind> {
-    let is_outer_blank = |c: char| c.is_whitespace() && !is_no_break_space(c);
+    let is_outer_blank = |c: char| c.is_whitespace() && !is_non_breaking_space(c);
     let inner = account.trim_matches(is_outer_blank);
     let kinds = [
         (WarningKind::NullMarker, account == r"\N"),
         (WarningKind::OuterBlank, inner.len() < account.len()),
-        (WarningKind::NoBreakSpace, account.contains(is_no_break_space)),
+        (WarningKind::NoBreakSpace, account.contains(is_non_breaking_space)),
         (WarningKind::ByteOrderMark, account.contains('\u{feff}')),
         (WarningKind::ZeroWidth, account.contains(is_zero_width)),
         (WarningKind::ControlCharacter, inner.contains(char::is_control)),
@@ -119,7 +119,7 @@ fn kinds(account: &str) -> impl Iterator<Item = WarningKind> {
     kinds.into_iter().filter_map(|(kind, is_found)| is_found.then_some(kind))
 }
 
-fn is_no_break_space(c: char) -> bool {
+fn is_non_breaking_space(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
