@@ -97,7 +97,7 @@ fn stop_at_every_point(format: &str, replaces: bool, is_crash: bool) {
             } else {
                 let output = output.expect_code(1);
                 ensure_told_of_the_full_disk(&output, &about);
-                let says_published = output.error().contains("snapshot was published in out; ");
+                let says_published = output.error().contains("snapshot was published in out");
                 assert_eq!(says_published, is_published(point), "{about}\n{output}");
             }
             let expected = if is_published(point) { &new } else { &earlier };

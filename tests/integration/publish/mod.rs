@@ -98,7 +98,7 @@ fn earlier_snapshot_is_restored_if_the_rename_fails() {
         let directory = directory_with_earlier();
         let earlier = directory.found();
         let output = export_without_exchange(&directory, "enosys", failing, &[]).expect_code(1);
-        assert!(output.error().contains("could not publish out; "), "{output}");
+        assert!(output.error().contains("could not publish out"), "{output}");
         directory.found().ensure_is(&earlier, failing);
         let before = directory.recorded_calls();
         let output = directory.export(&["--json"]).expect_code(0);

@@ -120,7 +120,7 @@ fn resolve_links(
 /// The part of a path before its first `key=value`; all of it without one.
 fn table_root_of(path: &Path) -> PathBuf {
     let is_name = |component: &Component<'_>| {
-        !component.as_os_str().to_string_lossy().find('=').is_some_and(|position| position > 0)
+        component.as_os_str().to_string_lossy().find('=').is_none_or(|position| position == 0)
     };
     path.components().take_while(is_name).collect()
 }
