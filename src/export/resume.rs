@@ -29,7 +29,7 @@ pub enum ResumeError {
     #[error(transparent)]
     Changed(#[from] ContentChanged),
     #[error(transparent)]
-    Damaged(#[from] Damage),
+    Damaged(#[from] Box<Damage>),
     #[error(transparent)]
     PartFiles(#[from] PartFilesError),
 }
@@ -81,7 +81,7 @@ pub fn open_journal(
                 log_repair(&damage);
                 Journal::rewrite(store, run.checkpoint)?
             }
-            Some(damage) => return Err(damage.into()),
+            Some(damage) => return Err(Box::new(damage).into()),
             None => Journal::resume(store, run)?,
         };
         remove_uncommitted_files(store, &parts)?;

@@ -119,7 +119,7 @@ fn read(job: &Job, store: &LocalStore, findings: Findings<'_>) -> Result<Found, 
         run.verify_files(store)?;
     }
     match run.damage(store) {
-        Some(damage) => Err(damage.into()),
+        Some(damage) => Err(Box::new(damage).into()),
         None => {
             store.ensure_own_files()?;
             Ok(Found::Unfinished(run.checkpoint))
