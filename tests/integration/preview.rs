@@ -231,7 +231,7 @@ fn preview_stops_with_the_exit_code_of_an_export() {
     drop(server);
     let patience = ["--set", "retry.outage_patience=50ms"];
     let gone =
-        preview(&directory("any key"), &[&overrides, &patience[..]].concat()).expect_code(75);
+        preview(&directory("any-key"), &[&overrides, &patience[..]].concat()).expect_code(75);
     assert!(gone.error().contains(" failed calls, the last one: "), "{gone}");
     assert!(!gone.error().contains("resume"), "{gone}");
     let no_list =
