@@ -152,7 +152,10 @@ fn next_step(
         None => (&EMPTY_ROUND, &[][..]),
     };
     let requested = findings.distinct_accounts;
-    if let Err(error) = ensure_still_publishable(&job.limits, &totals, requested, previous) {
+    // An export has not counted the distinct accounts; what exceeds the limit of all of them stops it for certain.
+    let at_most =
+        if findings.source == RunSource::Opened { findings.scan.valid } else { requested };
+    if let Err(error) = ensure_still_publishable(&job.limits, &totals, at_most, previous) {
         problems.stop(Subject::Resume, error);
     }
     let accounts = completed.last().map_or(requested, failed_accounts);

@@ -11,7 +11,6 @@ use super::list_reader::ListReader;
 use super::rate::RateControl;
 use super::response_processor::ResponseProcessor;
 use super::service_history::ServiceHistory;
-use super::shared_totals::SharedTotals;
 use super::sink::{Sink, SinkMessage};
 use super::stats::RunStats;
 use super::work_queue::WorkQueue;
@@ -38,8 +37,6 @@ pub struct Dispatcher<'o, S, K> {
     pub processor: ResponseProcessor,
     pub history: ServiceHistory,
     pub stats: RunStats,
-    /// For the journal.
-    pub totals: SharedTotals,
     pub sink: K,
     pub stopping: Option<StopCause>,
 }
@@ -70,7 +67,6 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
             ),
             history: ServiceHistory::default(),
             stats: RunStats::new(*calls_per_second, settings.totals_before),
-            totals: SharedTotals::default(),
             sink,
             stopping: None,
             settings,
@@ -90,7 +86,7 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
             if self.sink.is_flush_due() || self.calls.is_empty() || std::mem::take(&mut has_ticked)
             {
                 let totals = self.run_totals();
-                self.totals.set(totals);
+                self.stats.shared.set(totals);
                 self.sink.flush().await?;
             }
             if self.is_done() {

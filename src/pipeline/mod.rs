@@ -213,7 +213,7 @@ async fn run_with<S: Service>(
 ) -> Result<Journal, RunError> {
     let WorkerChannels { reader, sink, writer, totals } = channels;
     let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
-    dispatcher.totals = totals;
+    dispatcher.stats.shared = totals;
     let ended = dispatcher.run().await;
     if ended.is_err() {
         // What has been received may complete parts. A writer that has stopped reports why.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::shared_totals::SharedTotals;
 use super::sink::SinkMessage;
 use crate::snapshot::run_totals::RunTotals;
 
@@ -19,6 +20,8 @@ pub struct RunStats {
     failed: u64,
     first_call_at: Option<Duration>,
     last_call_at: Duration,
+    /// The latest totals, for the journal.
+    pub shared: SharedTotals,
 }
 
 impl RunStats {
@@ -32,6 +35,7 @@ impl RunStats {
             failed: 0,
             first_call_at: None,
             last_call_at: Duration::ZERO,
+            shared: SharedTotals::default(),
         }
     }
 
@@ -98,12 +102,12 @@ impl RunStats {
         let seconds = (self.last_call_at - self.first_call_at.unwrap_or_default()).as_secs_f64();
         let allowed = if is_limited { seconds * f64::from(self.calls_per_second) } else { 0.0 };
         RunTotals {
-            calls: before.calls + calls.calls,
-            failed: before.failed + calls.failed,
-            throttled: before.throttled + calls.throttled,
-            account_retries: before.account_retries + calls.account_retries,
+            calls: before.calls.saturating_add(calls.calls),
+            failed: before.failed.saturating_add(calls.failed),
+            throttled: before.throttled.saturating_add(calls.throttled),
+            account_retries: before.account_retries.saturating_add(calls.account_retries),
             peak_calls_per_second: before.peak_calls_per_second.max(peak_calls_per_second),
-            intervals: before.intervals + intervals,
+            intervals: before.intervals.saturating_add(intervals),
             intervals_allowed: before.intervals_allowed + allowed,
             seconds: before.seconds + now.as_secs_f64(),
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct RunTotals {
     /// Calls made, including retries and probes.
     pub calls: u64,
-    /// Calls that failed as a whole for a transient reason.
+    /// Calls that failed as a whole, other than throttled ones.
     pub failed: u64,
     /// Calls that the service throttled.
     pub throttled: u64,

@@ -153,12 +153,15 @@ fn throttled_calls_are_retried() {
 
 #[test]
 fn outage_uses_no_attempts() {
-    for kind in ["outage", "http503"] {
+    for (kind, paused, resumed) in [
+        ("outage", "service unreachable, calls paused", "service reachable again"),
+        ("http503", "all calls fail, calls paused", "calls succeed again"),
+    ] {
         let window =
             format!("faults.windows=[{{ kind = '{kind}', from_call = 4, until_call = 60 }}]");
         let (known, output) = ensure_conserved(ACCOUNTS, &[&window, ".retry.max_attempts=1"]);
         assert_eq!(known.rows_and_rejected_values().0, ACCOUNTS);
-        output.expect_stderr(&["service unreachable", "service reachable again"]);
+        output.expect_stderr(&[paused, resumed]);
     }
 }
 

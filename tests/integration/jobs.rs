@@ -42,8 +42,8 @@ fn sample_needs_only_this_repository() {
     assert_eq!(job.accounts.path, ListPath::File(directory("jobs/../sample_data/accounts.csv")));
     assert_eq!(job.output.path, directory("jobs/../exports/sample/dt=2026-11-22"));
     let types: Vec<ColumnType> = job.columns.iter().map(|column| column.column_type).collect();
-    use ColumnType::{Date, Int64, String, Uint32, Uint64};
-    assert_eq!(types, [String, String, Date, Int64, String, Uint64, Uint32]);
+    use ColumnType::{Date, Int64, String, Uint64};
+    assert_eq!(types, [String, String, Date, Int64, String, Uint64]);
 }
 
 #[test]

@@ -421,8 +421,8 @@ fn damaged_parquet_list_is_reported_in_one_line() {
     let output = directory.run(&arguments).expect_code(2);
     assert_eq!(
         output.stderr,
-        "error: account list list.parquet is not a valid Parquet file; copy it again, or regenerate it: \
-         Parquet error: its parts are inconsistent\n"
+        "error: account list list.parquet is not a valid Parquet file: Parquet error: its parts are \
+         inconsistent; copy it again, or regenerate it\n"
     );
 }
 
@@ -440,12 +440,13 @@ fn too_many_open_files_error_names_the_limit() {
                 .env_clear()
                 .output()
                 .unwrap();
-            let stderr = String::from_utf8(output.stderr).unwrap();
+            // `check` lists what is wrong on stdout.
+            let stderr = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
             let about = format!("{command} with {limit} files: {:?}\n{stderr}", output.status);
             assert!(!stderr.contains("panicked"), "{about}");
             if limit == 8 {
-                let expected =
-                    "error: could not start the event loop; this process may have no more than";
+                let expected = "could not start the event loop: Too many open files (os error 24); this process may \
+                                have no more than 8 files open; raise the limit";
                 assert!(stderr.contains(expected), "{about}");
             }
             assert!(matches!(output.status.code(), Some(0 | 1)), "{about}");

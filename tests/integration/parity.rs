@@ -241,12 +241,12 @@ fn an_unfinished_run() {
     // Every account of the three parts has failed, and none of the others can change that.
     let failing = [
         &SMALL_PARTS[..],
-        &["emulator.faults={ transient = { rate = 1.0 }, transient_asks = 9 }"],
+        &["emulator.faults={ transient = { rate = 1.0 }, transient_requests = 9 }"],
         &["retry.max_attempts=1", "limits.max_failed=\"10%\""],
     ]
     .concat();
     let directory = stopped(&failing);
-    let sentence = "300 of 1000 accounts failed";
+    let sentence = "300 of 1,000 accounts failed";
     ensure_parity(&directory, &failing, 3, sentence);
 }
 

@@ -13,7 +13,7 @@ const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93
 const SDKAPPID: u64 = 1_400_000_000;
 
 fn directory() -> TestDir {
-    TestDir::with_job(QUICK_JOB, ["a"]).env("KEY", KEY).env("OTHER_KEY", "some other key")
+    TestDir::with_job(QUICK_JOB, ["a"]).env("KEY", KEY).env("OTHER_KEY", "some-other-key")
 }
 
 fn key() -> SecretKey {

@@ -27,7 +27,7 @@ fn accounts(count: usize) -> impl Iterator<Item = String> {
 /// A directory with a job that trusts this authority.
 fn directory(count: usize, authority: &str) -> TestDir {
     let directory =
-        TestDir::with_job(QUICK_JOB, accounts(count)).env(SECRET_VARIABLE, "any key at all");
+        TestDir::with_job(QUICK_JOB, accounts(count)).env(SECRET_VARIABLE, "any-key-at-all");
     let path = directory.write("authority.pem", authority);
     directory.env("SSL_CERT_FILE", path.to_str().unwrap())
 }

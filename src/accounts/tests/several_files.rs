@@ -253,7 +253,7 @@ fn records_equal_to_the_header_are_skipped_and_counted() {
     let warnings: Vec<String> =
         scan(&list).unwrap().warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings, ["skipped records that repeat the header: 5 (the first on line 3)"]);
-    // The header of each file of a directory is no repetition.
+    // The header of each file of a directory does not repeat anything.
     let files = Files::new(&[
         ("d/1.csv", b"id\na\n"),
         ("d/2.csv", b"id\nb\nid\n"),

@@ -194,11 +194,15 @@ fn plan_and_check_report_a_moved_snapshot_without_changes() {
     let (directory, _) = moved_aside();
     let before = (directory.names("."), directory.names(WORK_DIRECTORY), directory.work());
     let plan = directory.run(&["plan", "job.toml", "--json"]).expect_code(0);
-    plan.clone().expect_stderr(&["moved the previous snapshot aside", ".out.partial/replaced"]);
+    let problem = plan.summary()["problems"][0]["text"].to_string();
+    assert!(
+        problem.contains("moved the previous snapshot aside to .out.partial/replaced"),
+        "{plan}"
+    );
     assert_eq!(plan.summary()["snapshot_exists"], true, "{plan}");
     let check = directory.run(&["check", "job.toml"]).expect_code(0);
     assert!(
-        check.stdout.contains("moved the earlier snapshot to .out.partial/replaced"),
+        check.stdout.contains("moved the previous snapshot aside to .out.partial/replaced"),
         "{check}"
     );
     // An export refuses as well, once it has put the snapshot back.
