@@ -85,11 +85,12 @@ impl CsvRecords {
             if self.lines.is_too_long() {
                 return Err(self.too_long());
             }
-            if !is_blank(self.lines.line(), self.separator) {
+            let line = self.lines.line();
+            if !is_blank(line, self.separator) {
+                self.is_quoted = self.lines.may_have_quotes() && memchr(b'"', line).is_some();
                 break;
             }
         }
-        self.is_quoted = self.lines.may_have_quotes() && memchr(b'"', self.lines.line()).is_some();
         if self.is_quoted {
             self.take_quoted()?;
         }
@@ -118,7 +119,19 @@ impl CsvRecords {
     /// Whether the current record is the header, which in a concatenated file may follow a byte order mark.
     #[inline]
     fn repeats_header(&self) -> bool {
-        let line = without_line_end(self.lines.line());
+        let is_likely = if self.is_quoted {
+            self.quoted.bytes.len() == self.header.bytes.len()
+                || self.lines.line().starts_with(BYTE_ORDER_MARK)
+        } else {
+            // A byte order mark and a line end have up to 5 bytes.
+            self.lines.line_bytes().wrapping_sub(self.header_line.len()) <= 5
+                && [self.header_line.first(), BYTE_ORDER_MARK.first()]
+                    .contains(&self.lines.line().first())
+        };
+        is_likely && self.repeats_header_exactly(without_line_end(self.lines.line()))
+    }
+
+    fn repeats_header_exactly(&self, line: &[u8]) -> bool {
         if self.is_quoted {
             return self.quoted == self.header || self.repeats_marked_header(line);
         }

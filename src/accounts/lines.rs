@@ -68,6 +68,12 @@ impl Lines {
         &self.block.content.bytes()[self.start..self.end]
     }
 
+    /// The length of [`Self::line`].
+    #[inline]
+    pub fn line_bytes(&self) -> usize {
+        self.end - self.start
+    }
+
     /// A part of the current line as a field.
     #[inline]
     pub fn raw_account(&self, part: Range<usize>) -> RawAccount<'_> {
@@ -135,8 +141,14 @@ pub fn find_byte(wanted: u8, bytes: &[u8]) -> Option<usize> {
             return Some(8 * at + byte);
         }
     }
-    let searched = 8 * words.len().min(NEAR_WORDS);
-    memchr(wanted, &bytes[searched..]).map(|at| searched + at)
+    if words.len() > NEAR_WORDS {
+        let searched = 8 * NEAR_WORDS;
+        return memchr(wanted, &bytes[searched..]).map(|at| searched + at);
+    }
+    match bytes.last_chunk() {
+        Some(last) => first_marked(marks(*last, wanted)).map(|byte| bytes.len() - 8 + byte),
+        None => bytes.iter().position(|byte| *byte == wanted),
+    }
 }
 
 /// Length of the first line in `bytes`, including its LF, CRLF or CR.

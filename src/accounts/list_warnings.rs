@@ -77,32 +77,48 @@ impl UnlikelyAccounts {
 #[inline]
 pub fn may_be_unlikely(account: &str) -> bool {
     let bytes = account.as_bytes();
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut unprintable = words.iter().fold(0, |found, word| found | unprintable_in(*word));
-    let mut last = [b'x'; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    unprintable |= unprintable_in(last);
-    let is_outer = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\\'));
-    unprintable != 0 && has_suspicious_byte(bytes)
-        || is_outer(bytes.first())
-        || bytes.last() == Some(&b' ')
+    !is_plain(bytes) && has_suspicious_byte(bytes)
 }
 
-/// Not 0 if one of 8 bytes is a control character or not ASCII.
+/// Whether an account of at least 4 bytes has no blanks, control characters or characters beyond ASCII. The last word
+/// overlaps the one before it, so that every load has a constant size.
 #[inline]
-fn unprintable_in(bytes: [u8; 8]) -> u64 {
+fn is_plain(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk() {
+        let (words, _) = bytes[..bytes.len() - 1].as_chunks();
+        return is_plain_word(*last) && words.iter().all(|word| is_plain_word(*word));
+    }
+    let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) else {
+        return false;
+    };
+    let [a, b, c, d] = *first;
+    let [e, f, g, h] = *last;
+    is_plain_word([a, b, c, d, e, f, g, h])
+}
+
+#[inline]
+fn is_plain_word(bytes: [u8; 8]) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     let word = u64::from_le_bytes(bytes);
-    // A byte below 0x20 borrows, DEL carries into the highest bit; others may only follow one of them.
-    (word.wrapping_sub(0x20 * ONES) | word.wrapping_add(ONES) | word) & (0x80 * ONES)
+    // A byte below 0x21 borrows, DEL carries into the highest bit; others may only follow one of them.
+    (word.wrapping_sub(0x21 * ONES) | word.wrapping_add(ONES) | word) & (0x80 * ONES) == 0
 }
 
-/// Whether one of the bytes may belong to a character that nobody sees: most letters of other scripts start with other
-/// bytes.
+/// Whether there is a blank or a `\` at the start, a blank at the end, or a byte that may belong to a character that
+/// nobody sees: most letters of other scripts start with other bytes.
 fn has_suspicious_byte(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .any(|byte| matches!(byte, 0..0x20 | 0x7f | 0xc2 | 0xcd | 0xd8 | 0xe1..=0xe3 | 0xef | 0xf3))
+    const IS_SUSPICIOUS: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < table.len() {
+            table[byte] =
+                matches!(byte, 0..0x20 | 0x7f | 0xc2 | 0xcd | 0xd8 | 0xe1..=0xe3 | 0xef | 0xf3);
+            byte += 1;
+        }
+        table
+    };
+    matches!(bytes, [b' ' | b'\\', ..] | [.., b' '])
+        || bytes.iter().any(|byte| IS_SUSPICIOUS[usize::from(*byte)])
 }
 
 fn kinds(account: &str) -> impl Iterator<Item = WarningKind> {

@@ -124,7 +124,7 @@ impl Records {
     /// Advances to the next record; false at the end of the list.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
-        Ok(self.current.advance()? || self.advance_to_next_file()?)
+        if self.current.advance()? { Ok(true) } else { self.advance_to_next_file() }
     }
 
     #[inline]

@@ -246,13 +246,13 @@ fn refusals_name_the_file() {
 fn records_equal_to_the_header_are_skipped_and_counted() {
     let file = ListOnDisk::new(
         "l.csv",
-        b"id,n\na,1\nid,n\nid,x\n\"id\",\"n\"\r\n\xef\xbb\xbfid,n\n\xef\xbb\xbf\"id\",n\nid\nb,2\nid,n",
+        b"id,n\na,1\nid,n\nid,x\n\"id\",\"n\"\r\n\xef\xbb\xbfid,n\n\xef\xbb\xbfid,n\r\n\xef\xbb\xbf\"id\",n\nid\nb,2\nid,n",
     );
     let list = file.open(Some("id")).unwrap();
     assert_eq!(read(&list).unwrap().names(), ["a", "id", "b"]);
     let warnings: Vec<String> =
         scan(&list).unwrap().warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["skipped records that repeat the header: 5 (the first on line 3)"]);
+    assert_eq!(warnings, ["skipped records that repeat the header: 6 (the first on line 3)"]);
     // The header of each file of a directory does not repeat anything.
     let files = Files::new(&[
         ("d/1.csv", b"id\na\n"),
