@@ -62,7 +62,7 @@ use self::stale_work::remove_if_nothing_committed;
 use self::telemetry::RunTelemetry;
 use crate::api::proxy::Proxies;
 use crate::job::{Job, Target};
-use crate::report::summary::{ResultSummary, Summary, suggested_calls_per_second};
+use crate::report::summary::{ResultSummary, Summary};
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
 use crate::util::paths::absolute;
@@ -132,9 +132,6 @@ pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Ou
         total_duration_seconds: totals
             .as_ref()
             .map(|totals| in_milliseconds(seconds + totals.seconds_before)),
-        suggested_calls_per_second: totals
-            .as_ref()
-            .and_then(|totals| suggested_calls_per_second(&totals.calls)),
         result: totals,
         error: result.as_ref().err().map(Failure::text),
     };

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::pipeline::events::Event;
+use crate::report::accepted_rate::AcceptedRate;
 use crate::report::column_totals::ColumnTotals;
 use crate::report::html::{Report, page};
 use crate::report::timeline::Timeline;
@@ -12,7 +14,8 @@ use crate::util::timestamp::rfc3339_seconds;
 
 /// The calls of this process; the checkpoint does not record those of earlier ones.
 pub struct CallsOfProcess {
-    pub timeline: Timeline,
+    timeline: Timeline,
+    pub accepted_rate: AcceptedRate,
     started_at: String,
     is_resumed: bool,
 }
@@ -22,9 +25,15 @@ impl CallsOfProcess {
     pub fn new(journal: &Journal) -> CallsOfProcess {
         CallsOfProcess {
             timeline: Timeline::default(),
+            accepted_rate: AcceptedRate::default(),
             started_at: rfc3339_seconds(Timestamp::now()),
             is_resumed: journal.is_resumed(),
         }
+    }
+
+    pub fn on(&mut self, event: &Event<'_>) {
+        self.timeline.on(event);
+        self.accepted_rate.on(event);
     }
 
     /// Renders the HTML report of the snapshot.

@@ -48,6 +48,7 @@ pub fn totals_of(checkpoint: &Checkpoint, scan: &Scan, calls_per_second: u32) ->
         bytes: parts.iter().map(|part| part.file_info.bytes).sum(),
         calls: CallStats::new(&checkpoint.totals, calls_per_second),
         seconds_before: 0.0,
+        suggested_calls_per_second: None,
     }
 }
 

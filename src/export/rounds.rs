@@ -66,6 +66,10 @@ pub fn run_rounds(
         if checkpoint.last_round().is_some_and(|round| round.end.is_some()) {
             let so_far = ResultSummary {
                 seconds_before: run.seconds_before,
+                suggested_calls_per_second: run
+                    .calls_of_process
+                    .accepted_rate
+                    .suggestion(run.rounds.calls_per_second),
                 ..totals_of(checkpoint, &run.input.scan, run.rounds.calls_per_second)
             };
             let allowed = ensure_publishable(&run.limits, &so_far, run.previous.as_ref());
@@ -96,12 +100,12 @@ fn run_round(
     let (settings, accounts, writer) = round_of(&run)?;
     let mut kept = kept_so_far(&run, &settings);
     let date = run.journal.checkpoint().header.date.clone();
-    let timeline = &mut run.calls_of_process.timeline;
+    let calls_of_process = &mut run.calls_of_process;
     let context = RunContext {
         random: fastrand::Rng::new(),
         wall_clock: Timestamp::now,
         observer: &mut |event| {
-            timeline.on(&event);
+            calls_of_process.on(&event);
             kept.on(&event);
             telemetry.on(event);
         },

@@ -38,9 +38,6 @@ pub struct Summary {
     /// Absent if the run did not finish the list.
     #[serde(flatten)]
     pub result: Option<ResultSummary>,
-    /// What to set `api.calls_per_second` to; absent unless the service throttled the run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub suggested_calls_per_second: Option<u64>,
     /// Absent if the run published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -60,6 +57,9 @@ pub struct ResultSummary {
     /// How long earlier processes worked on the run.
     #[serde(skip)]
     pub seconds_before: f64,
+    /// What to set `api.calls_per_second` to; absent unless the service throttled this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggested_calls_per_second: Option<u64>,
 }
 
 impl Summary {
@@ -82,7 +82,9 @@ impl Summary {
         if let Some(result) = &self.result {
             let _ = write_result(&mut text, result, self.duration_seconds);
         }
-        if let (Some(result), Some(rate)) = (&self.result, self.suggested_calls_per_second) {
+        if let Some(result) = &self.result
+            && let Some(rate) = result.suggested_calls_per_second
+        {
             let throttled = counted(result.calls.throttled, "call");
             let _ = writeln!(
                 text,
@@ -145,17 +147,6 @@ fn calls_text(calls: &CallStats) -> String {
         text.push_str(&format!(", {}", counted(calls.account_retries, "account retry")));
     }
     text
-}
-
-/// The rate that the service accepted, if it throttled the run: what it may be set to, so that it does not throttle.
-pub fn suggested_calls_per_second(calls: &CallStats) -> Option<u64> {
-    if calls.throttled == 0 {
-        return None;
-    }
-    let limit = u64::from(calls.calls_per_second);
-    let made_per_second = limit as f64 * calls.rate_utilization_percent? / 100.0;
-    let accepted = calls.made.saturating_sub(calls.throttled) as f64 / calls.made as f64;
-    Some(((made_per_second * accepted) as u64).min(limit.saturating_sub(1)).max(1))
 }
 
 /// The value of [`Summary::status`] for an exit code.
@@ -226,28 +217,18 @@ mod tests {
                     rate_utilization_percent: Some(99.4),
                 },
                 seconds_before: 0.0,
+                suggested_calls_per_second: None,
             }),
-            suggested_calls_per_second: None,
             error: None,
         }
     }
 
     #[test]
-    fn a_lower_rate_is_suggested_only_if_the_service_throttled() {
-        let calls = |throttled, percent| CallStats {
-            made: 1000,
-            throttled,
-            calls_per_second: 200,
-            rate_utilization_percent: Some(percent),
-            ..CallStats::default()
-        };
-        assert_eq!(suggested_calls_per_second(&calls(0, 50.0)), None);
-        assert_eq!(suggested_calls_per_second(&calls(100, 50.0)), Some(90));
-        assert_eq!(suggested_calls_per_second(&calls(1, 100.0)), Some(199));
-        assert_eq!(suggested_calls_per_second(&calls(1000, 0.1)), Some(1));
+    fn a_suggested_rate_is_shown_with_the_reason() {
         let mut summary = summary();
-        summary.suggested_calls_per_second = Some(90);
-        summary.result.as_mut().unwrap().calls.throttled = 100;
+        let result = summary.result.as_mut().unwrap();
+        result.suggested_calls_per_second = Some(90);
+        result.calls.throttled = 100;
         let text = summary.to_text(Path::new("/here"));
         insta::assert_snapshot!(text.lines().last().unwrap(), @"  advice      the service throttled 100 calls; set api.calls_per_second = 90, about what it accepted, or raise the app's limit");
     }

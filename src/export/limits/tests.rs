@@ -103,6 +103,7 @@ fn of_run(
         bytes: 1,
         calls: CallStats::default(),
         seconds_before: 0.0,
+        suggested_calls_per_second: None,
     };
     let decided = ensure_publishable(limits, &result, before.and_then(earlier).as_ref());
     decided.map_or_else(|error| (error.reason.status(), error.retry_may_help), |()| ("", false))
@@ -146,7 +147,15 @@ fn totals_decide_whether_a_run_is_published() {
 fn counts_that_do_not_add_up_are_a_bug_whatever_is_allowed() {
     let counts = Counts { accounts_in_list: 1, ..Counts::default() };
     let (failures, calls) = (Vec::new(), CallStats::default());
-    let result = ResultSummary { counts, failures, parts: 1, bytes: 1, calls, seconds_before: 0.0 };
+    let result = ResultSummary {
+        counts,
+        failures,
+        parts: 1,
+        bytes: 1,
+        calls,
+        seconds_before: 0.0,
+        suggested_calls_per_second: None,
+    };
     let limits = Limits { max_failed: Limit::Off, allow_empty: true, ..DEFAULT };
     let error = ensure_publishable(&limits, &result, None).unwrap_err();
     assert_eq!(error.reason.exit_code(), ExitCode::InternalOrDisk);

@@ -80,6 +80,7 @@ fn accounts_by_outcome_add_up_to_the_list() {
         bytes: 99,
         calls: CallStats { rate_utilization_percent: Some(99.5), ..CallStats::default() },
         seconds_before: 0.0,
+        suggested_calls_per_second: None,
     });
     let of = |outcome| value(&metrics, "accounts", &format!("outcome=\"{outcome}\""));
     let outcomes = [
