@@ -88,7 +88,9 @@ impl Access {
             problems.warn(Subject::Secret, warning);
         }
         if let Some(store) = &store {
-            problems.keep(Subject::Output, store.ensure_permitted());
+            if problems.keep(Subject::Output, store.ensure_own_kinds()).is_some() {
+                problems.keep(Subject::Output, store.ensure_permitted());
+            }
             problems.keep(Subject::Disk, ensure_not_full(store));
         }
         Access { store, active_run, sig_source, given_usersig, problems }

@@ -9,8 +9,8 @@ use crate::snapshot::journal::replay::DamagedLine;
 use crate::snapshot::journal::{Journal, JournalError};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
 use crate::snapshot::manifest::{Manifest, ManifestError};
-use crate::snapshot::store::PartFilesError;
 use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::{PartFilesError, Store};
 use crate::snapshot::unfinished_run::{Damage, UnfinishedRun};
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::disk_error::DiskError;
@@ -84,6 +84,8 @@ pub fn open_journal(
             Some(damage) => return Err(Box::new(damage).into()),
             None => Journal::resume(store, run)?,
         };
+        // It may be missing with the parts that were in it, or before any was.
+        store.create_staged_snapshot()?;
         remove_uncommitted_files(store, &parts)?;
         info!(parts = parts.len(), started_at, "resuming unfinished run");
         return Ok(journal);

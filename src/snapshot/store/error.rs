@@ -26,6 +26,9 @@ pub enum WorkDirectoryError {
     /// The target of the output path cannot be created.
     #[error("{} is a symbolic link to {}, which cannot be created there; create {}, or correct the link", .link.display(), .target.display(), parent_directory(.target).display())]
     DanglingLink { link: PathBuf, target: PathBuf },
+    /// Something in the work directory is not what a run writes there.
+    #[error("{} is {kind}, not a {expected}; move it away, then run the same command again", .path.display())]
+    WrongKind { path: PathBuf, kind: &'static str, expected: &'static str },
     /// Another run holds the lock.
     #[error("another run is writing {}: {holder}; wait for it to end, or stop it", .path.display())]
     Locked {
@@ -53,6 +56,7 @@ impl HasExitCode for WorkDirectoryError {
             | WorkDirectoryError::NoName(_)
             | WorkDirectoryError::MountPoint(_)
             | WorkDirectoryError::LinkLoop(_)
+            | WorkDirectoryError::WrongKind { .. }
             | WorkDirectoryError::DanglingLink { .. } => ExitCode::BadUsage,
             // The other run ends at some time.
             WorkDirectoryError::Locked { .. } => ExitCode::TryAgainLater,

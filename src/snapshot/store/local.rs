@@ -25,7 +25,7 @@ use crate::snapshot::layout::{
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::failpoint;
 use crate::util::regular_file::{self, Opened};
-use crate::util::staged_file::{FileInfo, StagedFile, sync_directory};
+use crate::util::staged_file::{FileInfo, StagedFile, create_directories, sync_directory};
 
 /// The paths of a snapshot and its work directory, whether or not anything exists there yet.
 #[derive(Debug, Clone)]
@@ -194,8 +194,7 @@ impl Store for LocalStore {
     }
 
     fn create_staged_snapshot(&self) -> Result<(), DiskError> {
-        let snapshot = self.staged_snapshot();
-        fs::create_dir(&snapshot).map_err(DiskError::on("create", &snapshot))
+        create_directories(&self.staged_snapshot())
     }
 }
 

@@ -62,7 +62,7 @@ pub trait Store: Debug + Send + Sync {
     /// Removes everything from the work directory but the files in `keep` and a snapshot that exists nowhere else.
     fn clear(&self, keep: &[&str]) -> Result<(), DiskError>;
 
-    /// Creates an empty staged snapshot.
+    /// Creates an empty staged snapshot where there is none.
     fn create_staged_snapshot(&self) -> Result<(), DiskError>;
 }
 

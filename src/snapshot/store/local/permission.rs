@@ -6,13 +6,42 @@ use std::io;
 use std::path::Path;
 
 use super::LocalStore;
-use crate::snapshot::layout::{JOURNAL_FILE, LOCK_FILE, STAGED_SNAPSHOT, published_name};
-use crate::snapshot::store::PartFilesError;
+use crate::snapshot::layout::{
+    INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, STAGED_SNAPSHOT, TRIAL_DIRECTORY,
+    published_name,
+};
+use crate::snapshot::store::{PartFilesError, WorkDirectoryError};
 use crate::util::access::{ensure_can_create_in, ensure_can_move, ensure_can_open};
 use crate::util::disk_error::DiskError;
 use crate::util::paths::parent_directory;
+use crate::util::regular_file::kind_in_its_place;
 
 impl LocalStore {
+    /// Verifies that what an earlier run left is of the kind that it wrote. A snapshot that was moved aside may be a link, and
+    /// the journal is looked at when it is read. What cannot be looked at is an error of the step that needs it.
+    ///
+    /// # Errors
+    /// [`WorkDirectoryError::WrongKind`], which a restart does not remove either: it may belong to somebody else.
+    pub fn ensure_own_kinds(&self) -> Result<(), WorkDirectoryError> {
+        let root = self.root();
+        for path in [LOCK_FILE, INVALID_ACCOUNTS_FILE].map(|name| root.join(name)) {
+            let found = fs::metadata(&path).ok();
+            if let Some(kind) = found.and_then(|found| kind_in_its_place(found.file_type())) {
+                return Err(WorkDirectoryError::WrongKind { path, kind, expected: "regular file" });
+            }
+        }
+        for path in [STAGED_SNAPSHOT, TRIAL_DIRECTORY].map(|name| root.join(name)) {
+            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            let kind = match found.file_type() {
+                kind if kind.is_dir() => continue,
+                kind if kind.is_symlink() => "a symbolic link",
+                kind => kind_in_its_place(kind).unwrap_or("a file"),
+            };
+            return Err(WorkDirectoryError::WrongKind { path, kind, expected: "directory" });
+        }
+        Ok(())
+    }
+
     /// Verifies the steps of a run that need a permission: to create the work directory, to take its lock, to write in it, and
     /// to exchange the published snapshot. Changes nothing.
     ///
