@@ -13,7 +13,7 @@ use super::store::Store;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::human::counted;
-use crate::util::visible::visible_path;
+use crate::util::visible::{visible, visible_path};
 
 /// The unfinished run in a work directory.
 #[derive(Debug)]
@@ -57,8 +57,9 @@ impl UnfinishedRun {
     pub fn verify_files(&mut self, store: &dyn Store) -> Result<(), DiskError> {
         self.damaged_files = damaged_files(store, &self.checkpoint.parts())?;
         let damaged = self.damaged_files.iter().map(|file| file.part).collect();
-        if let Some(checkpoint) = self.journal.checkpoint(&damaged) {
-            self.checkpoint = checkpoint;
+        if let Some(intact) = self.journal.checkpoint(&damaged) {
+            // The header may have been restored or upgraded since it was read.
+            self.checkpoint.rounds = intact.rounds;
         }
         Ok(())
     }
@@ -106,8 +107,11 @@ impl fmt::Display for Damage {
         match (lines.first(), files.first()) {
             (Some(DamagedLine { line, problem, part }), _) => {
                 let journal = visible_path(journal);
-                let part = part.as_ref().map_or_else(String::new, |part| format!(" of {part}"));
-                write!(f, "line {line}{part} of the journal {journal} is damaged ({problem})")?;
+                write!(f, "line {line} of the journal {journal}")?;
+                if let Some(part) = part {
+                    write!(f, ", which records {},", visible(part))?;
+                }
+                write!(f, " is damaged ({problem})")?;
             }
             (None, Some(file)) => write!(f, "{file}")?,
             (None, None) => {}
@@ -124,6 +128,7 @@ impl fmt::Display for Damage {
             write!(f, " (and {})", more.join(" and "))?;
         }
         let again = match (dropped.accounts, self.is_at_least) {
+            (0, true) => "any account of a damaged line".to_owned(),
             (accounts, true) => format!("at least {}", counted(accounts, "account")),
             (0, false) => "no account".to_owned(),
             (accounts, false) => counted(accounts, "account"),

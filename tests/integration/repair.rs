@@ -14,6 +14,8 @@ const FAILPOINT: &str = "IM_PROFILES_FAILPOINT";
 /// The file of part 1 in the work directory.
 const PART_1: &str = "snapshot/.part-00001~parquet.unpublished";
 
+const JOURNAL: &str = "checkpoint.ndjson";
+
 const FAULTS: &str = "
 [emulator.faults]
 unknown = { rate = 0.05 }
@@ -58,7 +60,7 @@ fn flip_last_byte(path: &Path) {
 fn damage_line(directory: &TestDir, line: usize) {
     let mut lines = directory.checkpoint();
     lines[line - 1] = lines[line - 1].replacen("\"run\"", "\"ran\"", 1);
-    fs::write(work(directory, "checkpoint.ndjson"), lines.join("\n") + "\n").unwrap();
+    fs::write(work(directory, JOURNAL), lines.join("\n") + "\n").unwrap();
 }
 
 /// Refuses without `--repair`, without changing anything, and publishes with it what an undisturbed run would publish,
@@ -139,7 +141,16 @@ fn damaged_line_costs_its_part() {
     for (line, dropped) in [(1, 0), (2, 1), (3, 1), (4, 1)] {
         let directory = stopped_after(3);
         damage_line(&directory, line);
-        let output = ensure_repairs(&directory, &[&format!("line {line}"), "journal"], dropped, 2);
+        let named = format!("line {line} of the journal ");
+        // What is said of the line in front of the damage: the part that it records, if any.
+        let recorded = match dropped {
+            0 => "checkpoint.ndjson is damaged".to_owned(),
+            _ => format!(
+                "checkpoint.ndjson, which records part-0000{}.parquet, is damaged",
+                line - 2
+            ),
+        };
+        let output = ensure_repairs(&directory, &[named.as_str(), &recorded], dropped, 2);
         output.expect_stderr(&["dropped a damaged line from the journal"]);
     }
 }
@@ -147,17 +158,17 @@ fn damaged_line_costs_its_part() {
 #[test]
 fn unreadable_bytes_and_missing_lines_are_damage() {
     let directory = stopped_after(3);
-    let mut journal = fs::read(work(&directory, "checkpoint.ndjson")).unwrap();
+    let mut journal = fs::read(work(&directory, JOURNAL)).unwrap();
     let first_line = journal.iter().position(|byte| *byte == b'\n').unwrap();
     // A block that was never written, over the first line and the next one.
     journal[..first_line + 40].fill(0);
-    fs::write(work(&directory, "checkpoint.ndjson"), journal).unwrap();
+    fs::write(work(&directory, JOURNAL), journal).unwrap();
     ensure_repairs(&directory, &["line 1 "], 1, 2);
 
     let directory = stopped_after(3);
     let mut lines = directory.checkpoint();
     lines.remove(2);
-    fs::write(work(&directory, "checkpoint.ndjson"), lines.join("\n") + "\n").unwrap();
+    fs::write(work(&directory, JOURNAL), lines.join("\n") + "\n").unwrap();
     ensure_repairs(&directory, &["line 3 of the journal", "the line before it is missing"], 1, 2);
 }
 
@@ -175,10 +186,88 @@ fn damaged_first_line_needs_the_same_settings() {
     ensure_repairs(&directory, &["line 1 "], 0, 3);
 }
 
+/// The run identifies itself in the new first line as it did in the old one, so that any later command resumes it.
+#[test]
+fn run_with_repaired_first_line_may_stop_and_be_resumed() {
+    for line in [1, 3] {
+        for is_missing in [true, false] {
+            let directory = stopped_after(3);
+            if is_missing {
+                let mut lines = directory.checkpoint();
+                lines.drain(..line);
+                fs::write(work(&directory, JOURNAL), lines.join("\n") + "\n").unwrap();
+            } else {
+                (1..=line).for_each(|line| damage_line(&directory, line));
+            }
+            let stopped = directory.export_with(&[(FAILPOINT, "journal:append#1")], &["--repair"]);
+            assert_eq!(stopped.code, None, "{stopped}");
+            // Settings that differ are still found, by name.
+            let other = directory.export(&["--set", "output.compression=none"]).expect_code(2);
+            other.expect_stderr(&["output.compression is \"none\" and was "]);
+            let output = directory.export(&[]).expect_code(0);
+            let output = output.expect_stderr(&["resuming unfinished run parts="]);
+            directory.found().ensure_is(&undisturbed(), &output.to_string());
+        }
+    }
+}
+
+#[test]
+fn missing_staged_snapshot_costs_the_parts_in_it() {
+    let directory = stopped_after(2);
+    fs::remove_dir_all(work(&directory, "snapshot")).unwrap();
+    ensure_repairs(&directory, &["part-00000.parquet", "(and 1 more file)"], 2, 3);
+
+    let directory = stopped_after(0);
+    fs::remove_dir_all(work(&directory, "snapshot")).unwrap();
+    for command in ["plan", "check", "export"] {
+        directory.run(&[command, "job.toml"]).expect_code(0);
+    }
+    directory.found().ensure_is(&undisturbed(), "no part");
+}
+
+#[test]
+fn anything_of_another_kind_in_the_work_directory_is_refused() {
+    for (name, expected) in [
+        ("lock", "lock is a directory, not a regular file; move it away"),
+        ("invalid.tsv", "invalid.tsv is a directory, not a regular file; move it away"),
+        ("snapshot", "snapshot is a file, not a directory; move it away"),
+        ("trial", "trial is a file, not a directory; move it away"),
+        ("snapshot", "snapshot is a symbolic link, not a directory; move it away"),
+    ] {
+        let directory = stopped_after(1);
+        let path = work(&directory, name);
+        let aside = directory.path("aside");
+        let _ = fs::rename(&path, &aside);
+        match expected {
+            _ if expected.contains("is a directory") => fs::create_dir(&path).unwrap(),
+            _ if expected.contains("is a file") => fs::write(&path, "").unwrap(),
+            _ => std::os::unix::fs::symlink(&aside, &path).unwrap(),
+        }
+        for arguments in [
+            &["plan", "job.toml"][..],
+            &["check", "job.toml"],
+            &["export", "job.toml"],
+            &["export", "job.toml", "--repair"],
+            &["export", "job.toml", "--restart"],
+        ] {
+            let refused = directory.run(arguments).expect_code(2);
+            assert!(refused.to_string().contains(expected), "{arguments:?}: {refused}");
+        }
+        if fs::symlink_metadata(&path).unwrap().is_dir() {
+            fs::remove_dir(&path).unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+        let _ = fs::rename(&aside, &path);
+        let output = directory.export(&[]).expect_code(0);
+        directory.found().ensure_is(&undisturbed(), &output.to_string());
+    }
+}
+
 #[test]
 fn nothing_can_be_kept_of_a_journal_without_an_intact_line() {
     let directory = stopped_after(2);
-    fs::write(work(&directory, "checkpoint.ndjson"), "<html>\n").unwrap();
+    fs::write(work(&directory, JOURNAL), "<html>\n").unwrap();
     let before = directory.work();
     for more in [&[][..], &["--repair"]] {
         let refused = directory.export(more).expect_code(2);
@@ -277,12 +366,11 @@ fn damage_in_an_earlier_round_drops_the_later_ones() {
 
 #[test]
 fn anything_but_a_file_in_place_of_the_journal_is_refused() {
-    let journal = "checkpoint.ndjson";
     for (kind, words) in
         [("pipe", "a named pipe"), ("directory", "a directory"), ("device", "a device")]
     {
         let directory = stopped_after(2);
-        let path = work(&directory, journal);
+        let path = work(&directory, JOURNAL);
         fs::remove_file(&path).unwrap();
         match kind {
             "pipe" => mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
@@ -296,7 +384,7 @@ fn anything_but_a_file_in_place_of_the_journal_is_refused() {
             &["check", "job.toml"],
         ] {
             let refused = directory.run(arguments).expect_code(2);
-            let expected = format!("{journal} is {words}, not a regular file");
+            let expected = format!("{JOURNAL} is {words}, not a regular file");
             assert!(refused.to_string().contains(&expected), "{refused}");
         }
         // Somebody's directory is not removed.

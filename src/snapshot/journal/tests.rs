@@ -311,6 +311,18 @@ fn what_a_repair_costs_is_counted() {
 }
 
 #[test]
+fn unknown_cost_of_a_repair_is_not_a_number() {
+    let mut damaged = lines();
+    damaged[1] = "\0\n".to_owned();
+    let (_directory, store) = store_with(damaged[..2].concat().as_bytes());
+    let damage = UnfinishedRun::read(&store).unwrap().unwrap().damage(&store).unwrap().to_string();
+    assert!(
+        damage.contains("which requests any account of a damaged line again and keeps 0 parts"),
+        "{damage}"
+    );
+}
+
+#[test]
 fn missing_repeated_and_moved_lines_are_refused() {
     for first in 0..5 {
         let mut swapped = lines();
