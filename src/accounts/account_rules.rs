@@ -19,7 +19,7 @@ const RESERVED_PREFIXES: [&[u8]; 3] = [b"@TLS#", b"@TGS#", b"@TIM#"];
 /// How much of an invalid account is kept for messages.
 const MAX_TEXT_BYTES: usize = 200;
 
-/// Why a record does not hold an account. `Display` completes "the account on line 7 …".
+/// Why a record does not hold an account. `Display` continues a sentence that starts with the text of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidReason {
     /// An empty field, a record with too few fields, or a null in Parquet.
@@ -57,10 +57,10 @@ impl fmt::Display for InvalidReason {
                 write!(f, "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)")
             }
             Self::LineTooLong => write!(f, "is on a line longer than 1 MiB"),
-            Self::NotAnObject => write!(f, "is not in a JSON object"),
-            Self::NoKey => write!(f, "is missing from its JSON object"),
-            Self::Null => write!(f, "is null"),
-            Self::NotTextOrNumber => write!(f, "is neither text nor a number"),
+            Self::NotAnObject => write!(f, "is not a JSON object"),
+            Self::NoKey => write!(f, "does not have the key that accounts.column names"),
+            Self::Null => write!(f, "has null in place of the account"),
+            Self::NotTextOrNumber => write!(f, "has an account that is neither text nor a number"),
         }
     }
 }
@@ -86,6 +86,12 @@ impl InvalidAccount {
             Some(kept) => String::from_utf8_lossy(kept).into_owned() + "…",
         };
         Self { line, place, text, reason }
+    }
+
+    /// The text if a list may hold it as an account and it is still invalid; another text, such as a record of NDJSON,
+    /// would be requested if a user exported the failed accounts as a list.
+    pub fn account(&self) -> Option<&str> {
+        check_account(RawAccount::Bytes(self.text.as_bytes())).is_err().then_some(&self.text)
     }
 }
 
@@ -162,11 +168,20 @@ mod tests {
     }
 
     #[test]
-    fn reasons_complete_a_sentence() {
-        let too_long = InvalidReason::TooLong { bytes: 40 };
-        assert_eq!(
-            format!("the account on line 7 {too_long}"),
-            "the account on line 7 has 40 bytes, but the service allows 32"
-        );
+    fn a_text_that_a_list_would_accept_is_not_an_account() {
+        use InvalidReason::{Empty, HasNul, NoKey, NotUtf8, Null, ReservedPrefix, TooLong};
+        for (text, reason, account) in [
+            ("", Empty, Some("")),
+            ("@TLS#x", ReservedPrefix, Some("@TLS#x")),
+            ("a\0", HasNul, Some("a\0")),
+            (&"x".repeat(33), TooLong { bytes: 33 }, Some(&*"x".repeat(33))),
+            ("bad\u{fffd}", NotUtf8, None),
+            ("{}", NoKey, None),
+            ("{\"account\":null}", Null, None),
+        ] {
+            let place = RecordPlace { file: None, unit: RecordUnit::Line, line: 1 };
+            let invalid = InvalidAccount::new(1, place, text.as_bytes(), reason);
+            assert_eq!(invalid.account(), account, "{text:?}");
+        }
     }
 }

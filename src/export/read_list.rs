@@ -92,8 +92,11 @@ fn read(source: &ListSource, store: &dyn Store, entries: &AtomicU64) -> Result<R
     let scan = list
         .scan(
             &mut |invalid| {
-                let reason = invalid.reason.to_string();
-                write_invalid(&mut csv, &invalid.text, &reason, invalid.line)
+                let (account, info) = match invalid.account() {
+                    Some(account) => (account, invalid.reason.to_string()),
+                    None => ("", format!("{}: {}", invalid.reason, invalid.text)),
+                };
+                write_invalid(&mut csv, account, &info, invalid.line)
             },
             &mut |count| entries.store(count, Ordering::Relaxed),
         )

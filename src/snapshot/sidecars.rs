@@ -248,15 +248,15 @@ fn failed_line(record: &csv::StringRecord) -> Option<FailedLine> {
     })
 }
 
-/// Writes the line of `_failed_accounts.tsv` for an invalid record of the list.
+/// Writes the line of `_failed_accounts.tsv` for an invalid record of the list. `account` is not valid either.
 pub fn write_invalid<W: Write>(
     csv: &mut csv::Writer<W>,
-    text: &str,
+    account: &str,
     reason: &str,
     input_line: u64,
 ) -> io::Result<()> {
     let category = Category::InvalidAccount.name();
-    csv.write_record([text, category, "", reason, "0", "", &input_line.to_string()])
+    csv.write_record([account, category, "", reason, "0", "", &input_line.to_string()])
         .map_err(io_error)
 }
 

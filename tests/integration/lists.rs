@@ -1,6 +1,6 @@
 //! Account lists of every format through the built binary: the same accounts, whatever they are written in.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -240,7 +240,7 @@ fn invalid_lists() -> Vec<Invalid> {
             expected: vec![
                 (3, "", "is empty"),
                 (4, TOO_LONG, "has 33 bytes, but the service allows 32"),
-                (5, "\u{fffd}\u{fffd}", "is not UTF-8"),
+                (5, "", "is not UTF-8: \u{fffd}\u{fffd}"),
                 (7, "@TLS#NOT_FOUND", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
                 (10, "", "is empty"),
                 (11, "@TIM#SYSTEM", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
@@ -252,7 +252,7 @@ fn invalid_lists() -> Vec<Invalid> {
             list: [b"good\n\n".as_slice(), TOO_LONG.as_bytes(), b"\n\xff\xfe\n@TGS#1\nlast"].concat(),
             expected: vec![
                 (3, TOO_LONG, "has 33 bytes, but the service allows 32"),
-                (4, "\u{fffd}\u{fffd}", "is not UTF-8"),
+                (4, "", "is not UTF-8: \u{fffd}\u{fffd}"),
                 (5, "@TGS#1", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
             ],
         },
@@ -265,11 +265,11 @@ fn invalid_lists() -> Vec<Invalid> {
             .concat(),
             expected: vec![
                 (2, "", "is empty"),
-                (3, "{\"id\":null}", "is null"),
-                (4, "{\"name\":\"x\"}", "is missing from its JSON object"),
-                (5, "{\"id\":[1]}", "is neither text nor a number"),
-                (6, "oops", "is not in a JSON object"),
-                (7, "{\"id\":\"\u{fffd}\"}", "is not UTF-8"),
+                (3, "", "has null in place of the account: {\"id\":null}"),
+                (4, "", "does not have the key that accounts.column names: {\"name\":\"x\"}"),
+                (5, "", "has an account that is neither text nor a number: {\"id\":[1]}"),
+                (6, "", "is not a JSON object: oops"),
+                (7, "", "is not UTF-8: {\"id\":\"\u{fffd}\"}"),
                 (8, "@TLS#x", "starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)"),
             ],
         },
@@ -294,6 +294,20 @@ fn assert_invalid(
         && (failed.error_code, failed.attempts) == (None, 0)
         && failed.last_attempt_at.is_empty()));
     assert_eq!(server.emulator.stats().requested_accounts(), valid, "accounts that were asked for");
+    assert_still_invalid(directory, expected.len());
+}
+
+/// That none of these failed accounts, twice and with a valid one, becomes an account of a list.
+#[track_caller]
+fn assert_still_invalid(directory: &TestDir, count: usize) {
+    let failed = fs::read(directory.path("out/_failed_accounts.tsv")).unwrap();
+    directory.write("again.tsv", [&failed, &failed, "valid\tnot_found\n".as_bytes()].concat());
+    let limits = ["limits.max_invalid=off", "limits.max_shrink=off"];
+    let keys = [&["accounts.path=again.tsv", "accounts.column=account"], &limits[..]].concat();
+    let keys = keys.iter().flat_map(|key| ["--set", key]);
+    let arguments: Vec<&str> = ["plan", "job.toml", "--json"].into_iter().chain(keys).collect();
+    let plan = directory.run(&arguments).expect_code(0).summary();
+    assert_eq!((&plan["distinct_accounts"], &plan["invalid"]), (&1.into(), &(2 * count).into()));
 }
 
 fn run_against(
@@ -341,7 +355,7 @@ fn invalid_accounts_in_parquet_are_reported_by_row() {
     let expected = [
         (2, "", "is empty"),
         (3, "", "is empty"),
-        (4, "\u{fffd}", "is not UTF-8"),
+        (4, "", "is not UTF-8: \u{fffd}"),
         (5, TOO_LONG, "has 33 bytes, but the service allows 32"),
     ];
     assert_invalid(&directory, &server, &expected, 2);
