@@ -1,5 +1,8 @@
 //! Whether an unfinished run can be resumed.
 
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::content::{ContentChanged, RunContent};
@@ -8,7 +11,7 @@ use crate::snapshot::committed_files::remove_uncommitted_files;
 use crate::snapshot::journal::replay::DamagedLine;
 use crate::snapshot::journal::{Journal, JournalError};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
-use crate::snapshot::manifest::{Manifest, ManifestError};
+use crate::snapshot::manifest::{Manifest, ManifestError, RunInfo};
 use crate::snapshot::store::local::LocalStore;
 use crate::snapshot::store::{PartFilesError, Store};
 use crate::snapshot::unfinished_run::{Damage, UnfinishedRun};
@@ -32,6 +35,17 @@ pub enum ResumeError {
     Damaged(#[from] Box<Damage>),
     #[error(transparent)]
     PartFiles(#[from] PartFilesError),
+    /// Its rows are older than those it would replace.
+    #[error(
+        "the unfinished run in {} was started at {started_at}, before the run that has published {} ({published}), whose rows are newer; discard it and start over with --restart",
+        .work_directory.display(), .output_path.display()
+    )]
+    Superseded {
+        work_directory: PathBuf,
+        started_at: String,
+        output_path: PathBuf,
+        published: String,
+    },
 }
 
 impl HasExitCode for ResumeError {
@@ -41,7 +55,7 @@ impl HasExitCode for ResumeError {
             ResumeError::Disk(error) => error.exit_code(),
             ResumeError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,
             ResumeError::Unreadable(error) => error.exit_code(),
-            ResumeError::Changed(_) => ExitCode::BadUsage,
+            ResumeError::Changed(_) | ResumeError::Superseded { .. } => ExitCode::BadUsage,
             ResumeError::Damaged(damage) => damage.exit_code(),
             ResumeError::PartFiles(error) => error.exit_code(),
         }
@@ -52,13 +66,37 @@ impl HasExitCode for ResumeError {
 pub fn published_run(store: &LocalStore) -> Result<Option<RunHeader>, ResumeError> {
     let Some(run) = UnfinishedRun::read(store)? else { return Ok(None) };
     let header = run.checkpoint.header;
-    let is_published = match Manifest::read(store.output_path()) {
-        Ok(manifest) => manifest.is_some_and(|manifest| manifest.run.id == header.run_id),
-        // A damaged manifest was not written by this run.
-        Err(ManifestError::Damaged { .. }) => false,
-        Err(ManifestError::Disk(error)) => return Err(ResumeError::Unreadable(error)),
-    };
-    Ok(is_published.then_some(header))
+    let published = run_of_snapshot(store)?;
+    Ok(published.is_some_and(|published| published.id == header.run_id).then_some(header))
+}
+
+/// The run that has published what is at the output path, as far as a manifest says so.
+fn run_of_snapshot(store: &LocalStore) -> Result<Option<RunInfo>, ResumeError> {
+    match Manifest::read(store.output_path()) {
+        Ok(manifest) => Ok(manifest.map(|manifest| manifest.run)),
+        Err(ManifestError::Damaged { .. }) => Ok(None),
+        Err(ManifestError::Disk(error)) => Err(ResumeError::Unreadable(error)),
+    }
+}
+
+/// Verifies that a run does not replace the snapshot of one that started later.
+///
+/// # Errors
+/// [`ResumeError::Superseded`]. Times that cannot be read prevent nothing.
+pub fn ensure_not_superseded(store: &LocalStore, run: &RunHeader) -> Result<(), ResumeError> {
+    let Some(published) = run_of_snapshot(store)? else { return Ok(()) };
+    let [mine, other] = [&run.started_at, &published.started_at].map(|time| time.parse().ok());
+    match (mine, other) {
+        (Some::<Timestamp>(mine), Some::<Timestamp>(other)) if mine < other => {
+            Err(ResumeError::Superseded {
+                work_directory: store.root().to_owned(),
+                started_at: run.started_at.clone(),
+                output_path: store.output_path().to_owned(),
+                published: published.started_at,
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Resumes the run in the work directory, or starts a new run of this content. A run that has committed nothing keeps its
@@ -73,6 +111,7 @@ pub fn open_journal(
     if let Some(mut run) = UnfinishedRun::read(store)?
         && content.can_resume(&mut run, store.root())?
     {
+        ensure_not_superseded(store, &run.checkpoint.header)?;
         run.verify_files(store)?;
         let parts = run.checkpoint.parts();
         let started_at = run.checkpoint.header.started_at.clone();

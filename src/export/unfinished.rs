@@ -6,7 +6,7 @@ use super::content::RunContent;
 use super::limits::{PreviousSnapshot, ensure_publishable, ensure_still_publishable};
 use super::problem::Problems;
 use super::results::totals_of;
-use super::resume::{ResumeError, published_run};
+use super::resume::{ResumeError, ensure_not_superseded, published_run};
 use super::rounds::{EMPTY_ROUND, failed_accounts};
 use crate::accounts::Scan;
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
@@ -115,6 +115,7 @@ fn read(job: &Job, store: &LocalStore, findings: Findings<'_>) -> Result<Found, 
     if !RunContent::new(job, findings.scan).can_resume(&mut run, store.root())? {
         return Ok(Found::Nothing);
     }
+    ensure_not_superseded(store, &run.checkpoint.header)?;
     if findings.source == RunSource::Idle {
         run.verify_files(store)?;
     }

@@ -43,6 +43,7 @@ impl WorkDirectory {
             let work = WorkDirectory { store: Arc::new(store), lock, had_earlier_run };
             match work.store.can_move_to_output() {
                 Ok(true) => {}
+                Ok(false) if work.store.has_journal() => return Err(work.store.stranded()),
                 Ok(false) => {
                     let store = work.store.beside_snapshot();
                     work.remove()?;

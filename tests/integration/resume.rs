@@ -300,3 +300,28 @@ fn older_unfinished_run_is_reported() {
     let quiet = directory.export(&day("2026-11-22")).expect_code(0);
     assert!(!quiet.stderr.contains("unfinished"), "{quiet}");
 }
+
+#[test]
+fn a_run_that_is_older_than_the_snapshot_is_never_resumed() {
+    let directory = stopped_after(2);
+    let kept = directory.path("kept");
+    fs::rename(directory.path(WORK_DIRECTORY), &kept).unwrap();
+    let job = ["--set", "output.accounts_per_part=200"];
+    directory.export(&job).expect_code(0);
+    fs::rename(&kept, directory.path(WORK_DIRECTORY)).unwrap();
+    // The two may have started in the same second.
+    let manifest = directory.path("out/_manifest.json");
+    let mut published = directory.snapshot("out").manifest();
+    published["run"]["started_at"] = "2099-01-01T00:00:00Z".into();
+    fs::write(manifest, published.to_string()).unwrap();
+
+    let words = ["whose rows are newer; discard it and start over with --restart"];
+    for command in ["plan", "check", "export"] {
+        let output = directory.run(&[command, "job.toml"]).expect_code(2);
+        assert!(output.to_string().contains(words[0]), "{command}: {output}");
+    }
+    directory.export(&["--repair"]).expect_code(2).expect_stderr(&words);
+    assert_eq!(directory.committed_parts(), 2);
+    directory.export(&["--restart"]).expect_code(0);
+    assert!(!directory.path(WORK_DIRECTORY).exists());
+}

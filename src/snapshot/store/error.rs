@@ -24,11 +24,16 @@ pub enum WorkDirectoryError {
     #[error("{} is a symbolic link that points back to itself; correct it, or choose another output.path", .0.display())]
     LinkLoop(PathBuf),
     /// The target of the output path cannot be created.
-    #[error("{} is a symbolic link to {}, which cannot be created there; create {}, or correct the link", .link.display(), .target.display(), parent_directory(.target).display())]
+    #[error("{} is a symbolic link to {}, and the directory {} does not exist; create it, or correct the link", .link.display(), .target.display(), parent_directory(.target).display())]
     DanglingLink { link: PathBuf, target: PathBuf },
     /// Something in the work directory is not what a run writes there.
     #[error("{} is {kind}, not a {expected}; move it away, then run the same command again", .path.display())]
     WrongKind { path: PathBuf, kind: &'static str, expected: &'static str },
+    /// The parents of the table root and of the output path are on different mounts by now.
+    #[error("the unfinished run in {} cannot be published, since nothing can be moved from there to {} any more; restore the mounts as they were when it started, or move that directory away to start over", .work_directory.display(), .output_path.display())]
+    Stranded { work_directory: PathBuf, output_path: PathBuf },
+    #[error("there is an unfinished run in {} and another in {}; move the one away that is not to be resumed", .beside_root.display(), .beside_snapshot.display())]
+    TwoUnfinishedRuns { beside_root: PathBuf, beside_snapshot: PathBuf },
     /// Another run holds the lock.
     #[error("another run is writing {}: {holder}; wait for it to end, or stop it", .path.display())]
     Locked {
@@ -57,6 +62,8 @@ impl HasExitCode for WorkDirectoryError {
             | WorkDirectoryError::MountPoint(_)
             | WorkDirectoryError::LinkLoop(_)
             | WorkDirectoryError::WrongKind { .. }
+            | WorkDirectoryError::Stranded { .. }
+            | WorkDirectoryError::TwoUnfinishedRuns { .. }
             | WorkDirectoryError::DanglingLink { .. } => ExitCode::BadUsage,
             // The other run ends at some time.
             WorkDirectoryError::Locked { .. } => ExitCode::TryAgainLater,

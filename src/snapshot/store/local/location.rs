@@ -3,7 +3,7 @@
 //! It is beside the table root, where no reader of the table looks: `exports/.nightly.partial/dt=2026-11-26/` for
 //! `exports/nightly/dt=2026-11-26`. Where a directory cannot be moved from there to the output path, as with a volume that is
 //! mounted at the table root, it is beside the snapshot: `exports/nightly/.dt=2026-11-26.partial/`. Version 0.1.0 always had
-//! it there; a run that it left is resumed there.
+//! it there; a run that it left is resumed there. No run starts in one of these places while one is unfinished in the other.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -12,7 +12,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
 use super::LocalStore;
-use crate::snapshot::layout::work_directory_name;
+use crate::snapshot::layout::{JOURNAL_FILE, work_directory_name};
 use crate::snapshot::store::WorkDirectoryError;
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::mounts::{is_mount_point, share_a_mount};
@@ -41,10 +41,39 @@ impl LocalStore {
         let Some(beside_root) = beside_snapshot.beside_root(&table_root) else {
             return Ok(beside_snapshot);
         };
-        if is_there(&beside_snapshot.root) {
-            return Ok(LocalStore { is_leftover: true, ..beside_snapshot });
+        let is_usable = beside_root.is_usable();
+        beside_snapshot.or_beside_root(beside_root, is_usable)
+    }
+
+    /// This store, which works beside the snapshot, or the one that works beside the table root.
+    fn or_beside_root(
+        self,
+        beside_root: LocalStore,
+        is_usable: bool,
+    ) -> Result<LocalStore, WorkDirectoryError> {
+        match (beside_root.has_journal(), self.has_journal()) {
+            (true, true) => Err(WorkDirectoryError::TwoUnfinishedRuns {
+                beside_root: beside_root.root,
+                beside_snapshot: self.root,
+            }),
+            (true, false) if is_usable => Ok(beside_root),
+            (true, false) => Err(beside_root.stranded()),
+            (false, _) if is_there(&self.root) => Ok(LocalStore { is_leftover: true, ..self }),
+            (false, _) => Ok(if is_usable { beside_root } else { self }),
         }
-        Ok(if beside_root.is_usable() { beside_root } else { beside_snapshot })
+    }
+
+    /// Whether a run was started here that has not ended, or its cleanup has not.
+    pub fn has_journal(&self) -> bool {
+        is_there(&self.root.join(JOURNAL_FILE))
+    }
+
+    /// The error for a run from whose work directory nothing can be moved to the output path.
+    pub fn stranded(&self) -> WorkDirectoryError {
+        WorkDirectoryError::Stranded {
+            work_directory: self.root.clone(),
+            output_path: self.output_path.clone(),
+        }
     }
 
     /// Whether the work directory exists or can be created, and directories can be moved from it to the output path, as far
@@ -85,8 +114,9 @@ impl LocalStore {
     }
 }
 
+/// What cannot be looked at may be there.
 fn is_there(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
+    !fs::symlink_metadata(path).is_err_and(|error| is_absent(&error))
 }
 
 /// The output path and its table root without symbolic links in and below the root. Paths without links stay as they were
@@ -154,10 +184,23 @@ fn without_links(link: &Path, target: &Path) -> Result<PathBuf, WorkDirectoryErr
         Ok(directory) => Ok(directory.join(name)),
         Err(error) if is_absent(&error) => Err(WorkDirectoryError::DanglingLink {
             link: link.to_owned(),
-            target: target.to_owned(),
+            target: normalized(target),
         }),
         Err(error) => Err(WorkDirectoryError::Unreadable(DiskError::on("look at", target)(error))),
     }
+}
+
+/// The absolute path without `.` and `..`.
+fn normalized(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
+    for component in absolute(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => drop(normalized.pop()),
+            _ => normalized.push(component),
+        }
+    }
+    normalized
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, WorkDirectoryError> {

@@ -1,6 +1,7 @@
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// A temporary directory without links in its own path.
 fn directory() -> (tempfile::TempDir, PathBuf) {
@@ -69,6 +70,40 @@ fn a_run_is_resumed_where_it_was_left() {
 }
 
 #[test]
+fn an_unfinished_run_is_seen_in_both_places() {
+    let (_directory, here) = directory();
+    let outside = LocalStore::new(&here.join("t/dt=1"), &here.join("t")).unwrap();
+    let inside = outside.beside_snapshot();
+    let choose = |is_usable| {
+        let store = inside.clone().or_beside_root(outside.clone(), is_usable);
+        store.map(|store| store.root).map_err(|error| {
+            assert_eq!(error.exit_code(), ExitCode::BadUsage);
+            error.to_string().replace(here.to_str().unwrap(), "")
+        })
+    };
+    assert_eq!(
+        [true, false].map(|it| choose(it).unwrap()),
+        [&outside.root, &inside.root].map(PathBuf::clone)
+    );
+    fs::create_dir_all(&outside.root).unwrap();
+    fs::write(outside.root.join(JOURNAL_FILE), "").unwrap();
+    assert_eq!(choose(true).unwrap(), outside.root);
+    insta::assert_snapshot!(choose(false).unwrap_err(), @"the unfinished run in /.t.partial/dt=1 cannot be published, since nothing can be moved from there to /t/dt=1 any more; restore the mounts as they were when it started, or move that directory away to start over");
+    // Left by a run that was stopped before its journal.
+    fs::create_dir_all(&inside.root).unwrap();
+    assert_eq!(choose(true).unwrap(), outside.root);
+    assert!(choose(false).is_err());
+    fs::write(inside.root.join(JOURNAL_FILE), "").unwrap();
+    for is_usable in [true, false] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(choose(is_usable).unwrap_err(), @"there is an unfinished run in /.t.partial/dt=1 and another in /t/.dt=1.partial; move the one away that is not to be resumed");
+        }
+    }
+    fs::remove_dir_all(&outside.root).unwrap();
+    assert_eq!([true, false].map(|it| choose(it).unwrap()), [(); 2].map(|()| inside.root.clone()));
+}
+
+#[test]
 fn a_snapshot_is_published_at_the_target_of_a_link() {
     let (_directory, here) = directory();
     for path in ["elsewhere/v1", "nightly", "store/table/dt=0"] {
@@ -113,8 +148,11 @@ fn a_link_that_leads_nowhere_is_refused() {
     let expected = "/loop is a symbolic link that points back to itself; correct it, or choose another output.path";
     assert_eq!(error("loop", "loop"), expected);
     assert_eq!(error("loop/dt=1", "loop"), expected);
-    let expected = "/unmounted is a symbolic link to /volume/exports, which cannot be created there; create /volume, or correct the link";
+    let expected = "/unmounted is a symbolic link to /volume/exports, and the directory /volume does not exist; create it, or correct the link";
     assert_eq!(error("unmounted", "unmounted"), expected);
+    fs::create_dir_all(here.join("a/b")).unwrap();
+    symlink("./../../volume/exports", here.join("a/b/detour")).unwrap();
+    assert_eq!(error("a/b/detour", "a/b/detour"), expected.replace("unmounted", "a/b/detour"));
 }
 
 #[test]
