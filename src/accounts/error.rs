@@ -141,7 +141,7 @@ pub enum ListError {
     )]
     RecordTooLong { list: String, line: u64 },
     #[error(
-        "account list {list} changed while it was being read; run again when nothing writes to it"
+        "account list {list} changed while it was being read; when nothing writes to it, run again with the list as it was, or with --restart"
     )]
     Changed { list: String },
     #[error("cannot report an invalid account")]

@@ -156,7 +156,11 @@ fn round_of(run: &PreparedRun) -> Result<(RunSettings, AccountSource, SnapshotWr
         retry: retry.clone(),
         accounts_per_part: output.accounts_per_part,
         accounts_to_request,
-        committed: round.parts.keys().copied().collect(),
+        committed: round
+            .parts
+            .iter()
+            .map(|(first, part)| (*first, part.accounts_digest.clone()))
+            .collect(),
         has_rows: checkpoint.parts().iter().any(|part| part.rows > 0),
         processed_before: committed.sum(),
         totals_before: RunTotals { seconds: run.seconds(), ..checkpoint.totals },

@@ -93,18 +93,19 @@ pub fn key_from_flag(name: &str) -> Result<SecretKey, SecretError> {
 pub fn exposure(source: &SecretSource) -> Option<Warning> {
     const READABLE_BY_OTHERS: u32 = 0o004;
     let SecretSource::KeyFile(path) = source else { return None };
-    let is_exposed = path.metadata().is_ok_and(|file| file.mode() & READABLE_BY_OTHERS != 0);
+    let is_exposed =
+        path.metadata().is_ok_and(|file| file.is_file() && file.mode() & READABLE_BY_OTHERS != 0);
     is_exposed.then(|| Warning::ExposedKey { file: path.display().to_string() })
 }
 
 fn from_file(path: &Path) -> Result<String, SecretError> {
     /// A key has 64 bytes; what is longer is another file, perhaps an endless one.
     const MAX_BYTES: u64 = 64 * 1024;
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
         .map_err(|source| SecretError::File { path: path.to_owned(), source })?;
-    match secret_in(&text) {
+    match str::from_utf8(&bytes).map_err(|_| SecretFault::NotText).and_then(secret_in) {
         Ok(secret) => Ok(secret.to_owned()),
         Err(fault) => Err(SecretError::BadFile { path: path.to_owned(), fault }),
     }

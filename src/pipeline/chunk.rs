@@ -1,10 +1,11 @@
 //! The accounts of the list, cut into chunks. A chunk never crosses a part boundary.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use tokio::sync::mpsc;
 
+use super::account_digests::{AccountDigest, SharedDigests};
 use super::capacities::CHUNKS_PER_BLOCK;
 use super::source::{AccountSource, SourceError};
 use crate::accounts::AccountName;
@@ -81,15 +82,37 @@ impl Chunk {
     }
 }
 
-/// Cuts accounts into chunks and sends them in blocks until the list ends or the receiver is dropped. Accounts of parts
-/// that are `committed` (by first ordinal) are counted but not sent.
+/// The parts of a round by first ordinal: the digests that earlier processes recorded of the accounts of committed parts,
+/// where a journal of version 0.1.0 has none, and those of the parts of this process.
+pub struct PartDigests {
+    pub committed: BTreeMap<u64, Option<String>>,
+    pub new: SharedDigests,
+}
+
+impl PartDigests {
+    /// Verifies the accounts of a committed part, or passes on those of a new one.
+    fn end_part(&self, first_ordinal: u64, digest: AccountDigest) -> Result<(), SourceError> {
+        match self.committed.get(&first_ordinal) {
+            None => self.new.insert(first_ordinal, digest),
+            Some(Some(recorded)) if *recorded != digest.text() => {
+                return Err(SourceError::OtherList { first_ordinal });
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Cuts accounts into chunks and sends them in blocks until the list ends or the receiver is dropped. Accounts of
+/// committed parts are counted and verified but not sent.
 pub fn send_chunks(
     mut accounts: AccountSource,
     accounts_per_part: u64,
-    committed: &BTreeSet<u64>,
+    parts: &PartDigests,
     blocks: &mpsc::Sender<Vec<Chunk>>,
 ) -> Result<RoundEnd, SourceError> {
-    let mut ordinal = 0;
+    let (mut ordinal, mut digest) = (0, AccountDigest::default());
+    let mut verified = Ok(());
     let mut collected = Vec::with_capacity(MAX_ACCOUNTS_PER_CALL);
     let mut block = Vec::with_capacity(CHUNKS_PER_BLOCK);
     let mut add = |collected: &mut Vec<Account>, is_last: bool| {
@@ -110,14 +133,78 @@ pub fn send_chunks(
     };
     accounts.for_each(|name, line| {
         let part_start = ordinal - ordinal % accounts_per_part;
-        if !committed.contains(&part_start) {
+        digest.add(&name, line);
+        if !parts.committed.contains_key(&part_start) {
             collected.push(Account::new(name, ordinal, line));
         }
         ordinal += 1;
+        let ends_part = ordinal % accounts_per_part == 0;
+        if ends_part {
+            // Before the last chunk of the part is sent, so that it is there when the part is committed.
+            verified = parts.end_part(part_start, std::mem::take(&mut digest));
+            if verified.is_err() {
+                return ControlFlow::Break(());
+            }
+        }
         let is_full = collected.len() == MAX_ACCOUNTS_PER_CALL;
-        let ends_part = ordinal % accounts_per_part == 0 && !collected.is_empty();
-        if is_full || ends_part { add(&mut collected, false) } else { ControlFlow::Continue(()) }
+        if is_full || ends_part && !collected.is_empty() {
+            add(&mut collected, false)
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
+    verified?;
+    if ordinal % accounts_per_part != 0 {
+        parts.end_part(ordinal - ordinal % accounts_per_part, digest)?;
+    }
     let _ = add(&mut collected, true);
     Ok(RoundEnd { accounts: ordinal, duplicates: accounts.duplicates() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::sidecars::{Category, FailedLine};
+
+    /// Sends accounts in parts of 3, with these committed parts; returns the digests of the others.
+    fn digests(
+        names: &[&str],
+        committed: BTreeMap<u64, Option<String>>,
+    ) -> Result<BTreeMap<u64, Option<String>>, SourceError> {
+        let line = |(index, name): (usize, &&str)| {
+            Ok(FailedLine {
+                account: (*name).to_owned(),
+                category: Category::NoAnswer,
+                input_line: index as u64 + 1,
+            })
+        };
+        let lines: Vec<_> = names.iter().enumerate().map(line).collect();
+        let parts = PartDigests { committed, new: SharedDigests::default() };
+        let (sender, _blocks) = mpsc::channel(100);
+        let source = AccountSource::Failed(Box::new(lines.into_iter()));
+        let end = send_chunks(source, 3, &parts, &sender)?;
+        assert_eq!(end.accounts, names.len() as u64);
+        let starts = (0..end.accounts).step_by(3);
+        Ok(starts.filter_map(|first| Some((first, Some(parts.new.take(first)?)))).collect())
+    }
+
+    #[test]
+    fn committed_parts_of_another_list_are_refused() {
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let recorded = digests(&names, BTreeMap::new()).unwrap();
+        assert_eq!(recorded.keys().copied().collect::<Vec<_>>(), [0, 3, 6]);
+        assert!(digests(&names, recorded.clone()).unwrap().is_empty());
+        let without = recorded.keys().map(|first| (*first, None)).collect();
+        assert!(digests(&["x", "y", "z"], without).unwrap().is_empty());
+        for (other, part) in [
+            (["a", "x", "c", "d", "e", "f", "g"], 0),
+            (["a", "c", "b", "d", "e", "f", "g"], 0),
+            (["a", "b", "c", "d", "ef", "", "g"], 3),
+            (["a", "b", "c", "d", "e", "f", "h"], 6),
+        ] {
+            let refused = digests(&other, recorded.clone());
+            let is_part = matches!(refused, Err(SourceError::OtherList { first_ordinal }) if first_ordinal == part);
+            assert!(is_part, "{other:?}: {refused:?}");
+        }
+    }
 }

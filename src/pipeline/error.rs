@@ -89,7 +89,9 @@ impl HasExitCode for RunError {
         match self {
             RunError::Source(SourceError::List(error)) => error.exit_code(),
             RunError::Source(SourceError::Failed(error)) => error.exit_code(),
-            RunError::Source(SourceError::TooLong { .. }) => ExitCode::BadUsage,
+            RunError::Source(SourceError::TooLong { .. } | SourceError::OtherList { .. }) => {
+                ExitCode::BadUsage
+            }
             RunError::Checkpoint(error) => error.exit_code(),
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
             RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,

@@ -9,6 +9,7 @@
 //!
 //! The dispatcher decides what is requested and when. The writer owns everything that touches the disk.
 
+mod account_digests;
 pub mod call_stats;
 mod calls;
 mod capacities;
@@ -37,7 +38,7 @@ mod stop_cause;
 mod work_queue;
 mod writer_channel;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -46,9 +47,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use self::account_digests::SharedDigests;
 pub use self::capacities::OPEN_PARTS;
 use self::capacities::QueueCapacities;
-use self::chunk::{Chunk, send_chunks};
+use self::chunk::{Chunk, PartDigests, send_chunks};
 use self::dispatch::Dispatcher;
 pub use self::error::RunError;
 use self::events::Observer;
@@ -119,8 +121,8 @@ pub struct RunSettings {
     pub accounts_per_part: u64,
     /// Valid entries of the list, duplicates included; for progress only.
     pub accounts_to_request: u64,
-    /// First ordinals of the parts that an earlier process has committed.
-    pub committed: BTreeSet<u64>,
+    /// The parts that an earlier process has committed: first ordinals and, if recorded, the digests of their accounts.
+    pub committed: BTreeMap<u64, Option<String>>,
     /// Whether an earlier process or round had a row for any account.
     pub has_rows: bool,
     /// Accounts in the committed parts; for progress only.
@@ -170,13 +172,14 @@ impl WorkerChannels {
         // No more parts are ever open, so the writer never waits here for a dispatcher that waits for it.
         let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
         let accounts_per_part = settings.accounts_per_part;
-        let done = settings.committed.clone();
-        let has_earlier_parts = !done.is_empty();
+        let has_earlier_parts = !settings.committed.is_empty();
+        let digests = SharedDigests::default();
+        let parts = PartDigests { committed: settings.committed.clone(), new: digests.clone() };
         let reader = spawn_named("list-reader", move || {
-            send_chunks(accounts, accounts_per_part, &done, &block_sender)
+            send_chunks(accounts, accounts_per_part, &parts, &block_sender)
         })?;
         let totals = SharedTotals::default();
-        let target = SharedTarget { target, totals: totals.clone() };
+        let target = SharedTarget { target, totals: totals.clone(), digests };
         let writer =
             spawn_named("writer", move || write_parts(target, messages, &committed_sender))?;
         let sink =

@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use super::account_digests::SharedDigests;
 use super::capacities::{MESSAGES_PER_FLUSH, ROWS_PER_FLUSH_KIB};
 use super::part_tracker::PartTracker;
 use super::shared_totals::SharedTotals;
@@ -97,10 +98,11 @@ impl Sink for SnapshotSink {
     }
 }
 
-/// What the writer thread writes to, and the totals that it records.
+/// What the writer thread writes to, and what it records of other threads.
 pub struct SharedTarget {
     pub target: SnapshotTarget,
     pub totals: SharedTotals,
+    pub digests: SharedDigests,
 }
 
 /// Writes messages until the channel closes. A part counts once its entry is in the journal.
@@ -109,7 +111,8 @@ pub fn write_parts(
     mut messages: mpsc::Receiver<QueuedMessage>,
     committed: &mpsc::Sender<CommittedPart>,
 ) -> Result<Journal, RunError> {
-    let SharedTarget { target: SnapshotTarget { mut writer, mut journal }, totals } = target;
+    let SharedTarget { target, totals, digests } = target;
+    let SnapshotTarget { mut writer, mut journal } = target;
     while let Some(queued) = messages.blocking_recv() {
         let parts = match queued.message {
             SinkMessage::First(result) => Vec::from_iter(writer.add_chunk(result)?),
@@ -117,7 +120,8 @@ pub fn write_parts(
             SinkMessage::LateFailure(failed) => Vec::from_iter(writer.add_late_failure(failed)?),
             SinkMessage::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
         };
-        for part in parts {
+        for mut part in parts {
+            part.accounts_digest = digests.take(part.ordinals.start);
             journal.set_totals(totals.get());
             journal.add_part(&part)?;
             // The receiver is gone only if the run has stopped, which reports why.

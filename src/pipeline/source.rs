@@ -28,6 +28,12 @@ pub enum SourceError {
         "the failed accounts of an earlier run contain one of {bytes} bytes, longer than an account can be; start over with --restart"
     )]
     TooLong { bytes: usize },
+    /// A committed part was made from another list.
+    #[error(
+        "the part that starts with account {} of the list was made while the list was changed, and holds other accounts; start over with --restart",
+        first_ordinal + 1
+    )]
+    OtherList { first_ordinal: u64 },
 }
 
 impl AccountSource {

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::{JOB, accounts};
-use crate::support::stops::{WORK_DIRECTORY, with_faults};
+use crate::support::stops::{Pause, WORK_DIRECTORY, with_faults};
 use crate::support::{EmulatorServer, Known, TestDir};
 
 /// `--set` for each key.
@@ -324,4 +324,28 @@ fn a_run_that_is_older_than_the_snapshot_is_never_resumed() {
     assert_eq!(directory.committed_parts(), 2);
     directory.export(&["--restart"]).expect_code(0);
     assert!(!directory.path(WORK_DIRECTORY).exists());
+}
+
+/// More accounts than the reader is ahead of the calls, so that parts are committed before the end of the list is read.
+#[test]
+fn part_of_a_list_that_was_changed_while_it_was_read_is_not_published() {
+    let list: Vec<String> = (0..12_000).map(|number| format!("user{number}")).collect();
+    let job = JOB.replace("accounts_per_part = 600", "accounts_per_part = 1000");
+    let directory = TestDir::with_job(&job, list.iter().map(String::as_str));
+    let changed = list.join("\n").replace("user2500\n", "zzzz\n") + "\n";
+    let pause = Pause::at(&directory, "journal:created");
+    let mut run = directory.start_export(&[], &[("IM_PROFILES_FAILPOINT", &pause.failpoint)]);
+    pause.meanwhile(&mut run, || {
+        directory.write("accounts.txt", &changed);
+    });
+    run.end().expect_code(2).expect_stderr(&["accounts.txt changed while it was being read"]);
+    assert!(directory.committed_parts() > 3, "no part of the changed list was committed");
+
+    directory.accounts("accounts.txt", list.iter().map(String::as_str));
+    let refused = directory.export(&[]).expect_code(2);
+    refused.expect_stderr(&["the part that starts with account 2001 of the list", "--restart"]);
+    assert!(!directory.path("out").exists());
+    let known = Known::of_directory(&directory, &[]);
+    let output = directory.export(&["--restart"]).expect_code(0);
+    known.ensure_is(&directory.snapshot("out"), &output.to_string());
 }

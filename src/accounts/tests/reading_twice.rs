@@ -57,7 +57,7 @@ fn a_list_changed_between_the_passes_is_an_error() {
         let error = drain(&mut list.distinct(&scan).unwrap()).unwrap_err();
         assert_eq!(
             file.message(&error),
-            "account list l.txt changed while it was being read; run again when nothing writes to it"
+            "account list l.txt changed while it was being read; when nothing writes to it, run again with the list as it was, or with --restart"
         );
     }
 }

@@ -149,7 +149,7 @@ fn a_change_between_the_passes_is_noticed() {
             change(&files);
             let error = list.distinct(&scan).and_then(DistinctAccounts::count).unwrap_err();
             let expected = format!(
-                "account list {path} changed while it was being read; run again when nothing writes to it"
+                "account list {path} changed while it was being read; when nothing writes to it, run again with the list as it was, or with --restart"
             );
             assert_eq!(files.relative(&error), expected);
         }

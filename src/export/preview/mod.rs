@@ -3,7 +3,7 @@
 mod call_counts;
 mod warnings;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +108,7 @@ fn collect(
         retry: RetrySettings { outage_patience: patience, ..job.retry.clone() },
         accounts_per_part: job.output.accounts_per_part,
         accounts_to_request: accounts.len() as u64,
-        committed: BTreeSet::new(),
+        committed: BTreeMap::new(),
         has_rows: false,
         processed_before: 0,
         totals_before: RunTotals::default(),

@@ -6,6 +6,10 @@
 pub enum SecretFault {
     #[error("is empty")]
     Empty,
+    #[error("is not UTF-8 text")]
+    NotText,
+    #[error("holds JSON, not the value alone")]
+    Json,
     #[error("holds a PEM key of the old signature algorithm, which is not supported")]
     Pem,
     #[error("holds an assignment NAME=value, not the value alone")]
@@ -26,6 +30,9 @@ pub fn secret_in(text: &str) -> Result<&str, SecretFault> {
     }
     if text.starts_with("-----BEGIN") {
         return Err(SecretFault::Pem);
+    }
+    if text.starts_with('{') {
+        return Err(SecretFault::Json);
     }
     if is_assignment(text) {
         return Err(SecretFault::Assignment);
@@ -76,6 +83,7 @@ mod tests {
         let faults = [
             (" \n\u{feff}".to_owned(), SecretFault::Empty),
             ("\u{feff}\n".to_owned(), SecretFault::Empty),
+            (format!("{{\"key\":\"{KEY}\"}}"), SecretFault::Json),
             (format!("\"{KEY}\""), SecretFault::Quoted),
             (format!("'{KEY}'\n"), SecretFault::Quoted),
             (format!("\u{201c}{KEY}\u{201d}"), SecretFault::Quoted),

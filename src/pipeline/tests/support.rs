@@ -81,7 +81,7 @@ pub fn run_settings(accounts: u64, accounts_per_part: u64) -> RunSettings {
         },
         accounts_per_part,
         accounts_to_request: accounts,
-        committed: BTreeSet::new(),
+        committed: BTreeMap::new(),
         has_rows: false,
         processed_before: 0,
         totals_before: RunTotals::default(),

@@ -208,6 +208,7 @@ fn column_totals_leave_out_parts_without_statistics() {
         index: 0,
         file: String::new(),
         ordinals: 0..rows,
+        accounts_digest: None,
         rows,
         file_info: FileInfo { bytes: 0, sha256: String::new() },
         failed: Vec::new(),

@@ -39,6 +39,7 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
         file: format!("part-{index:05}.csv"),
         rows: ordinals.end - ordinals.start - 1,
         ordinals,
+        accounts_digest: None,
         file_info: info(10 + index),
         failed: vec![FailureSummary {
             category: Category::InternalError,

@@ -26,6 +26,9 @@ pub struct CommittedPart {
     pub file: String,
     /// The ordinals it covers.
     pub ordinals: Range<u64>,
+    /// The digest of the accounts that it covers; a journal of version 0.1.0 does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts_digest: Option<String>,
     /// Rows in its file.
     pub rows: u64,
     /// Size and digest of its file.

@@ -215,6 +215,7 @@ impl PartBuilder {
             index,
             file: self.file,
             ordinals,
+            accounts_digest: None,
             rows: self.rows + self.late_rows,
             file_info,
             failed: self.failed.into_summaries(),
