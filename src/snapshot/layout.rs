@@ -115,6 +115,13 @@ pub fn rejected_lines_file(part: u64, format: LinesFormat) -> String {
     format!("rejected-{part:05}.{}", format.extension())
 }
 
+/// Whether a name in the work directory is that of a part's lines of a sidecar.
+pub fn is_lines_file(name: &str) -> bool {
+    let number = ["failed-", "rejected-"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    let number = number.and_then(|number| number.rsplit_once('.'));
+    number.is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// The name of the work directory of a snapshot, beside it and hidden.
 pub fn work_directory_name(snapshot: &OsStr) -> String {
     format!(".{}.partial", snapshot.to_string_lossy())
@@ -155,6 +162,8 @@ mod tests {
         assert_eq!(other_key(&part).unwrap(), "snapshot/part-00000.csv.gz");
         let lines = failed_lines_file(3, LinesFormat::Csv);
         assert_eq!(other_key(&lines).unwrap(), ".failed-00003~csv.unpublished");
+        assert!(is_lines_file(&lines) && is_lines_file("rejected-100000.tsv"));
+        assert!(!is_lines_file("failed-dt=1.tsv") && !is_lines_file(INVALID_ACCOUNTS_FILE));
         for key in [JOURNAL_FILE, LOCK_FILE, &failed_lines_file(3, LinesFormat::Tsv)] {
             assert_eq!(other_key(key), None, "{key}");
         }

@@ -229,6 +229,8 @@ fn missing_staged_snapshot_costs_the_parts_in_it() {
 fn anything_of_another_kind_in_the_work_directory_is_refused() {
     for (name, expected) in [
         ("lock", "lock is a directory, not a regular file; move it away"),
+        ("failed-00000.tsv", "failed-00000.tsv is a directory, not a regular file; move it away"),
+        ("rejected-00003.tsv", "rejected-00003.tsv is a directory, not a regular file; move it"),
         ("invalid.tsv", "invalid.tsv is a directory, not a regular file; move it away"),
         ("snapshot", "snapshot is a file, not a directory; move it away"),
         ("trial", "trial is a file, not a directory; move it away"),

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::fs::{self, FileType, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use crate::snapshot::layout::{
     INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, STAGED_SNAPSHOT, TRIAL_DIRECTORY,
-    published_name,
+    is_lines_file, published_name,
 };
 use crate::snapshot::store::{PartFilesError, WorkDirectoryError};
 use crate::util::access::{ensure_can_create_in, ensure_can_move, ensure_can_open};
@@ -24,7 +24,15 @@ impl LocalStore {
     /// [`WorkDirectoryError::WrongKind`], which a restart does not remove either: it may belong to somebody else.
     pub fn ensure_own_kinds(&self) -> Result<(), WorkDirectoryError> {
         let root = self.root();
-        for path in [LOCK_FILE, INVALID_ACCOUNTS_FILE].map(|name| root.join(name)) {
+        let entries = fs::read_dir(root).into_iter().flatten().flatten();
+        let lines = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_lines_file));
+        let mut files: Vec<PathBuf> = lines
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| entry.path())
+            .collect();
+        files.extend([LOCK_FILE, INVALID_ACCOUNTS_FILE].map(|name| root.join(name)));
+        files.sort_unstable();
+        for path in files {
             let found = fs::metadata(&path).ok();
             if let Some(kind) = found.and_then(|found| kind_in_its_place(found.file_type())) {
                 return Err(WorkDirectoryError::WrongKind { path, kind, expected: "regular file" });
