@@ -23,7 +23,8 @@ impl ListCompression {
     /// Detects the compression from the first bytes.
     pub fn detect(head: [u8; 4]) -> Self {
         match head {
-            [0x1f, 0x8b, 0x08, _] => Self::Gzip,
+            // A file of 2 bytes is filled up with zeros: it was truncated after the first ones.
+            [0x1f, 0x8b, 0x08, _] | [0x1f, 0x8b, 0, 0] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd] => Self::Zstd,
             // A skippable frame, which pzstd writes first.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,

@@ -2,23 +2,28 @@
 //! `source()` only.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
-use parquet::errors::ParquetError;
 
 use super::encoding::Encoding;
 use super::zstd_frame::MAX_WINDOW_BYTES;
 use crate::util::disk_error::advice;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::human::counted;
+use crate::util::visible::visible_path;
 
 /// Why an account list cannot be read. `list` is its path, or `standard input`.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     #[error("account list {list} does not exist; correct `accounts.path`")]
     Missing { list: String },
+    #[error(
+        "account list {list} is a symbolic link to {target}, which does not exist; remove the link, or restore its target"
+    )]
+    BrokenLink { list: String, target: String },
     #[error(
         "account list {list} is a directory without a data file (names that start with _ or . are skipped); correct `accounts.path`"
     )]
@@ -105,7 +110,7 @@ pub enum ListError {
     )]
     ZstdDictionary { list: String, id: u64 },
     #[error("account list {list} is not a valid Parquet file; copy it again, or regenerate it")]
-    Parquet { list: String, source: ParquetError },
+    Parquet { list: String, source: Box<dyn Error + Send + Sync> },
     #[error("account list {list} {what}")]
     ParquetUnsupported { list: String, what: String },
     #[error(
@@ -149,6 +154,15 @@ pub enum ListError {
 }
 
 impl ListError {
+    /// There is nothing at `path`, or a link to nothing.
+    pub fn missing(path: &Path) -> Self {
+        let list = visible_path(path);
+        match path.read_link() {
+            Ok(target) => Self::BrokenLink { list, target: visible_path(&target) },
+            Err(_) => Self::Missing { list },
+        }
+    }
+
     /// The error of the operating system while reading the input itself, rather than a temporary file.
     fn input_error(&self) -> Option<&io::Error> {
         match self {

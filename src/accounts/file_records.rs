@@ -4,6 +4,7 @@ use super::csv::CsvRecords;
 use super::error::ListError;
 use super::lines::Lines;
 use super::list_file::ListDigests;
+use super::list_warnings::WarningKind;
 use super::ndjson::NdjsonRecords;
 use super::parquet::ParquetRecords;
 use super::records::{Record, RecordUnit};
@@ -66,11 +67,12 @@ impl FileRecords {
         }
     }
 
-    /// The number of records that repeated the header, and the line of the first.
-    pub fn repeated_headers(&self) -> Option<(u64, u64)> {
+    /// What was skipped as a trace of concatenated files: its number, and the line of the first.
+    pub fn skipped(&self) -> Option<(WarningKind, (u64, u64))> {
         match self {
-            Self::Csv(records) => records.repeated_headers(),
-            _ => None,
+            Self::Csv(records) => Some((WarningKind::RepeatedHeader, records.repeated_headers()?)),
+            Self::Ndjson(records) => Some((WarningKind::MarkedRecord, records.marked()?)),
+            Self::Txt(_) | Self::Parquet(_) => None,
         }
     }
 

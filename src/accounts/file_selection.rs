@@ -1,12 +1,14 @@
 //! Which files make up a list whose path is a directory or a glob.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::error::ListError;
 use crate::util::paths::absolute;
@@ -23,7 +25,7 @@ const OPTIONS: MatchOptions = MatchOptions {
 ///
 /// Names that start with `_` or `.` are skipped (`_SUCCESS`, `.part-0.crc`, `_temporary`), as Spark and Hive do, unless
 /// a part of the glob that starts with the same character names them. A directory that matches the glob stands for the
-/// files below it. Symbolic links are followed; a link to a directory that contains it is skipped.
+/// files below it. Symbolic links are followed; a link to a directory that contains it is skipped, and a directory with several names that match is read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSelection {
     path: PathBuf,
@@ -101,20 +103,20 @@ impl FileSelection {
     /// If a directory cannot be read, or there is not one file.
     pub fn files(&self) -> Result<Vec<PathBuf>, ListError> {
         let mut files = Vec::new();
-        let walk = WalkDir::new(&self.root).min_depth(1).follow_links(true).into_iter();
-        for entry in walk.filter_entry(|entry| self.is_relevant(entry.path())) {
+        let mut visited = HashSet::new();
+        // Sorted, so that a directory with several names always has the same one.
+        let walk = WalkDir::new(&self.root).min_depth(1).follow_links(true).sort_by_file_name();
+        let walk = walk.into_iter().filter_entry(|entry| {
+            self.is_relevant(entry.path()) && !self.is_repeated(entry, &mut visited)
+        });
+        for entry in walk {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) if self.matches(entry.path()) => files.push(entry.into_path()),
                 Ok(_) => {}
                 Err(error) if error.loop_ancestor().is_some() => {}
                 Err(error) if error.path().is_some_and(|path| self.is_unselected_link(path)) => {}
-                Err(error) => {
-                    let list = visible_path(error.path().unwrap_or(&self.path));
-                    let source =
-                        error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-                    return Err(ListError::Open { list, source });
-                }
+                Err(error) => return Err(self.walk_error(error)),
             }
         }
         if files.is_empty() {
@@ -139,6 +141,22 @@ impl FileSelection {
     fn matches(&self, path: &Path) -> bool {
         let below = path.strip_prefix(&self.root).unwrap_or(path);
         self.glob.as_ref().is_none_or(|glob| glob.matches(below))
+    }
+
+    /// Whether `entry` is a directory whose files the list already has under another name. Links between directories
+    /// would multiply them.
+    fn is_repeated(&self, entry: &DirEntry, visited: &mut HashSet<(u64, u64)>) -> bool {
+        entry.file_type().is_dir()
+            && self.matches(entry.path())
+            && entry.metadata().is_ok_and(|found| !visited.insert((found.dev(), found.ino())))
+    }
+
+    fn walk_error(&self, error: walkdir::Error) -> ListError {
+        let path = error.path().unwrap_or(&self.path).to_owned();
+        match error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into()) {
+            source if source.kind() == io::ErrorKind::NotFound => ListError::missing(&path),
+            source => ListError::Open { list: visible_path(&path), source },
+        }
     }
 
     /// A broken link is reported before the filter sees its name.
@@ -286,8 +304,34 @@ mod tests {
             selected_in(&root, "**/*.csv").unwrap(),
             ["dt=1/a.csv", "dt=1/link.csv", "dt=2/b.csv"]
         );
-        let error = selected_in(&root, "").unwrap_err();
-        assert!(error.to_string().contains("d/broken.txt; correct"), "{error}");
+        let error = selected_in(&root, "").unwrap_err().to_string();
+        assert!(
+            error.contains("d/broken.txt is a symbolic link to gone, which does not"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn directories_with_several_names_are_read_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let names: Vec<String> = (0..12).map(|n| format!("d/{n:02}")).collect();
+        for name in &names {
+            fs::create_dir_all(root.join(name)).unwrap();
+            for other in names.iter().filter(|other| *other != name) {
+                let link = root.join(name).join(format!("to-{}", &other[2..]));
+                symlink(root.join(other), link).unwrap();
+            }
+        }
+        fs::write(root.join("d/11/a.csv"), "").unwrap();
+        assert_eq!(selected_in(root, "d").unwrap().len(), 1);
+        assert_eq!(selected_in(root, "*").unwrap().len(), 1);
+        // Only one of its names may match.
+        fs::create_dir_all(root.join("e/a")).unwrap();
+        fs::write(root.join("e/a/b.csv"), "").unwrap();
+        symlink("a", root.join("e/x")).unwrap();
+        assert_eq!(selected_in(root, "e/**/x/*.csv").unwrap(), ["e/x/b.csv"]);
+        assert_eq!(selected_in(root, "e/[ax]").unwrap(), ["e/a/b.csv"]);
     }
 
     #[test]

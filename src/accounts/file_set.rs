@@ -134,7 +134,7 @@ impl FileSequence {
     pub fn open_first(&mut self) -> Result<(FileRecords, u64), ListError> {
         let path = &self.set.paths[self.current];
         let file = ListFile::open(path).map_err(|error| match error {
-            ListError::Missing { .. } => self.set.changed(),
+            ListError::Missing { .. } | ListError::BrokenLink { .. } => self.set.changed(),
             error => error,
         })?;
         self.name = Arc::clone(&file.name);

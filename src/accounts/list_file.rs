@@ -48,7 +48,7 @@ impl ListFile {
     pub fn open(path: &Path) -> Result<Self, ListError> {
         let list = visible_path(path);
         let unreadable = |source: io::Error| match source.kind() {
-            ErrorKind::NotFound => ListError::Missing { list: list.clone() },
+            ErrorKind::NotFound => ListError::missing(path),
             _ => ListError::Open { list: list.clone(), source },
         };
         let metadata = fs::metadata(path).map_err(unreadable)?;

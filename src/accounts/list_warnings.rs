@@ -16,11 +16,13 @@ pub struct ListWarning {
     pub first: RecordPlace,
 }
 
-/// `Display` names the records in the plural.
+/// `Display` names the records in the plural, or says what was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarningKind {
-    /// The only kind that is skipped.
+    /// A record that was skipped.
     RepeatedHeader,
+    /// A record of NDJSON after a byte order mark, which was skipped.
+    MarkedRecord,
     NullMarker,
     OuterBlank,
     NoBreakSpace,
@@ -32,7 +34,8 @@ pub enum WarningKind {
 impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::RepeatedHeader => "skipped records that repeat the header",
+            Self::RepeatedHeader => "records that repeat the header were skipped",
+            Self::MarkedRecord => "byte order marks (U+FEFF) before records were skipped",
             Self::NullMarker => r"accounts that are \N, the NULL of database exports",
             Self::OuterBlank => "accounts that start or end with a blank",
             Self::NoBreakSpace => "accounts with a no-break space, such as U+00A0",
@@ -45,7 +48,11 @@ impl fmt::Display for WarningKind {
 
 impl fmt::Display for ListWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} (the first on {})", self.kind, self.records, self.first)
+        let subject = match self.kind {
+            WarningKind::RepeatedHeader | WarningKind::MarkedRecord => "",
+            _ => "the account list has ",
+        };
+        write!(f, "{subject}{}: {} (the first on {})", self.kind, self.records, self.first)
     }
 }
 

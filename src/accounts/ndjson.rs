@@ -20,11 +20,13 @@ pub struct NdjsonRecords {
     /// The account of the current record, unless it has a fault.
     account: Vec<u8>,
     fault: Option<InvalidReason>,
+    /// The number of records after a byte order mark, as in concatenated files, and the line of the first.
+    marked: Option<(u64, u64)>,
 }
 
 impl NdjsonRecords {
     pub fn new(lines: Lines, key: Arc<str>) -> Self {
-        Self { lines, key, account: Vec::new(), fault: None }
+        Self { lines, key, account: Vec::new(), fault: None, marked: None }
     }
 
     /// Advances to the next record; false at the end of the list.
@@ -35,6 +37,10 @@ impl NdjsonRecords {
                 self.fault = Some(InvalidReason::LineTooLong);
                 return Ok(true);
             }
+            let line = line.strip_prefix(BYTE_ORDER_MARK).map_or(line, |record| {
+                self.marked.get_or_insert((0, self.lines.number())).0 += 1;
+                record
+            });
             if !is_blank(line) {
                 self.fault = read_account(line, &self.key, &mut self.account).err();
                 return Ok(true);
@@ -52,6 +58,10 @@ impl NdjsonRecords {
         Record { line: self.lines.number(), raw: RawAccount::Bytes(bytes), fault: self.fault }
     }
 
+    pub fn marked(&self) -> Option<(u64, u64)> {
+        self.marked
+    }
+
     pub fn lines(&mut self) -> &mut Lines {
         &mut self.lines
     }
@@ -66,8 +76,9 @@ pub fn keys_if_missing(sample: &[u8], key: &str) -> Option<Vec<String>> {
 }
 
 fn objects_in(sample: &[u8]) -> impl Iterator<Item = BTreeMap<String, IgnoredAny>> {
-    let content = sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sample);
-    split_lines(content).filter_map(|line| serde_json::from_slice(line).ok())
+    split_lines(sample)
+        .map(|line| line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line))
+        .filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 fn read_account(line: &[u8], key: &str, account: &mut Vec<u8>) -> Result<(), InvalidReason> {

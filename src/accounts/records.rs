@@ -8,7 +8,7 @@ use super::error::ListError;
 use super::file_records::FileRecords;
 use super::file_set::FileSequence;
 use super::list_file::ListDigests;
-use super::list_warnings::{ListWarning, WarningKind};
+use super::list_warnings::ListWarning;
 
 /// The field of a record that should hold an account, not validated yet.
 #[derive(Debug, Clone, Copy)]
@@ -106,13 +106,13 @@ pub struct Records {
     files: Option<FileSequence>,
     /// Lines of the files before the current one.
     lines_before: u64,
-    repeated_headers: Option<ListWarning>,
+    skipped: Option<ListWarning>,
 }
 
 impl Records {
     /// Starts before the first record of the only file.
     pub fn of_file(current: FileRecords, bytes: u64) -> Self {
-        Self { current, bytes, files: None, lines_before: 0, repeated_headers: None }
+        Self { current, bytes, files: None, lines_before: 0, skipped: None }
     }
 
     /// Starts before the first record of the first file.
@@ -163,12 +163,11 @@ impl Records {
             .unwrap_or(u64::MAX)
     }
 
-    /// The records skipped so far because they repeat the header.
-    pub fn repeated_headers(&self) -> Option<ListWarning> {
-        let mut all = self.repeated_headers.clone();
-        if let Some((count, line)) = self.current.repeated_headers() {
+    /// What was skipped so far as a trace of concatenated files.
+    pub fn skipped(&self) -> Option<ListWarning> {
+        let mut all = self.skipped.clone();
+        if let Some((kind, (count, line))) = self.current.skipped() {
             let first = self.place_of(line);
-            let kind = WarningKind::RepeatedHeader;
             all.get_or_insert(ListWarning { kind, records: 0, first }).records += count;
         }
         all
@@ -195,8 +194,8 @@ impl Records {
     #[cold]
     fn advance_to_next_file(&mut self) -> Result<bool, ListError> {
         loop {
-            self.repeated_headers = match &self.files {
-                Some(files) if !files.is_at_last() => self.repeated_headers(),
+            self.skipped = match &self.files {
+                Some(files) if !files.is_at_last() => self.skipped(),
                 _ => return Ok(false),
             };
             let lines = self.current.lines_read();

@@ -89,7 +89,7 @@ impl AccountList {
         on_progress(valid + invalid);
         let ListDigests { sha256, xxh3 } = records.digests()?;
         let mut warnings = unlikely.into_warnings();
-        warnings.extend(records.repeated_headers());
+        warnings.extend(records.skipped());
         drop(records);
         let sha256 = hex(&sha256.expect("the records were opened to make it"));
         let max_repeats = finder.max_repeats();

@@ -32,7 +32,7 @@ pub enum Warning {
     ExposedKey { file: String },
     #[error("the account list contains no valid account, so the snapshot would have no rows")]
     NoValidAccount,
-    #[error("the account list has {warning}{}", advice_on(warning))]
+    #[error("{warning}{}", advice_on(warning))]
     List { warning: ListWarning },
     #[error(
         "an interrupted run moved the previous snapshot aside to {replaced}; the next export restores it"
@@ -55,6 +55,7 @@ pub enum Warning {
 fn advice_on(warning: &ListWarning) -> &'static str {
     match warning.kind {
         WarningKind::RepeatedHeader => "; keep the header only once where files are concatenated",
+        WarningKind::MarkedRecord => "; write a byte order mark at most at the start of the list",
         _ => "; they are requested as they are, so correct what writes the list if it is wrong",
     }
 }
@@ -121,6 +122,11 @@ fn log_list_warning(ListWarning { kind, records, first }: &ListWarning) {
             records,
             %first,
             "records that repeat the header of the account list are skipped"
+        ),
+        WarningKind::MarkedRecord => warn!(
+            records,
+            %first,
+            "byte order marks before records of the account list are skipped"
         ),
         problem => warn!(
             records,

@@ -43,7 +43,9 @@ fn unknown_variant(message: &str, hide: bool) -> Option<String> {
     if hide {
         return Some(format!("is not a valid value; write one of: {}", known.join(", ")));
     }
-    Some(format!("is {}; {}", quoted(word), suggestion(word, &known)))
+    // The other common name of the format.
+    let meant = if word.eq_ignore_ascii_case("jsonl") { "ndjson" } else { word };
+    Some(format!("is {}; {}", quoted(word), suggestion(meant, &known)))
 }
 
 /// `invalid type: integer `5`, expected a string`

@@ -85,7 +85,7 @@ fn messages_name_the_file_and_the_line_in_it() {
                     on line 2 of ids/2.csv, "@TLS#x" starts with a prefix reserved by the service (@TLS#, @TGS# or @TIM#)
       warning       the account list has accounts with an invisible character, such as U+200B: 1 (the first on line 4 of ids/1.csv); they are requested as they are, so correct what writes the list if it is wrong
       warning       the account list has accounts that are \N, the NULL of database exports: 1 (the first on line 3 of ids/2.csv); they are requested as they are, so correct what writes the list if it is wrong
-      warning       the account list has skipped records that repeat the header: 1 (the first on line 3 of ids/1.csv); keep the header only once where files are concatenated
+      warning       records that repeat the header were skipped: 1 (the first on line 3 of ids/1.csv); keep the header only once where files are concatenated
     "#);
     let check = directory.run(&[&["check", "job.toml"], set.as_slice()].concat()).expect_code(0);
     let lines: Vec<&str> = check.stdout.lines().filter(|line| line.contains("accounts ")).collect();
@@ -93,7 +93,7 @@ fn messages_name_the_file_and_the_line_in_it() {
     passed   accounts  ids (2 files) can be read: 4 records, 0 duplicates, 1 invalid; its first is "a"
     note     accounts  the account list has accounts with an invisible character, such as U+200B: 1 (the first on line 4 of ids/1.csv); they are requested as they are, so correct what writes the list if it is wrong
     note     accounts  the account list has accounts that are \N, the NULL of database exports: 1 (the first on line 3 of ids/2.csv); they are requested as they are, so correct what writes the list if it is wrong
-    note     accounts  the account list has skipped records that repeat the header: 1 (the first on line 3 of ids/1.csv); keep the header only once where files are concatenated
+    note     accounts  records that repeat the header were skipped: 1 (the first on line 3 of ids/1.csv); keep the header only once where files are concatenated
     "#);
     let export = directory.export(&set).expect_code(0);
     let lines: Vec<&str> = export

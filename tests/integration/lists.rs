@@ -435,8 +435,8 @@ fn damaged_parquet_list_is_reported_in_one_line() {
     let output = directory.run(&arguments).expect_code(2);
     assert_eq!(
         output.stderr,
-        "error: account list list.parquet is not a valid Parquet file: Parquet error: its parts are \
-         inconsistent; copy it again, or regenerate it\n"
+        "error: account list list.parquet is not a valid Parquet file: its parts are inconsistent; \
+         copy it again, or regenerate it\n"
     );
 }
 

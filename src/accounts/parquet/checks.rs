@@ -17,7 +17,10 @@ pub fn open_file(
 ) -> Result<(SerializedFileReader<ListFile>, Footer), ParquetError> {
     const END_BYTES: u64 = 8;
     let end = file.bytes.checked_sub(END_BYTES);
-    let end = end.ok_or_else(|| inconsistency("it is shorter than any Parquet file"))?;
+    let end = end.ok_or_else(|| match file.bytes {
+        0 => inconsistency("it is empty, and even a table without rows has a footer"),
+        _ => inconsistency("it is shorter than any Parquet file"),
+    })?;
     let mut magic = [0; END_BYTES as usize];
     file.get_read(end)?.read_exact(&mut magic)?;
     if magic.ends_with(b"PARE") {

@@ -33,7 +33,8 @@ pub fn read_error(file: &ListFile, source: ParquetError) -> ListError {
                 "has a feature that is not supported ({what}); write it with the encoding PLAIN"
             ),
         },
-        source => ListError::Parquet { list, source },
+        ParquetError::General(what) => ListError::Parquet { list, source: what.into() },
+        source => ListError::Parquet { list, source: source.into() },
     }
 }
 
@@ -45,7 +46,7 @@ fn external_error(file: &ListFile, cause: Box<dyn Error + Send + Sync>) -> ListE
     };
     match cause.downcast::<io::Error>() {
         Ok(error) if error.raw_os_error().is_some() => file.read_error(*error),
-        Ok(error) => ListError::Parquet { list, source: ParquetError::External(error) },
-        Err(cause) => ListError::Parquet { list, source: ParquetError::External(cause) },
+        Ok(error) => ListError::Parquet { list, source: error },
+        Err(source) => ListError::Parquet { list, source },
     }
 }

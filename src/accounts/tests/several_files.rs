@@ -252,7 +252,7 @@ fn records_equal_to_the_header_are_skipped_and_counted() {
     assert_eq!(read(&list).unwrap().names(), ["a", "id", "b"]);
     let warnings: Vec<String> =
         scan(&list).unwrap().warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["skipped records that repeat the header: 6 (the first on line 3)"]);
+    assert_eq!(warnings, ["records that repeat the header were skipped: 6 (the first on line 3)"]);
     // The header of each file of a directory does not repeat anything.
     let files = Files::new(&[
         ("d/1.csv", b"id\na\n"),
@@ -267,6 +267,22 @@ fn records_equal_to_the_header_are_skipped_and_counted() {
 }
 
 #[test]
+fn byte_order_marks_before_ndjson_records_are_skipped_and_counted() {
+    let files = Files::new(&[
+        ("d/1.ndjson", "\u{feff}{\"id\":\"a\"}\n\u{feff}{\"id\":\"b\"}\n\u{feff}\n".as_bytes()),
+        ("d/2.ndjson", "\u{feff}{\"id\":\"c\"}\r\u{feff} {\"id\":\"\u{feff}d\"}\r".as_bytes()),
+    ]);
+    let list = files.open("d", Some("id")).unwrap();
+    assert_eq!(read(&list).unwrap().names(), ["a", "b", "c", "\u{feff}d"]);
+    let warnings: Vec<String> =
+        scan(&list).unwrap().warnings.iter().map(|warning| files.relative(warning)).collect();
+    insta::assert_snapshot!(warnings.join("\n"), @r"
+    the account list has accounts with a byte order mark (U+FEFF): 1 (the first on line 2 of d/2.ndjson)
+    byte order marks (U+FEFF) before records were skipped: 3 (the first on line 2 of d/1.ndjson)
+    ");
+}
+
+#[test]
 fn unlikely_accounts_are_kept_and_counted_with_their_first_place() {
     let files = Files::new(&[
         ("d/1.csv", "id\na\n\\N\nb\u{200b}\n\u{feff}c\n".as_bytes()),
@@ -278,10 +294,10 @@ fn unlikely_accounts_are_kept_and_counted_with_their_first_place() {
     let warnings: Vec<String> =
         scan(&list).unwrap().warnings.iter().map(|warning| files.relative(warning)).collect();
     insta::assert_snapshot!(warnings.join("\n"), @r"
-    accounts that are \N, the NULL of database exports: 2 (the first on line 3 of d/1.csv)
-    accounts with an invisible character, such as U+200B: 2 (the first on line 4 of d/1.csv)
-    accounts with a byte order mark (U+FEFF): 1 (the first on line 5 of d/1.csv)
-    accounts that start or end with a blank: 2 (the first on line 3 of d/2.csv)
-    accounts with a no-break space, such as U+00A0: 1 (the first on line 4 of d/2.csv)
+    the account list has accounts that are \N, the NULL of database exports: 2 (the first on line 3 of d/1.csv)
+    the account list has accounts with an invisible character, such as U+200B: 2 (the first on line 4 of d/1.csv)
+    the account list has accounts with a byte order mark (U+FEFF): 1 (the first on line 5 of d/1.csv)
+    the account list has accounts that start or end with a blank: 2 (the first on line 3 of d/2.csv)
+    the account list has accounts with a no-break space, such as U+00A0: 1 (the first on line 4 of d/2.csv)
     ");
 }

@@ -112,7 +112,10 @@ fn column_type(
     let Some(written) = written else { return Ok(types[0]) };
     types.iter().find(|known| known.name() == written).copied().ok_or_else(|| {
         let names: Vec<&str> = types.iter().map(|known| known.name()).collect();
-        let problem = format!("is {}, which {tag} does not support", quoted(written));
-        KeyError::new(key, format!("{problem}; write one of: {}", names.join(", ")))
+        let fix = match names.iter().find(|name| name.eq_ignore_ascii_case(written)) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => format!("write one of: {}", names.join(", ")),
+        };
+        KeyError::new(key, format!("is {}, which {tag} does not support; {fix}", quoted(written)))
     })
 }

@@ -62,6 +62,7 @@ fn accounts_refused() {
         ("\"list.csv\"", "\"a\\nb.csv\""),
         ("\"list.csv\"", "\"out/dt=2026-11-22/_failed_accounts.tsv\""),
         ("format = \"csv\"", "format = \"CSV\""),
+        ("format = \"csv\"", "format = \"jsonl\""),
         ("format = \"csv\"", "format = \"xml\""),
         (lines, "path = \"-\""),
         (lines, "path = \"list.json\""),
@@ -81,6 +82,7 @@ fn accounts_refused() {
     jobs/n.toml:4: accounts.path: contains the control character \u{a}; write the text on one line without it
     jobs/n.toml:4: accounts.path: is inside output.path, which the run replaces; copy the list to another directory
     jobs/n.toml:5: accounts.format: is "CSV"; did you mean csv?
+    jobs/n.toml:5: accounts.format: is "jsonl"; did you mean ndjson?
     jobs/n.toml:5: accounts.format: is "xml"; write one of: csv, tsv, txt, ndjson, parquet
     jobs/n.toml:3: accounts.format: is missing, and standard input has no file name to derive it from; write one of: csv, tsv, txt, ndjson, parquet
     jobs/n.toml:3: accounts.format: is missing, and a .json file may hold anything; write ndjson if it has one object per line

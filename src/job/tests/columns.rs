@@ -32,6 +32,7 @@ fn columns_refused() {
         ("\"points\"", &long_name),
         ("\"string\"", "\"uint32\""),
         ("\"uint64\"", "\"int\""),
+        ("\"uint64\"", "\"INT64\""),
         ("\"uint64\"", "64"),
         ("name = \"points\"", "title = \"points\""),
     ]), @r#"
@@ -54,6 +55,7 @@ fn columns_refused() {
     jobs/n.toml:24: columns.1.name: is longer than 128 characters; write another name
     jobs/n.toml:20: columns.0.type: is "uint32", which Tag_Profile_IM_Nick does not support; write one of: string, bytes
     jobs/n.toml:25: columns.1.type: is "int", which Tag_Profile_Custom_Points does not support; write one of: string, int64, uint64, bytes, uint32, date
+    jobs/n.toml:25: columns.1.type: is "INT64", which Tag_Profile_Custom_Points does not support; did you mean int64?
     jobs/n.toml:25: columns.1.type: is the number 64; write text in quotes
     jobs/n.toml:24: columns.1.title: is not a known key; write one of: tag, name, type
     "#);
