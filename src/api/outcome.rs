@@ -65,6 +65,9 @@ impl CallFailure {
     pub fn remedy(&self) -> &'static str {
         match self {
             CallFailure::Refused { rule, .. } => rule.remedy,
+            CallFailure::Transport(TransportFailure::Status(429)) => {
+                "lower api.calls_per_second, or wait until the service no longer throttles the calls"
+            }
             CallFailure::Transport(_) | CallFailure::Unusable { .. } => {
                 "check api.region or api.base_url, and proxies or gateways on the way"
             }

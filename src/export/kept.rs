@@ -3,8 +3,9 @@
 use std::fmt;
 
 use indicatif::HumanCount;
+use jiff::Timestamp;
 
-use super::resume_command::resume_command;
+use super::resume_command::ResumeCommand;
 use crate::api::error_codes::Fault;
 use crate::api::outcome::CallFailure;
 use crate::pipeline::RunError;
@@ -87,10 +88,16 @@ impl ReadyUserSig {
         let ReadyUserSig { variable, expires_at } = self;
         let validity = expires_at
             .as_ref()
-            .map_or_else(String::new, |time| format!("; the present one is valid until {time}"));
+            .map_or_else(String::new, |time| format!("; the present one {}", validity(time)));
         is_at_fault
             .then(|| format!("put a new UserSig into {variable} (api.usersig_env){validity}"))
     }
+}
+
+/// Until when a UserSig is, or was, valid that expires at this RFC 3339 time.
+fn validity(expires_at: &str) -> String {
+    let is_past = expires_at.parse::<Timestamp>().is_ok_and(|time| time < Timestamp::now());
+    format!("{} valid until {expires_at}", if is_past { "was" } else { "is" })
 }
 
 /// The failure of a run that has made calls: what happened, how to fix it, what is kept and how to resume.
@@ -98,7 +105,7 @@ pub fn interrupted(
     error: &RunError,
     kept: &Kept,
     usersig: Option<&ReadyUserSig>,
-    date: &str,
+    command: &ResumeCommand,
 ) -> Failure {
     let code = error.exit_code();
     let mut text = match (error, usersig) {
@@ -116,26 +123,23 @@ pub fn interrupted(
     if is_stop || !kept.is_nothing() {
         text = format!("{}; {kept}", text.trim_end_matches(RUN_AGAIN));
         if is_resumable {
-            text.push_str(&format!("; resume with: {}", resume_command(date)));
+            text.push_str(&format!("; resume with: {command}"));
         }
     }
     Failure::new(code, text)
 }
 
 /// The failure of a run that was stopped before its first call.
-pub fn with_resume_command(failure: Failure, date: &str) -> Failure {
+pub fn with_resume_command(failure: Failure, command: &ResumeCommand) -> Failure {
     if !failure.error.is::<RunError>() || !failure.code.is_resumable() {
         return failure;
     }
     let text = failure.text();
-    Failure::new(
-        failure.code,
-        format!("{text}; no call was made; resume with: {}", resume_command(date)),
-    )
+    Failure::new(failure.code, format!("{text}; no call was made; resume with: {command}"))
 }
 
 /// The failure of a run that has all of its parts.
-pub fn unpublished(error: PublishError, parts: u64, date: &str) -> Failure {
+pub fn unpublished(error: PublishError, parts: u64, command: &ResumeCommand) -> Failure {
     let is_of_disk =
         matches!(error, PublishError::Disk(_) | PublishError::Replace(ReplaceError::Disk(_)));
     let failure = Failure::from(error);
@@ -144,7 +148,17 @@ pub fn unpublished(error: PublishError, parts: u64, date: &str) -> Failure {
     }
     let text = failure.text();
     let (text, parts) = (text.trim_end_matches(RUN_AGAIN), counted(parts, "part"));
-    let command = resume_command(date);
     let text = format!("{text}; kept all of the run, {parts}; resume with: {command}");
     Failure::new(failure.code, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expired_usersig_was_valid() {
+        assert_eq!(validity("2001-01-01T00:00:00Z"), "was valid until 2001-01-01T00:00:00Z");
+        assert_eq!(validity("9999-01-01T00:00:00Z"), "is valid until 9999-01-01T00:00:00Z");
+    }
 }

@@ -57,6 +57,7 @@ use self::kept::with_resume_command;
 use self::limits::status;
 use self::prepare::prepare;
 use self::publish::publish;
+use self::resume_command::ResumeCommand;
 use self::rounds::run_rounds;
 use self::stale_work::remove_if_nothing_committed;
 use self::telemetry::RunTelemetry;
@@ -115,8 +116,9 @@ pub fn load_job(
 pub fn run(job: Job, options: RunOptions, mut telemetry: RunTelemetry<'_>) -> Outcome {
     let name = job.name.clone();
     let output_path = absolute(&job.output.path).display().to_string();
+    let command = ResumeCommand::new(&options.date.to_string(), &job.accounts.path);
     let (totals, result) = run_to_end(job, options, &mut telemetry);
-    let result = result.map_err(|failure| with_resume_command(failure, &options.date.to_string()));
+    let result = result.map_err(|failure| with_resume_command(failure, &command));
     let exit_code = result.as_ref().map_or_else(|failure| failure.code, |()| ExitCode::Published);
     let in_milliseconds = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
     let seconds = options.started.elapsed().as_secs_f64();

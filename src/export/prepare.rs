@@ -18,6 +18,7 @@ use super::read_list::ReadList;
 use super::report::CallsOfProcess;
 use super::results::ManifestSource;
 use super::resume;
+use super::resume_command::ResumeCommand;
 use super::rounds::RoundSettings;
 use super::secret;
 use super::service::{ServiceConnection, connect};
@@ -51,6 +52,7 @@ pub struct PreparedRun {
     /// The UserSig that calls are signed with, if it was signed elsewhere.
     pub usersig: Option<ReadyUserSig>,
     pub previous: Option<PreviousSnapshot>,
+    pub resume_command: ResumeCommand,
     pub input: ReadList,
     pub journal: Journal,
     /// When this process started, and how long earlier ones have worked.
@@ -124,6 +126,7 @@ pub fn prepare(
         service,
         runtime,
         stop,
+        resume_command: ResumeCommand::new(&journal.checkpoint().header.date, &job.accounts.path),
         manifest: ManifestSource::new(&job),
         rounds: RoundSettings::new(&job),
         limits: job.limits,

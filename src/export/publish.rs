@@ -13,15 +13,15 @@ use crate::util::failure::Failure;
 pub fn publish(run: PreparedRun, totals: &ResultSummary) -> Result<(), Failure> {
     let checkpoint = run.journal.checkpoint();
     let manifest = run.manifest.manifest(checkpoint, &run.input.scan, totals);
-    let report = run.calls_of_process.report(&manifest, checkpoint);
+    let report = run.calls_of_process.report(&manifest, checkpoint, run.seconds());
     let committed = CommittedWork {
         parts: checkpoint.parts(),
         retried_parts: retried_parts(checkpoint),
         invalid_lines: run.input.invalid_lines,
     };
-    let (parts, date) = (committed.parts.len() as u64, &checkpoint.header.date);
+    let parts = committed.parts.len() as u64;
     publish::publish(run.work, &manifest, &committed, &report)
-        .map_err(|error| unpublished(error, parts, date))
+        .map_err(|error| unpublished(error, parts, &run.resume_command))
 }
 
 /// The indexes of parts whose failed accounts were retried in a later round.

@@ -36,12 +36,13 @@ impl CallsOfProcess {
         self.accepted_rate.on(event);
     }
 
-    /// Renders the HTML report of the snapshot.
-    pub fn report(&self, manifest: &Manifest, checkpoint: &Checkpoint) -> String {
+    /// Renders the HTML report of the snapshot, whose processes have worked so many seconds.
+    pub fn report(&self, manifest: &Manifest, checkpoint: &Checkpoint, worked: f64) -> String {
         page(&Report {
             manifest,
             timeline: &self.timeline,
             calls_started_at: &self.started_at,
+            worked_seconds: worked,
             resumed_at: self.is_resumed.then_some(&self.started_at),
             columns: ColumnTotals::of(&checkpoint.parts()),
         })

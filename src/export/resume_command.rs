@@ -1,10 +1,32 @@
 //! The command that resumes a stopped run, as messages show it.
 
+use std::fmt;
+
+use crate::accounts::ListPath;
 use crate::util::visible::is_invisible;
 
 /// The command line of this process that resumes its run; on another day it must name the date.
-pub fn resume_command(date: &str) -> String {
-    command_line(arguments(), date)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeCommand {
+    date: String,
+    reads_stdin: bool,
+}
+
+impl ResumeCommand {
+    pub fn new(date: &str, list: &ListPath) -> ResumeCommand {
+        ResumeCommand { date: date.to_owned(), reads_stdin: matches!(list, ListPath::Stdin) }
+    }
+}
+
+impl fmt::Display for ResumeCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&command_line(arguments(), &self.date))?;
+        if self.reads_stdin {
+            f.write_str(", with the same list on standard input")
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// The command line that resumes the run of another date than that of this process, which may be a plan.
@@ -85,6 +107,13 @@ mod tests {
         let restart = ["x", "export", "j.toml", "--restart", "--date", "2026-11-21"];
         assert_eq!(resume(&restart), "x export j.toml --date 2026-11-21");
         assert_eq!(resume(&["x", "--date=2026-11-21", "-q"]), "x --date=2026-11-21 -q");
+    }
+
+    #[test]
+    fn a_list_on_standard_input_is_part_of_the_command() {
+        let text = |list| ResumeCommand::new("2026-11-22", &list).to_string();
+        assert!(text(ListPath::Stdin).ends_with(", with the same list on standard input"));
+        assert!(!text(ListPath::File("list.txt".into())).contains("standard input"));
     }
 
     #[test]

@@ -78,8 +78,7 @@ pub fn run_rounds(
                 Ok(()) => return (totals, Ok(run)),
                 Err(error) if error.retry_may_help && !has_run_round => {}
                 Err(error) => {
-                    let date = &checkpoint.header.date;
-                    let error = error.of_run(run.work.root(), date);
+                    let error = error.of_run(run.work.root(), &run.resume_command);
                     return (totals, Err(error.into()));
                 }
             }
@@ -99,7 +98,6 @@ fn run_round(
 ) -> Result<PreparedRun, Failure> {
     let (settings, accounts, writer) = round_of(&run)?;
     let mut kept = kept_so_far(&run, &settings);
-    let date = run.journal.checkpoint().header.date.clone();
     let calls_of_process = &mut run.calls_of_process;
     let context = RunContext {
         random: fastrand::Rng::new(),
@@ -114,7 +112,8 @@ fn run_round(
     let client = Arc::clone(&run.service.client);
     let target = SnapshotTarget { writer, journal: run.journal };
     let round = run.runtime.block_on(pipeline::run(client, settings, accounts, target, context));
-    run.journal = round.map_err(|error| interrupted(&error, &kept, run.usersig.as_ref(), &date))?;
+    run.journal = round
+        .map_err(|error| interrupted(&error, &kept, run.usersig.as_ref(), &run.resume_command))?;
     run.may_call_from = Some(Instant::now() + SECOND_WITH_MARGIN);
     Ok(run)
 }

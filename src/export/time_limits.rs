@@ -9,20 +9,20 @@ use crate::report::plan::{RemainingWork, minimum_seconds};
 use crate::report::subject::Subject;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::failure::Failure;
-use crate::util::human::duration_text;
+use crate::util::human::{counted, duration_text};
 
 /// The calls take longer than the job allows, at its own rate limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeadlineError {
     /// Every run would make the same calls again.
     #[error(
-        "limits.deadline ({deadline}) is shorter than the {needed} that the calls of one part take at {rate} calls per second, so no run would complete a part; raise limits.deadline, or lower output.accounts_per_part"
+        "limits.deadline ({deadline}) is shorter than the {needed} that the calls of one part take at {rate} per second, so no run would complete a part; raise limits.deadline, or lower output.accounts_per_part"
     )]
-    ShorterThanPart { deadline: String, needed: String, rate: u32 },
+    ShorterThanPart { deadline: String, needed: String, rate: String },
     #[error(
-        "limits.deadline ({deadline}) is shorter than the {needed} that the calls take at {rate} calls per second; the run stops at the deadline and the same command resumes it, or raise limits.deadline"
+        "limits.deadline ({deadline}) is shorter than the {needed} that the calls take at {rate} per second; the run stops at the deadline and the same command resumes it, or raise limits.deadline"
     )]
-    ShorterThanRun { deadline: String, needed: String, rate: u32 },
+    ShorterThanRun { deadline: String, needed: String, rate: String },
 }
 
 impl HasExitCode for DeadlineError {
@@ -68,12 +68,13 @@ impl TimeNeeded<'_> {
 
     fn ensure_before_deadline(self) -> Result<(), DeadlineError> {
         let Some(deadline) = self.deadline else { return Ok(()) };
-        let rate = self.calls_per_second;
+        let calls_per_second = self.calls_per_second;
+        let rate = counted(calls_per_second.into(), "call");
         let part = self.left.accounts_left.min(self.accounts_per_part);
         let calls_of_part = part.div_ceil(MAX_ACCOUNTS_PER_CALL as u64);
         // The first call is made at once.
         let seconds_of_part =
-            minimum_seconds(calls_of_part.saturating_sub(1), rate).unwrap_or_default();
+            minimum_seconds(calls_of_part.saturating_sub(1), calls_per_second).unwrap_or_default();
         let available = deadline.as_secs_f64();
         let deadline = duration_text(available);
         if available < seconds_of_part {

@@ -95,7 +95,7 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
             if let Some(cause) = self.stopping
                 && self.calls.is_empty()
             {
-                return Err(RunError::Stopped(cause));
+                return Err(self.stopped(cause));
             }
             let wake_at = self.started + wake_at.unwrap_or(LONGEST_SLEEP);
             let wants_block = self.work.needs_prefetch() && self.reader.end().is_none();

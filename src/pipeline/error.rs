@@ -34,14 +34,17 @@ pub enum RunError {
     RejectsEverything(CallFailure),
     /// No call succeeded for `retry.outage_patience`, or the service requires a longer pause.
     #[error(
-        "no call succeeded for {elapsed}, since {} ({failed}, the last one: {last_failure}), and retry.outage_patience is {patience}; {}",
+        "no call succeeded for {elapsed}, since {} ({failed}, the last one: {last_failure}), and retry.outage_patience is {patience}{}; {}or raise retry.outage_patience to wait longer",
         rfc3339_seconds(*.since),
+        pause_text(.throttled_until.as_ref()),
         outage_remedy(.last_failure),
         elapsed = duration_text(.elapsed.as_secs_f64()),
         failed = counted(*.calls, "failed call"),
         patience = duration_text(.patience.as_secs_f64())
     )]
     Outage {
+        /// Until when the service throttles, as far as it says so.
+        throttled_until: Option<Timestamp>,
         /// How the last call failed.
         last_failure: Box<CallFailure>,
         /// Failed calls since the last success.
@@ -59,6 +62,22 @@ pub enum RunError {
     /// Stopped by a signal or a deadline.
     #[error("{0}")]
     Stopped(StopCause),
+    /// The deadline was reached while no call succeeded.
+    #[error(
+        "limits.deadline ({}) was reached while no call succeeded, since {} ({}, the last one: {last_failure}){}; {}or let later runs complete the export",
+        duration_text(.deadline.as_secs_f64()),
+        rfc3339_seconds(*.since),
+        counted(*.calls, "failed call"),
+        pause_text(.throttled_until.as_ref()),
+        outage_remedy(.last_failure)
+    )]
+    DeadlineInOutage {
+        deadline: Duration,
+        last_failure: Box<CallFailure>,
+        calls: u64,
+        since: Timestamp,
+        throttled_until: Option<Timestamp>,
+    },
     /// The rows of a response could not be built.
     #[error("the rows of a response could not be built, which is a bug; report it")]
     Rows(#[source] ArrowError),
@@ -73,15 +92,21 @@ pub enum RunError {
     Panicked,
 }
 
-/// How to fix an outage that is too long.
+fn pause_text(until: Option<&Timestamp>) -> String {
+    until.map_or_else(String::new, |until| {
+        format!("; the service throttles this client until {}", rfc3339_seconds(*until))
+    })
+}
+
+/// How to fix an outage, up to the alternative of waiting.
 fn outage_remedy(last_failure: &CallFailure) -> String {
     let remedy = match (last_failure.is_permanent(), last_failure.has_response()) {
         // Its text contains the fix.
-        (true, _) => return "or raise retry.outage_patience to wait longer".to_owned(),
+        (true, _) => return String::new(),
         (false, true) => last_failure.remedy(),
         (false, false) => "check that the service can be reached from this machine",
     };
-    format!("{remedy}, or raise retry.outage_patience to wait longer")
+    format!("{remedy}, ")
 }
 
 impl HasExitCode for RunError {
@@ -94,7 +119,9 @@ impl HasExitCode for RunError {
             }
             RunError::Checkpoint(error) => error.exit_code(),
             RunError::Refused(_) | RunError::RejectsEverything(_) => ExitCode::RefusedByService,
-            RunError::Outage { .. } | RunError::Unreachable(_) => ExitCode::TryAgainLater,
+            RunError::Outage { .. }
+            | RunError::DeadlineInOutage { .. }
+            | RunError::Unreachable(_) => ExitCode::TryAgainLater,
             RunError::Stopped(cause) => cause.exit_code(),
             RunError::Part(_)
             | RunError::Rows(_)
@@ -102,5 +129,24 @@ impl HasExitCode for RunError {
             | RunError::WriterStopped
             | RunError::Panicked => ExitCode::InternalOrDisk,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::transport::TransportFailure;
+
+    #[test]
+    fn a_deadline_in_an_outage_names_the_outage() {
+        let error = RunError::DeadlineInOutage {
+            deadline: Duration::from_secs(7200),
+            last_failure: Box::new(CallFailure::Transport(TransportFailure::Status(503))),
+            calls: 12,
+            since: Timestamp::UNIX_EPOCH,
+            throttled_until: None,
+        };
+        assert_eq!(error.exit_code(), ExitCode::TryAgainLater);
+        insta::assert_snapshot!(error, @"limits.deadline (2 h) was reached while no call succeeded, since 1970-01-01T00:00:00Z (12 failed calls, the last one: HTTP status 503); check api.region or api.base_url, and proxies or gateways on the way, or let later runs complete the export");
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::dispatch::Dispatcher;
 use super::events::Event;
 use super::failure_policy::{Action, History, Signature, StopReason, failure_policy};
 use super::rate::outage::ProbeVerdict;
 use super::response_processor::{FailedCall, Reason};
 use super::sink::Sink;
-use super::{RunError, Service};
+use super::{RunError, Service, StopCause};
 use crate::api::outcome::CallFailure;
 use crate::api::signer::SigGeneration;
 use crate::snapshot::sidecars::Category;
@@ -101,9 +103,20 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
         let is_renewed = self.calls.service().renew_signature();
         if is_renewed {
             self.history.was_renewed = true;
-            self.emit(Event::UserSigRenewed { reason: failure.to_string() });
+            self.history.renewal_reason = Some(failure.to_string());
+            if self.history.has_succeeded() {
+                self.report_renewal();
+            }
         }
         is_renewed
+    }
+
+    /// Reports that the UserSig was renewed: before the first success only once the new one is accepted, since a wrong key
+    /// is refused in the same way.
+    pub fn report_renewal(&mut self) {
+        if let Some(reason) = self.history.renewal_reason.take() {
+            self.emit(Event::UserSigRenewed { reason });
+        }
     }
 
     /// Sends a chunk again, unless it was that of a probe.
@@ -180,15 +193,43 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
         }
     }
 
+    /// Why a run ends that `cause` has asked to stop. A deadline that is reached in an outage may be long enough.
+    pub fn stopped(&self, cause: StopCause) -> RunError {
+        let is_outage = self.rate.outage.is_declared() || !self.history.has_succeeded();
+        match (cause, &self.history.last_failure) {
+            (StopCause::Deadline(deadline), Some(failure)) if is_outage => {
+                let now = self.now();
+                RunError::DeadlineInOutage {
+                    deadline,
+                    last_failure: Box::new(failure.clone()),
+                    calls: self.history.failed_calls,
+                    since: self.last_success_at(now),
+                    throttled_until: self.throttled_until(now),
+                }
+            }
+            _ => RunError::Stopped(cause),
+        }
+    }
+
     fn outage_error(&self, last_failure: CallFailure, now: Duration) -> RunError {
-        let elapsed = self.history.since_success(now);
-        let wall_clock = (self.context.wall_clock)();
         RunError::Outage {
+            throttled_until: self.throttled_until(now),
             last_failure: Box::new(last_failure),
             calls: self.history.failed_calls,
-            elapsed,
-            since: wall_clock.checked_sub(elapsed).unwrap_or(wall_clock),
+            elapsed: self.history.since_success(now),
+            since: self.last_success_at(now),
             patience: self.settings.retry.outage_patience,
         }
+    }
+
+    /// The time of the last success, or of the start of the round.
+    fn last_success_at(&self, now: Duration) -> Timestamp {
+        let wall_clock = (self.context.wall_clock)();
+        wall_clock.checked_sub(self.history.since_success(now)).unwrap_or(wall_clock)
+    }
+
+    fn throttled_until(&self, now: Duration) -> Option<Timestamp> {
+        let left = self.history.throttled_until?.checked_sub(now)?;
+        (self.context.wall_clock)().checked_add(left).ok()
     }
 }

@@ -32,7 +32,7 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
             Err(failure) => Err(ChunkError::failed(chunk, failure)),
         };
         if let Err(ChunkError::Failed(call)) = &processed {
-            self.history.failed_calls += 1;
+            self.history.record_failure(&call.failure, now, retry_after);
             self.honor_retry_after(call, &context);
         }
         let outcome = call_outcome(&processed);
@@ -48,6 +48,7 @@ impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
             Ok(_) if is_probe => self.end_outage(now),
             Ok(response) => {
                 self.history.record_success(now);
+                self.report_renewal();
                 let held_back = self.rate.outage.call_succeeded();
                 self.record_attempts(held_back, now)?;
                 if self.history.responsive_account.is_none() {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::chunk::Account;
+use crate::api::error_codes::Class;
+use crate::api::outcome::CallFailure;
 
 /// The state that the failure policy needs beyond the failed call.
 #[derive(Debug, Default)]
@@ -18,6 +20,12 @@ pub struct ServiceHistory {
     pub rejected_in_a_row: u32,
     /// Calls that have failed in a row, probes included.
     pub failed_calls: u64,
+    /// How the last of them failed.
+    pub last_failure: Option<CallFailure>,
+    /// Until when the service throttles, by the responses since the last success.
+    pub throttled_until: Option<Duration>,
+    /// Why the UserSig was renewed, until that is reported.
+    pub renewal_reason: Option<String>,
 }
 
 impl ServiceHistory {
@@ -27,6 +35,21 @@ impl ServiceHistory {
         self.was_renewed = false;
         self.was_locked = false;
         self.failed_calls = 0;
+        self.last_failure = None;
+        self.throttled_until = None;
+    }
+
+    /// A call has failed, with the `Retry-After` of its response.
+    pub fn record_failure(
+        &mut self,
+        failure: &CallFailure,
+        now: Duration,
+        retry_after: Option<Duration>,
+    ) {
+        self.failed_calls += 1;
+        self.last_failure = Some(failure.clone());
+        let pause = retry_after.filter(|_| failure.class_after(0) == Class::Throttle);
+        self.throttled_until = self.throttled_until.max(pause.map(|pause| now + pause));
     }
 
     /// Whether any call has succeeded.

@@ -112,7 +112,7 @@ fn write_result(text: &mut String, result: &ResultSummary, seconds: f64) -> fmt:
     let mut took = duration_text(seconds);
     if result.seconds_before > 0.0 {
         let total = duration_text(seconds + result.seconds_before);
-        took.push_str(&format!(" since the run was resumed, {total} in all"));
+        took.push_str(&format!(" since the run was resumed, {total} of work in all"));
     }
     line("took", &took)
 }

@@ -68,8 +68,8 @@ fn signature_code_that_persists_after_renewal_stops_the_run() {
     for rule in rules().filter(|rule| rule.renews_signature) {
         let code = if rule.class == Class::Fatal { 4 } else { 75 };
         let output = ensure_stopped(rule.code, &[".retry.outage_patience=50ms"], code);
-        assert!(output.stderr.contains("UserSig renewed"), "{output}");
-        assert_eq!(output.stderr.matches("UserSig renewed").count(), 1, "{output}");
+        // The key may be wrong: a renewal is reported once the new UserSig is accepted.
+        assert_eq!(output.stderr.matches("UserSig renewed").count(), 0, "{output}");
         codes += 1;
     }
     assert!(codes > 10, "{codes}");

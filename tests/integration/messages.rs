@@ -235,7 +235,7 @@ fn exceeded_limits() {
     (exit code 3)
     ");
     assert_snapshot!(not_published(&["limits.max_not_found=0.1%"]), @"
-    error: the service does not know 3 of 1,000 accounts, but limits.max_not_found allows 1 (0.1% of 1,000); check that the account list and api.sdkappid belong together, or set limits.max_not_found = 3 to publish without another call; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
+    error: the service does not know 3 of 1,000 accounts, but limits.max_not_found allows 1 (0.1% of 1,000); check that the account list and api.sdkappid belong together, or set limits.max_not_found = 3 to publish without another call; .out.partial/failed-*.tsv lists the accounts
     (exit code 3)
     ");
     assert_snapshot!(not_published(&["limits.max_invalid=0.1%"]), @r#"
@@ -243,7 +243,7 @@ fn exceeded_limits() {
     (exit code 3)
     "#);
     assert_snapshot!(not_published(&["emulator.faults.unknown.rate=1.0"]), @"
-    error: no rows for 1,000 accounts (1,000 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
+    error: no rows for 1,000 accounts (1,000 not found, 0 failed); check that the account list and api.sdkappid belong together, or set limits.allow_empty = true to publish a snapshot without rows; .out.partial/failed-*.tsv lists the accounts
     (exit code 3)
     ");
 
@@ -255,7 +255,7 @@ fn exceeded_limits() {
     let (start, rest) = text.split_once(" would have ").unwrap();
     let (_, end) = rest.split_once(" fewer").unwrap();
     assert_snapshot!(format!("{start} would have [n] rows, [n] fewer{end}"), @r#"
-    error: the snapshot would have [n] rows, [n] fewer than the 1,000 of the snapshot [directory]/out, but limits.max_shrink allows 500 (50% of 1,000); check that the account list is complete and is of this app, or set limits.max_shrink = "off" to publish without another call; .out.partial/failed-*.tsv lists the accounts; run again with: [command]
+    error: the snapshot would have [n] rows, [n] fewer than the 1,000 of the snapshot [directory]/out, but limits.max_shrink allows 500 (50% of 1,000); check that the account list is complete and is of this app, or set limits.max_shrink = "off" to publish without another call; .out.partial/failed-*.tsv lists the accounts
     (exit code 3)
     "#);
 }

@@ -16,7 +16,7 @@ use crate::report::size::SizeEstimate;
 use crate::report::subject::Subject;
 use crate::util::disk_space::free_bytes;
 use crate::util::failure::Failure;
-use crate::util::human::duration_text;
+use crate::util::human::{counted, duration_text};
 use crate::util::paths::relative_to_here;
 
 /// What was found before the call.
@@ -141,8 +141,8 @@ impl SubjectFindings<'_> {
     fn time(&self, outlook: &Outlook) -> String {
         match outlook.resume.minimum_seconds_left {
             Some(seconds) => {
-                let rate = HumanCount(self.job.api.calls_per_second.into());
-                format!("at least {} at {rate} calls per second", duration_text(seconds))
+                let rate = counted(self.job.api.calls_per_second.into(), "call");
+                format!("at least {} at {rate} per second", duration_text(seconds))
             }
             None => "no minimum, because the job sets no rate limit".to_owned(),
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use indicatif::HumanCount;
 
 use super::PreviousSnapshot;
-use crate::export::resume_command::resume_command;
+use crate::export::resume_command::ResumeCommand;
 use crate::job::Limit;
 use crate::report::plan::InvalidEntry;
 use crate::report::summary::status_of;
@@ -50,13 +50,14 @@ pub struct NotPublished {
 }
 
 impl NotPublished {
-    /// The refusal of a run with this work directory.
-    pub fn of_run(self, work_directory: &Path, date: &str) -> NotPublished {
+    /// The refusal of a run with this work directory. The same command is no fix unless it retries accounts.
+    pub fn of_run(self, work_directory: &Path, command: &ResumeCommand) -> NotPublished {
         let files =
             work_directory.join(failed_lines_file(0, LinesFormat::Tsv).replace("00000", "*"));
-        let command = resume_command(date);
-        let details =
-            format!("; {} lists the accounts; run again with: {command}", files.display());
+        let mut details = format!("; {} lists the accounts", files.display());
+        if self.retry_may_help {
+            details.push_str(&format!("; run again with: {command}"));
+        }
         NotPublished { details, ..self }
     }
 }

@@ -100,3 +100,16 @@ fn a_lock_for_failed_signatures_is_waited_out_once() {
     assert_eq!(hopeless.result.unwrap_err().exit_code(), ExitCode::RefusedByService);
     assert!(hopeless.took < Duration::from_secs(70), "{:?}", hopeless.took);
 }
+
+#[test]
+fn a_pause_that_is_longer_than_patience_is_reported_with_its_end() {
+    let hour = Duration::from_secs(3600);
+    let ended = run_scripted(1000, move |_, _, _| {
+        ScriptedResponse::RetryAfter(hour, Box::new(ScriptedResponse::Status(429)))
+    });
+    let error = ended.result.unwrap_err().to_string();
+    // The clock of the test stands still.
+    assert!(error.contains("throttles this client until 1970-01-01T01:00:00Z"), "{error}");
+    assert!(error.contains("lower api.calls_per_second"), "{error}");
+    assert!(!error.contains("api.base_url"), "{error}");
+}

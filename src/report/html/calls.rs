@@ -93,8 +93,8 @@ fn charts(calls: &CallInfo, timeline: &Timeline, started_at: &str) -> Markup {
         keys.push(("throttled", html! { "throttled" }));
     }
     if calls.calls_per_second > 0 {
-        let limit = count(calls.calls_per_second.into());
-        keys.push(("limit", html! { "limit, " (limit) " calls per second" }));
+        let limit = counted(calls.calls_per_second.into(), "call", "calls");
+        keys.push(("limit", html! { "limit, " (limit) " per second" }));
     }
     html! {
         figure {

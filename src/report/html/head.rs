@@ -17,7 +17,7 @@ pub fn head(report: &Report<'_>) -> Markup {
         header {
             p.date { (Untrusted(&run.date)) }
             h1 { (isolated(&job.name)) }
-            (figures(report.manifest))
+            (figures(report))
             (request(report))
             @if counts.rejected_values > 0 {
                 p {
@@ -31,8 +31,8 @@ pub fn head(report: &Report<'_>) -> Markup {
     }
 }
 
-fn figures(manifest: &Manifest) -> Markup {
-    let Manifest { run, counts, parts, .. } = manifest;
+fn figures(report: &Report<'_>) -> Markup {
+    let Manifest { run, counts, parts, .. } = report.manifest;
     let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
     let rows = html! {
         (manifest_count("/counts/rows", counts.rows))
@@ -44,6 +44,11 @@ fn figures(manifest: &Manifest) -> Markup {
     };
     let elapsed = match seconds_between(&run.started_at, &run.finished_at) {
         None => "–".to_owned(),
+        // As in the summary, which counts the work alone.
+        Some(seconds) if report.resumed_at.is_some() => {
+            let worked = duration_text(report.worked_seconds);
+            format!("{worked} of work, {} in all", duration_text(seconds as f64))
+        }
         // The time stamps are whole seconds.
         Some(0 | 1) => "about 1 s".to_owned(),
         Some(seconds) => duration_text(seconds as f64),

@@ -39,6 +39,8 @@ pub struct Report<'r> {
     /// When this process resumed the run, RFC 3339: the calls of earlier processes are not in the timeline. `None` if it
     /// started the run.
     pub resumed_at: Option<&'r str>,
+    /// How long all processes of the run have worked.
+    pub worked_seconds: f64,
     pub columns: ColumnTotals,
 }
 

@@ -81,6 +81,7 @@ fn report<'r>(manifest: &'r Manifest, timeline: &'r Timeline) -> Report<'r> {
         timeline,
         calls_started_at: "2026-11-22T03:00:01Z",
         resumed_at: None,
+        worked_seconds: 5.2,
         columns: ColumnTotals::default(),
     }
 }
@@ -197,9 +198,10 @@ fn a_resumed_run_says_which_calls_it_counts() {
     assert!(html.contains("resumed at 2026-11-22 04:00:00 UTC"));
     assert!(html.contains("No call was made since then."));
     assert!(html.contains("Counted over 0 of 5 rows"));
+    assert!(html.contains("5.2 s of work, "), "{html}");
     let unbroken =
         checked(&Report { resumed_at: None, columns: totals(&[("a", None, 1); 5]), ..report });
-    assert!(!unbroken.contains("notice\""));
+    assert!(!unbroken.contains("notice\"") && !unbroken.contains("of work"));
 }
 
 #[test]
