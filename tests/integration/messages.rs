@@ -109,7 +109,7 @@ fn deadline() {
     assert_snapshot!(run.transcript(&["api.timeout=300ms", "limits.deadline=4s"]), @r#"
      WARN service unreachable, calls paused reason="no response within 300 ms"
      WARN stopping: waiting for in-flight calls; a second signal exits immediately reason="limits.deadline" in_flight=1
-    error: limits.deadline (4 s) was reached before the export was complete; raise it, or let later runs complete the export; kept 2 of 10 parts (200 of 1,000 accounts); resume with: [command]
+    error: limits.deadline (4 s) was reached while no call succeeded, since [time] ([n] failed calls, the last one: no response within 300 ms); check that the service can be reached from this machine, or let later runs complete the export; kept 2 of 10 parts (200 of 1,000 accounts); resume with: [command]
     (exit code 75)
     "#);
 }
