@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::accounts::{Scan, WarningKind};
 use crate::emulator::Settings;
 use crate::job::{Format, Job, Target};
-use crate::snapshot::checkpoint::content_digest;
+use crate::snapshot::checkpoint::{RunHeader, content_digest};
 use crate::snapshot::journal::{FIRST_VERSION, VERSION};
 use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::table::ColumnType;
@@ -94,6 +94,20 @@ impl RunContent {
         }
         Err(ContentChanged::Changes { directory: directory.to_owned(), changes })
     }
+}
+
+/// How the settings of a job differ from those of an unfinished run, in words; whatever the list is, since the run may be of
+/// another date. Empty as well if the journal no longer names them.
+pub fn changed_settings(job: &Job, run: &UnfinishedRun) -> Vec<String> {
+    let Some(RunHeader { content, .. }) = &run.journal.header else { return Vec::new() };
+    let list = content.get(ACCOUNT_LIST).map_or("", String::as_str);
+    if run.journal.version == FIRST_VERSION {
+        let now = version_1(job, list);
+        return changed_keys(content, &now).map(|key| format!("{key} has changed")).collect();
+    }
+    let mut now = keys(job, "");
+    now.insert(ACCOUNT_LIST.to_owned(), list.to_owned());
+    differences(content, &now)
 }
 
 fn keys(job: &Job, list_digest: &str) -> BTreeMap<String, String> {

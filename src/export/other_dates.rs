@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::resume_command::resume_command_of_other_date;
+use super::content::changed_settings;
+use super::resume_command::{overrides_list, resume_command_of_other_date};
 use super::warning::Warning;
 use crate::job::Job;
 use crate::snapshot::layout::snapshot_name;
@@ -33,15 +34,31 @@ pub fn runs_of_other_dates(job: &Job, store: &LocalStore) -> Vec<Warning> {
         let directory = directory.display().to_string();
         let date = date.to_string();
         let resume_command = resume_command_of_other_date(&date);
+        let before_resuming = before_resuming(job, &run);
         warnings.push(match store.lock_state() {
             LockState::Held(holder) => Warning::ActiveRunOfOtherDate { directory, date, holder },
-            LockState::Unknown(holder) => {
-                Warning::UncertainRunOfOtherDate { directory, holder, resume_command }
+            LockState::Unknown(holder) => Warning::UncertainRunOfOtherDate {
+                directory,
+                holder,
+                resume_command,
+                before_resuming,
+            },
+            LockState::Free => {
+                Warning::UnfinishedRunOfOtherDate { directory, resume_command, before_resuming }
             }
-            LockState::Free => Warning::UnfinishedRunOfOtherDate { directory, resume_command },
         });
     }
     warnings
+}
+
+/// What has to be changed in the command first: it repeats the options of this process, not those of that run.
+fn before_resuming(job: &Job, run: &UnfinishedRun) -> Option<String> {
+    let changed = changed_settings(job, run);
+    match changed.is_empty() {
+        false => Some(format!("use the settings of that run, since {}", changed.join(", "))),
+        true if overrides_list() => Some("use the account list of that run".to_owned()),
+        true => None,
+    }
 }
 
 fn names_in(directory: &Path) -> Vec<String> {

@@ -5,7 +5,7 @@ use tracing::warn;
 use super::warning::Warning;
 use crate::report::plan::{PlannedEffect, PlannedProblem};
 use crate::report::subject::Subject;
-use crate::util::failure::Failure;
+use crate::util::failure::{Failure, chain};
 
 /// What an export does about a problem.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Problems {
     pub fn planned(&self) -> Vec<PlannedProblem> {
         let planned = self.0.iter().map(|Problem { subject, effect }| {
             let (effect, exit_code, text) = match effect {
-                Effect::Warns(warning) => (PlannedEffect::Warns, 0, warning.to_string()),
+                Effect::Warns(warning) => (PlannedEffect::Warns, 0, chain(warning)),
                 Effect::Stops(failure) => {
                     (PlannedEffect::Stops, failure.code.number(), failure.text())
                 }

@@ -34,6 +34,13 @@ pub fn resume_command_of_other_date(date: &str) -> String {
     command_line(with_export_of_any_date(arguments()), date)
 }
 
+/// Whether `--set` names the account list, which may then be that of one date only.
+pub fn overrides_list() -> bool {
+    let is_list =
+        |word: &String| word.trim_start_matches("--set=").trim_start().starts_with("accounts.path");
+    arguments().iter().any(is_list)
+}
+
 /// Secrets are never among them.
 fn arguments() -> Vec<String> {
     std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()

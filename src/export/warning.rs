@@ -43,13 +43,27 @@ pub enum Warning {
     )]
     ActiveRunOfOtherDate { directory: String, date: String, holder: String },
     #[error(
-        "the run of another date in {directory} is unfinished and may be active on another host ({holder}); resume it if it has ended there: {resume_command}"
+        "the run of another date in {directory} is unfinished and may be active on another host ({holder}); resume it if it has ended there: {resume_command}{}", first(.before_resuming)
     )]
-    UncertainRunOfOtherDate { directory: String, holder: String, resume_command: String },
+    UncertainRunOfOtherDate {
+        directory: String,
+        holder: String,
+        resume_command: String,
+        before_resuming: Option<String>,
+    },
     #[error(
-        "the run of another date in {directory} is unfinished; resume it with: {resume_command}; or remove its work directory"
+        "the run of another date in {directory} is unfinished; resume it with: {resume_command}{}; or remove its work directory", first(.before_resuming)
     )]
-    UnfinishedRunOfOtherDate { directory: String, resume_command: String },
+    UnfinishedRunOfOtherDate {
+        directory: String,
+        resume_command: String,
+        before_resuming: Option<String>,
+    },
+}
+
+/// What to do before a command is run, behind it.
+fn first(before: &Option<String>) -> String {
+    before.as_ref().map_or_else(String::new, |before| format!(" (first {before})"))
 }
 
 fn advice_on(warning: &ListWarning) -> &'static str {
@@ -101,17 +115,26 @@ impl Warning {
                 holder,
                 "a run of another date is active; the calls of both count towards the rate limit of the app"
             ),
-            Warning::UncertainRunOfOtherDate { directory, holder, resume_command } => warn!(
+            Warning::UncertainRunOfOtherDate {
                 directory,
                 holder,
                 resume_command,
+                before_resuming,
+            } => warn!(
+                directory,
+                holder,
+                resume_command,
+                before_resuming,
                 "unfinished run of another date, which may be active on another host; resume it if it has ended there"
             ),
-            Warning::UnfinishedRunOfOtherDate { directory, resume_command } => warn!(
-                directory,
-                resume_command,
-                "unfinished run of another date; resume it, or remove its work directory"
-            ),
+            Warning::UnfinishedRunOfOtherDate { directory, resume_command, before_resuming } => {
+                warn!(
+                    directory,
+                    resume_command,
+                    before_resuming,
+                    "unfinished run of another date; resume it, or remove its work directory"
+                )
+            }
         }
     }
 }

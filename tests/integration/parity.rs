@@ -155,10 +155,14 @@ fn metrics() {
     fs::create_dir_all(directory.path("prom/dir.prom")).unwrap();
     ensure_parity(&directory, &[&listen], 2, "which metrics.listen names");
     // The snapshot does not depend on the textfile.
-    for path in ["gone/im.prom", "prom/dir.prom"] {
+    for (path, sentence) in [
+        ("gone/im.prom", "the directory gone of metrics.textfile does not exist; create it"),
+        ("prom/dir.prom", "prom/dir.prom is a directory; name a file in it"),
+    ] {
         let key = format!("metrics.textfile={path}");
-        ensure_parity(&directory, &[&key], 0, "the metrics textfile cannot be written");
+        ensure_parity(&directory, &[&key], 0, sentence);
     }
+    assert!(directory.names("prom").iter().eq(["dir.prom/"]));
     let keys = ["metrics.textfile=prom/im.prom", "metrics.listen=127.0.0.1:0"];
     let checked = run(&directory, &["check"], &keys).expect_code(0);
     let line = "passed   metrics   prom/im.prom can be written, 127.0.0.1:0 is free";
@@ -286,6 +290,29 @@ fn an_unfinished_run_of_another_date_and_a_snapshot_that_was_moved_aside() {
     let checked = run(&directory, &["check", "--json"], &[key]).expect_code(0).summary();
     assert!(checked["checks"].as_array().unwrap().iter().any(is_it), "{checked}");
     run(&directory, &["export"], &[key]).expect_stderr(&["unfinished run of another date"]);
+
+    let keys = [key, "output.accounts_per_part=100", "output.format=csv"];
+    run(&directory, &["export"], &keys)
+        .expect_stderr(&["before_resuming=", "use the settings of that run, since output."]);
+    let keys = [key, "output.accounts_per_part=100", "accounts.path=./accounts.txt"];
+    let planned = run(&directory, &["plan"], &keys);
+    assert!(planned.stdout.contains("(first use the account list of that run)"), "{planned}");
+}
+
+#[test]
+fn the_directory_of_another_date_is_safe_for_a_terminal() {
+    let directory = directory(300).env("IM_PROFILES_FAILPOINT", "journal:appended#2");
+    let below = "o\u{1b}[31md";
+    for name in directory.names(".") {
+        directory.write(&format!("{below}/{name}"), fs::read(directory.path(&name)).unwrap());
+    }
+    let job = format!("{below}/job.toml");
+    let sets = ["--set", "output.path=tab/dt={date}", "--set", "output.accounts_per_part=100"];
+    let day = [&["export", &job, "--date", "2026-11-21"], &sets[..]].concat();
+    directory.run(&day);
+    let planned = directory.run(&[&["plan", &job], &sets[..]].concat()).expect_code(0);
+    assert!(planned.stdout.contains("run of another date"), "{planned}");
+    assert!(!planned.stdout.contains('\u{1b}'), "{planned}");
 }
 
 #[test]
