@@ -89,7 +89,8 @@ impl Access {
         }
         if let Some(store) = &store {
             if problems.keep(Subject::Output, store.ensure_own_kinds()).is_some() {
-                problems.keep(Subject::Output, store.ensure_permitted());
+                let permitted = store.ensure_permitted().map_err(WorkDirectoryError::from);
+                problems.keep(Subject::Output, permitted);
             }
             problems.keep(Subject::Disk, ensure_not_full(store));
         }

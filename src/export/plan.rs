@@ -32,7 +32,7 @@ pub fn plan(
     };
     let mut plan = plan_of(job, date, list, outlook);
     // What cannot be read is among the problems.
-    plan.snapshot_exists = store.occupant().is_ok_and(|found| found != Occupant::Nothing);
+    plan.snapshot_exists = store.occupant().is_ok_and(Occupant::may_be_replaced);
     plan.free_bytes = free_bytes(store.root());
     plan.run_at_work = access.active_run;
     plan.problems = problems.planned();

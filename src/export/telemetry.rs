@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tracing::{info, warn};
 
+use super::textfile::{TextfileError, ensure_can_be_written};
 use crate::job::{Job, MetricsSettings};
 use crate::observability::logging::LogRunId;
 use crate::observability::metrics::{RunEnd, RunMetrics, last_success_in};
@@ -115,7 +116,7 @@ impl<'r> RunTelemetry<'r> {
         });
         // The exit code stays that of the run, whose snapshot does not depend on this file.
         if let Err(error) = write_textfile(path, &self.metrics) {
-            let error = chain(&*error);
+            let error = chain(&error);
             warn!(error, "the metrics textfile could not be written");
         }
     }
@@ -129,9 +130,8 @@ fn text_of_earlier_run(path: &Path) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-type TextfileError = Box<dyn std::error::Error + Send + Sync>;
-
 fn write_textfile(path: &Path, metrics: &RunMetrics) -> Result<(), TextfileError> {
+    ensure_can_be_written(path)?;
     let text = metrics.text()?;
     // Its staged name does not end in .prom, so node_exporter never reads an incomplete file.
     let mut file = StagedFile::create(path.to_owned())?;

@@ -33,8 +33,10 @@ pub struct FileInfo {
 pub struct StagedFile {
     final_path: PathBuf,
     staged_path: PathBuf,
-    /// `None` once committed.
+    /// `None` once a commit has started.
     writer: Option<BufWriter<DigestWriter>>,
+    /// Whether the final path names it.
+    is_renamed: bool,
 }
 
 #[derive(Debug)]
@@ -72,7 +74,7 @@ impl StagedFile {
             .map_err(DiskError::on("create", &staged_path))?;
         let writer = DigestWriter { file, digest: Sha256::new(), bytes: 0 };
         let writer = Some(BufWriter::with_capacity(BUFFER_BYTES, writer));
-        Ok(StagedFile { final_path, staged_path, writer })
+        Ok(StagedFile { final_path, staged_path, writer, is_renamed: false })
     }
 
     /// The final path.
@@ -100,6 +102,7 @@ impl StagedFile {
         written.file.sync_all().map_err(DiskError::on("make durable", path))?;
         hit("file:synced")?;
         fs::rename(&self.staged_path, path).map_err(DiskError::on("rename into place", path))?;
+        self.is_renamed = true;
         hit("file:renamed")?;
         sync_directory(parent_directory(path))?;
         hit("file:durable")?;
@@ -122,7 +125,7 @@ impl Write for StagedFile {
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if self.writer.take().is_some() {
+        if !self.is_renamed {
             // An error does not matter: the next run removes staged files.
             let _ = fs::remove_file(&self.staged_path);
         }
@@ -206,6 +209,10 @@ mod tests {
         fs::write(directory.path().join("a.txt.staged"), "stale").unwrap();
         drop(StagedFile::create(path.clone()).unwrap());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        // A directory is in the way of the rename.
+        fs::create_dir(&path).unwrap();
+        StagedFile::create(path).unwrap().commit().unwrap_err();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -425,7 +425,7 @@ fn output_path_errors_match_those_of_an_export() {
 failed   output    home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path
 ");
     assert_snapshot!(reported_of(&["output.path=file/out"]), @"
-1
+2
 failed   output    could not create file/.out.partial: Not a directory (os error 20); see that the path is right and that no file is in its way
 ");
     assert_snapshot!(reported_of(&["output.path=home", "output.if_exists=fail"]), @r#"
@@ -448,18 +448,19 @@ failed   output    another run is writing out: process 7 on host etl-3 since 202
 #[test]
 fn exit_code_is_that_of_the_first_failure_of_an_export() {
     let directory = directory();
-    directory.write("file", "");
-    let keys = ["accounts.path=gone.csv", "output.path=file/out"];
+    let lock = File::open(directory.write(".out.partial/lock", "process 7")).unwrap();
+    lock.lock().unwrap();
+    let keys = ["accounts.path=gone.csv", "output.path=out"];
     let sets: Vec<&str> = keys.iter().flat_map(|key| ["--set", key]).collect();
-    let exported = directory.export(&sets).expect_code(1);
-    assert!(exported.error().starts_with("could not create"), "{exported}");
+    let exported = directory.export(&sets).expect_code(75);
+    assert!(exported.error().starts_with("another run is writing out"), "{exported}");
     assert_eq!(
-        check(&directory, &keys).expect_code(1).error(),
+        check(&directory, &keys).expect_code(75).error(),
         "not ready to export, failed: accounts, output"
     );
     let service = ["api.emulator=false", "api.base_url=http://127.0.0.1:9", "api.sdkappid=1"];
     let keys = [&keys[..], &service, &["api.secret_key_env=NOT_SET"]].concat();
-    check(&directory, &keys).expect_code(2);
+    check(&directory, &keys).expect_code(75);
 }
 
 #[test]

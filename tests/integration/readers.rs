@@ -396,7 +396,10 @@ fn output_that_can_never_be_replaced_is_refused() {
     }
     let mut refused = vec![
         ("loop/below/table/dt={date}", "loop/below/table is a symbolic link that points back"),
-        ("latest/", "latest is a symbolic link to volume/exports, which cannot be created there"),
+        (
+            "latest/",
+            "latest is a symbolic link to volume/exports, and the directory volume does not exist",
+        ),
         (
             "loop",
             "loop is a symbolic link that points back to itself; correct it, or choose another output.path",
@@ -404,7 +407,7 @@ fn output_that_can_never_be_replaced_is_refused() {
         ("loop/dt={date}", "loop is a symbolic link that points back to itself"),
         (
             "unmounted",
-            "unmounted is a symbolic link to volume/exports, which cannot be created there; create volume, or correct the link",
+            "unmounted is a symbolic link to volume/exports, and the directory volume does not exist; create it, or correct the link",
         ),
         ("s3://bucket/exports", "output.path: is a URL (s3://...), which is not supported yet"),
     ];

@@ -208,8 +208,8 @@ fn output_paths() {
     directory.write("home/thesis.txt", "years of work");
     directory.write("file", "");
     assert_snapshot!(refused(&directory, &["output.path=home"]), @"2: home is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
-    assert_snapshot!(refused(&directory, &["output.path=file"]), @"2: file is not a snapshot (it holds no _SUCCESS), so it is not replaced; choose another output.path");
-    assert_snapshot!(refused(&directory, &["output.path=file/out"]), @"1: could not create file/.out.partial: Not a directory (os error 20); see that the path is right and that no file is in its way");
+    assert_snapshot!(refused(&directory, &["output.path=file"]), @"2: file is a file and not a snapshot directory, so it is not replaced; remove it, or choose another output.path");
+    assert_snapshot!(refused(&directory, &["output.path=file/out"]), @"2: could not create file/.out.partial: Not a directory (os error 20); see that the path is right and that no file is in its way");
     assert_snapshot!(refused(&directory, &["output.path=/"]), @r#"2: --set output.path=/: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly""#);
     assert_snapshot!(refused(&directory, &["output.path=."]), @r#"2: --set output.path=.: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly""#);
     assert_eq!(fs::read_to_string(directory.path("home/thesis.txt")).unwrap(), "years of work");

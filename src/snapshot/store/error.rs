@@ -1,6 +1,6 @@
 //! Why a store cannot be used.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use crate::snapshot::layout::SUCCESS_MARKER;
@@ -17,6 +17,8 @@ pub enum WorkDirectoryError {
     /// Replacing what is at the output path would delete something other than a snapshot.
     #[error("{} is not a snapshot (it holds no {SUCCESS_MARKER}), so it is not replaced; choose another output.path", .0.display())]
     NotASnapshot(PathBuf),
+    #[error("{} is a file and not a snapshot directory, so it is not replaced; remove it, or choose another output.path", .0.display())]
+    IsAFile(PathBuf),
     #[error("{} cannot be a snapshot directory because it has no name; choose another output.path", .0.display())]
     NoName(PathBuf),
     #[error("output.path {} is a mount point, which a snapshot cannot replace; publish to a directory inside it, such as {}", .0.display(), .0.join("exports").display())]
@@ -53,11 +55,16 @@ impl HasExitCode for WorkDirectoryError {
     fn exit_code(&self) -> ExitCode {
         match self {
             WorkDirectoryError::Unreadable(error) if error.is_permanent() => ExitCode::BadUsage,
+            // A file is where the path needs a directory.
+            WorkDirectoryError::Disk(error) if error.io().kind() == ErrorKind::NotADirectory => {
+                ExitCode::BadUsage
+            }
             WorkDirectoryError::Unreadable(_) | WorkDirectoryError::Disk(_) => {
                 ExitCode::InternalOrDisk
             }
             WorkDirectoryError::Exists(_)
             | WorkDirectoryError::NotASnapshot(_)
+            | WorkDirectoryError::IsAFile(_)
             | WorkDirectoryError::NoName(_)
             | WorkDirectoryError::MountPoint(_)
             | WorkDirectoryError::LinkLoop(_)

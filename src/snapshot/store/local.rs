@@ -71,6 +71,9 @@ impl LocalStore {
                 Err(WorkDirectoryError::Exists(output_path.clone()))
             }
             Occupant::EmptyDirectory | Occupant::Snapshot => Ok(()),
+            Occupant::SomethingElse if output_path.is_file() => {
+                Err(WorkDirectoryError::IsAFile(output_path.clone()))
+            }
             Occupant::SomethingElse => Err(WorkDirectoryError::NotASnapshot(output_path.clone())),
         }
     }

@@ -190,7 +190,7 @@ fn without_links(link: &Path, target: &Path) -> Result<PathBuf, WorkDirectoryErr
     }
 }
 
-/// The absolute path without `.` and `..`.
+/// The path without `.` and `..`, as a person in the current directory would write it.
 fn normalized(path: &Path) -> PathBuf {
     let mut normalized = PathBuf::new();
     for component in absolute(path).components() {
@@ -200,7 +200,8 @@ fn normalized(path: &Path) -> PathBuf {
             _ => normalized.push(component),
         }
     }
-    normalized
+    let here = std::env::current_dir().unwrap_or_default();
+    normalized.strip_prefix(here).map(Path::to_owned).unwrap_or(normalized)
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, WorkDirectoryError> {

@@ -60,11 +60,11 @@ impl LocalStore {
         let files = [LOCK_FILE, JOURNAL_FILE].map(|name| root.join(name));
         let staged = self.staged_snapshot();
         let parent = parent_directory(self.output_path());
-        on("create", root, ensure_can_create_in(root))?;
+        on(step_in(root), root, ensure_can_create_in(root))?;
         for file in &files {
             on("open", file, ensure_can_open(file))?;
         }
-        on("create", &staged, ensure_can_create_in(&staged))?;
+        on(step_in(&staged), &staged, ensure_can_create_in(&staged))?;
         on("create", self.output_path(), ensure_can_create_in(parent))?;
         on("replace", self.output_path(), ensure_can_move(self.output_path()))
     }
@@ -101,6 +101,11 @@ impl LocalStore {
         let metadata = files.filter_map(|entry| entry.metadata().ok());
         metadata.filter(Metadata::is_file).map(|file| file.len()).sum()
     }
+}
+
+/// What fails when no entry can be created in a directory, which may not exist yet.
+fn step_in(directory: &Path) -> &'static str {
+    if directory.is_dir() { "write in" } else { "create" }
 }
 
 fn on(action: &'static str, path: &Path, permitted: io::Result<()>) -> Result<(), DiskError> {

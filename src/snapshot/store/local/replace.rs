@@ -56,6 +56,11 @@ impl Occupant {
         }
     }
 
+    /// Whether it is there and a snapshot may take its place.
+    pub fn may_be_replaced(self) -> bool {
+        matches!(self, Occupant::EmptyDirectory | Occupant::Snapshot)
+    }
+
     fn is_free(self) -> bool {
         matches!(self, Occupant::Nothing | Occupant::EmptyDirectory)
     }
