@@ -158,7 +158,7 @@ fn secrets() {
     assert_snapshot!(refused("api.secret_key_file=line.key"), @"2: line.key, which api.secret_key_file names, holds an assignment NAME=value, not the value alone; put the app's secret key in it, and nothing else");
     assert_snapshot!(refused("api.secret_key_file=old.key"), @"2: old.key, which api.secret_key_file names, holds a PEM key of the old signature algorithm, which is not supported; put the app's secret key in it, and nothing else");
     assert_snapshot!(refused("api.secret_key_file=two.key"), @"2: two.key, which api.secret_key_file names, holds more than one word or line; put the app's secret key in it, and nothing else");
-    directory.write("utf16.key", b"\xff\xfea\0b\0".to_vec());
+    directory.write("utf16.key", b"\xff\xfea\0b\0");
     assert_snapshot!(refused("api.secret_key_file=utf16.key"), @"2: utf16.key, which api.secret_key_file names, is not UTF-8 text; put the app's secret key in it, and nothing else");
     assert_snapshot!(refused("api.secret_key_file=/dev/zero"), @"2: /dev/zero, which api.secret_key_file names, holds a control character; put the app's secret key in it, and nothing else");
     assert_snapshot!(refused("api.secret_key_env=QUOTED"), @"2: the environment variable QUOTED, which api.secret_key_env names, holds the secret in quotes, which would become part of it; set it to the app's secret key");
