@@ -50,7 +50,7 @@ pub struct NotPublished {
 }
 
 impl NotPublished {
-    /// The refusal of a run with this work directory. The same command is no fix unless it retries accounts.
+    /// The refusal of a run with this work directory. The same command helps only if it retries accounts.
     pub fn of_run(self, work_directory: &Path, command: &ResumeCommand) -> NotPublished {
         let files =
             work_directory.join(failed_lines_file(0, LinesFormat::Tsv).replace("00000", "*"));
