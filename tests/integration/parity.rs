@@ -109,9 +109,9 @@ fn the_output_path() {
         (vec!["output.if_exists=fail"], 2, "output.if_exists is \"fail\""),
         (vec!["output.path=home"], 2, "home is not a snapshot"),
         (vec!["output.path=/"], 2, "does not end with a directory name"),
-        (vec!["output.path=file/out"], 1, "Not a directory"),
+        (vec!["output.path=file/out"], 2, "Not a directory"),
         // The first failure of an export decides.
-        (vec!["output.path=file/out", "accounts.path=gone.csv"], 1, "Not a directory"),
+        (vec!["output.path=file/out", "accounts.path=gone.csv"], 2, "Not a directory"),
     ] {
         ensure_parity(&directory, &keys, code, sentence);
     }

@@ -1,5 +1,6 @@
 //! Guarantees 3 and 7 under signals and closed pipes: a run is stopped once or twice, or loses its readers.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
@@ -115,13 +116,21 @@ fn signal_stops_a_run_that_reads_its_list() {
         let directory = TestDir::with_job(JOB, accounts(0));
         let mut run = directory
             .start_export(&["--set", "accounts.path=-", "--set", "accounts.format=txt"], &[]);
-        run.wait_for_stderr("run started");
+        // Until then, the thread that reads may still create its files in the work directory.
+        let tasks = format!("/proc/{}/task", run.id());
+        wait_until("the list is being read", || {
+            let stats = fs::read_dir(&tasks).into_iter().flatten().flatten();
+            let mut stats =
+                stats.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+            stats.any(|stat| stat.contains("(list-scan) S"))
+        });
         run.signal(signal);
         // Waiting for a child closes its standard input, which would end the list.
         wait_until("the end", || run.has_ended());
         let output = run.end().expect_code(code);
         assert!(output.error().contains("; no call was made; resume with: "), "{output}");
-        assert!(!directory.path(WORK_DIRECTORY).exists(), "there is nothing to resume");
+        let is_left = directory.path(WORK_DIRECTORY).exists();
+        assert!(!is_left, "left: {:?}\n{output}", directory.names(WORK_DIRECTORY));
     }
 }
 
