@@ -1,5 +1,6 @@
 //! The emulator that a job with `emulator = true` runs against: in this process, on a free loopback port.
 
+use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::api::endpoint::Endpoint;
@@ -25,8 +26,12 @@ impl InProcessEmulator {
         let address = socket.address();
         let emulator = Emulator::new(settings, Credentials::built_in(), Profiles::generated());
         let server = BackgroundServer::start("emulator", socket, |listener, shutdown| async {
-            // Its errors have shown as failed calls already.
-            let _ = emulator::run(listener, emulator, async { drop(shutdown.await) }).await;
+            tokio::select! {
+                // Its errors have shown as failed calls already.
+                _ = emulator::run(listener, emulator, pending()) => {}
+                // The calls in flight were given up, so their responses are not waited for.
+                _ = shutdown => {}
+            }
         })?;
         Ok(InProcessEmulator { address, _server: server })
     }

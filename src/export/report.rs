@@ -1,5 +1,7 @@
 //! What this process knows about its calls, for the snapshot's `_report.html`.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use crate::pipeline::events::Event;
@@ -16,6 +18,7 @@ use crate::util::timestamp::rfc3339_seconds;
 pub struct CallsOfProcess {
     timeline: Timeline,
     pub accepted_rate: AcceptedRate,
+    started: Instant,
     started_at: String,
     is_resumed: bool,
 }
@@ -26,9 +29,15 @@ impl CallsOfProcess {
         CallsOfProcess {
             timeline: Timeline::default(),
             accepted_rate: AcceptedRate::default(),
+            started: Instant::now(),
             started_at: rfc3339_seconds(Timestamp::now()),
             is_resumed: journal.is_resumed(),
         }
+    }
+
+    /// A round starts.
+    pub fn start_round(&mut self) {
+        self.timeline.start_round(self.started.elapsed());
     }
 
     pub fn on(&mut self, event: &Event<'_>) {

@@ -99,6 +99,7 @@ fn run_round(
     let (settings, accounts, writer) = round_of(&run)?;
     let mut kept = kept_so_far(&run, &settings);
     let calls_of_process = &mut run.calls_of_process;
+    calls_of_process.start_round();
     let context = RunContext {
         random: fastrand::Rng::new(),
         wall_clock: Timestamp::now,

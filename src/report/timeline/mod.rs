@@ -57,6 +57,8 @@ pub struct Timeline {
     width: Duration,
     slots: Vec<Slot>,
     last_called_at: Duration,
+    /// When the present round started, from which its calls are timed.
+    round_started_at: Duration,
     failed_by_code: BTreeMap<Option<i64>, u64>,
     failed_by_other_codes: u64,
 }
@@ -67,6 +69,7 @@ impl Default for Timeline {
             width: INITIAL_WIDTH,
             slots: Vec::new(),
             last_called_at: Duration::ZERO,
+            round_started_at: Duration::ZERO,
             failed_by_code: BTreeMap::new(),
             failed_by_other_codes: 0,
         }
@@ -74,6 +77,11 @@ impl Default for Timeline {
 }
 
 impl Timeline {
+    /// A round starts, this long after the start of the timeline.
+    pub fn start_round(&mut self, at: Duration) {
+        self.round_started_at = at;
+    }
+
     pub fn on(&mut self, event: &Event<'_>) {
         if let Event::CallEnded { called_at, latency, outcome } = *event {
             self.add(called_at, latency, outcome);
@@ -81,6 +89,7 @@ impl Timeline {
     }
 
     fn add(&mut self, called_at: Duration, latency: Duration, outcome: CallOutcome) {
+        let called_at = self.round_started_at.saturating_add(called_at);
         self.last_called_at = self.last_called_at.max(called_at);
         let index = self.slot_index(called_at);
         let slot = &mut self.slots[index];
@@ -196,6 +205,20 @@ mod tests {
         let spans = timeline.second_spans(MAX_SLOTS);
         let rates = spans.iter().map(|span| span.per_second(span.slot.calls.answered));
         assert_eq!(rates.collect::<Vec<_>>(), [200.0; 5]);
+    }
+
+    #[test]
+    fn rounds_follow_each_other() {
+        let mut timeline = Timeline::default();
+        for round in 0..3 {
+            timeline.start_round(Duration::from_secs(round * 2));
+            for call in 0..10 {
+                timeline.add(Duration::from_millis(call * 100), LATENCY, CallOutcome::Success);
+            }
+        }
+        let spans = timeline.second_spans(MAX_SLOTS);
+        let calls = spans.iter().map(|span| span.slot.calls.answered);
+        assert_eq!(calls.collect::<Vec<_>>(), [10, 0, 10, 0, 10]);
     }
 
     #[test]
