@@ -3,6 +3,7 @@
 mod first_accounts;
 mod formats;
 mod parquet_files;
+mod parquet_refusals;
 mod properties;
 mod reading_twice;
 mod refusals;
