@@ -6,14 +6,14 @@ use maud::{Markup, html};
 
 use super::Report;
 use super::charts::{latency_chart, rate_chart};
-use super::elements::{ReasonRow, count, counted, definition_list, manifest_count, reason_table};
+use super::elements::{ReasonRow, count, definition_list, manifest_count, reason_table};
 use super::head::time_stamp_text;
 use super::visible::Untrusted;
 use crate::api::error_codes::ErrorCodeRule;
 use crate::report::latency::Latencies;
 use crate::report::timeline::{Span, Timeline};
 use crate::snapshot::manifest::CallInfo;
-use crate::util::human::{duration_text, two_digits};
+use crate::util::human::{counted, duration_text, two_digits};
 
 /// Rows in the table of the charts' numbers.
 const TABLE_ROWS: usize = 12;
@@ -93,7 +93,7 @@ fn charts(calls: &CallInfo, timeline: &Timeline, started_at: &str) -> Markup {
         keys.push(("throttled", html! { "throttled" }));
     }
     if calls.calls_per_second > 0 {
-        let limit = counted(calls.calls_per_second.into(), "call", "calls");
+        let limit = counted(calls.calls_per_second.into(), "call");
         keys.push(("limit", html! { "limit, " (limit) " per second" }));
     }
     html! {
@@ -194,7 +194,7 @@ fn failed_calls(timeline: &Timeline) -> Markup {
         h3 { "Failed calls" }
         (reason_table("Calls", rows))
         @if others > 0 {
-            p.note { (counted(others, "call", "calls")) " more failed with other codes." }
+            p.note { (counted(others, "call")) " more failed with other codes." }
         }
         p.note {
             "Accounts of a call that failed for a transient reason were retried. A call that was refused was split in halves \

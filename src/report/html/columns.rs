@@ -5,11 +5,11 @@ use jiff::civil::{Date, date};
 use maud::{Markup, html};
 
 use super::Report;
-use super::elements::{count, counted, stacked_bar};
+use super::elements::{count, stacked_bar};
 use super::visible::isolated;
 use crate::snapshot::manifest::ColumnInfo;
 use crate::table::statistics::{BoundedValueCounts, ColumnStatistics, MinMax, Values};
-use crate::util::human::percent_text;
+use crate::util::human::{counted, percent_text};
 
 /// Tags whose values are constants of the service.
 const ENUMERATIONS: [&str; 3] =
@@ -52,7 +52,7 @@ pub fn columns(report: &Report<'_>) -> Markup {
 
 fn column(info: &ColumnInfo, statistics: &ColumnStatistics, rows: u64) -> Markup {
     let filled = statistics.filled;
-    let all_rows = counted(rows, "row", "rows");
+    let all_rows = counted(rows, "row");
     let label = format!("{} of {all_rows} filled", count(filled));
     html! {
         div.fill {
@@ -63,7 +63,7 @@ fn column(info: &ColumnInfo, statistics: &ColumnStatistics, rows: u64) -> Markup
             data data-filled=(filled) value=(filled) { (count(filled)) } " of " (all_rows)
             @for text in value_texts(&statistics.values) { " · " (text) }
             @if statistics.rejected > 0 {
-                " · " b.warn { (counted(statistics.rejected, "value", "values")) " did not fit" }
+                " · " b.warn { (counted(statistics.rejected, "value")) " did not fit" }
             }
         }
         @if let Some(values) = shown_values(info, statistics) {
@@ -86,9 +86,9 @@ fn column(info: &ColumnInfo, statistics: &ColumnStatistics, rows: u64) -> Markup
 fn value_texts(values: &Values) -> Vec<String> {
     let (range, distinct) = match values {
         Values::Text { characters, distinct } => {
-            (length_text(*characters, "character", "characters"), Some(distinct_text(distinct)))
+            (length_text(*characters, "character"), Some(distinct_text(distinct)))
         }
-        Values::Bytes { bytes } => (length_text(*bytes, "byte", "bytes"), None),
+        Values::Bytes { bytes } => (length_text(*bytes, "byte"), None),
         Values::Number { range, distinct } => {
             (range_text(*range, count), Some(distinct_text(distinct)))
         }
@@ -102,12 +102,12 @@ fn value_texts(values: &Values) -> Vec<String> {
     range.into_iter().chain(distinct.flatten()).collect()
 }
 
-fn length_text(lengths: MinMax<u64>, one: &str, many: &str) -> Option<String> {
+fn length_text(lengths: MinMax<u64>, noun: &str) -> Option<String> {
     let (min, max) = lengths?;
     if min == max {
-        return Some(format!("all of {}", counted(max, one, many)));
+        return Some(format!("all of {}", counted(max, noun)));
     }
-    Some(format!("{} to {}", count(min), counted(max, one, many)))
+    Some(format!("{} to {}", count(min), counted(max, noun)))
 }
 
 fn range_text<T: PartialEq>(range: MinMax<T>, text: impl Fn(T) -> String) -> Option<String> {
@@ -121,7 +121,7 @@ fn range_text<T: PartialEq>(range: MinMax<T>, text: impl Fn(T) -> String) -> Opt
 fn distinct_text<T: PartialEq>(distinct: &BoundedValueCounts<T>) -> Option<String> {
     match distinct.values() {
         Some([]) => None,
-        Some(values) => Some(counted(values.len() as u64, "distinct value", "distinct values")),
+        Some(values) => Some(counted(values.len() as u64, "distinct value")),
         None => Some("more than 12 distinct values".to_owned()),
     }
 }

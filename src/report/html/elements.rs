@@ -18,11 +18,6 @@ pub fn file_link(name: &str) -> Markup {
     html! { a href=(name) { code { (name) } } }
 }
 
-/// A count and its noun in singular or plural.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
-}
-
 /// A bar of segments, each with a class of style.css and a count, relative to `whole`. The label is for screen readers.
 pub fn stacked_bar(label: &str, segments: &[(&str, u64)], whole: u64) -> Markup {
     html! {

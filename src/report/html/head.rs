@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Report;
-use super::elements::{counted, definition_list, file_link, manifest_count};
+use super::elements::{definition_list, file_link, manifest_count};
 use super::visible::{Untrusted, isolated};
 use crate::snapshot::layout::REJECTED_VALUES_FILE;
 use crate::snapshot::manifest::Manifest;
-use crate::util::human::{duration_text, percent_text};
+use crate::util::human::{counted, duration_text, percent_text};
 
 pub fn head(report: &Report<'_>) -> Markup {
     let Manifest { job, run, counts, .. } = report.manifest;
@@ -40,7 +40,7 @@ fn figures(report: &Report<'_>) -> Markup {
     };
     let size = html! {
         data data-bytes=(bytes) value=(bytes) { (HumanBytes(bytes).to_string()) } " "
-        small { "in " (counted(parts.len() as u64, "part", "parts")) }
+        small { "in " (counted(parts.len() as u64, "part")) }
     };
     let elapsed = match seconds_between(&run.started_at, &run.finished_at) {
         None => "–".to_owned(),
@@ -74,13 +74,13 @@ fn request(report: &Report<'_>) -> Markup {
     };
     let accounts = html! {
         (isolated(&list.path)) ", "
-        @if list.files > 1 { (counted(list.files, "file", "files")) ", " }
-        (counted(counts.accounts_in_list, "account", "accounts"))
+        @if list.files > 1 { (counted(list.files, "file")) ", " }
+        (counted(counts.accounts_in_list, "account"))
     };
     let requested = html! {
-        (counted(tags as u64, "tag", "tags")) " of each account"
+        (counted(tags as u64, "tag")) " of each account"
         @if calls.calls_per_second > 0 {
-            ", at up to " (counted(calls.calls_per_second.into(), "call", "calls")) " per second"
+            ", at up to " (counted(calls.calls_per_second.into(), "call")) " per second"
         }
     };
     definition_list(
