@@ -20,6 +20,9 @@ pub struct CallStats {
     pub calls_per_second: u32,
     /// The highest number of calls in any second.
     pub peak_calls_per_second: u64,
+    /// The calls per second that the service lately accepted; `None` if it never throttled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned_calls_per_second: Option<u32>,
     /// The share of the limit that was used from the first call to the last; `None` without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_utilization_percent: Option<f64>,
@@ -37,6 +40,7 @@ impl CallStats {
             account_retries: totals.account_retries,
             calls_per_second,
             peak_calls_per_second: totals.peak_calls_per_second,
+            learned_calls_per_second: totals.learned_calls_per_second,
             rate_utilization_percent: is_known.then(|| (share.min(1.0) * 1000.0).round() / 10.0),
         }
     }
@@ -51,6 +55,7 @@ impl From<CallStats> for CallInfo {
             account_retries,
             calls_per_second,
             peak_calls_per_second,
+            learned_calls_per_second,
             rate_utilization_percent,
         } = stats;
         CallInfo {
@@ -60,6 +65,7 @@ impl From<CallStats> for CallInfo {
             account_retries,
             calls_per_second,
             peak_calls_per_second,
+            learned_calls_per_second,
             rate_utilization_percent,
         }
     }

@@ -140,7 +140,7 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
 
     /// The totals of the run so far.
     pub fn run_totals(&mut self) -> RunTotals {
-        self.stats.totals(self.rate.peak_calls_per_second(), self.now())
+        self.stats.totals(self.rate.call_rates(), self.now())
     }
 
     /// Passes rows and failed accounts on.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::rate::CallRates;
 use super::shared_totals::SharedTotals;
 use super::sink::SinkMessage;
 use crate::snapshot::run_totals::RunTotals;
@@ -93,8 +94,8 @@ impl RunStats {
         self.failed
     }
 
-    /// The totals of the run at the time `now` of this round, given the peak rate of its calls.
-    pub fn totals(&self, peak_calls_per_second: u64, now: Duration) -> RunTotals {
+    /// The totals of the run at the time `now` of this round, given the rates of its calls.
+    pub fn totals(&self, rates: CallRates, now: Duration) -> RunTotals {
         let (before, calls) = (&self.before, &self.calls);
         // Between n calls there are n - 1 intervals.
         let is_limited = self.calls_per_second > 0 && calls.calls > 1;
@@ -106,7 +107,8 @@ impl RunStats {
             failed: before.failed.saturating_add(calls.failed),
             throttled: before.throttled.saturating_add(calls.throttled),
             account_retries: before.account_retries.saturating_add(calls.account_retries),
-            peak_calls_per_second: before.peak_calls_per_second.max(peak_calls_per_second),
+            peak_calls_per_second: before.peak_calls_per_second.max(rates.peak),
+            learned_calls_per_second: rates.learned.or(before.learned_calls_per_second),
             intervals: before.intervals.saturating_add(intervals),
             intervals_allowed: before.intervals_allowed + allowed,
             seconds: before.seconds + now.as_secs_f64(),
@@ -123,6 +125,10 @@ mod tests {
         CallStats::new(totals, 10).rate_utilization_percent
     }
 
+    fn rates(peak: u64, learned: Option<u32>) -> CallRates {
+        CallRates { peak, learned }
+    }
+
     fn record_calls(stats: &mut RunStats, calls: u32, interval: Duration) {
         for call in 0..calls {
             stats.record_call(Duration::from_secs(3) + interval * call);
@@ -132,9 +138,9 @@ mod tests {
     #[test]
     fn utilization_is_measured_from_the_first_call_to_the_last() {
         let mut stats = RunStats::new(10, RunTotals::default());
-        assert_eq!(utilization(&stats.totals(0, Duration::ZERO)), None);
+        assert_eq!(utilization(&stats.totals(rates(0, None), Duration::ZERO)), None);
         record_calls(&mut stats, 6, Duration::from_millis(200));
-        let totals = stats.totals(5, Duration::from_secs(9));
+        let totals = stats.totals(rates(5, None), Duration::from_secs(9));
         assert_eq!((totals.calls, totals.peak_calls_per_second, totals.seconds), (6, 5, 9.0));
         assert_eq!(utilization(&totals), Some(50.0));
     }
@@ -145,16 +151,18 @@ mod tests {
         record_calls(&mut first, 6, Duration::from_millis(200));
         first.record_failed_call();
         first.record_account_retry();
-        let first = first.totals(5, Duration::from_secs(9));
+        let first = first.totals(rates(5, Some(8)), Duration::from_secs(9));
         // Five intervals in one second, then ten in one second.
         let mut second = RunStats::new(10, first);
         record_calls(&mut second, 11, Duration::from_millis(100));
         second.record_throttled_call();
         second.record_account_retry();
-        let totals = second.totals(3, Duration::from_secs(2));
+        let totals = second.totals(rates(3, None), Duration::from_secs(2));
         assert_eq!((totals.calls, totals.failed, totals.throttled), (17, 1, 1));
         assert_eq!((totals.account_retries, totals.peak_calls_per_second), (2, 5));
-        assert_eq!(totals.seconds, 11.0);
+        assert_eq!((totals.seconds, totals.learned_calls_per_second), (11.0, Some(8)));
+        let learned_again = second.totals(rates(3, Some(6)), Duration::ZERO);
+        assert_eq!(learned_again.learned_calls_per_second, Some(6));
         assert_eq!(utilization(&totals), Some(75.0));
     }
 }

@@ -214,6 +214,7 @@ mod tests {
                     account_retries: 240,
                     calls_per_second: 200,
                     peak_calls_per_second: 130,
+                    learned_calls_per_second: None,
                     rate_utilization_percent: Some(99.4),
                 },
                 seconds_before: 0.0,

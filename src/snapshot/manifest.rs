@@ -167,6 +167,9 @@ pub struct CallInfo {
     pub calls_per_second: u32,
     /// The highest number of calls in any second.
     pub peak_calls_per_second: u64,
+    /// The calls per second that the service lately accepted; `None` if it never throttled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned_calls_per_second: Option<u32>,
     /// The share of the limit that was used from the first call to the last; `None` without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_utilization_percent: Option<f64>,

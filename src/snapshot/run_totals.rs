@@ -15,6 +15,9 @@ pub struct RunTotals {
     pub account_retries: u64,
     /// The highest number of calls in any second.
     pub peak_calls_per_second: u64,
+    /// The calls per second that a service that throttled lately accepted: those that the last process to learn it learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned_calls_per_second: Option<u32>,
     /// Intervals between calls under a limit, and how many of them the limit allowed in the same time.
     pub intervals: u64,
     pub intervals_allowed: f64,

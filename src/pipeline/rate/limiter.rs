@@ -112,15 +112,11 @@ impl RateLimiter {
 
     /// Spaces calls evenly at a share of the limit; `is_spent`: whether the burst allowance is empty at first.
     fn set_spacing(&mut self, share: f64, is_spent: bool) {
-        let full = match self.limit {
-            Some(limit) => f64::from(limit.get()),
-            None if share >= 1.0 => {
-                self.spacing = None;
-                return;
-            }
-            None => u32::try_from(self.peak_calls_per_second).map_or(f64::MAX, f64::from).max(1.0),
-        };
-        let calls_per_second = full * share / SECOND_WITH_MARGIN.as_secs_f64();
+        if self.limit.is_none() && share >= 1.0 {
+            self.spacing = None;
+            return;
+        }
+        let calls_per_second = self.full_rate() * share / SECOND_WITH_MARGIN.as_secs_f64();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         let burst = (calls_per_second * CATCH_UP_SHARE) as u32;
         let burst = NonZeroU32::new(burst).map_or(MIN_BURST, |burst| burst.max(MIN_BURST));
@@ -136,6 +132,14 @@ impl RateLimiter {
             }
             spacing
         });
+    }
+
+    /// The calls per second of share 1: the limit, or without one the peak rate so far.
+    pub fn full_rate(&self) -> f64 {
+        match self.limit {
+            Some(limit) => f64::from(limit.get()),
+            None => u32::try_from(self.peak_calls_per_second).map_or(f64::MAX, f64::from).max(1.0),
+        }
     }
 
     /// The permit for one call now, or how long to wait before the next try.

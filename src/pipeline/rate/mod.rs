@@ -32,6 +32,15 @@ pub enum Gate {
     Closed(Option<Duration>),
 }
 
+/// Calls per second of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallRates {
+    /// The most calls that left in any second so far.
+    pub peak: u64,
+    /// What the service lately accepted; `None` if it never throttled.
+    pub learned: Option<u32>,
+}
+
 impl RateControl {
     /// The rate control of a run whose first call waits for `first_call_delay`. `now` gives the times of departures.
     pub fn new(
@@ -104,9 +113,19 @@ impl RateControl {
         self.limiter.calls_in_last_second(now)
     }
 
-    /// The most calls that left in any second so far.
-    pub fn peak_calls_per_second(&mut self) -> u64 {
-        self.limiter.peak_calls_per_second()
+    /// What is known of the calls per second.
+    pub fn call_rates(&mut self) -> CallRates {
+        let learned = self.throttle.has_slowed_down().then(|| {
+            let calls_per_second = self.limiter.full_rate() * self.throttle.share();
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates"
+            )]
+            let whole = calls_per_second as u32;
+            whole.max(1)
+        });
+        CallRates { peak: self.limiter.peak_calls_per_second(), learned }
     }
 }
 

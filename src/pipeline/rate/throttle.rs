@@ -67,6 +67,11 @@ impl Throttle {
         self.slowed_at.is_some_and(|slowed_at| called_at <= slowed_at)
     }
 
+    /// Whether the service has throttled any call.
+    pub fn has_slowed_down(&self) -> bool {
+        self.slowed_at.is_some()
+    }
+
     /// Speeds up by the steps that are due; returns whether the share has changed.
     pub fn recover(&mut self, now: Duration) -> bool {
         let before = self.share;

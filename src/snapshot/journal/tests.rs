@@ -72,6 +72,7 @@ const TOTALS: RunTotals = RunTotals {
     throttled: 1,
     account_retries: 5,
     peak_calls_per_second: 7,
+    learned_calls_per_second: None,
     intervals: 10,
     intervals_allowed: 12.5,
     seconds: 3.25,
