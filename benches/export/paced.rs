@@ -17,7 +17,7 @@ const PACED_ACCOUNTS: u64 = 300_000;
 /// 10 s: long compared with the 4 s of a slow call.
 const STRAGGLER_ACCOUNTS: u64 = 200_000;
 
-const FAULTS: &str = "[faults]\nlatency_ms = 20\nlatency_jitter_ms = 20\n";
+const FAULTS: &str = "[faults]\nlatency_ms = 20\nresponse_jitter_ms = 20\n";
 
 /// Interval at which the number of calls is read from the emulator.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);

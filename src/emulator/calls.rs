@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::draw::{mix, salt};
+use super::draw::{mix, salt, seeded_hash};
 use super::faults::InjectedFault;
 use super::gateway::{AdmittedCall, Rejection, RequestLine, RequestTime};
 use super::http_reply::{self, Delivery, HttpReply};
@@ -14,38 +14,41 @@ use super::settings::FaultWindowKind;
 use super::{Emulator, account_service, portrait_get, portrait_set, request_body, response_body};
 
 impl Emulator {
-    /// Checks a call before its body is read: the admitted command, or the reply that refuses the call.
+    /// Counts a call as it was sent, before the delay of the request.
+    pub(super) fn record_call(&self, line: RequestLine<'_>, since_start: Duration) {
+        if let Some(command) = ServiceCommand::from_path(line.path) {
+            self.stats().record_call(command, since_start);
+        }
+    }
+
+    /// Checks a call before its body: the admitted command, or the reply that refuses the call.
     pub(super) fn admit(
         &self,
         line: RequestLine<'_>,
         time: RequestTime,
     ) -> Result<AdmittedCall, HttpReply> {
-        if let Some(command) = ServiceCommand::from_path(line.path) {
-            self.stats().record_call(command, time.since_start);
-        }
         let call = self.0.calls.fetch_add(1, Ordering::Relaxed);
-        if let Some(reply) = self.window_reply(call, time.since_start) {
-            return Err(self.with_latency(reply, 0));
-        }
-        self.0.gateway.check(line, self.settings(), time).map_err(|rejection| {
-            let reply = match rejection {
-                Rejection::Code(code) => self.error_reply(code.into(), false),
-                Rejection::Http429 => self.http_429(self.settings().rate.retry_after_seconds),
+        let milliseconds = u64::try_from(time.since_start.as_millis()).unwrap_or(u64::MAX);
+        let windows = self.settings().faults.windows.iter();
+        let mut limit = None;
+        for window in windows.filter(|window| window.contains(call, milliseconds)) {
+            let fault = match window.kind {
+                FaultWindowKind::Outage => InjectedFault::Reset,
+                FaultWindowKind::Throttle => InjectedFault::Code(60007),
+                FaultWindowKind::Http429 => InjectedFault::Http429,
+                FaultWindowKind::Http503 => InjectedFault::HttpError(503),
+                FaultWindowKind::Limit => {
+                    limit.get_or_insert(window.calls_per_second);
+                    continue;
+                }
             };
-            self.with_latency(reply, 0)
+            return Err(self.fault_reply(fault));
+        }
+        let checked = self.0.gateway.check(line, self.settings(), time, limit);
+        checked.map_err(|rejection| match rejection {
+            Rejection::Code(code) => self.error_reply(code.into(), false),
+            Rejection::Http429 => self.http_429(self.settings().rate.retry_after_seconds),
         })
-    }
-
-    fn window_reply(&self, call: u64, since_start: Duration) -> Option<HttpReply> {
-        let milliseconds = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
-        let faults = &self.settings().faults;
-        let window = faults.windows.iter().find(|window| window.contains(call, milliseconds))?;
-        Some(self.fault_reply(match window.kind {
-            FaultWindowKind::Outage => InjectedFault::Reset,
-            FaultWindowKind::Throttle => InjectedFault::Code(60007),
-            FaultWindowKind::Http429 => InjectedFault::Http429,
-            FaultWindowKind::Http503 => InjectedFault::HttpError(503),
-        }))
     }
 
     /// Responds to an admitted call.
@@ -60,20 +63,19 @@ impl Emulator {
             ServiceCommand::AccountCheck => account_service::account_check(self, body),
             ServiceCommand::AccountDelete => account_service::account_delete(self, body),
         };
-        let reply = self.reply_to(result, command.is_profile_command());
-        self.with_latency(reply, 0)
+        self.reply_to(result, command.is_profile_command())
     }
 
     fn respond_to_portrait_get(&self, body: &[u8]) -> HttpReply {
         let request = match portrait_get::read(body, self.settings()) {
             Ok(request) => request,
-            Err(error) => return self.with_latency(self.error_reply(error, true), 0),
+            Err(error) => return self.error_reply(error, true),
         };
         let call = request.hash(self.settings().seed);
         self.stats().record_requested_accounts(request.account_count());
         let fault = self.0.call_faults.lock().unwrap_or_else(PoisonError::into_inner).draw(call);
         let respond = || self.reply_to(portrait_get::respond(self, &request), true);
-        let reply = match fault {
+        match fault {
             None => respond(),
             Some(
                 fault @ (InjectedFault::Hang
@@ -85,8 +87,7 @@ impl Emulator {
                 self.corrupt_reply(respond(), fault)
             }
             Some(fault) => self.fault_reply(fault),
-        };
-        self.with_latency(reply, call)
+        }
     }
 
     fn reply_to(
@@ -158,14 +159,25 @@ impl Emulator {
         }
     }
 
-    fn with_latency(&self, reply: HttpReply, call: u64) -> HttpReply {
+    /// How long a request is on its way.
+    pub(super) fn request_delay(&self, body: &[u8]) -> Duration {
+        self.jitter(body, "request", self.settings().faults.request_jitter_ms)
+    }
+
+    /// How long the response to a request is on its way.
+    pub(super) fn response_delay(&self, body: &[u8]) -> Duration {
         let faults = &self.settings().faults;
-        let jitter = match faults.latency_jitter_ms {
-            0 => 0,
-            max => mix(call, salt("latency")) % max.saturating_add(1),
-        };
-        let latency = Duration::from_millis(faults.latency_ms.saturating_add(jitter));
-        HttpReply { latency, ..reply }
+        let jitter = self.jitter(body, "response", faults.response_jitter_ms);
+        Duration::from_millis(faults.latency_ms).saturating_add(jitter)
+    }
+
+    /// A delay that depends on the seed and the request alone.
+    fn jitter(&self, body: &[u8], direction: &str, max_ms: u64) -> Duration {
+        if max_ms == 0 {
+            return Duration::ZERO;
+        }
+        let drawn = mix(seeded_hash(self.settings().seed, body), salt(direction));
+        Duration::from_micros(drawn % max_ms.saturating_mul(1_000).saturating_add(1))
     }
 }
 

@@ -4,7 +4,12 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Hash of an account, the basis of every decision about it.
 pub fn account_hash(seed: u64, account: &str) -> u64 {
-    xxh3_64_with_seed(account.as_bytes(), seed)
+    seeded_hash(seed, account.as_bytes())
+}
+
+/// Hash of an account or of a request body.
+pub fn seeded_hash(seed: u64, bytes: &[u8]) -> u64 {
+    xxh3_64_with_seed(bytes, seed)
 }
 
 /// Salt of a fault, a tag or any other purpose.

@@ -73,8 +73,7 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 impl Gateway {
     pub fn new(settings: &Settings, credentials: Credentials) -> Gateway {
-        let windows = ServiceCommand::ALL
-            .map(|command| RateWindow::new(command.rate_limit(settings), settings.rate.window));
+        let windows = ServiceCommand::ALL.map(|_| RateWindow::new(settings.rate.window));
         let counters = GatewayCounters { windows, day: 0, calls_today: 0, expired_calls: 0 };
         Gateway { credentials, counters: Mutex::new(counters) }
     }
@@ -83,12 +82,13 @@ impl Gateway {
         &self.credentials
     }
 
-    /// Admits a call to its command, or rejects it with the first check that fails.
+    /// Admits a call to its command, or rejects it with the first check that fails. `limit` replaces that of the settings.
     pub fn check(
         &self,
         line: RequestLine<'_>,
         settings: &Settings,
         time: RequestTime,
+        limit: Option<u32>,
     ) -> Result<AdmittedCall, Rejection> {
         let is_well_formed = line.method == "POST" && line.path.starts_with('/');
         let query = Query::parse(line.query)
@@ -96,12 +96,13 @@ impl Gateway {
             .ok_or(Rejection::Code(60002))?;
         let command = ServiceCommand::from_path(line.path).ok_or(Rejection::Code(60009))?;
         self.check_parameters(&query)?;
+        let limit = limit.unwrap_or_else(|| command.rate_limit(settings));
         let is_admin = if settings.undocumented_behavior.rate_before_usersig {
-            self.check_rate(command, settings, time)?;
+            self.check_rate(command, limit, settings, time)?;
             self.check_caller(&query, settings, time)?
         } else {
             let is_admin = self.check_caller(&query, settings, time)?;
-            self.check_rate(command, settings, time)?;
+            self.check_rate(command, limit, settings, time)?;
             is_admin
         };
         Ok(AdmittedCall { command, is_admin })
@@ -182,11 +183,12 @@ impl Gateway {
     fn check_rate(
         &self,
         command: ServiceCommand,
+        limit: u32,
         settings: &Settings,
         time: RequestTime,
     ) -> Result<(), Rejection> {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        if !counters.windows[command as usize].admit(time.since_start) {
+        if !counters.windows[command as usize].admit(time.since_start, limit) {
             return Err(match settings.rate.answer {
                 OverLimitResponse::Code => Rejection::Code(60007),
                 OverLimitResponse::Http429 => Rejection::Http429,

@@ -19,8 +19,6 @@ pub struct HttpReply {
     pub body: Vec<u8>,
     pub retry_after_seconds: Option<u32>,
     pub location: Option<&'static str>,
-    /// Delay that a shutdown waits for.
-    pub latency: Duration,
     /// Delay that a shutdown interrupts.
     pub hang: Option<Duration>,
     pub delivery: Delivery,
@@ -35,7 +33,6 @@ impl HttpReply {
             body,
             retry_after_seconds: None,
             location: None,
-            latency: Duration::ZERO,
             hang: None,
             delivery: Delivery::Complete,
         }

@@ -77,8 +77,6 @@ async fn handle(
     ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response<Body> {
-    let unix_seconds = unix_seconds().saturating_add_signed(server.clock_ahead_seconds());
-    let time = RequestTime { since_start: server.start.elapsed(), unix_seconds };
     let (parts, body) = request.into_parts();
     let line = RequestLine {
         method: parts.method.as_str(),
@@ -89,14 +87,18 @@ async fn handle(
     let reply = match page::reply(emulator, line, &parts.headers) {
         Some(reply) => reply,
         None => {
-            let admission = emulator.admit(line, time);
-            // The body is read even after a rejection, so that the connection can be reused.
+            emulator.record_call(line, server.start.elapsed());
+            // The body is read even if the call is rejected, so that the connection can be reused.
             let body = to_bytes(body, MAX_REQUEST_BYTES).await;
-            match (admission, body) {
+            let sent = body.as_deref().unwrap_or_default();
+            pause(emulator.request_delay(sent)).await;
+            let reply = match (emulator.admit(line, server.request_time()), &body) {
                 (Err(reply), _) => reply,
-                (Ok(call), Ok(body)) => emulator.respond(call, &body),
+                (Ok(call), Ok(body)) => emulator.respond(call, body),
                 (Ok(_), Err(_)) => emulator.error_reply(60002.into(), false),
-            }
+            };
+            pause(emulator.response_delay(sent)).await;
+            reply
         }
     };
     server.deliver(reply, &connection, &parts.headers).await
@@ -107,7 +109,19 @@ fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
+/// A delay that a shutdown waits for.
+async fn pause(delay: Duration) {
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+}
+
 impl ServerState {
+    fn request_time(&self) -> RequestTime {
+        let unix_seconds = unix_seconds().saturating_add_signed(self.clock_ahead_seconds());
+        RequestTime { since_start: self.start.elapsed(), unix_seconds }
+    }
+
     fn clock_ahead_seconds(&self) -> i64 {
         self.emulator.settings().quirks.clock_ahead_seconds
     }
@@ -118,9 +132,6 @@ impl ServerState {
         connection: &ConnectionHandle,
         request_headers: &HeaderMap,
     ) -> Response<Body> {
-        if !reply.latency.is_zero() {
-            tokio::time::sleep(reply.latency).await;
-        }
         if let Some(hang) = reply.hang {
             tokio::select! {
                 () = tokio::time::sleep(hang) => {}

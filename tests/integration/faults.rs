@@ -130,7 +130,7 @@ fn broken_calls_are_retried() {
         // Retried in halves, which counts neither as failed nor as throttled.
         &["faults.oversized.rate=1.0", "faults.oversized.limit=3"],
         &["faults.hang.rate=0.2", "faults.hang_ms=30"],
-        &["faults.latency_ms=2", "faults.latency_jitter_ms=20"],
+        &["faults.latency_ms=2", "faults.response_jitter_ms=20"],
     ]);
 }
 
@@ -290,7 +290,7 @@ const TOGETHER: &[&str] = &[
     "faults.oversized.rate=0.01",
     "faults.oversized.limit=3",
     "faults.usersig_expired_calls=1",
-    "faults.latency_jitter_ms=10",
+    "faults.response_jitter_ms=10",
     "faults.windows=[{ kind = 'http503', from_call = 9, until_call = 40 }]",
     "oddities.reorder=0.5",
     "oddities.drop=0.02",

@@ -18,6 +18,7 @@ fn at(milliseconds: u64) -> RequestTime {
 fn call(emulator: &Emulator, accounts: &[&str], milliseconds: u64) -> HttpReply {
     let query = query();
     let line = RequestLine { method: "POST", path: PATH, query: &query };
+    emulator.record_call(line, Duration::from_millis(milliseconds));
     match emulator.admit(line, at(milliseconds)) {
         Err(reply) => reply,
         Ok(admitted) => emulator.respond(admitted, body(accounts).as_bytes()),
@@ -67,9 +68,9 @@ fn call_faults_change_the_reply() {
     );
     assert!(!contradictory["ErrorInfo"].as_str().unwrap().is_empty());
     assert_eq!(contradictory["UserProfileItem"][0]["To_Account"], "a");
-    let hang = with("hang = { rate = 1.0 }\nhang_ms = 5000\nlatency_ms = 30");
+    let hang = with("hang = { rate = 1.0 }\nhang_ms = 5000");
     assert_eq!(hang.hang, Some(Duration::from_secs(5)));
-    assert_eq!((hang.latency, code(&hang)), (Duration::from_millis(30), 0));
+    assert_eq!(code(&hang), 0);
 }
 
 #[test]
@@ -82,14 +83,36 @@ fn checks_precede_faults() {
 }
 
 #[test]
-fn jitter_is_bounded_and_the_same_for_the_same_call() {
-    let emulator =
-        emulator("faults = { latency_ms = 10, latency_jitter_ms = 20 }\nrate.portrait_get = 0");
-    let latencies: Vec<Duration> =
-        (0..200).map(|n| call(&emulator, &[&n.to_string()], 0).latency).collect();
-    assert!(latencies.iter().all(|latency| (10..=30).contains(&latency.as_millis())));
-    assert!(latencies.iter().any(|latency| *latency != latencies[0]));
-    assert_eq!(call(&emulator, &["7"], 0).latency, latencies[7]);
+fn delays_of_both_directions_are_bounded_and_the_same_for_the_same_call() {
+    let with = |jitter: &str| emulator(&format!("faults = {{ latency_ms = 10, {jitter} }}"));
+    let delays = |emulator: &Emulator| -> Vec<(u128, u128)> {
+        let bodies = (0..200).map(|n: u32| body(&[&n.to_string()]));
+        let delays = bodies.map(|body| {
+            let body = body.as_bytes();
+            (emulator.request_delay(body).as_micros(), emulator.response_delay(body).as_micros())
+        });
+        delays.collect()
+    };
+    assert!(delays(&with("")).iter().all(|delay| *delay == (0, 10_000)));
+    let both = with("request_jitter_ms = 40, response_jitter_ms = 20");
+    let drawn = delays(&both);
+    assert_eq!(drawn, delays(&both), "a retry has the same delay");
+    let (request, response): (Vec<u128>, Vec<u128>) = drawn.iter().copied().unzip();
+    for (direction, least, width) in [(request, 0, 40_000), (response, 10_000, 20_000)] {
+        let quarter = |index: u128| {
+            let from = least + index * width / 4;
+            direction.iter().filter(|delay| (from..from + width / 4).contains(*delay)).count()
+        };
+        let quarters = [0, 1, 2, 3].map(quarter);
+        assert!(quarters.iter().all(|count| (30..=70).contains(count)), "{quarters:?}");
+        assert_eq!(quarters.iter().sum::<usize>(), 200);
+    }
+    // Neither direction follows the other, or changes with it.
+    assert!(drawn.iter().any(|(request, response)| *request > 30_000 && *response < 15_000));
+    let request_only = delays(&with("request_jitter_ms = 40"));
+    assert!(drawn.iter().zip(request_only).all(|(both, one)| one == (both.0, 10_000)));
+    let other_seed = emulator("seed = 1\nfaults = { request_jitter_ms = 40 }");
+    assert_ne!(delays(&other_seed)[0].0, drawn[0].0);
 }
 
 #[test]
@@ -107,6 +130,20 @@ fn windows_apply_by_call_and_by_time() {
         emulator("faults.windows = [{ kind = 'throttle', from_ms = 1000, until_ms = 2000 }]");
     let codes = [999, 1_000, 1_999, 2_000].map(|time| code(&call(&by_time, &["a"], time)));
     assert_eq!(codes, [0, 60007, 60007, 0]);
+}
+
+#[test]
+fn a_window_replaces_the_limit() {
+    let emulator = emulator(
+        "rate = { portrait_get = 4, account_check = 0 }\nfaults.windows = [\
+         { kind = 'limit', calls_per_second = 2, from_ms = 2000, until_ms = 4000 }, \
+         { kind = 'limit', calls_per_second = 3, from_ms = 3000, until_ms = 5000 }, \
+         { kind = 'throttle', from_ms = 8000, until_ms = 9000 }, \
+         { kind = 'limit', calls_per_second = 9, from_ms = 8000, until_ms = 9000 }]",
+    );
+    let admitted = |at| (0..10).filter(|_| code(&call(&emulator, &["a"], at)) == 0).count();
+    let by_second = [0, 1, 2, 3, 4, 5, 8, 9].map(|second| admitted(second * 1_000));
+    assert_eq!(by_second, [4, 4, 2, 2, 3, 4, 0, 4]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn good_query() -> String {
 
 fn outcome(toml: &str, method: &str, path: &str, query: &str) -> Result<ServiceCommand, Rejection> {
     let (gateway, settings) = gateway(toml);
-    command(gateway.check(RequestLine { method, path, query }, &settings, at(0)))
+    command(gateway.check(RequestLine { method, path, query }, &settings, at(0), None))
 }
 
 /// The command of an admitted call by an administrator.
@@ -179,8 +179,12 @@ fn non_admin_is_admitted_if_the_service_checks() {
     let (gateway, settings) =
         gateway("open_questions.not_admin = 'service'\nrate.portrait_get = 1");
     let admitted = AdmittedCall { command: ServiceCommand::PortraitGet, is_admin: false };
-    assert_eq!(gateway.check(line, &settings, at(0)), Ok(admitted));
-    assert_eq!(gateway.check(line, &settings, at(1)), Err(Rejection::Code(60007)), "it counts");
+    assert_eq!(gateway.check(line, &settings, at(0), None), Ok(admitted));
+    assert_eq!(
+        gateway.check(line, &settings, at(1), None),
+        Err(Rejection::Code(60007)),
+        "it counts"
+    );
 }
 
 #[test]
@@ -190,7 +194,7 @@ fn rates_are_separate_per_command() {
     let call = |command: ServiceCommand, milliseconds| {
         let path = format!("/{}", command.path());
         let line = RequestLine { method: "POST", path: &path, query: &query };
-        gateway.check(line, &settings, at(milliseconds)).is_ok()
+        gateway.check(line, &settings, at(milliseconds), None).is_ok()
     };
     assert!(call(ServiceCommand::PortraitGet, 0) && call(ServiceCommand::PortraitGet, 1));
     assert!(!call(ServiceCommand::PortraitGet, 999) && call(ServiceCommand::AccountCheck, 999));
@@ -211,9 +215,10 @@ fn default_rates_are_the_documented_ones() {
         let (gateway, settings) = gateway("");
         let path = format!("/{}", command.path());
         let line = RequestLine { method: "POST", path: &path, query: &query };
-        let admitted = (0..limit).filter(|_| gateway.check(line, &settings, at(0)).is_ok()).count();
+        let admitted =
+            (0..limit).filter(|_| gateway.check(line, &settings, at(0), None).is_ok()).count();
         assert_eq!(admitted, limit, "{command:?}");
-        assert_eq!(gateway.check(line, &settings, at(999)), Err(Rejection::Code(60007)));
+        assert_eq!(gateway.check(line, &settings, at(999), None), Err(Rejection::Code(60007)));
     }
 }
 
@@ -234,8 +239,8 @@ fn refused_callers_count_only_if_set() {
         let path = "/v4/profile/portrait_get";
         let unsigned = "sdkappid=14&random=7&contenttype=json&identifier=administrator";
         let line = |query| RequestLine { method: "POST", path, query };
-        assert!(gateway.check(line(unsigned), &settings, at(0)).is_err());
-        assert_eq!(command(gateway.check(line(&good_query()), &settings, at(1))), expected);
+        assert!(gateway.check(line(unsigned), &settings, at(0), None).is_err());
+        assert_eq!(command(gateway.check(line(&good_query()), &settings, at(1), None)), expected);
     }
 }
 
@@ -244,11 +249,15 @@ fn first_calls_are_refused_as_expired() {
     let (gateway, settings) = gateway("faults.usersig_expired_calls = 2\nrate.calls_per_day = 1");
     let query = good_query();
     let line = RequestLine { method: "POST", path: "/v4/profile/portrait_get", query: &query };
-    let outcomes: Vec<_> = (0..4).map(|_| command(gateway.check(line, &settings, at(0)))).collect();
+    let outcomes: Vec<_> =
+        (0..4).map(|_| command(gateway.check(line, &settings, at(0), None))).collect();
     let expected = [Err(70001), Err(70001), Ok(ServiceCommand::PortraitGet), Err(60028)];
     assert_eq!(outcomes, expected.map(|outcome| outcome.map_err(Rejection::Code)));
     let next_day = at(DAY_SECONDS * 1_000);
-    assert_eq!(command(gateway.check(line, &settings, next_day)), Ok(ServiceCommand::PortraitGet));
+    assert_eq!(
+        command(gateway.check(line, &settings, next_day, None)),
+        Ok(ServiceCommand::PortraitGet)
+    );
 }
 
 proptest! {

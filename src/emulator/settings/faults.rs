@@ -62,9 +62,13 @@ pub struct Faults {
     pub usersig_expired_calls: u64,
     /// Delay of every response.
     pub latency_ms: u64,
-    /// Maximum of an additional random delay, evenly distributed.
-    pub latency_jitter_ms: u64,
-    /// Periods of outage or throttling.
+    /// Maximum of a random delay of every request before its call is counted against the rate, evenly distributed. The same
+    /// request always has the same delay.
+    pub request_jitter_ms: u64,
+    /// Maximum of a random delay of every response besides `latency_ms`, evenly distributed. The response to the same request
+    /// always has the same delay.
+    pub response_jitter_ms: u64,
+    /// Periods of outage, of throttling or of another limit.
     pub windows: Vec<FaultWindow>,
 }
 
@@ -94,7 +98,8 @@ impl Default for Faults {
             redirect: CallFault::default(),
             usersig_expired_calls: 0,
             latency_ms: 0,
-            latency_jitter_ms: 0,
+            request_jitter_ms: 0,
+            response_jitter_ms: 0,
             windows: Vec::new(),
         }
     }
@@ -162,13 +167,16 @@ impl CodeFault {
     }
 }
 
-/// A period in which every call fails in the same way, in calls or in milliseconds since the start. The end is
-/// exclusive.
+/// A period in which every call fails in the same way or the limit is another one, in calls or in milliseconds since the
+/// start. The end is exclusive. Of several limits at the same time the first applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultWindow {
-    /// The failure of every call.
+    /// What happens to every call.
     pub kind: FaultWindowKind,
+    /// The limit of every command in place of that in `rate`, with `kind = "limit"`.
+    #[serde(default)]
+    pub calls_per_second: u32,
     /// The first call, counted from 0 over all commands.
     #[serde(default)]
     pub from_call: u64,
@@ -183,7 +191,7 @@ pub struct FaultWindow {
     pub until_ms: u64,
 }
 
-/// The failure of every call in a window.
+/// What happens to every call in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultWindowKind {
@@ -195,6 +203,8 @@ pub enum FaultWindowKind {
     Http429,
     /// HTTP 503.
     Http503,
+    /// Another limit, `calls_per_second`.
+    Limit,
 }
 
 impl FaultWindow {
@@ -258,15 +268,21 @@ impl Faults {
     }
 
     fn check_windows(&self) -> Result<(), InvalidSetting> {
-        let is_empty = |window: &FaultWindow| {
-            window.from_call >= window.until_call && window.from_ms >= window.until_ms
-        };
-        match self.windows.iter().position(is_empty) {
-            None => Ok(()),
-            Some(index) => Err(InvalidSetting::new(
-                format!("faults.windows[{index}]"),
-                "is empty; write from_call and until_call, or from_ms and until_ms",
-            )),
+        for (index, window) in self.windows.iter().enumerate() {
+            let key = format!("faults.windows[{index}]");
+            if window.from_call >= window.until_call && window.from_ms >= window.until_ms {
+                let problem = "is empty; write from_call and until_call, or from_ms and until_ms";
+                return Err(InvalidSetting::new(key, problem));
+            }
+            let problem = match (window.kind, window.calls_per_second) {
+                (FaultWindowKind::Limit, 0) => {
+                    "is missing; write the limit of the window, or kind = \"throttle\" to refuse every call"
+                }
+                (FaultWindowKind::Limit, _) | (_, 0) => continue,
+                _ => "is only used with kind = \"limit\"; remove it or write that kind",
+            };
+            return Err(InvalidSetting::new(format!("{key}.calls_per_second"), problem));
         }
+        Ok(())
     }
 }

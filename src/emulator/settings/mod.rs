@@ -58,7 +58,7 @@ pub struct Rate {
     pub account_check: u32,
     /// Limit of `account_delete`.
     pub account_delete: u32,
-    /// Which seconds the limits apply to.
+    /// How calls are counted against the limits.
     pub window: RateWindowKind,
     /// Response to a call over the limit.
     pub answer: OverLimitResponse,
@@ -85,15 +85,17 @@ impl Default for Rate {
     }
 }
 
-/// Which seconds a limit applies to; the documentation does not say.
+/// How calls are counted against a limit; the documentation does not say. Refused calls do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RateWindowKind {
-    /// Every sliding second: the strictest reading.
+    /// At most the limit in every sliding second: the strictest reading.
     #[default]
     Sliding,
-    /// Each whole second since the start.
-    Calendar,
+    /// At most the limit in each whole second since the start.
+    Fixed,
+    /// A bucket of as many tokens as the limit, full at the start and refilled at the limit per second. A call takes one.
+    Bucket,
 }
 
 /// Response to a call over the limit.
@@ -245,7 +247,7 @@ mod tests {
 
     #[test]
     fn settings_round_trip_through_toml() {
-        let text = "seed = 7\n[rate]\nportrait_get = 0\nwindow = 'calendar'\n[population.custom_tags]\n\
+        let text = "seed = 7\n[rate]\nportrait_get = 0\nwindow = 'bucket'\n[population.custom_tags]\n\
                     Tag_Profile_Custom_Coins = 'number'\n[faults]\nreset = { rate = 0.5, times = 3 }\n\
                     codes = [{ code = 70009, rate = 1.0 }]\nunknown = { prefix = 'ghost' }\n\
                     windows = [{ kind = 'outage', from_call = 3, until_call = 9 }]\n\
@@ -255,6 +257,18 @@ mod tests {
         let again: Settings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
         assert_eq!(again, settings);
         assert_ne!(settings, Settings::default());
+    }
+
+    #[test]
+    fn examples_of_the_documentation_are_valid() {
+        let blocks = include_str!("../../../docs/emulator.md").split("```toml\n").skip(1);
+        let examples: Vec<&str> = blocks.filter_map(|block| block.split("```").next()).collect();
+        assert!(examples.len() > 5);
+        for example in examples {
+            let settings: Settings = toml::from_str(example).unwrap();
+            assert_eq!(settings.check(), Ok(()), "{example}");
+            assert_ne!(settings, Settings::default());
+        }
     }
 
     #[test]
@@ -279,6 +293,14 @@ mod tests {
             (
                 "[faults]\nwindows = [{ kind = 'outage', from_call = 9, until_call = 3 }]",
                 "faults.windows[0]",
+            ),
+            (
+                "[faults]\nwindows = [{ kind = 'limit', from_ms = 0, until_ms = 3 }]",
+                "faults.windows[0].calls_per_second",
+            ),
+            (
+                "[faults]\nwindows = [{ kind = 'outage', calls_per_second = 5, until_ms = 3 }]",
+                "faults.windows[0].calls_per_second",
             ),
             ("[faults]\nhttp_statuses = [200]", "faults.http_statuses"),
             (
