@@ -24,7 +24,7 @@ use im_profiles::internals::RowBuilder;
 use im_profiles::internals::StagedFile;
 use im_profiles::internals::reconcile;
 use im_profiles::internals::schema;
-use im_profiles::internals::{AccountList, ListPath, ListSource};
+use im_profiles::internals::{AccountList, DuplicateRemoval, ListPath, ListSource};
 use im_profiles::internals::{RequestedTags, decode_response as decode};
 
 use answer::{Response, answer, columns, rows_of};
@@ -114,7 +114,12 @@ fn scanning(criterion: &mut Criterion) {
         writeln!(file, "user_{line:09}").unwrap();
     }
     drop(file);
-    let source = ListSource { path: ListPath::File(path), format: None, column: None };
+    let source = ListSource {
+        path: ListPath::File(path),
+        format: None,
+        column: None,
+        duplicates: DuplicateRemoval::Exact,
+    };
     let list = AccountList::open(&source, directory.path()).unwrap();
     let mut group = criterion.benchmark_group("list of 1,000,000 lines");
     group.sample_size(10).throughput(Throughput::Elements(LIST_LINES));

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use im_profiles::internals::{AccountList, ListFormat, ListPath, ListSource};
+use im_profiles::internals::{AccountList, DuplicateRemoval, ListFormat, ListPath, ListSource};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, &[u8])| {
@@ -25,6 +25,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         path: ListPath::File(path),
         format: Some(format),
         column: column.map(str::to_owned),
+        duplicates: DuplicateRemoval::Exact,
     };
     let Ok(list) = AccountList::open(&source, directory.path()) else { return };
     let Ok(scan) = list.scan(&mut |_| Ok(()), &mut |_| {}) else { return };

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use super::account_rules::{AccountName, InvalidAccount};
 use super::distinct::ListedAccount;
+use super::duplicates::AdjacentRepeats;
 use super::error::ListError;
 use super::list::AccountList;
 use super::list_file::Digesting;
 use super::records::RecordPlace;
+use super::source::DuplicateRemoval;
 
 impl AccountList {
     /// The first valid account; reads no further.
@@ -18,8 +20,8 @@ impl AccountList {
         Ok(self.first_accounts(1, &mut |_| {})?.pop().map(|(account, _)| account))
     }
 
-    /// The first `count` distinct, valid accounts, or fewer in a shorter list, in list order: those of the first
-    /// ordinals, with their places. `on_invalid` receives every invalid record before the last of them.
+    /// The first `count` valid accounts without the duplicates that the list removes, or fewer in a shorter list, in list
+    /// order: those of the first ordinals, with their places. `on_invalid` receives every invalid record before the last of them.
     ///
     /// # Errors
     /// If the list cannot be read up to there.
@@ -29,14 +31,19 @@ impl AccountList {
         on_invalid: &mut dyn FnMut(&InvalidAccount),
     ) -> Result<Vec<(ListedAccount, RecordPlace)>, ListError> {
         let mut records = self.records(Digesting::Quick)?;
-        let mut seen = HashSet::new();
+        let (mut seen, mut adjacent) = (HashSet::new(), AdjacentRepeats::default());
         let mut accounts = Vec::new();
         while accounts.len() < count && records.advance()? {
             let record = records.record();
             match record.account() {
                 Ok(name) => {
                     let name = AccountName::from(name).expect("an account has at most 32 bytes");
-                    if seen.insert(name) {
+                    let is_repeat = match self.duplicates() {
+                        DuplicateRemoval::Exact => !seen.insert(name),
+                        DuplicateRemoval::Adjacent => adjacent.is_repeat(&name),
+                        DuplicateRemoval::None => false,
+                    };
+                    if !is_repeat {
                         let line = records.input_line(record.line);
                         accounts.push((ListedAccount { name, line }, records.place()));
                     }

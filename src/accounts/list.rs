@@ -11,7 +11,7 @@ use super::file_selection::FileSelection;
 use super::file_set::{FileSequence, FileSet};
 use super::list_file::{Digesting, ListFile};
 use super::records::Records;
-use super::source::{ListFormat, ListPath, ListSource};
+use super::source::{DuplicateRemoval, ListFormat, ListPath, ListSource};
 use crate::util::visible::visible_path;
 
 /// A list that can be read any number of times.
@@ -21,6 +21,7 @@ pub struct AccountList {
     name: Arc<str>,
     estimated_accounts: u64,
     spool_directory: PathBuf,
+    duplicates: DuplicateRemoval,
     budget: Budget,
 }
 
@@ -39,7 +40,6 @@ impl AccountList {
     /// # Errors
     /// If the list does not exist, cannot be read, does not have its format, or has no such column.
     pub fn open(source: &ListSource, spool_directory: &Path) -> Result<Self, ListError> {
-        let column = source.column.as_deref();
         match &source.path {
             ListPath::File(path) => match FileSelection::new(path)? {
                 Some(selection) => Self::from_selection(selection, source, spool_directory),
@@ -47,14 +47,14 @@ impl AccountList {
                     let unknown = || ListError::UnknownFormat { list: visible_path(path) };
                     let file = ListFile::open(path)?;
                     let format = source.format.or_else(|| ListFormat::from_path(path));
-                    Self::from_file(file, format.ok_or_else(unknown)?, column, spool_directory)
+                    Self::from_file(file, format.ok_or_else(unknown)?, source, spool_directory)
                 }
             },
             ListPath::Stdin => {
                 let unknown = || ListError::UnknownFormat { list: "standard input".to_owned() };
                 let format = source.format.ok_or_else(unknown)?;
                 let file = ListFile::spool(&mut io::stdin().lock(), spool_directory)?;
-                Self::from_file(file, format, column, spool_directory)
+                Self::from_file(file, format, source, spool_directory)
             }
         }
     }
@@ -62,15 +62,16 @@ impl AccountList {
     pub(super) fn from_file(
         file: ListFile,
         format: ListFormat,
-        column: Option<&str>,
+        source: &ListSource,
         spool_directory: &Path,
     ) -> Result<Self, ListError> {
-        let file = CheckedFile::new(file, format, column)?;
+        let file = CheckedFile::new(file, format, source.column.as_deref())?;
         Ok(Self {
             name: Arc::clone(&file.file.name),
             estimated_accounts: file.estimated_records,
             files: ListFiles::One(file),
             spool_directory: spool_directory.to_owned(),
+            duplicates: source.duplicates,
             budget: Budget::default(),
         })
     }
@@ -86,6 +87,7 @@ impl AccountList {
             estimated_accounts: set.estimate_records()?,
             files: ListFiles::Several(Arc::new(set)),
             spool_directory: spool_directory.to_owned(),
+            duplicates: source.duplicates,
             budget: Budget::default(),
         })
     }
@@ -110,6 +112,11 @@ impl AccountList {
 
     pub(super) fn spool_directory(&self) -> &Path {
         &self.spool_directory
+    }
+
+    /// Which duplicates are removed.
+    pub fn duplicates(&self) -> DuplicateRemoval {
+        self.duplicates
     }
 
     pub(super) fn budget(&self) -> Budget {

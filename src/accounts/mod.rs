@@ -66,4 +66,4 @@ pub use list::AccountList;
 pub use list_warnings::{ListWarning, WarningKind};
 pub use records::{RecordPlace, RecordUnit};
 pub use scan::Scan;
-pub use source::{ListFormat, ListPath, ListSource};
+pub use source::{DuplicateRemoval, ListFormat, ListPath, ListSource};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::account_rules::InvalidAccount;
-use super::duplicates::{CandidateFinder, Repeats};
+use super::duplicates::{DuplicateSearch, Repeats};
 use super::error::ListError;
 use super::list::AccountList;
 use super::list_file::{Digesting, ListDigests};
@@ -18,8 +18,8 @@ const PROGRESS_INTERVAL: u64 = 65_536;
 pub struct Scan {
     /// Valid accounts, duplicates included.
     pub valid: u64,
-    /// Lower bound of the number of distinct accounts among them.
-    pub distinct_at_least: u64,
+    /// Lower bound of the number of accounts among them that remain when the duplicates are removed.
+    pub requested_at_least: u64,
     /// Records that cannot be accounts.
     pub invalid: u64,
     /// The first invalid record.
@@ -59,14 +59,14 @@ impl AccountList {
         on_progress: &mut dyn FnMut(u64),
     ) -> Result<Scan, ListError> {
         let mut records = self.records(Digesting::Full)?;
-        let mut finder = CandidateFinder::new(self.estimated_accounts(), self.budget());
+        let mut search = DuplicateSearch::new(self);
         let (mut valid, mut invalid) = (0, 0);
         let (mut first_invalid, mut unlikely) = (None, UnlikelyAccounts::default());
         while records.advance()? {
             let record = records.record();
             match record.account() {
                 Ok(account) => {
-                    finder.add(account);
+                    search.add(account);
                     if may_be_unlikely(account) {
                         unlikely.add(account, || records.place());
                     }
@@ -82,8 +82,8 @@ impl AccountList {
             if (valid + invalid) % PROGRESS_INTERVAL == 0 {
                 on_progress(valid + invalid);
             }
-            if finder.is_full() {
-                finder.expect_more(records.estimate_remaining(valid + invalid));
+            if search.is_full() {
+                search.expect_more(records.estimate_remaining(valid + invalid));
             }
         }
         on_progress(valid + invalid);
@@ -92,12 +92,10 @@ impl AccountList {
         warnings.extend(records.skipped());
         drop(records);
         let sha256 = hex(&sha256.expect("the records were opened to make it"));
-        let max_repeats = finder.max_repeats();
-        let repeats = self.find_repeats(finder.finish(), valid, xxh3)?;
-        let distinct_at_least = valid - repeats.count().unwrap_or(max_repeats);
+        let (repeats, max_repeats) = search.finish(self, valid, xxh3)?;
         Ok(Scan {
             valid,
-            distinct_at_least,
+            requested_at_least: valid - max_repeats,
             invalid,
             first_invalid,
             warnings,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where to read a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,30 @@ impl ListFormat {
     }
 }
 
+/// Which records that repeat an earlier account are removed from a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DuplicateRemoval {
+    /// All of them.
+    #[default]
+    Exact,
+    /// Those that repeat the valid account right before them, which are all in a sorted list.
+    Adjacent,
+    /// None: the list is trusted, and every valid record is requested.
+    None,
+}
+
+impl DuplicateRemoval {
+    /// The name in job files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Adjacent => "adjacent",
+            Self::None => "none",
+        }
+    }
+}
+
 /// The `[accounts]` section of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListSource {
@@ -65,4 +89,6 @@ pub struct ListSource {
     pub format: Option<ListFormat>,
     /// Name of the column or key that holds the account; not for `txt`.
     pub column: Option<String>,
+    /// Which duplicates are removed.
+    pub duplicates: DuplicateRemoval,
 }

@@ -5,7 +5,7 @@
 //! or with a profile and no code, that nothing else in the response contradicts. Source: `docs/im-rest-api.md` sections 3,
 //! 5 and 9.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::error_codes::ErrorCodeRule;
 use super::response::{Code, Item, NOT_FOUND_MARKER, ProfileItem, Response};
@@ -75,9 +75,17 @@ pub fn reconcile(accounts: &[impl AsRef<str>], response: &Response<'_>) -> Vec<A
             }
         };
     }
+    if outcomes.contains(&AccountOutcome::Unmentioned) {
+        give_twins_one_outcome(accounts, &mut outcomes);
+    }
     // Allocates nothing if empty, which it nearly always is.
-    let failed: Vec<usize> =
-        response.failed_accounts.iter().filter_map(|name| chunk_index.find(name)).collect();
+    let failed: Vec<usize> = match response.failed_accounts.as_slice() {
+        [] => Vec::new(),
+        names => {
+            let names: HashSet<&str> = names.iter().map(|name| &**name).collect();
+            (0..accounts.len()).filter(|at| names.contains(accounts[*at].as_ref())).collect()
+        }
+    };
     if !markers.is_empty() {
         attribute_markers(response, &markers, is_clean, &failed, &mut outcomes);
     }
@@ -92,6 +100,23 @@ pub fn reconcile(accounts: &[impl AsRef<str>], response: &Response<'_>) -> Vec<A
         rows.for_each(|row| *row = AccountOutcome::Doubtful(Doubt::FailedWithoutCode));
     }
     outcomes
+}
+
+/// An account that is several times in the chunk may be only once in the response, which then counts for all of them.
+fn give_twins_one_outcome(accounts: &[impl AsRef<str>], outcomes: &mut [AccountOutcome]) {
+    let mentioned: HashMap<&str, AccountOutcome> = accounts
+        .iter()
+        .zip(outcomes.iter())
+        .filter(|(_, outcome)| **outcome != AccountOutcome::Unmentioned)
+        .map(|(account, outcome)| (account.as_ref(), *outcome))
+        .collect();
+    for (account, outcome) in accounts.iter().zip(outcomes) {
+        if *outcome == AccountOutcome::Unmentioned
+            && let Some(of_twin) = mentioned.get(account.as_ref())
+        {
+            *outcome = *of_twin;
+        }
+    }
 }
 
 /// What an item by itself says about its account.

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use super::limits::{ListTotals, PreviousSnapshot, ensure_list_is_exportable, may_be_too_short};
-use super::read_list::{ReadList, count_distinct, read_list};
+use super::read_list::{ReadList, count_accounts, read_list};
 use super::telemetry::RunTelemetry;
 use super::warning::Warning;
 use crate::accounts::ListSource;
@@ -37,7 +37,7 @@ impl ListCheck<'_> {
         let input = read_list(self.source, self.store, telemetry, stop).await?;
         let mut totals = ListTotals::new(&self.source.path, &input.scan);
         if may_be_too_short(self.limits, &input.scan, self.previous) {
-            totals.rows_at_most = count_distinct(&input, stop).await?;
+            totals.rows_at_most = count_accounts(&input, stop).await?;
         }
         ensure_list_is_exportable(self.limits, &totals, self.previous)?;
         let (accounts, invalid) = (input.scan.valid, input.scan.invalid);

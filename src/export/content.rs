@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::accounts::{Scan, WarningKind};
+use crate::accounts::{DuplicateRemoval, Scan, WarningKind};
 use crate::emulator::Settings;
 use crate::job::{Format, Job, Target};
 use crate::snapshot::checkpoint::{RunHeader, content_digest};
@@ -129,6 +129,10 @@ fn keys(job: &Job, list_digest: &str) -> BTreeMap<String, String> {
         ("output.compression".to_owned(), json!(job.output.compression.name())),
         ("output.accounts_per_part".to_owned(), json!(job.output.accounts_per_part)),
     ]);
+    // A default need not be recorded, so that runs of versions without the key can be resumed.
+    if job.accounts.duplicates != DuplicateRemoval::default() {
+        keys.insert("accounts.duplicates".to_owned(), json!(job.accounts.duplicates.name()));
+    }
     if matches!(job.api.target, Target::Emulator) {
         // Settings always serialize. A default need not be recorded, so that a later key does not end unfinished runs.
         let [settings, defaults] = [&job.emulator, &Settings::default()]
@@ -173,6 +177,10 @@ fn version_1(job: &Job, list_digest: &str) -> BTreeMap<String, String> {
     let has_bytes = job.columns.iter().any(|column| column.column_type == ColumnType::Bytes);
     let is_base64 = has_bytes && job.output.format == Format::Csv;
     let encoding = is_base64.then(|| ("the encoding of bytes in CSV", "base64".to_owned()));
+    // Version 1 always removed all duplicates.
+    let duplicates = job.accounts.duplicates;
+    let duplicates = (duplicates != DuplicateRemoval::Exact)
+        .then(|| ("accounts.duplicates", duplicates.name().to_owned()));
     [
         (ACCOUNT_LIST, list_digest.to_owned()),
         ("accounts.column", format!("{:?}", job.accounts.column)),
@@ -187,6 +195,7 @@ fn version_1(job: &Job, list_digest: &str) -> BTreeMap<String, String> {
     ]
     .into_iter()
     .chain(encoding)
+    .chain(duplicates)
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
 }

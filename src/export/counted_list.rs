@@ -1,6 +1,6 @@
 //! The account list as `plan` and `check` read it: twice, as an export does, and with exact counts.
 
-use crate::accounts::{AccountList, InvalidAccount, ListSource, Scan};
+use crate::accounts::{AccountList, DuplicateRemoval, InvalidAccount, ListSource, Scan};
 use crate::observability::progress::Reporter;
 use crate::report::plan::{InvalidEntry, ListCounts, SHOWN_INVALID};
 use crate::util::failure::Failure;
@@ -26,15 +26,18 @@ impl CountedList {
         };
         let scan = list.scan(&mut keep_first, &mut |entries| reporter.scanning(entries))?;
         let mut distinct = list.distinct(&scan)?;
-        let (mut distinct_accounts, mut first) = (0, None);
+        let (mut accounts_to_request, mut first) = (0, None);
         while let Some(account) = distinct.next_account()? {
             first.get_or_insert_with(|| account.name.to_string());
-            distinct_accounts += 1;
+            accounts_to_request += 1;
         }
         let counts = ListCounts {
             files: scan.files,
             accounts_in_list: scan.valid + scan.invalid,
-            distinct_accounts,
+            duplicate_removal: source.duplicates,
+            accounts_to_request,
+            distinct_accounts: (source.duplicates == DuplicateRemoval::Exact)
+                .then_some(accounts_to_request),
             duplicates: distinct.duplicates(),
             invalid: scan.invalid,
             first_invalid,

@@ -67,7 +67,7 @@ impl Totals {
 /// Whether the list may have so many duplicates that it produces too few rows. Only then are the distinct accounts counted
 /// before the first call, because that reads the list once more.
 pub fn may_be_too_short(limits: &Limits, scan: &Scan, previous: Option<&PreviousSnapshot>) -> bool {
-    shrinkage(limits, scan.distinct_at_least, previous).is_some()
+    shrinkage(limits, scan.requested_at_least, previous).is_some()
 }
 
 /// Refuses a list, before the first call, of which nothing or too little could be published.

@@ -43,7 +43,7 @@ pub fn plan(
 }
 
 fn plan_of(job: &Job, date: Date, list: CountedList, outlook: Outlook) -> Plan {
-    let new_run = work_left(list.counts.distinct_accounts, &[], job.output.accounts_per_part);
+    let new_run = work_left(list.counts.accounts_to_request, &[], job.output.accounts_per_part);
     Plan {
         job: job.name.clone(),
         date: date.to_string(),
@@ -53,7 +53,7 @@ fn plan_of(job: &Job, date: Date, list: CountedList, outlook: Outlook) -> Plan {
         accounts_per_part: job.output.accounts_per_part,
         calls_per_second: job.api.calls_per_second,
         minimum_seconds: minimum_seconds(new_run.calls_left, job.api.calls_per_second),
-        size: SizeEstimate::new(list.counts.distinct_accounts, outlook.known),
+        size: SizeEstimate::new(list.counts.accounts_to_request, outlook.known),
         free_bytes: None,
         snapshot_exists: false,
         if_exists: match job.output.if_exists {

@@ -49,7 +49,7 @@ impl Preflight {
         let outlook = list.as_ref().zip(store.as_ref()).map(|(list, store)| {
             let findings = Findings {
                 scan: &list.scan,
-                distinct_accounts: list.counts.distinct_accounts,
+                accounts_to_request: list.counts.accounts_to_request,
                 previous: previous.as_ref(),
                 date,
                 source: if access.active_run.is_some() {
@@ -83,7 +83,7 @@ fn inspect_damage(store: &LocalStore, access: &Access, problems: &mut Problems) 
 }
 
 fn inspect_list(job: &Job, findings: Findings<'_>, problems: &mut Problems) {
-    let rows_at_most = findings.distinct_accounts;
+    let rows_at_most = findings.accounts_to_request;
     let totals = ListTotals { rows_at_most, ..ListTotals::new(&job.accounts.path, findings.scan) };
     let exportable = ensure_list_is_exportable(&job.limits, &totals, findings.previous);
     for warning in &findings.scan.warnings {

@@ -168,7 +168,7 @@ fn inspect_outlook(
     let findings = Findings {
         scan,
         // The exact number takes another pass over the list.
-        distinct_accounts: scan.distinct_at_least,
+        accounts_to_request: scan.requested_at_least,
         previous,
         date: options.date,
         source: match options.unfinished {

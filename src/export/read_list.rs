@@ -48,11 +48,11 @@ pub async fn read_list(
     on_thread(move || read(&source, &*store, &counted), on_tick, stop).await
 }
 
-/// Counts the distinct accounts of a list, which reads it once more.
+/// Counts the accounts of a list without the duplicates that it removes, which reads it once more.
 ///
 /// # Errors
 /// As for [`read_list`].
-pub async fn count_distinct(
+pub async fn count_accounts(
     read: &ReadList,
     stop: &mut mpsc::Receiver<StopCause>,
 ) -> Result<u64, Failure> {

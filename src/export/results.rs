@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::accounts::{ListPath, Scan};
+use crate::accounts::{DuplicateRemoval, ListPath, Scan};
 use crate::job::Job;
 use crate::pipeline::call_stats::CallStats;
 use crate::report::summary::ResultSummary;
@@ -57,6 +57,7 @@ pub fn totals_of(checkpoint: &Checkpoint, scan: &Scan, calls_per_second: u32) ->
 pub struct ManifestSource {
     job: String,
     account_list: String,
+    duplicate_removal: DuplicateRemoval,
     columns: Vec<ColumnInfo>,
 }
 
@@ -78,6 +79,7 @@ impl ManifestSource {
                 ListPath::File(path) => absolute(path).display().to_string(),
                 ListPath::Stdin => "-".to_owned(),
             },
+            duplicate_removal: job.accounts.duplicates,
             columns: std::iter::once(account).chain(columns).collect(),
         }
     }
@@ -104,6 +106,7 @@ impl ManifestSource {
                 path: self.account_list.clone(),
                 sha256: scan.sha256.clone(),
                 files: scan.files,
+                duplicate_removal: self.duplicate_removal.name().to_owned(),
             },
             counts: totals.counts,
             columns: self.columns.clone(),

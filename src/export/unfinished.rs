@@ -31,7 +31,7 @@ pub struct ResumeInspection {
 #[derive(Debug, Clone, Copy)]
 pub struct Findings<'f> {
     pub scan: &'f Scan,
-    pub distinct_accounts: u64,
+    pub accounts_to_request: u64,
     /// The snapshot that the new one is compared with.
     pub previous: Option<&'f PreviousSnapshot>,
     /// The date of the run.
@@ -56,7 +56,7 @@ pub fn inspect_unfinished_run(
     store: &LocalStore,
     findings: Findings<'_>,
 ) -> ResumeInspection {
-    let all = work_left(findings.distinct_accounts, &[], job.output.accounts_per_part);
+    let all = work_left(findings.accounts_to_request, &[], job.output.accounts_per_part);
     let new_run = Resume::new_run(all);
     let mut problems = Problems::default();
     let (resume, parts) = match read(job, store, findings) {
@@ -152,8 +152,8 @@ fn next_step(
         },
         None => (&EMPTY_ROUND, &[][..]),
     };
-    let requested = findings.distinct_accounts;
-    // An export has not counted the distinct accounts; what exceeds the limit of all of them stops it for certain.
+    let requested = findings.accounts_to_request;
+    // An export has not counted the accounts without duplicates; what exceeds the limit of all of them stops it for certain.
     let at_most =
         if findings.source == RunSource::Opened { findings.scan.valid } else { requested };
     if let Err(error) = ensure_still_publishable(&job.limits, &totals, at_most, previous) {

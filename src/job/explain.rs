@@ -63,6 +63,8 @@ fn found_value(found: &str) -> String {
     match found {
         "map" => "a table".to_owned(),
         "sequence" => "a list".to_owned(),
+        // What toml says of a keyword that is not a string.
+        "unit variant" => "not text".to_owned(),
         _ => match found.split_once(['`', '"']) {
             Some(("string ", text)) => {
                 let text = text.trim_end_matches('"');
@@ -78,6 +80,7 @@ fn found_value(found: &str) -> String {
 fn expected_value(expected: &str) -> String {
     match expected {
         "a string" => "text in quotes".to_owned(),
+        "string only" => "one of its keywords in quotes".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
         "i64" => "a whole number without quotes".to_owned(),

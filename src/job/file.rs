@@ -13,7 +13,7 @@ use super::schema::{self, keywords};
 use super::sections::{api, columns, limits, output, retry};
 use super::values::format_duration;
 use super::{explain, validate};
-use crate::accounts::ListFormat;
+use crate::accounts::{DuplicateRemoval, ListFormat};
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::emulator;
 use crate::table::ColumnType;
@@ -63,6 +63,11 @@ pub struct AccountsFile {
     /// single column, not allowed for txt.
     #[schemars(with = "String", length(min = 1))]
     pub column: Option<String>,
+    /// Which records that repeat an earlier account are removed: all (exact), those that follow each other, as in a
+    /// sorted list (adjacent), or none of a list that is known to have no duplicates. An account that remains twice is
+    /// requested twice and has two rows.
+    #[schemars(with = "DuplicateRemoval", extend("default" = DuplicateRemoval::default().name()))]
+    pub duplicates: Option<DuplicateRemoval>,
 }
 
 /// `[api]`

@@ -74,6 +74,9 @@ pub struct AccountListInfo {
     pub sha256: String,
     /// Number of files; 0 in manifests that do not say it.
     pub files: u64,
+    /// Which duplicates were removed: `exact`, `adjacent` or `none`, as in the job; empty in manifests that do not say it,
+    /// for which all were.
+    pub duplicate_removal: String,
 }
 
 /// The outcome of every account of the list: `accounts_in_list = rows + failed + duplicates + invalid`.
@@ -87,7 +90,7 @@ pub struct Counts {
     /// Requested accounts without a row.
     #[serde(default)]
     pub failed: u64,
-    /// Records that repeat an earlier one.
+    /// Records that repeat an earlier one and were removed.
     #[serde(default)]
     pub duplicates: u64,
     /// Records that are not valid account ids; these are never requested.

@@ -497,3 +497,57 @@ fn failed_accounts_file_is_a_valid_list() {
     // The emulator does not know an account with a tab.
     assert_eq!(still_failed, [("a\tb".to_owned(), 2), (TOO_LONG.to_owned(), 6)]);
 }
+
+/// The service may return an account that a call names twice once or twice, in any order.
+#[test]
+fn an_account_that_remains_twice_has_two_rows() {
+    const FAULTS: &str = "[emulator.faults]\npermanent = { accounts = ['bad'] }\nunknown = { rate = 0.3 }\n[limits]\nmax_failed = '100%'\n";
+    let numbers = (0..250).map(|number| format!("u{}", number % 90));
+    let list: Vec<String> =
+        ["a", "bad", "a", "a", "bad", "b"].map(str::to_owned).into_iter().chain(numbers).collect();
+    let directory = TestDir::with_job(&format!("{QUICK_JOB}\n{FAULTS}"), &list);
+    for (duplicates, removed) in [("none", 0), ("adjacent", 1)] {
+        let keys = [
+            format!("accounts.duplicates={duplicates}"),
+            "emulator.open_questions.collapse_duplicates=true".to_owned(),
+            "emulator.open_questions.unknown=echo".to_owned(),
+        ];
+        let mut lines: Vec<Vec<(String, bool)>> = Vec::new();
+        for keys in [&keys[..1], &keys[..2], &keys[..]] {
+            for reorder in ["0.0", "1.0"] {
+                let reorder = format!("emulator.oddities.reorder={reorder}");
+                let sets: Vec<&str> =
+                    keys.iter().chain([&reorder]).flat_map(|key| ["--set", key]).collect();
+                let output = directory.export(&[&["--json"], &sets[..]].concat()).expect_code(0);
+                let counts = &output.summary()["counts"];
+                let of = |key: &str| counts[key].as_u64().unwrap();
+                let total = list.len() as u64;
+                assert_eq!(
+                    (of("accounts_in_list"), of("duplicates"), of("rows") + of("failed")),
+                    (total, removed, total - removed),
+                    "{output}"
+                );
+                let snapshot = directory.snapshot("out");
+                assert_eq!(snapshot.manifest()["account_list"]["duplicate_removal"], duplicates);
+                let table = snapshot.table();
+                let rows = table.accounts().into_iter().map(|account| (account.to_owned(), true));
+                let failed = snapshot.failed();
+                let bad = failed
+                    .iter()
+                    .filter(|failed| failed.account == "bad")
+                    .map(|failed| failed.input_line);
+                assert_eq!(bad.collect::<Vec<_>>(), [2, 5], "{output}");
+                let mut all: Vec<(String, bool)> = rows
+                    .chain(failed.iter().map(|failed| (failed.account.clone(), false)))
+                    .collect();
+                all.sort_unstable();
+                lines.push(all);
+            }
+        }
+        // Twins end alike, and in the same way whatever the service makes of them.
+        assert!(lines.windows(2).all(|two| two[0] == two[1]), "{duplicates}");
+        let count =
+            |name: &str| lines[0].iter().filter(|(account, _)| account == name).count() as u64;
+        assert_eq!((count("a"), count("bad"), count("u7")), (3 - removed, 2, 3));
+    }
+}

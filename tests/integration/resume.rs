@@ -349,3 +349,14 @@ fn part_of_a_list_that_was_changed_while_it_was_read_is_not_published() {
     let output = directory.export(&["--restart"]).expect_code(0);
     known.ensure_is(&directory.snapshot("out"), &output.to_string());
 }
+
+/// Which duplicates are removed decides which accounts a part has.
+#[test]
+fn a_run_is_resumed_only_with_the_same_removal_of_duplicates() {
+    let directory = stopped_after(2);
+    let output = directory.export(&set(&["accounts.duplicates=none"])).expect_code(2);
+    output.expect_stderr(&[
+        r#"accounts.duplicates is "none" and was not set; change that back and run the same command again"#,
+    ]);
+    ensure_goes_on(&directory, &set(&["accounts.duplicates=exact"]), 3);
+}

@@ -12,18 +12,22 @@
 //!
 //! Apart from that bit, memory beyond the filter does not grow with the proportion of duplicates.
 
+mod adjacent;
 mod bit_set;
 mod bloom;
 mod repeats;
+mod search;
 mod spill;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use adjacent::AdjacentRepeats;
 use bit_set::BitSet;
 use bloom::BloomFilter;
 pub use repeats::{RepeatFinder, Repeats};
+pub use search::DuplicateSearch;
 
 /// Hashes looked up together, so that their memory latencies overlap.
 const BATCH_HASHES: usize = 64;

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::adjacent::AdjacentRepeats;
 use super::bit_set::BitSet;
 use super::bloom::BloomFilter;
 use super::spill::Spill;
@@ -21,13 +22,18 @@ pub enum Repeats {
     Among(Arc<CandidateSet>),
     /// By number of the valid record, whether it repeats an earlier one.
     Marked(Arc<BitSet>),
+    /// Only a record with the same account as the valid one before it.
+    Adjacent,
+    /// No record counts as a repeat.
+    None,
 }
 
 impl Repeats {
     /// Number of records that repeat an earlier one, if it is known without another pass.
     pub fn count(&self) -> Option<u64> {
         match self {
-            Self::Among(_) => None,
+            Self::Among(_) | Self::Adjacent => None,
+            Self::None => Some(0),
             Self::Marked(repeats) => Some(repeats.count_set()),
         }
     }
@@ -118,6 +124,8 @@ impl AccountList {
 pub enum RepeatFinder {
     Among { candidates: Arc<CandidateSet>, seen: SeenAccounts },
     Marked { repeats: Arc<BitSet>, number: u64 },
+    Adjacent(AdjacentRepeats),
+    None,
 }
 
 impl RepeatFinder {
@@ -126,6 +134,8 @@ impl RepeatFinder {
         match repeats {
             Repeats::Among(candidates) => Self::Among { candidates, seen: SeenAccounts::default() },
             Repeats::Marked(repeats) => Self::Marked { repeats, number: 0 },
+            Repeats::Adjacent => Self::Adjacent(AdjacentRepeats::default()),
+            Repeats::None => Self::None,
         }
     }
 
@@ -141,6 +151,8 @@ impl RepeatFinder {
                 *number += 1;
                 repeats.get(*number - 1)
             }
+            Self::Adjacent(repeats) => repeats.is_repeat(account),
+            Self::None => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tests that write a list to disk, open it, scan it and read it.
 
+mod duplicates;
 mod first_accounts;
 mod formats;
 mod parquet_files;
@@ -40,7 +41,13 @@ impl ListOnDisk {
 
     pub fn source(&self, format: Option<ListFormat>, column: Option<&str>) -> ListSource {
         let path = ListPath::File(self.directory.path().join(&self.name));
-        ListSource { path, format, column: column.map(str::to_owned) }
+        let column = column.map(str::to_owned);
+        ListSource { path, format, column, duplicates: DuplicateRemoval::Exact }
+    }
+
+    pub fn open_with(&self, duplicates: DuplicateRemoval) -> AccountList {
+        let source = ListSource { duplicates, ..self.source(None, None) };
+        AccountList::open(&source, self.directory.path()).unwrap()
     }
 
     pub fn open(&self, column: Option<&str>) -> Result<AccountList, ListError> {
@@ -92,7 +99,7 @@ pub fn read(list: &AccountList) -> Result<ReadResult, ListError> {
     assert_eq!(reported, scan.valid + scan.invalid);
     assert_eq!(scan.invalid, found.invalid.len() as u64);
     assert_eq!(scan.valid, found.accounts.len() as u64 + found.duplicates);
-    assert!(scan.distinct_at_least <= found.accounts.len() as u64);
+    assert!(scan.requested_at_least <= found.accounts.len() as u64);
     assert_eq!(list.distinct(&scan)?.count()?, found.accounts.len() as u64);
     Ok(found)
 }

@@ -149,7 +149,14 @@ fn standard_input_is_spooled_to_a_file_without_a_name() {
     let (file, other) = (spool(), spool());
     assert_eq!(files_in(directory.path()), 0);
     for file in [file, other] {
-        let list = AccountList::from_file(file, ListFormat::Txt, None, directory.path()).unwrap();
+        let source = ListSource {
+            path: ListPath::Stdin,
+            format: None,
+            column: None,
+            duplicates: DuplicateRemoval::Exact,
+        };
+        let list =
+            AccountList::from_file(file, ListFormat::Txt, &source, directory.path()).unwrap();
         let found = read(&list).unwrap();
         assert_eq!((found.names(), found.duplicates), (vec!["a", "b"], 299_998));
     }

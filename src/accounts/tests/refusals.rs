@@ -42,7 +42,9 @@ fn unknown_formats() {
     let expected = "the format of account list l.lst cannot be derived from its name; \
                     set `accounts.format` to csv, tsv, txt, ndjson or parquet";
     assert_eq!(refusal("l.lst", b"a\n", None, None), expected);
-    let source = ListSource { path: ListPath::Stdin, format: None, column: None };
+    let path = ListPath::Stdin;
+    let source =
+        ListSource { path, format: None, column: None, duplicates: DuplicateRemoval::Exact };
     let error = AccountList::open(&source, Path::new("/nowhere")).unwrap_err();
     assert!(
         error

@@ -36,7 +36,12 @@ impl Files {
 
     fn open(&self, path: &str, column: Option<&str>) -> Result<AccountList, ListError> {
         let path = ListPath::File(self.path(path));
-        let source = ListSource { path, format: None, column: column.map(str::to_owned) };
+        let source = ListSource {
+            path,
+            format: None,
+            column: column.map(str::to_owned),
+            duplicates: DuplicateRemoval::Exact,
+        };
         AccountList::open(&source, &self.path("spool"))
     }
 

@@ -33,6 +33,25 @@ fn items_in_order_out_of_order_and_foreign() {
     assert_eq!(with_codes(&["a"], &[("A", 0)], ""), [Unmentioned]);
 }
 
+/// A list whose duplicates are not removed puts an account several times into a chunk.
+#[test]
+fn an_account_that_is_twice_in_the_chunk_may_be_once_in_the_response() {
+    let twice = ["a", "b", "a"];
+    let found = |items: &[(&str, i64)]| with_codes(&twice, items, "");
+    assert_eq!(found(&[("a", 0), ("b", 0), ("a", 0)]), [Row(0), Row(1), Row(2)]);
+    assert_eq!(found(&[("a", 0), ("b", 0)]), [Row(0), Row(1), Row(0)]);
+    assert_eq!(found(&[("b", 0), ("a", 0)]), [Row(1), Row(0), Row(1)]);
+    assert_eq!(found(&[("b", 0), ("a", 0), ("a", 0)]), [Row(1), Row(0), Row(1)]);
+    assert_eq!(found(&[("b", 0), ("a", 40006)]), [HasCode(1), Row(0), HasCode(1)]);
+    assert_eq!(found(&[("b", 0)]), [Unmentioned, Row(0), Unmentioned]);
+    assert_eq!(found(&[("b", 0), NOT_FOUND, NOT_FOUND]), [HasCode(1), Row(0), HasCode(1)]);
+    // One marker may stand for both, or an item is missing: halves of the chunk show which.
+    assert_eq!(found(&[("b", 0), NOT_FOUND]), [Ambiguous, Row(0), Ambiguous]);
+    let failed = r#","Fail_Account":["a"]"#;
+    assert_eq!(with_codes(&twice, &[("a", 0), ("b", 0)], failed), [FAILED, Row(1), FAILED]);
+    assert_eq!(with_codes(&twice, &[("b", 0)], failed), [FAILED, Row(0), FAILED]);
+}
+
 #[test]
 fn a_row_needs_a_code_of_0_or_a_profile_without_a_code() {
     let outcome =

@@ -3,7 +3,7 @@
 use indicatif::{HumanBytes, HumanCount};
 
 use super::finding::{Finding, Moment};
-use crate::accounts::ListPath;
+use crate::accounts::{DuplicateRemoval, ListPath};
 use crate::export::outlook::Outlook;
 use crate::export::preflight::Preflight;
 use crate::export::problem::Effect;
@@ -56,10 +56,14 @@ impl SubjectFindings<'_> {
         };
         let list = self.preflight.list.as_ref()?;
         let ListCounts { accounts_in_list, duplicates, invalid, .. } = list.counts;
+        let duplicates = match list.counts.duplicate_removal {
+            DuplicateRemoval::Exact => format!("{} duplicates", HumanCount(duplicates)),
+            DuplicateRemoval::Adjacent => format!("{} adjacent duplicates", HumanCount(duplicates)),
+            DuplicateRemoval::None => "duplicates not removed".to_owned(),
+        };
         let counts = format!(
-            "{} records, {} duplicates, {} invalid",
+            "{} records, {duplicates}, {} invalid",
             HumanCount(accounts_in_list),
-            HumanCount(duplicates),
             HumanCount(invalid)
         );
         // Without a valid account there is a problem that says so.

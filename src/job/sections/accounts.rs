@@ -23,7 +23,8 @@ pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, Ke
         (None, _) => Some(format_from_name(&text)?),
     };
     let column = column(file.column.as_ref(), format)?;
-    Ok(ListSource { path: list_path, format, column })
+    let duplicates = file.duplicates.unwrap_or_default();
+    Ok(ListSource { path: list_path, format, column, duplicates })
 }
 
 /// The names of the files in a directory may show their format, if its own name or the glob does not.

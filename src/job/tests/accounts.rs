@@ -71,6 +71,8 @@ fn accounts_refused() {
         ("format = \"csv\"\ncolumn = \"account\"", "format = \"ndjson\""),
         ("format = \"csv\"\ncolumn = \"account\"", "format = \"parquet\""),
         ("column = \"account\"", "column = \"\""),
+        (lines, &format!("{lines}\nduplicates = \"keep\"")),
+        (lines, &format!("{lines}\nduplicates = false")),
     ]), @r#"
     jobs/n.toml:3: accounts.path: is missing; write the path of the account list, or "-" for standard input
     jobs/n.toml: accounts.path: is missing; write the path of the account list, or "-" for standard input
@@ -91,5 +93,7 @@ fn accounts_refused() {
     jobs/n.toml:3: accounts.column: is missing; write the name of the key (ndjson) or column (parquet) that holds the account
     jobs/n.toml:3: accounts.column: is missing; write the name of the key (ndjson) or column (parquet) that holds the account
     jobs/n.toml:6: accounts.column: is empty; write the name of the column that holds the account
+    jobs/n.toml:7: accounts.duplicates: is "keep"; write one of: exact, adjacent, none
+    jobs/n.toml:7: accounts.duplicates: is not text; write one of its keywords in quotes
     "#);
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use tokio::time::Instant;
 
 use super::*;
-use crate::accounts::{AccountList, DistinctAccounts, ListFormat, ListPath, ListSource};
+use crate::accounts::{
+    AccountList, DistinctAccounts, DuplicateRemoval, ListFormat, ListPath, ListSource,
+};
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
 use crate::job::{Compression, Format, IfExists, OutputSettings};
 use crate::pipeline::events::Event;
@@ -200,8 +202,12 @@ pub fn list_of(accounts: u64, directory: &Path) -> DistinctAccounts {
     let path = directory.join("list.txt");
     let lines: String = (0..accounts).map(|n| format!("a{n}\n")).collect();
     std::fs::write(&path, lines).unwrap();
-    let source =
-        ListSource { path: ListPath::File(path), format: Some(ListFormat::Txt), column: None };
+    let source = ListSource {
+        path: ListPath::File(path),
+        format: Some(ListFormat::Txt),
+        column: None,
+        duplicates: DuplicateRemoval::Exact,
+    };
     let list = AccountList::open(&source, directory).unwrap();
     let scan = list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap();
     list.distinct(&scan).unwrap()

@@ -19,12 +19,19 @@ pub fn accounts(manifest: &Manifest) -> Markup {
         ("invalid", "invalid: are not account ids and were not requested", counts.invalid),
     ];
     let segments = outcomes.map(|(class, _, accounts)| (class, accounts));
+    let removal = match manifest.account_list.duplicate_removal.as_str() {
+        "adjacent" => {
+            Some("Only adjacent duplicates were removed: an account may have several rows.")
+        }
+        "none" => Some("Duplicates were not removed: an account may have several rows."),
+        _ => None,
+    };
     let label =
         outcomes.map(|(class, _, accounts)| format!("{class} {}", count(accounts))).join(", ");
     html! {
         section {
             h2 { "Accounts" }
-            p { "Every account of the list by outcome." }
+            p { "Every account of the list by outcome." @if let Some(removal) = removal { " " (removal) } }
             (stacked_bar(&label, &segments, whole))
             table.ways {
                 tbody {

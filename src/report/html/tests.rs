@@ -33,7 +33,12 @@ fn manifest(counts: Counts, calls: CallInfo) -> Manifest {
             started_at: "2026-11-22T03:00:00Z".to_owned(),
             finished_at: "2026-11-22T05:04:30Z".to_owned(),
         },
-        account_list: AccountListInfo { path: "-".to_owned(), sha256: "ab".to_owned(), files: 1 },
+        account_list: AccountListInfo {
+            path: "-".to_owned(),
+            sha256: "ab".to_owned(),
+            files: 1,
+            ..AccountListInfo::default()
+        },
         counts,
         columns: vec![
             column("account", None),

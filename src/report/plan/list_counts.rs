@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use indicatif::HumanCount;
 use serde::Serialize;
 
-use crate::accounts::{InvalidAccount, RecordUnit};
+use crate::accounts::{DuplicateRemoval, InvalidAccount, RecordUnit};
 
 /// Invalid entries that a plan lists one by one.
 pub const SHOWN_INVALID: usize = 5;
@@ -18,13 +19,38 @@ pub struct ListCounts {
     /// Files of the list: 1, or those of a directory or a glob.
     pub files: u64,
     pub accounts_in_list: u64,
-    /// Valid accounts, each counted once.
-    pub distinct_accounts: u64,
+    /// Which duplicates are removed.
+    pub duplicate_removal: DuplicateRemoval,
+    /// Valid accounts that are not removed as duplicates.
+    pub accounts_to_request: u64,
+    /// Valid accounts, each counted once; `None` if duplicates may remain.
+    pub distinct_accounts: Option<u64>,
+    /// Records that are removed as duplicates.
     pub duplicates: u64,
     /// Entries that are not valid account ids.
     pub invalid: u64,
     /// The first [`SHOWN_INVALID`] of them.
     pub first_invalid: Vec<InvalidEntry>,
+}
+
+impl ListCounts {
+    /// The number of distinct accounts, as far as it is known.
+    pub fn distinct_text(&self) -> String {
+        match self.distinct_accounts {
+            Some(accounts) => HumanCount(accounts).to_string(),
+            None => format!("not counted, at most {}", HumanCount(self.accounts_to_request)),
+        }
+    }
+
+    /// How many duplicates are removed, and which are not.
+    pub fn duplicates_text(&self) -> String {
+        let removed = HumanCount(self.duplicates);
+        match self.duplicate_removal {
+            DuplicateRemoval::Exact => removed.to_string(),
+            DuplicateRemoval::Adjacent => format!("{removed} adjacent, others are not removed"),
+            DuplicateRemoval::None => "not removed".to_owned(),
+        }
+    }
 }
 
 /// An entry that is not a valid account id.

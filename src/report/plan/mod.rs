@@ -87,8 +87,8 @@ impl Plan {
         };
         let accounts = HumanCount(list.accounts_in_list);
         line("accounts", &format_args!("{accounts} in the list{in_files}"))?;
-        line("distinct", &HumanCount(list.distinct_accounts))?;
-        line("duplicates", &HumanCount(list.duplicates))?;
+        line("distinct", &list.distinct_text())?;
+        line("duplicates", &list.duplicates_text())?;
         line("invalid", &HumanCount(list.invalid))?;
         for invalid in &list.first_invalid {
             line("", invalid)?;

@@ -1,6 +1,6 @@
 use super::super::size::SizeBasis;
 use super::*;
-use crate::accounts::RecordUnit;
+use crate::accounts::{DuplicateRemoval, RecordUnit};
 
 fn plan() -> Plan {
     Plan {
@@ -10,7 +10,9 @@ fn plan() -> Plan {
         account_list: ListCounts {
             files: 1,
             accounts_in_list: 12_000,
-            distinct_accounts: 11_973,
+            duplicate_removal: DuplicateRemoval::Exact,
+            accounts_to_request: 11_973,
+            distinct_accounts: Some(11_973),
             duplicates: 20,
             invalid: 7,
             first_invalid: vec![InvalidEntry {
@@ -68,6 +70,19 @@ fn the_text_lists_counts_size_and_resume_state() {
 }
 
 #[test]
+fn a_plan_says_which_duplicates_remain() {
+    let texts = |duplicate_removal| {
+        let list = ListCounts { duplicate_removal, distinct_accounts: None, ..plan().account_list };
+        [list.distinct_text(), list.duplicates_text()]
+    };
+    assert_eq!(
+        texts(DuplicateRemoval::Adjacent),
+        ["not counted, at most 11,973", "20 adjacent, others are not removed"]
+    );
+    assert_eq!(texts(DuplicateRemoval::None), ["not counted, at most 11,973", "not removed"]);
+}
+
+#[test]
 fn every_resume_state_has_its_text() {
     let resume = |state, left| Resume {
         state,
@@ -120,7 +135,7 @@ fn json_is_one_line_with_these_keys() {
     assert!(!json.contains('\n'));
     let read: serde_json::Value = serde_json::from_str(&json).unwrap();
     let keys: Vec<&str> = read.as_object().unwrap().keys().map(String::as_str).collect();
-    insta::assert_snapshot!(keys.join(" "), @"accounts_in_list accounts_per_part bytes_per_row calls calls_per_second date distinct_accounts duplicates exit_code expected_bytes files first_invalid free_bytes if_exists invalid job minimum_seconds parts problems refusal resume run_at_work size_basis size_basis_snapshot snapshot snapshot_exists");
+    insta::assert_snapshot!(keys.join(" "), @"accounts_in_list accounts_per_part accounts_to_request bytes_per_row calls calls_per_second date distinct_accounts duplicate_removal duplicates exit_code expected_bytes files first_invalid free_bytes if_exists invalid job minimum_seconds parts problems refusal resume run_at_work size_basis size_basis_snapshot snapshot snapshot_exists");
     let keys: Vec<&str> = read["resume"].as_object().unwrap().keys().map(String::as_str).collect();
     insta::assert_snapshot!(keys.join(" "), @"accounts_left bytes_committed calls_left minimum_seconds_left parts_committed parts_left started_at state");
 }
