@@ -36,9 +36,57 @@ pub fn pick<T: Copy>(items: &[T], drawn: u64) -> T {
     items[(drawn % items.len() as u64) as usize]
 }
 
+/// Many pseudorandom numbers from one hash.
+pub struct Draws(u64);
+
+impl Draws {
+    pub fn new(hash: u64) -> Draws {
+        Draws(hash)
+    }
+
+    pub fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0, 0)
+    }
+
+    /// A number below `bound`, all equally often.
+    pub fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.draw()) * bound as u128) >> 64) as usize
+    }
+
+    /// A number below `bound`, small ones more often: half of them are below a quarter of it.
+    pub fn skewed_below(&mut self, bound: usize) -> usize {
+        let fraction = self.draw() >> 32;
+        (((fraction * fraction) >> 32) * bound as u64 >> 32) as usize
+    }
+
+    /// One of the items, all equally often.
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())]
+    }
+
+    /// One of the items, the first ones more often.
+    pub fn pick_skewed<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.skewed_below(items.len())]
+    }
+
+    pub fn is_within_percent(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn skewed_numbers_are_mostly_small() {
+        let mut draws = Draws::new(7);
+        let small = (0..10_000).filter(|_| draws.skewed_below(100) < 25).count();
+        assert!((4_800..5_200).contains(&small), "{small}");
+        assert!((0..10_000).all(|_| draws.skewed_below(3) < 3 && draws.below(3) < 3));
+        assert_eq!(draws.skewed_below(1), 0);
+    }
 
     #[test]
     fn shares_are_kept() {

@@ -121,8 +121,8 @@ pub fn respond(
             return Err(code.into());
         }
     }
-    let writer = ResponseWriter::new(emulator, &view, &tags, tag_error);
-    Ok(writer.write(&accounts, request.hash(settings.seed)))
+    let call = request.hash(settings.seed);
+    Ok(ResponseWriter::new(emulator, &view, &tags, tag_error, call).write(&accounts))
 }
 
 /// The accounts with their hashes, in the order of the response.

@@ -1,6 +1,6 @@
 //! The fields that every response of the service has.
 
-use super::json_text::{TextStyle, push_formatted, push_number, push_text};
+use super::json_text::{TextStyle, push_code, push_formatted, push_text};
 use super::service_error::{ServiceError, error_info};
 use super::settings::UndocumentedBehavior;
 
@@ -27,7 +27,7 @@ pub fn push_status(
         push_formatted(out, format_args!("\"ActionStatus\":\"{action_status}\","));
     }
     out.extend_from_slice(b"\"ErrorCode\":");
-    push_number(out, status.code, status.codes_as_strings);
+    push_code(out, status.code, status.codes_as_strings);
     if !status.is_bare {
         out.extend_from_slice(b",\"ErrorInfo\":");
         push_text(out, info, TextStyle::default());

@@ -1,6 +1,7 @@
 //! Writes the response of `portrait_get` to one buffer, without an allocation per account.
 
 mod contradictory;
+mod shuffled_keys;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::Emulator;
 use super::super::draw::{falls_within, mix, salt};
 use super::super::generated;
-use super::super::json_text::{TextStyle, push_formatted, push_number, push_text};
+use super::super::json_text::{TextStyle, push_code, push_formatted, push_number, push_text};
 use super::super::population::{AccountProfile, PopulationView};
 use super::super::profiles::ProfileValueRef;
 use super::super::response_body::{ResponseStatus, push_status};
@@ -44,6 +45,8 @@ pub struct ResponseWriter<'w> {
     tag_prefixes: Vec<Vec<u8>>,
     /// The code with which a bad tag fails every account.
     tag_error: Option<i64>,
+    /// The hash of the call.
+    call: u64,
     style: TextStyle,
     codes_as_strings: bool,
     scratch: String,
@@ -59,10 +62,13 @@ impl<'w> ResponseWriter<'w> {
         view: &'w PopulationView<'w>,
         tags: &'w [Tag<'w>],
         tag_error: Option<i64>,
+        call: u64,
     ) -> ResponseWriter<'w> {
         let Settings { undocumented_behavior: behavior, quirks, .. } = emulator.settings();
+        let encoder = mix(call, salt("encoder"));
         let style = TextStyle {
-            escape_non_ascii: behavior.escape_non_ascii,
+            escape_non_ascii: falls_within(encoder, quirks.escape_non_ascii),
+            escape_slashes: falls_within(encoder, quirks.escape_slashes),
             lone_surrogates: quirks.lone_surrogates > 0.0,
         };
         let prefix_of = |tag: &Tag<'_>| {
@@ -79,6 +85,7 @@ impl<'w> ResponseWriter<'w> {
             tags,
             tag_prefixes: tags.iter().map(prefix_of).collect(),
             tag_error,
+            call,
             style,
             codes_as_strings: false,
             scratch: String::with_capacity(512),
@@ -88,9 +95,10 @@ impl<'w> ResponseWriter<'w> {
         }
     }
 
-    /// Writes the response for accounts with their hashes; `call` is the hash of the call.
-    pub fn write(mut self, accounts: &[(&str, u64)], call: u64) -> Vec<u8> {
+    /// Writes the response for accounts with their hashes.
+    pub fn write(mut self, accounts: &[(&str, u64)]) -> Vec<u8> {
         self.out.reserve(accounts.len() * (80 + self.tags.len() * BYTES_PER_VALUE) + 256);
+        let call = self.call;
         let is_selected = |purpose, rate| falls_within(mix(call, salt(purpose)), rate);
         self.codes_as_strings = is_selected("codes_as_strings", self.quirks.codes_as_strings);
         if is_selected("byte_order_mark", self.quirks.byte_order_mark) {
@@ -108,6 +116,9 @@ impl<'w> ResponseWriter<'w> {
         }
         self.out.extend_from_slice(b"],");
         self.write_tail(is_selected("missing_status", self.quirks.missing_status));
+        if is_selected("shuffle_keys", self.quirks.shuffle_keys) {
+            return shuffled_keys::shuffle(&self.out, call);
+        }
         self.out
     }
 
@@ -263,7 +274,7 @@ impl<'w> ResponseWriter<'w> {
             }
             ItemCode::Number(code) => {
                 self.out.extend_from_slice(b"\"ResultCode\":");
-                push_number(&mut self.out, code, self.codes_as_strings);
+                push_code(&mut self.out, code, self.codes_as_strings);
                 self.out.push(b',');
             }
         }

@@ -233,8 +233,8 @@ fn encoding_of_numbers_and_bytes_follows_the_settings() {
 
 #[test]
 fn optional_keys_follow_the_settings() {
-    let toml = "open_questions = { request_id = true, current_standard_sequence = true, invalid_account = true, \
-         escape_non_ascii = true }";
+    let toml = "open_questions = { request_id = true, current_standard_sequence = true, invalid_account = true }\n\
+         oddities.escape_non_ascii = 1.0";
     let emulator = stored(toml, r#"{"account":"张","Tag_Profile_IM_Nick":"🎉"}"#);
     let json = text(&emulator, &["张"], &[NICK]).unwrap();
     assert!(json.is_ascii());

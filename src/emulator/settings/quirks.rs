@@ -42,6 +42,15 @@ pub struct Quirks {
     /// Calls whose codes are sent as strings.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub codes_as_strings: f64,
+    /// Calls whose response has non-ASCII characters as `\uXXXX`, as one encoder in eight writes them.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub escape_non_ascii: f64,
+    /// Calls whose response has `/` as `\/`. The same calls as for `escape_non_ascii`, as far as the shares allow.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub escape_slashes: f64,
+    /// Calls whose response has the keys of every object in another order than the documented one.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub shuffle_keys: f64,
     /// Accounts whose nick ends with an unpaired surrogate, `\ud83d`; it reads as U+FFFD.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub lone_surrogates: f64,
@@ -88,6 +97,9 @@ impl Default for Quirks {
             unknown_keys: 0.0,
             missing_status: 0.0,
             codes_as_strings: 0.0,
+            escape_non_ascii: 0.125,
+            escape_slashes: 0.0625,
+            shuffle_keys: 0.0,
             lone_surrogates: 0.0,
             missing_code: 0.0,
             byte_order_mark: 0.0,
@@ -115,6 +127,9 @@ impl Quirks {
             ("unknown_keys", self.unknown_keys),
             ("missing_status", self.missing_status),
             ("codes_as_strings", self.codes_as_strings),
+            ("escape_non_ascii", self.escape_non_ascii),
+            ("escape_slashes", self.escape_slashes),
+            ("shuffle_keys", self.shuffle_keys),
             ("lone_surrogates", self.lone_surrogates),
             ("missing_code", self.missing_code),
             ("byte_order_mark", self.byte_order_mark),

@@ -59,8 +59,6 @@ pub struct UndocumentedBehavior {
     pub clock_skew_seconds: Option<u64>,
     /// Whether responses are compressed for a client that accepts gzip.
     pub gzip: bool,
-    /// Whether non-ASCII characters are written as `\uXXXX`.
-    pub escape_non_ascii: bool,
 }
 
 impl Default for UndocumentedBehavior {
@@ -89,7 +87,6 @@ impl Default for UndocumentedBehavior {
             reimport_deleted: false,
             clock_skew_seconds: None,
             gzip: false,
-            escape_non_ascii: false,
         }
     }
 }

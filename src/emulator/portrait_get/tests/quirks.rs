@@ -77,3 +77,31 @@ fn texts_can_be_numbers_or_have_unpaired_surrogates() {
     };
     assert!(nick.ends_with('\u{fffd}'));
 }
+
+#[test]
+fn one_encoder_in_eight_escapes_and_half_of_them_also_slashes() {
+    let emulator = stored("", r#"{"account":"张","Tag_Profile_IM_Nick":"a/b"}"#);
+    let texts = (0..2_000).map(|n| text(&emulator, &[&n.to_string(), "张"], &[NICK]).unwrap());
+    let texts: Vec<String> = texts.collect();
+    let escaped = texts.iter().filter(|text| text.contains("\\u5f20")).count();
+    let slashed: Vec<&String> = texts.iter().filter(|text| text.contains("a\\/b")).collect();
+    assert!((210..290).contains(&escaped), "{escaped}");
+    assert!((90..160).contains(&slashed.len()), "{}", slashed.len());
+    assert!(slashed.iter().all(|text| text.is_ascii()));
+}
+
+#[test]
+fn keys_can_have_any_order() {
+    let accounts: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+    let shuffled = emulator("oddities.shuffle_keys = 1.0");
+    let documented = text(&emulator(""), &accounts, &[NICK, LEVEL]).unwrap();
+    let json = text(&shuffled, &accounts, &[NICK, LEVEL]).unwrap();
+    assert_ne!(json, documented);
+    assert_eq!(json, text(&shuffled, &accounts, &[NICK, LEVEL]).unwrap());
+    let read = |json: &str| serde_json::from_str::<Json>(json).unwrap();
+    assert_eq!(read(&json), read(&documented));
+    for order in ["{\"Value\":", "{\"Tag\":", "{\"ResultCode\":", "{\"ProfileItem\":"] {
+        assert!(json.contains(order), "{order}");
+    }
+}
