@@ -5,7 +5,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::pipeline::events::Event;
-use crate::report::accepted_rate::AcceptedRate;
 use crate::report::column_totals::ColumnTotals;
 use crate::report::html::{Report, page};
 use crate::report::timeline::Timeline;
@@ -17,7 +16,6 @@ use crate::util::timestamp::rfc3339_seconds;
 /// The calls of this process; the checkpoint does not record those of earlier ones.
 pub struct CallsOfProcess {
     timeline: Timeline,
-    pub accepted_rate: AcceptedRate,
     started: Instant,
     started_at: String,
     is_resumed: bool,
@@ -28,7 +26,6 @@ impl CallsOfProcess {
     pub fn new(journal: &Journal) -> CallsOfProcess {
         CallsOfProcess {
             timeline: Timeline::default(),
-            accepted_rate: AcceptedRate::default(),
             started: Instant::now(),
             started_at: rfc3339_seconds(Timestamp::now()),
             is_resumed: journal.is_resumed(),
@@ -42,7 +39,6 @@ impl CallsOfProcess {
 
     pub fn on(&mut self, event: &Event<'_>) {
         self.timeline.on(event);
-        self.accepted_rate.on(event);
     }
 
     /// Renders the HTML report of the snapshot, whose processes have worked so many seconds.

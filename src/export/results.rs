@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::accounts::{DuplicateRemoval, ListPath, Scan};
 use crate::job::Job;
 use crate::pipeline::call_stats::CallStats;
+use crate::report::accepted_rate::RateAdvice;
 use crate::report::summary::ResultSummary;
 use crate::snapshot::checkpoint::Checkpoint;
 use crate::snapshot::manifest::{
@@ -41,14 +42,16 @@ pub fn totals_of(checkpoint: &Checkpoint, scan: &Scan, calls_per_second: u32) ->
         invalid: scan.invalid,
         rejected_values: parts.iter().map(|part| part.rejected_values).sum(),
     };
+    let calls = CallStats::new(&checkpoint.totals, calls_per_second);
     ResultSummary {
         counts,
         failures: failures.into_summaries(),
         parts: parts.len() as u64,
         bytes: parts.iter().map(|part| part.file_info.bytes).sum(),
-        calls: CallStats::new(&checkpoint.totals, calls_per_second),
+        calls,
         seconds_before: 0.0,
-        suggested_calls_per_second: None,
+        suggested_calls_per_second: RateAdvice::new(&calls.into())
+            .map(|advice| advice.calls_per_second),
     }
 }
 

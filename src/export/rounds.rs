@@ -66,10 +66,6 @@ pub fn run_rounds(
         if checkpoint.last_round().is_some_and(|round| round.end.is_some()) {
             let so_far = ResultSummary {
                 seconds_before: run.seconds_before,
-                suggested_calls_per_second: run
-                    .calls_of_process
-                    .accepted_rate
-                    .suggestion(run.rounds.calls_per_second),
                 ..totals_of(checkpoint, &run.input.scan, run.rounds.calls_per_second)
             };
             let allowed = ensure_publishable(&run.limits, &so_far, run.previous.as_ref());

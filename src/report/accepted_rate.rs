@@ -1,151 +1,134 @@
-//! The calls per second that the service accepts, from the calls of a process that it throttled (pure).
+//! The calls per second that a service that throttled accepted, and what follows for the job (pure).
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::fmt;
 
-use crate::pipeline::events::{CallOutcome, Event};
+use crate::snapshot::manifest::CallInfo;
+use crate::util::human::percent_text;
 
-/// Seconds that are kept open: calls end in any order, up to the longest timeout after they were made.
-const OPEN_SECONDS: usize = 300;
+/// A run shows what the service accepts once it was accepted for this many seconds.
+const MIN_SECONDS: u64 = 5;
 
-#[derive(Debug, Default)]
-struct Second {
-    succeeded: u64,
-    is_throttled: bool,
+/// The same for very low rates.
+const MIN_ACCEPTED_CALLS: u64 = 30;
+
+/// Below this share of throttled calls, in percent, a lower rate is not worth it: they are few, or refused at random.
+const MIN_THROTTLED_PERCENT: u64 = 1;
+
+/// At this part of the limit, in percent, and above, the accepted rate does not differ from it.
+const SAME_AS_LIMIT_PERCENT: u64 = 90;
+
+/// The suggested part of the accepted rate, in percent, so that the service need not throttle to hold the run at it.
+const SUGGESTED_PERCENT: u64 = 98;
+
+/// The calls per second that the service accepted; `None` unless it throttled and the run shows what it accepts.
+pub fn accepted_rate(calls: &CallInfo) -> Option<u32> {
+    let rate = calls.learned_calls_per_second?;
+    let accepted = calls.made.saturating_sub(calls.throttled);
+    let is_shown = accepted >= MIN_ACCEPTED_CALLS.max(MIN_SECONDS * u64::from(rate));
+    (is_shown && calls.throttled > 0).then_some(rate)
 }
 
-/// Counts the calls of each second.
-#[derive(Debug, Default)]
-pub struct AcceptedRate {
-    /// By the second, counted from the start of the round, in which the calls were made.
-    open: BTreeMap<u64, Second>,
-    has_throttled: bool,
-    highest: u64,
+/// How many calls the service throttled: their share of all calls.
+pub fn throttled_share(calls: &CallInfo) -> String {
+    percent_text(calls.throttled, calls.made)
 }
 
-impl AcceptedRate {
-    pub fn on(&mut self, event: &Event<'_>) {
-        match *event {
-            Event::CallEnded { called_at, outcome, .. } => self.add(called_at, outcome),
-            // The times of the next round start at zero.
-            Event::RoundEnded(_) => while self.close_first() {},
-            _ => {}
-        }
-    }
+/// What to set `api.calls_per_second` to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateAdvice {
+    pub calls_per_second: u32,
+    accepted: u32,
+    throttled_share: String,
+}
 
-    fn add(&mut self, called_at: Duration, outcome: CallOutcome) {
-        let second = self.open.entry(called_at.as_secs()).or_default();
-        match outcome {
-            CallOutcome::Success => second.succeeded += 1,
-            CallOutcome::Throttled => second.is_throttled = true,
-            CallOutcome::Failed(_) => {}
-        }
-        if self.open.len() > OPEN_SECONDS {
-            self.close_first();
-        }
+impl RateAdvice {
+    /// The advice that follows from the calls of a run, if the service accepts considerably fewer than the job allows.
+    pub fn new(calls: &CallInfo) -> Option<RateAdvice> {
+        let accepted = accepted_rate(calls)?;
+        let limit = u64::from(calls.calls_per_second);
+        let differs = limit == 0 || u64::from(accepted) * 100 < limit * SAME_AS_LIMIT_PERCENT;
+        let are_many = calls.throttled * 100 >= calls.made * MIN_THROTTLED_PERCENT;
+        let suggested = u64::from(accepted) * SUGGESTED_PERCENT / 100;
+        (differs && are_many).then(|| RateAdvice {
+            calls_per_second: u32::try_from(suggested).unwrap_or(u32::MAX).max(1),
+            accepted,
+            throttled_share: throttled_share(calls),
+        })
     }
+}
 
-    /// A second before the first throttling shows no limit: the service may have allowed a burst. One in which it throttled
-    /// counts too, with the calls it accepted, because a short run ends before the rate has recovered.
-    fn close_first(&mut self) -> bool {
-        let Some((_, second)) = self.open.pop_first() else { return false };
-        self.has_throttled |= second.is_throttled;
-        if self.has_throttled {
-            self.highest = self.highest.max(second.succeeded);
-        }
-        true
-    }
-
-    /// What `api.calls_per_second`, now `limit` (0 is unlimited), may be set to so that the service does not throttle; `None`
-    /// if it has not.
-    pub fn suggestion(&self, limit: u32) -> Option<u64> {
-        let below = if limit == 0 { u64::MAX } else { u64::from(limit).saturating_sub(1) };
-        self.has_throttled.then(|| self.highest.min(below).max(1))
+impl fmt::Display for RateAdvice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RateAdvice { calls_per_second, accepted, throttled_share } = self;
+        write!(
+            f,
+            "the service accepted about {accepted} calls/s and throttled {throttled_share} of the calls; set \
+             api.calls_per_second = {calls_per_second}, or raise the app's limit, which all of its callers share"
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
     use super::*;
-    use crate::pipeline::call_stats::CallStats;
-    use crate::pipeline::rate::throttle::Throttle;
 
-    const LATENCY: Duration = Duration::from_millis(20);
-
-    fn call(called_at: Duration, outcome: CallOutcome) -> Event<'static> {
-        Event::CallEnded { called_at, latency: LATENCY, outcome }
+    fn calls(made: u64, throttled: u64, learned: Option<u32>) -> CallInfo {
+        let learned_calls_per_second = learned;
+        CallInfo {
+            made,
+            throttled,
+            learned_calls_per_second,
+            calls_per_second: 200,
+            ..CallInfo::default()
+        }
     }
 
-    /// A round of so many calls at `rate`, slowed down as a run is, to a service that accepts `limit` in any second.
-    fn round(accepted: &mut AcceptedRate, calls: usize, rate: f64, limit: usize) {
-        let mut throttle = Throttle::default();
-        let mut admitted = VecDeque::new();
-        let mut now = Duration::ZERO;
-        let mut done = 0;
-        while done < calls {
-            throttle.recover(now);
-            while admitted.front().is_some_and(|&time| time + Duration::from_secs(1) <= now) {
-                admitted.pop_front();
-            }
-            if admitted.len() < limit {
-                admitted.push_back(now);
-                accepted.on(&call(now, CallOutcome::Success));
-                done += 1;
-            } else {
-                accepted.on(&call(now, CallOutcome::Throttled));
-                throttle.slow_down(now, now, Duration::ZERO);
-            }
-            now += Duration::from_secs_f64(1.0 / (rate * throttle.share()));
-        }
-        accepted.on(&Event::RoundEnded(CallStats::default()));
+    fn suggested(calls: &CallInfo) -> Option<u32> {
+        RateAdvice::new(calls).map(|advice| advice.calls_per_second)
     }
 
     #[test]
-    fn suggestion_is_what_the_service_accepts_in_short_and_long_runs() {
-        for limit in [20, 100, 120] {
-            for calls in [130, 400, 5000] {
-                let mut accepted = AcceptedRate::default();
-                round(&mut accepted, calls, 200.0, limit);
-                // A short round after it changes nothing.
-                round(&mut accepted, 3, 200.0, limit);
-                let suggestion = accepted.suggestion(200).unwrap();
-                let limit = limit as u64;
-                assert!((limit * 9 / 10..=limit).contains(&suggestion), "{suggestion} of {limit}");
-            }
-        }
+    fn advice_names_what_the_service_accepted() {
+        let advice = RateAdvice::new(&calls(14_000, 300, Some(118))).unwrap();
+        insta::assert_snapshot!(advice, @"the service accepted about 118 calls/s and throttled 2.1 % of the calls; set api.calls_per_second = 115, or raise the app's limit, which all of its callers share");
     }
 
     #[test]
     fn nothing_is_suggested_unless_the_service_throttled() {
-        let mut accepted = AcceptedRate::default();
-        round(&mut accepted, 1000, 100.0, 200);
-        assert_eq!(accepted.suggestion(100), None);
+        for calls in [calls(14_000, 0, None), calls(14_000, 0, Some(118)), CallInfo::default()] {
+            assert_eq!((accepted_rate(&calls), suggested(&calls)), (None, None), "{calls:?}");
+        }
     }
 
     #[test]
-    fn suggestion_is_between_one_and_the_limit() {
-        let mut accepted = AcceptedRate::default();
-        accepted.on(&call(Duration::ZERO, CallOutcome::Throttled));
-        accepted.on(&Event::RoundEnded(CallStats::default()));
-        assert_eq!(accepted.suggestion(1), Some(1));
-        round(&mut accepted, 300, 200.0, 100);
-        assert_eq!(accepted.suggestion(50), Some(49));
-        assert_eq!(accepted.suggestion(0), Some(100));
+    fn few_throttled_calls_change_no_setting() {
+        assert_eq!(suggested(&calls(10_000, 99, Some(100))), None);
+        assert_eq!(accepted_rate(&calls(10_000, 99, Some(100))), Some(100));
+        assert_eq!(suggested(&calls(10_000, 100, Some(100))), Some(98));
     }
 
     #[test]
-    fn seconds_before_the_first_throttling_do_not_count_and_memory_is_bounded() {
-        let mut accepted = AcceptedRate::default();
-        for millisecond in 0..2000 {
-            accepted.on(&call(Duration::from_millis(millisecond), CallOutcome::Success));
+    fn short_runs_show_no_rate() {
+        for (made, throttled, learned, shown) in [
+            (3, 1, 100, false),
+            (599, 100, 100, false),
+            (600, 100, 100, true),
+            (39, 10, 1, false),
+            (40, 10, 1, true),
+        ] {
+            let calls = calls(made, throttled, Some(learned));
+            assert_eq!(accepted_rate(&calls).is_some(), shown, "{calls:?}");
+            assert_eq!(suggested(&calls).is_some(), shown, "{calls:?}");
         }
-        for second in 2..2000 {
-            let outcome = if second == 2 { CallOutcome::Throttled } else { CallOutcome::Success };
-            accepted.on(&call(Duration::from_secs(second), outcome));
-        }
-        assert_eq!(accepted.open.len(), OPEN_SECONDS);
-        assert_eq!(accepted.suggestion(2000), Some(1));
+    }
+
+    #[test]
+    fn a_rate_near_the_limit_is_kept_and_without_a_limit_one_is_suggested() {
+        assert_eq!(suggested(&calls(10_000, 500, Some(180))), None);
+        assert_eq!(suggested(&calls(10_000, 500, Some(179))), Some(175));
+        let unlimited = CallInfo { calls_per_second: 0, ..calls(10_000, 500, Some(198)) };
+        assert_eq!(suggested(&unlimited), Some(194));
+        assert_eq!(suggested(&calls(10_000, 500, Some(1))), Some(1));
+        assert_eq!(suggested(&calls(10_000, 500, Some(0))), Some(1));
     }
 }

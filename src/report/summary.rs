@@ -6,9 +6,10 @@ use std::path::Path;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
+use super::accepted_rate::{RateAdvice, accepted_rate, throttled_share};
 use super::size::relative_to;
 use crate::pipeline::call_stats::CallStats;
-use crate::snapshot::manifest::{Counts, FailureSummary};
+use crate::snapshot::manifest::{CallInfo, Counts, FailureSummary};
 use crate::snapshot::sidecars::Category;
 use crate::util::exit_code::ExitCode;
 use crate::util::human::{counted, duration_text};
@@ -57,9 +58,9 @@ pub struct ResultSummary {
     /// How long earlier processes worked on the run.
     #[serde(skip)]
     pub seconds_before: f64,
-    /// What to set `api.calls_per_second` to; absent unless the service throttled this process.
+    /// What to set `api.calls_per_second` to; absent unless the service accepts considerably fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub suggested_calls_per_second: Option<u64>,
+    pub suggested_calls_per_second: Option<u32>,
 }
 
 impl Summary {
@@ -83,13 +84,9 @@ impl Summary {
             let _ = write_result(&mut text, result, self.duration_seconds);
         }
         if let Some(result) = &self.result
-            && let Some(rate) = result.suggested_calls_per_second
+            && let Some(advice) = RateAdvice::new(&result.calls.into())
         {
-            let throttled = counted(result.calls.throttled, "call");
-            let _ = writeln!(
-                text,
-                "  advice      the service throttled {throttled}; set api.calls_per_second = {rate}, about what it accepted, or raise the app's limit"
-            );
+            let _ = writeln!(text, "  advice      {advice}");
         }
         text
     }
@@ -138,10 +135,16 @@ fn calls_text(calls: &CallStats) -> String {
         text.push_str(&format!(", {percent} % of {}/s", calls.calls_per_second));
     }
     text.push_str(&format!(", peak {}/s", HumanCount(calls.peak_calls_per_second)));
-    for (count, outcome) in [(calls.failed, "failed"), (calls.throttled, "throttled")] {
-        if count > 0 {
-            text.push_str(&format!(", {} {outcome}", HumanCount(count)));
-        }
+    if calls.failed > 0 {
+        text.push_str(&format!(", {} failed", HumanCount(calls.failed)));
+    }
+    let info = CallInfo::from(*calls);
+    if calls.throttled > 0 {
+        let (throttled, share) = (HumanCount(calls.throttled), throttled_share(&info));
+        text.push_str(&format!(", {throttled} throttled ({share})"));
+    }
+    if let Some(accepted) = accepted_rate(&info) {
+        text.push_str(&format!(", about {accepted}/s accepted"));
     }
     if calls.account_retries > 0 {
         text.push_str(&format!(", {}", counted(calls.account_retries, "account retry")));
@@ -225,13 +228,32 @@ mod tests {
     }
 
     #[test]
-    fn a_suggested_rate_is_shown_with_the_reason() {
+    fn a_throttled_run_shows_what_the_service_accepted() {
         let mut summary = summary();
-        let result = summary.result.as_mut().unwrap();
-        result.suggested_calls_per_second = Some(90);
-        result.calls.throttled = 100;
+        let calls = &mut summary.result.as_mut().unwrap().calls;
+        (calls.throttled, calls.learned_calls_per_second) = (1, Some(196));
         let text = summary.to_text(Path::new("/here"));
-        insta::assert_snapshot!(text.lines().last().unwrap(), @"  advice      the service throttled 100 calls; set api.calls_per_second = 90, about what it accepted, or raise the app's limit");
+        let lines =
+            |text: &str| text.lines().skip(6).map(|line| format!("{line}\n")).collect::<String>();
+        insta::assert_snapshot!(lines(&text), @r"
+          calls       130, 99.4 % of 200/s, peak 130/s, 1 failed, 1 throttled (0.8 %), 240 account retries
+          took        1 min 15 s
+        ");
+        let calls = &mut summary.result.as_mut().unwrap().calls;
+        (calls.made, calls.throttled) = (12_700, 5);
+        let text = summary.to_text(Path::new("/here"));
+        insta::assert_snapshot!(lines(&text), @r"
+          calls       12,700, 99.4 % of 200/s, peak 130/s, 1 failed, 5 throttled (< 0.1 %), about 196/s accepted, 240 account retries
+          took        1 min 15 s
+        ");
+        let calls = &mut summary.result.as_mut().unwrap().calls;
+        (calls.throttled, calls.learned_calls_per_second) = (310, Some(118));
+        let text = summary.to_text(Path::new("/here"));
+        insta::assert_snapshot!(lines(&text), @r"
+          calls       12,700, 99.4 % of 200/s, peak 130/s, 1 failed, 310 throttled (2.4 %), about 118/s accepted, 240 account retries
+          took        1 min 15 s
+          advice      the service accepted about 118 calls/s and throttled 2.4 % of the calls; set api.calls_per_second = 115, or raise the app's limit, which all of its callers share
+        ");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::factory::{MetricFactory, OptionalGauge};
 use super::{LAST_SUCCESS, RunEnd};
 use crate::pipeline::call_stats::CallStats;
 use crate::pipeline::events::Progress;
+use crate::report::accepted_rate::accepted_rate;
 use crate::report::summary::ResultSummary;
 use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::sidecars::Category;
@@ -20,6 +21,7 @@ pub struct Gauges {
     rate_limit: OptionalGauge,
     rate_utilization: OptionalGauge,
     peak_calls_per_second: OptionalGauge,
+    accepted_calls_per_second: OptionalGauge,
     accounts: GaugeVec,
     bytes: OptionalGauge,
     parts: OptionalGauge,
@@ -61,6 +63,10 @@ impl Gauges {
                 "calls_peak_per_second",
                 "Largest number of calls in any second of the run.",
             )?,
+            accepted_calls_per_second: gauge(
+                "calls_accepted_per_second",
+                "Calls per second that a service that throttled lately accepted.",
+            )?,
             accounts: factory.gauges("accounts", accounts, &["outcome"])?,
             bytes: gauge("output_bytes", "Bytes of the part files.")?,
             parts: gauge("output_parts", "Complete part files.")?,
@@ -99,6 +105,9 @@ impl Gauges {
     pub fn set_calls(&self, calls: &CallStats) {
         self.rate_limit.set(f64::from(calls.calls_per_second));
         self.peak_calls_per_second.set(calls.peak_calls_per_second as f64);
+        if let Some(accepted) = accepted_rate(&(*calls).into()) {
+            self.accepted_calls_per_second.set(f64::from(accepted));
+        }
         if let Some(percent) = calls.rate_utilization_percent {
             self.rate_utilization.set(percent / 100.0);
         }

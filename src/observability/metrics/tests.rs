@@ -52,7 +52,13 @@ fn calls_count_by_outcome_and_failures_by_class() {
 fn unknown_values_are_absent() {
     let metrics = metrics();
     let text = metrics.text().unwrap();
-    for name in ["accounts{", "last_run_exit_code", "rate_utilization_ratio", "output_bytes"] {
+    for name in [
+        "accounts{",
+        "last_run_exit_code",
+        "rate_utilization_ratio",
+        "calls_accepted_per_second",
+        "output_bytes",
+    ] {
         assert!(!text.contains(&format!("im_profiles_{name}")), "{name}\n{text}");
     }
 }
@@ -78,7 +84,13 @@ fn accounts_by_outcome_add_up_to_the_list() {
         ],
         parts: 2,
         bytes: 99,
-        calls: CallStats { rate_utilization_percent: Some(99.5), ..CallStats::default() },
+        calls: CallStats {
+            made: 2_000,
+            throttled: 40,
+            learned_calls_per_second: Some(118),
+            rate_utilization_percent: Some(99.5),
+            ..CallStats::default()
+        },
         seconds_before: 0.0,
         suggested_calls_per_second: None,
     });
@@ -94,6 +106,7 @@ fn accounts_by_outcome_add_up_to_the_list() {
     ];
     assert_eq!(outcomes.map(of), [10.0, 5.0, 1.0, 3.0, 0.0, 1.0, 0.0]);
     assert_eq!(value(&metrics, "rate_utilization_ratio", ""), 0.995);
+    assert_eq!(value(&metrics, "calls_accepted_per_second", ""), 118.0);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::elements::{ReasonRow, count, definition_list, manifest_count, reason_
 use super::head::time_stamp_text;
 use super::visible::Untrusted;
 use crate::api::error_codes::ErrorCodeRule;
+use crate::report::accepted_rate::{RateAdvice, accepted_rate, throttled_share};
 use crate::report::latency::Latencies;
 use crate::report::timeline::{Span, Timeline};
 use crate::snapshot::manifest::CallInfo;
@@ -38,6 +39,9 @@ pub fn calls(report: &Report<'_>) -> Markup {
                 }
             }
             (figures(calls))
+            @if let Some(advice) = RateAdvice::new(calls) {
+                p.notice { "Advice: " (advice.to_string()) "." }
+            }
             @if timeline.whole().calls.total() == 0 {
                 p { "No call was made" @if report.resumed_at.is_some() { " since then" } "." }
             } @else if timeline.seconds() >= MIN_CHART_SECONDS {
@@ -73,12 +77,23 @@ fn figures(calls: &CallInfo) -> Markup {
             }
         }
     };
+    let throttled = html! {
+        (number("throttled", calls.throttled))
+        @if calls.throttled > 0 {
+            small {
+                (throttled_share(calls)) " of the calls"
+                @if let Some(rate) = accepted_rate(calls) {
+                    "; about " (number("learned_calls_per_second", rate.into())) " per second accepted"
+                }
+            }
+        }
+    };
     definition_list(
         "figures",
         &[
             ("Calls", made),
             ("Peak per second", peak),
-            ("Throttled", number("throttled", calls.throttled)),
+            ("Throttled", throttled),
             ("Failed", number("failed", calls.failed)),
             ("Account retries", number("account_retries", calls.account_retries)),
         ],

@@ -194,6 +194,35 @@ fn long_runs_with_faults_have_charts_and_their_numbers() {
 }
 
 #[test]
+fn a_throttled_run_says_what_the_service_accepted() {
+    let page_of = |throttled, learned: Option<u32>| {
+        let stats = CallInfo {
+            made: 14_000,
+            throttled,
+            calls_per_second: 200,
+            learned_calls_per_second: learned,
+            ..CallInfo::default()
+        };
+        let manifest = manifest(counts(5), stats);
+        let html = checked(&report(&manifest, &Timeline::default()));
+        let throttled =
+            html.split_once("<dt>Throttled</dt><dd>").unwrap().1.split_once("</dd>").unwrap().0;
+        let advice =
+            html.split_once("Advice: ").map(|(_, rest)| rest.split_once("</p>").unwrap().0);
+        (throttled.to_owned(), advice.map(str::to_owned))
+    };
+    let (throttled, advice) = page_of(0, None);
+    insta::assert_snapshot!(throttled, @r#"<data data-manifest="/calls/throttled" value="0">0</data>"#);
+    assert_eq!(advice, None);
+    let (throttled, advice) = page_of(20, Some(196));
+    insta::assert_snapshot!(throttled, @r#"<data data-manifest="/calls/throttled" value="20">20</data><small>0.1 % of the calls; about <data data-manifest="/calls/learned_calls_per_second" value="196">196</data> per second accepted</small>"#);
+    assert_eq!(advice, None);
+    let (throttled, advice) = page_of(300, Some(118));
+    insta::assert_snapshot!(throttled, @r#"<data data-manifest="/calls/throttled" value="300">300</data><small>2.1 % of the calls; about <data data-manifest="/calls/learned_calls_per_second" value="118">118</data> per second accepted</small>"#);
+    insta::assert_snapshot!(advice.unwrap(), @"the service accepted about 118 calls/s and throttled 2.1 % of the calls; set api.calls_per_second = 115, or raise the app's limit, which all of its callers share.");
+}
+
+#[test]
 fn a_resumed_run_says_which_calls_it_counts() {
     let manifest = manifest(counts(5), CallInfo::default());
     let timeline = Timeline::default();
