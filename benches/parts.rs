@@ -27,7 +27,7 @@ use im_profiles::internals::schema;
 use im_profiles::internals::{AccountList, DuplicateRemoval, ListPath, ListSource};
 use im_profiles::internals::{RequestedTags, decode_response as decode};
 
-use answer::{Response, answer, columns, rows_of};
+use answer::{Response, answer, columns, first_answer, rows_of};
 
 /// Lines of the scanned list.
 const LIST_LINES: u64 = 1_000_000;
@@ -36,12 +36,13 @@ const LIST_LINES: u64 = 1_000_000;
 const RESPONSES_PER_PART: usize = 1_250;
 
 fn decoding(criterion: &mut Criterion) {
-    for tags in [5, 12] {
+    for (tags, is_escaped) in [(5, false), (5, true), (12, false)] {
         let columns = columns(tags);
         let requested = RequestedTags::new(columns.iter().map(|column| column.tag.as_str()));
-        let Response { accounts, body } = answer(0, tags);
+        let Response { accounts, body } = first_answer(is_escaped, tags);
+        let escapes = if is_escaped { ", \\uXXXX" } else { "" };
         let mut group =
-            criterion.benchmark_group(format!("response of 100 accounts x {tags} tags"));
+            criterion.benchmark_group(format!("response of 100 accounts x {tags} tags{escapes}"));
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function("utf8", |bencher| {
             bencher.iter(|| simdutf8::basic::from_utf8(black_box(body.as_bytes())).is_ok());

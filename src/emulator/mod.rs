@@ -120,6 +120,16 @@ impl Emulator {
         &self.0.population
     }
 
+    /// The body of the response to a body of `portrait_get`, without the checks of the gateway.
+    ///
+    /// # Errors
+    /// The error code of a call that fails as a whole.
+    pub fn portrait_get(&self, body: &[u8]) -> Result<Vec<u8>, i64> {
+        portrait_get::read(body, self.settings())
+            .and_then(|request| portrait_get::respond(self, &request))
+            .map_err(|error| error.code)
+    }
+
     /// Peak of the calls of `portrait_get` in a sliding second, refused calls included.
     pub fn peak_calls_per_second(&self) -> usize {
         self.stats().portrait_get().peak_calls_per_second()

@@ -1,15 +1,30 @@
-//! An answer of 100 accounts as the service writes it, for tests and benches that count or time what reading it costs.
+//! Responses of 100 accounts as the emulator writes them, for tests and benches that count or time what reading them costs.
 
 #![allow(dead_code)] // Each bench and the tests use a part of it.
 
-use std::fmt::Write;
+use std::sync::LazyLock;
 
 use arrow_array::RecordBatch;
+use im_profiles::emulator::{Credentials, Emulator, Profiles, Settings};
 use im_profiles::internals::{Column, RowBuilder};
 use im_profiles::internals::{RequestedTags, decode_response as decode};
+use im_profiles::internals::{request_body, tag_list};
 use im_profiles::internals::{standard_tags, supported_types};
 
-/// An answer and what was asked.
+/// The five columns of a typical job.
+pub const FIVE_TAGS: [&str; 5] = [
+    "Tag_Profile_IM_Nick",
+    "Tag_Profile_IM_Gender",
+    "Tag_Profile_IM_BirthDay",
+    "Tag_Profile_IM_SelfSignature",
+    "Tag_Profile_IM_Image",
+];
+
+static EMULATOR: LazyLock<Emulator> = LazyLock::new(|| {
+    Emulator::new(Settings::default(), Credentials::built_in(), Profiles::generated())
+});
+
+/// A response and what was requested.
 pub struct Response {
     /// The accounts of the call.
     pub accounts: Vec<String>,
@@ -17,72 +32,45 @@ pub struct Response {
     pub body: String,
 }
 
-/// The first `count` standard tags as columns.
+/// The tags of a typical job, or all twelve standard tags.
+fn tags_of(count: usize) -> Vec<&'static str> {
+    if count == FIVE_TAGS.len() {
+        FIVE_TAGS.to_vec()
+    } else {
+        standard_tags().take(count).collect()
+    }
+}
+
+/// Five or twelve tags as columns.
 pub fn columns(count: usize) -> Vec<Column> {
     let column = |tag: &str| {
         let column_type = supported_types(tag).unwrap()[0];
         Column { tag: tag.to_owned(), name: tag.to_owned(), column_type }
     };
-    standard_tags().take(count).map(column).collect()
+    tags_of(count).into_iter().map(column).collect()
 }
 
-/// The answer for the accounts from number `first` on, with the first `tags` standard tags. An account lacks one tag in
-/// nine.
+/// The response for the accounts from number `first` on, with five or twelve tags. One in eight escapes all non-ASCII
+/// characters.
 pub fn answer(first: usize, tags: usize) -> Response {
     let accounts: Vec<String> = (first..first + 100).map(|n| format!("user_{n:09}")).collect();
-    let items = accounts.iter().enumerate().map(|(index, account)| {
-        let mut random = fastrand::Rng::with_seed((first + index) as u64);
-        let values = standard_tags().take(tags).filter_map(|tag| {
-            let value = value_of(tag, &mut random);
-            (random.u8(..9) > 0).then(|| format!(r#"{{"Tag":"{tag}","Value":{value}}}"#))
-        });
-        let values: Vec<String> = values.collect();
-        let values = values.join(",");
-        format!(
-            r#"{{"To_Account":"{account}","ProfileItem":[{values}],"ResultCode":0,"ResultInfo":""}}"#
-        )
-    });
-    let items: Vec<String> = items.collect();
-    let mut body = format!(r#"{{"UserProfileItem":[{}]"#, items.join(","));
-    write!(body, r#","ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}}"#)
-        .unwrap();
-    Response { accounts, body }
+    let request =
+        request_body(accounts.iter().map(String::as_str), &tag_list(tags_of(tags).into_iter()));
+    let body = EMULATOR.portrait_get(request.as_bytes()).unwrap();
+    Response { accounts, body: String::from_utf8(body).unwrap() }
+}
+
+/// The first response that does not escape non-ASCII characters, or the first that does.
+pub fn first_answer(is_escaped: bool, tags: usize) -> Response {
+    let mut answers = (0..).map(|call| answer(call * 100, tags));
+    answers.find(|answer| answer.body.is_ascii() == is_escaped).unwrap()
 }
 
 /// The rows of an answer.
-pub fn rows_of(answer: &Response, asked: &RequestedTags, rows: &mut RowBuilder) -> RecordBatch {
-    let decoded = decode(&answer.body, asked).unwrap();
+pub fn rows_of(answer: &Response, requested: &RequestedTags, rows: &mut RowBuilder) -> RecordBatch {
+    let decoded = decode(&answer.body, requested).unwrap();
     for item in &decoded.items {
         rows.push(&item.account, &decoded.values[item.values.clone()], |_, _| {});
     }
     rows.finish().unwrap()
-}
-
-fn value_of(tag: &str, random: &mut fastrand::Rng) -> String {
-    let one_of = |random: &mut fastrand::Rng, words: &[&str]| {
-        format!("\"{}\"", random.choice(words).unwrap())
-    };
-    match tag.trim_start_matches("Tag_Profile_IM_") {
-        "Nick" => format!(
-            "\"{} {}\"",
-            random.choice(["Lena", "韩梅梅", "李雷", "user", "Ö. B."]).unwrap(),
-            random.u16(..)
-        ),
-        "Gender" => {
-            one_of(random, &["Gender_Type_Female", "Gender_Type_Male", "Gender_Type_Unknown"])
-        }
-        "AllowType" => one_of(random, &["AllowType_Type_AllowAny", "AllowType_Type_NeedConfirm"]),
-        "AdminForbidType" => one_of(random, &["AdminForbid_Type_None", "AdminForbid_Type_SendOut"]),
-        "Image" => format!("\"https://cdn.example.com/avatar/{:016x}.png\"", random.u64(..)),
-        "SelfSignature" => format!(
-            "\"{}, {}\"",
-            one_of(random, &["好好学习", "hello there"]).trim_matches('"'),
-            random.u32(..)
-        ),
-        "Location" => one_of(random, &["sz", "bj", "Lisboa"]),
-        "BirthDay" => {
-            format!("{}{:02}{:02}", random.u16(1950..2010), random.u8(1..13), random.u8(1..29))
-        }
-        _ => random.u8(..).to_string(),
-    }
 }
