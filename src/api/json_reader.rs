@@ -6,6 +6,8 @@
 
 mod text;
 
+use memchr::{memchr_iter, memchr2};
+
 pub use self::text::JsonText;
 use crate::util::swar::{first_marked, marks};
 
@@ -14,9 +16,9 @@ use crate::util::swar::{first_marked, marks};
 pub struct NotJson;
 
 /// A position in a JSON text.
+#[derive(Debug, Clone)]
 pub struct JsonReader<'t> {
-    text: &'t str,
-    at: usize,
+    rest: &'t str,
 }
 
 /// A value as written.
@@ -31,51 +33,45 @@ pub enum JsonValue<'t> {
 
 impl<'t> JsonReader<'t> {
     pub fn new(text: &'t str) -> Self {
-        JsonReader { text, at: 0 }
+        JsonReader { rest: text }
     }
 
     /// Skips white space; returns the next byte without taking it.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(&byte) = bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(byte);
-            }
-            self.at += 1;
+        match self.rest.as_bytes().first() {
+            Some(&byte) if byte > b' ' => Some(byte),
+            _ => self.skip_space(),
         }
-        None
     }
 
-    /// The current position, for [`go_back`](Self::go_back).
-    pub fn position(&self) -> usize {
-        self.at
-    }
-
-    /// Returns to an earlier [`position`](Self::position).
-    pub fn go_back(&mut self, position: usize) {
-        self.at = position;
+    #[cold]
+    fn skip_space(&mut self) -> Option<u8> {
+        self.rest = self.rest.trim_start_matches([' ', '\n', '\r', '\t']);
+        self.rest.as_bytes().first().copied()
     }
 
     /// Takes `text` if it comes next to the byte, white space included.
+    #[inline(always)]
     pub fn take_exactly(&mut self, text: &str) -> bool {
-        let comes_next = self.text.as_bytes()[self.at..].starts_with(text.as_bytes());
-        if comes_next {
-            self.at += text.len();
+        match self.rest.strip_prefix(text) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
         }
-        comes_next
     }
 
-    /// Takes `byte` if it comes next.
-    pub fn take(&mut self, byte: u8) -> bool {
-        let comes_next = self.peek() == Some(byte);
-        if comes_next {
-            self.at += 1;
-        }
-        comes_next
+    /// Takes `text` if it comes next.
+    #[inline]
+    pub fn take(&mut self, text: &str) -> bool {
+        self.peek();
+        self.take_exactly(text)
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), NotJson> {
-        if self.take(byte) { Ok(()) } else { Err(NotJson) }
+    fn expect(&mut self, text: &str) -> Result<(), NotJson> {
+        if self.take(text) { Ok(()) } else { Err(NotJson) }
     }
 
     /// Reads an object: `visit` is called with each key and must take its value.
@@ -83,18 +79,19 @@ impl<'t> JsonReader<'t> {
         &mut self,
         mut visit: impl FnMut(&mut Self, &str) -> Result<(), NotJson>,
     ) -> Result<(), NotJson> {
-        self.expect(b'{')?;
-        if self.take(b'}') {
+        self.expect("{")?;
+        if self.take("}") {
             return Ok(());
         }
         loop {
-            let key = self.string()?;
-            self.expect(b':')?;
+            self.expect("\"")?;
+            let key = self.string_after_quote()?;
+            self.expect(":")?;
             visit(self, &key.unescape())?;
-            if self.take(b'}') {
+            if self.take("}") {
                 return Ok(());
             }
-            self.expect(b',')?;
+            self.expect(",")?;
         }
     }
 
@@ -103,32 +100,41 @@ impl<'t> JsonReader<'t> {
         &mut self,
         mut visit: impl FnMut(&mut Self) -> Result<(), NotJson>,
     ) -> Result<(), NotJson> {
-        if self.peek() != Some(b'[') {
+        if !self.take("[") {
             return self.value().map(drop);
         }
-        self.expect(b'[')?;
-        if self.take(b']') {
+        if self.take("]") {
             return Ok(());
         }
         loop {
             visit(self)?;
-            if self.take(b']') {
+            if self.take("]") {
                 return Ok(());
             }
-            self.expect(b',')?;
+            self.expect(",")?;
         }
     }
 
     /// Takes one value of any kind.
+    #[inline(always)]
     pub fn value(&mut self) -> Result<JsonValue<'t>, NotJson> {
-        match self.peek().ok_or(NotJson)? {
-            b'"' => self.string().map(JsonValue::Text),
-            b'{' | b'[' => self.nested().map(JsonValue::Other),
-            b'n' => self.literal("null").map(|_| JsonValue::Null),
-            b't' => self.literal("true").map(JsonValue::Other),
-            b'f' => self.literal("false").map(JsonValue::Other),
-            _ => self.number().map(JsonValue::Number),
+        if self.take("\"") {
+            return self.string_after_quote().map(JsonValue::Text);
         }
+        match self.number() {
+            "" => self.neither_string_nor_number(),
+            number => Ok(JsonValue::Number(number)),
+        }
+    }
+
+    fn neither_string_nor_number(&mut self) -> Result<JsonValue<'t>, NotJson> {
+        for word in ["null", "true", "false"] {
+            if self.take_exactly(word) {
+                let is_null = word == "null";
+                return Ok(if is_null { JsonValue::Null } else { JsonValue::Other(word) });
+            }
+        }
+        self.nested().map(JsonValue::Other)
     }
 
     /// Whether nothing but white space is left.
@@ -136,82 +142,90 @@ impl<'t> JsonReader<'t> {
         self.peek().is_none()
     }
 
-    fn string(&mut self) -> Result<JsonText<'t>, NotJson> {
-        self.expect(b'"')?;
-        let start = self.at;
-        let bytes = self.text.as_bytes();
-        let mut escaped = false;
-        loop {
-            let stop = self.at + quote_or_backslash(&bytes[self.at..]).ok_or(NotJson)?;
-            if bytes[stop] == b'"' {
-                self.at = stop + 1;
-                return Ok(JsonText { raw: &self.text[start..stop], escaped });
-            }
-            escaped = true;
-            self.at = stop + 2;
-            if self.at > bytes.len() {
-                return Err(NotJson);
-            }
-        }
+    /// Takes the rest of a string and its closing quote.
+    #[inline(always)]
+    fn string_after_quote(&mut self) -> Result<JsonText<'t>, NotJson> {
+        let (end, escaped) = end_of_string(self.rest.as_bytes()).ok_or(NotJson)?;
+        let (raw, rest) = self.rest.split_at(end);
+        self.rest = rest.strip_prefix('"').ok_or(NotJson)?;
+        Ok(JsonText { raw, escaped })
     }
 
     fn nested(&mut self) -> Result<&'t str, NotJson> {
-        let start = self.at;
-        let mut depth = 0_usize;
+        let bytes = self.rest.as_bytes();
+        let (mut at, mut depth) = (0, 0_usize);
         loop {
-            match self.peek().ok_or(NotJson)? {
-                b'"' => {
-                    self.string()?;
-                    continue;
-                }
+            match bytes.get(at).ok_or(NotJson)? {
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                b'"' => at += 1 + end_of_string(&bytes[at + 1..]).ok_or(NotJson)?.0,
                 _ => {}
             }
-            self.at += 1;
+            at += 1;
             if depth == 0 {
-                // A byte outside strings may belong to a longer character; `get` checks.
-                return self.text.get(start..self.at).ok_or(NotJson);
+                break;
             }
         }
+        // A byte outside strings may belong to a longer character.
+        let (nested, rest) = self.rest.split_at_checked(at).ok_or(NotJson)?;
+        self.rest = rest;
+        if nested.starts_with(['{', '[']) { Ok(nested) } else { Err(NotJson) }
     }
 
-    fn literal(&mut self, word: &'static str) -> Result<&'t str, NotJson> {
-        let end = self.at + word.len();
-        if self.text.get(self.at..end) != Some(word) {
-            return Err(NotJson);
-        }
-        let start = std::mem::replace(&mut self.at, end);
-        Ok(&self.text[start..end])
-    }
-
-    fn number(&mut self) -> Result<&'t str, NotJson> {
-        let start = self.at;
-        let rest = &self.text.as_bytes()[start..];
-        let length = rest
-            .iter()
-            .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-            .unwrap_or(rest.len());
-        if length == 0 {
-            return Err(NotJson);
-        }
-        self.at += length;
-        Ok(&self.text[start..self.at])
+    /// Takes the bytes of a number; empty if none comes next.
+    #[inline(always)]
+    fn number(&mut self) -> &'t str {
+        let bytes = self.rest.as_bytes();
+        let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let end = match bytes.get(digits) {
+            Some(b'-' | b'+' | b'.' | b'e' | b'E') => end_of_number(bytes),
+            _ => digits,
+        };
+        let (number, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        number
     }
 }
 
-/// The position of the first `"` or `\`. Most strings of a response end within 16 bytes, too early for a vectorized search
-/// to pay off.
+fn end_of_number(bytes: &[u8]) -> usize {
+    let is_other = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    bytes.iter().position(is_other).unwrap_or(bytes.len())
+}
+
+/// The position of the quote that closes a string, and whether the string has escapes. `bytes` start after its first quote.
+#[inline(always)]
+fn end_of_string(bytes: &[u8]) -> Option<(usize, bool)> {
+    let stop = quote_or_backslash(bytes)?;
+    let escaped = bytes[stop] == b'\\';
+    if escaped { Some((closing_quote(bytes, stop)?, true)) } else { Some((stop, false)) }
+}
+
+/// The position of the first `"` or `\`. Many strings of a response end within 16 bytes, too early for a call of `memchr2` to
+/// pay off.
+#[inline(always)]
 fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        // The lower of two lowest marks is exact as well.
-        if let Some(byte) = first_marked(marks(*word, b'"') | marks(*word, b'\\')) {
-            return Some(index * 8 + byte);
-        }
+    let Some((&[a, b, c, d, e, f, g, h, ref high @ ..], rest)) = bytes.split_first_chunk::<16>()
+    else {
+        return bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    };
+    // The lower of two lowest marks is exact as well.
+    let either = |word| first_marked(marks(word, b'"') | marks(word, b'\\'));
+    if let Some(at) = either([a, b, c, d, e, f, g, h]) {
+        return Some(at);
     }
-    let is_either = |byte: &u8| matches!(byte, b'"' | b'\\');
-    rest.iter().position(is_either).map(|at| words.len() * 8 + at)
+    match either(*high) {
+        Some(at) => Some(8 + at),
+        None => memchr2(b'"', b'\\', rest).map(|at| 16 + at),
+    }
+}
+
+/// The position of the quote that closes a string with its first escape at `from`: the first quote after an even number of
+/// backslashes.
+fn closing_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    memchr_iter(b'"', &bytes[from..]).map(|at| from + at).find(|at| {
+        let before = bytes[..*at].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 0
+    })
 }
 
 impl<'t> JsonValue<'t> {

@@ -102,7 +102,7 @@ pub struct TagValue<'b> {
     pub value: JsonValue<'b>,
 }
 
-/// The requested tags, and how the service encodes a value of each.
+/// The requested tags.
 #[derive(Debug, Clone)]
 pub struct RequestedTags(Vec<RequestedTag>);
 
@@ -113,16 +113,28 @@ struct RequestedTag {
     prefix: String,
 }
 
+/// The JSON around a tag, in [`RequestedTag::prefix`].
+const BEFORE_TAG: &str = r#"{"Tag":"#;
+const AFTER_TAG: &str = r#","Value":"#;
+
+impl RequestedTag {
+    fn new(tag: &str) -> RequestedTag {
+        let mut prefix = String::from(BEFORE_TAG);
+        push_json_string(&mut prefix, tag);
+        prefix.push_str(AFTER_TAG);
+        RequestedTag { tag: tag.to_owned(), prefix }
+    }
+
+    /// The tag as a JSON string.
+    fn quoted(&self) -> &str {
+        &self.prefix[BEFORE_TAG.len()..self.prefix.len() - AFTER_TAG.len()]
+    }
+}
+
 impl RequestedTags {
     /// The tags in the order of the request.
     pub fn new<'t>(tags: impl IntoIterator<Item = &'t str>) -> RequestedTags {
-        let requested = |tag: &str| {
-            let mut prefix = String::from(r#"{"Tag":"#);
-            push_json_string(&mut prefix, tag);
-            prefix.push_str(r#","Value":"#);
-            RequestedTag { tag: tag.to_owned(), prefix }
-        };
-        RequestedTags(tags.into_iter().map(requested).collect())
+        RequestedTags(tags.into_iter().map(RequestedTag::new).collect())
     }
 
     fn position(&self, tag: &str) -> Option<usize> {

@@ -13,18 +13,22 @@ use crate::api::json_reader::JsonValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeMismatch;
 
-/// For a string or bytes column: a JSON string, or a number as written.
-pub fn text(value: JsonValue<'_>) -> Result<Cow<'_, str>, TypeMismatch> {
+/// For a string or bytes column: a JSON string, or a number as written. `buffer` holds a string that has escapes.
+#[inline]
+pub fn text<'v>(value: JsonValue<'v>, buffer: &'v mut String) -> Result<&'v str, TypeMismatch> {
     match value {
-        JsonValue::Text(text) => Ok(text.unescape()),
-        JsonValue::Number(written) => Ok(Cow::Borrowed(written)),
+        JsonValue::Text(text) => Ok(text.unescape_into(buffer)),
+        JsonValue::Number(written) => Ok(written),
         JsonValue::Other(_) | JsonValue::Null => Err(TypeMismatch),
     }
 }
 
 /// For a uint32 or uint64 column: decimal digits only, as a JSON number or in a JSON string.
-pub fn number<N: std::str::FromStr>(value: JsonValue<'_>) -> Result<N, TypeMismatch> {
-    let digits = text(value)?;
+pub fn number<N: std::str::FromStr>(
+    value: JsonValue<'_>,
+    buffer: &mut String,
+) -> Result<N, TypeMismatch> {
+    let digits = text(value, buffer)?;
     // `parse` alone would accept a leading plus sign.
     if !digits.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(TypeMismatch);
@@ -33,9 +37,9 @@ pub fn number<N: std::str::FromStr>(value: JsonValue<'_>) -> Result<N, TypeMisma
 }
 
 /// For an int64 column: as for the unsigned types, with an optional minus sign.
-pub fn integer(value: JsonValue<'_>) -> Result<i64, TypeMismatch> {
-    let written = text(value)?;
-    let digits = written.strip_prefix('-').unwrap_or(&written);
+pub fn integer(value: JsonValue<'_>, buffer: &mut String) -> Result<i64, TypeMismatch> {
+    let written = text(value, buffer)?;
+    let digits = written.strip_prefix('-').unwrap_or(written);
     if !digits.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(TypeMismatch);
     }
@@ -43,9 +47,9 @@ pub fn integer(value: JsonValue<'_>) -> Result<i64, TypeMismatch> {
 }
 
 /// For a date column: days since 1970-01-01, from the number yyyymmdd.
-pub fn date(value: JsonValue<'_>) -> Result<i32, TypeMismatch> {
+pub fn date(value: JsonValue<'_>, buffer: &mut String) -> Result<i32, TypeMismatch> {
     const EPOCH: Date = Date::constant(1970, 1, 1);
-    let yyyymmdd: u32 = number(value)?;
+    let yyyymmdd: u32 = number(value, buffer)?;
     let part = |part: u32| i16::try_from(part).map_err(|_| TypeMismatch);
     let (year, month, day) =
         (part(yyyymmdd / 10_000)?, part(yyyymmdd / 100 % 100)?, part(yyyymmdd % 100)?);
@@ -68,8 +72,25 @@ pub fn raw_text(value: JsonValue<'_>) -> Cow<'_, str> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
-    use crate::api::json_reader::JsonReader;
+    use super::{TypeMismatch, raw_text};
+    use crate::api::json_reader::{JsonReader, JsonValue};
+    use jiff::civil::Date;
+
+    fn text(value: JsonValue<'_>) -> Result<String, TypeMismatch> {
+        super::text(value, &mut String::new()).map(str::to_owned)
+    }
+
+    fn number<N: std::str::FromStr>(value: JsonValue<'_>) -> Result<N, TypeMismatch> {
+        super::number(value, &mut "earlier".to_owned())
+    }
+
+    fn integer(value: JsonValue<'_>) -> Result<i64, TypeMismatch> {
+        super::integer(value, &mut "earlier".to_owned())
+    }
+
+    fn date(value: JsonValue<'_>) -> Result<i32, TypeMismatch> {
+        super::date(value, &mut String::new())
+    }
 
     fn value(json: &str) -> JsonValue<'_> {
         JsonReader::new(json).value().unwrap()
@@ -80,6 +101,7 @@ mod tests {
         assert_eq!(number::<u64>(value("18446744073709551615")), Ok(u64::MAX));
         assert_eq!(number::<u64>(value(r#""18446744073709551615""#)), Ok(u64::MAX));
         assert_eq!(number::<u32>(value(r#""007""#)), Ok(7));
+        assert_eq!(number::<u32>(value(r#""\u0037""#)), Ok(7));
         for mismatch in [
             "18446744073709551616",
             "-1",

@@ -69,6 +69,8 @@ pub struct RowBuilder {
     cells: Vec<CellBuilder>,
     /// For each column, the index of its value in the current row.
     value_of_column: Vec<Option<usize>>,
+    /// A text without its escapes.
+    unescaped: String,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,7 @@ impl RowBuilder {
             accounts: StringBuilder::new(),
             cells: cells.collect(),
             value_of_column: vec![None; columns.len()],
+            unescaped: String::new(),
         }
     }
 
@@ -122,7 +125,7 @@ impl RowBuilder {
                 Some(index) => values[index].value,
                 None => JsonValue::Null,
             };
-            if cell.append(value) == Err(TypeMismatch) {
+            if cell.append(value, &mut self.unescaped) == Err(TypeMismatch) {
                 on_rejected(&self.columns[column_index], &convert::raw_text(value));
             }
         }
@@ -139,20 +142,30 @@ impl RowBuilder {
 
 impl CellBuilder {
     /// Appends the value, or NULL for `null` and for a value that does not match.
-    fn append(&mut self, value: JsonValue<'_>) -> Result<(), TypeMismatch> {
+    fn append(&mut self, value: JsonValue<'_>, buffer: &mut String) -> Result<(), TypeMismatch> {
         if matches!(value, JsonValue::Null) {
             self.append_null();
             return Ok(());
         }
         let appended = match self {
-            CellBuilder::String(cells) => convert::text(value).map(|text| cells.append_value(text)),
-            CellBuilder::Int64(cells) => convert::integer(value).map(|n| cells.append_value(n)),
-            CellBuilder::Uint32(cells) => convert::number(value).map(|n| cells.append_value(n)),
-            CellBuilder::Uint64(cells) => convert::number(value).map(|n| cells.append_value(n)),
-            CellBuilder::Bytes(cells) => {
-                convert::text(value).map(|text| cells.append_value(text.as_bytes()))
+            CellBuilder::String(cells) => {
+                convert::text(value, buffer).map(|text| cells.append_value(text))
             }
-            CellBuilder::Date(cells) => convert::date(value).map(|days| cells.append_value(days)),
+            CellBuilder::Int64(cells) => {
+                convert::integer(value, buffer).map(|n| cells.append_value(n))
+            }
+            CellBuilder::Uint32(cells) => {
+                convert::number(value, buffer).map(|n| cells.append_value(n))
+            }
+            CellBuilder::Uint64(cells) => {
+                convert::number(value, buffer).map(|n| cells.append_value(n))
+            }
+            CellBuilder::Bytes(cells) => {
+                convert::text(value, buffer).map(|text| cells.append_value(text.as_bytes()))
+            }
+            CellBuilder::Date(cells) => {
+                convert::date(value, buffer).map(|days| cells.append_value(days))
+            }
         };
         if appended.is_err() {
             self.append_null();

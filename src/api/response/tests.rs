@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod formats;
+
 const TAGS: [&str; 2] = ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"];
 
 fn tags() -> RequestedTags {
@@ -215,52 +217,7 @@ fn a_broken_or_truncated_response_is_not_json() {
     }
 }
 
-/// The content of an item: account, tags with their values as JSON and optionally a third key, code, info.
-type ItemContent = (String, Vec<(&'static str, String, bool)>, i64, &'static str);
-
-fn any_item() -> impl Strategy<Value = ItemContent> {
-    let value = prop_oneof![
-        any::<String>().prop_map(|text| serde_json::json!(text).to_string()),
-        any::<u32>().prop_map(|number| number.to_string()),
-        Just("null".to_owned()),
-    ];
-    let tag = prop_oneof![Just(TAGS[0]), Just(TAGS[1]), Just("Tag_Other")];
-    let values = proptest::collection::vec((tag, value, proptest::bool::weighted(0.1)), 0..4);
-    let code = prop_oneof![4 => Just(0), 1 => Just(40006)];
-    (any::<String>(), values, code, prop_oneof![4 => Just(""), 1 => Just("x")])
-}
-
-/// The item as JSON, with `space` behind every token between values.
-fn written((account, values, code, info): &ItemContent, space: &str) -> String {
-    let values = values.iter().map(|(tag, value, has_more)| {
-        let more = if *has_more { r#","More":[1]"# } else { "" };
-        format!(r#"{{{space}"Tag":{space}"{tag}",{space}"Value":{space}{value}{more}{space}}}"#)
-    });
-    let values: Vec<String> = values.collect();
-    let (account, values) = (serde_json::json!(account), values.join(&format!(",{space}")));
-    format!(
-        r#"{{{space}"To_Account":{space}{account},{space}"ProfileItem":[{space}{values}],{space}"ResultCode":{code},{space}"ResultInfo":"{info}"}}"#
-    )
-}
-
 proptest! {
-    /// The fast path for the format of the service yields the same as decoding key by key, which white space forces.
-    #[test]
-    fn formatting_does_not_change_the_result(items in proptest::collection::vec(any_item(), 0..4)) {
-        let body = |space| {
-            let items: Vec<String> = items.iter().map(|item| written(item, space)).collect();
-            format!(r#"{{"UserProfileItem":[{}],"ErrorCode":0}}"#, items.join(","))
-        };
-        let (compact, spaced) = (body(""), body(" "));
-        let (compact, spaced) = (decode(&compact, &tags()).unwrap(), decode(&spaced, &tags()).unwrap());
-        prop_assert_eq!(&compact.values, &spaced.values);
-        let shown = |response: &Response<'_>| -> Vec<String> {
-            response.items.iter().map(|item| format!("{item:?}")).collect()
-        };
-        prop_assert_eq!(shown(&compact), shown(&spaced));
-        prop_assert_eq!(compact.items.len(), items.len());
-    }
-
     #[test]
     fn any_bytes_are_decoded_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = decode(&String::from_utf8_lossy(&bytes), &tags());
