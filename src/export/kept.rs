@@ -33,7 +33,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub fn on(&mut self, event: &Event<'_>) {
+    pub fn on(&mut self, event: &Event) {
         match event {
             Event::PartCommitted(part) => {
                 self.parts += 1;

@@ -37,7 +37,7 @@ impl CallsOfProcess {
         self.timeline.start_round(self.started.elapsed());
     }
 
-    pub fn on(&mut self, event: &Event<'_>) {
+    pub fn on(&mut self, event: &Event) {
         self.timeline.on(event);
     }
 

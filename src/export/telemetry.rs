@@ -94,7 +94,7 @@ impl<'r> RunTelemetry<'r> {
         self.reporter.scanning(entries);
     }
 
-    pub fn on(&mut self, event: Event<'_>) {
+    pub fn on(&mut self, event: Event) {
         self.metrics.on(&event);
         self.reporter.on(event);
     }

@@ -44,7 +44,7 @@ where
         &self,
         _context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
-        event: &Event<'_>,
+        event: &Event,
     ) -> fmt::Result {
         let mut fields = EventFields::default();
         event.record(&mut fields);

@@ -9,6 +9,7 @@
 //! | messages to flush                | [`MESSAGES_PER_FLUSH`], and those of the calls in flight            |
 //! | messages to the writer           | [`WRITER_MESSAGES`], and [`WRITER_ROWS_KIB`] of rows                |
 //! | committed parts                  | [`OPEN_PARTS`]                                                      |
+//! | events for observers             | the calls of a progress interval; not bounded                       |
 
 /// Blocks of chunks that the list reader may be ahead.
 const PREFETCHED_BLOCKS: usize = 2;

@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use super::chunk::{Account, Chunk};
 use super::dispatch::Dispatcher;
 use super::list_reader::ListReader;
+use super::observed_task::run_observed;
 use super::sink::{Sink, SinkMessage};
 use super::{RunContext, RunError, RunSettings, Service};
 use crate::accounts;
@@ -51,10 +52,14 @@ pub async fn collect_in_memory<S: Service>(
 ) -> Result<CollectedRows, RunError> {
     let end = RoundEnd { accounts: accounts.len() as u64, duplicates: 0 };
     let (reader, sink) = (ListReader::ended(end), CollectedRows::default());
-    let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
-    dispatcher.work.prefetch(chunks_of(accounts));
-    dispatcher.run().await?;
-    Ok(dispatcher.sink)
+    let chunks = chunks_of(accounts);
+    let collecting = async move |context| {
+        let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
+        dispatcher.work.prefetch(chunks);
+        dispatcher.run().await?;
+        Ok(dispatcher.sink)
+    };
+    run_observed(context, collecting).await?
 }
 
 fn chunks_of(accounts: &[accounts::ListedAccount]) -> Vec<Chunk> {

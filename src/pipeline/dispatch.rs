@@ -3,32 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::alarm::Alarm;
 use super::calls::CallPool;
 use super::events::{Event, Progress};
 use super::list_reader::ListReader;
+use super::observed_task::DispatcherContext;
 use super::rate::RateControl;
 use super::response_processor::ResponseProcessor;
 use super::service_history::ServiceHistory;
 use super::sink::{Sink, SinkMessage};
 use super::stats::RunStats;
 use super::work_queue::WorkQueue;
-use super::{RunContext, RunError, RunSettings, Service, StopCause};
+use super::{RunError, RunSettings, Service, StopCause};
 use crate::pipeline::call_stats::CallStats;
-use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::run_totals::RunTotals;
 
 /// The interval between progress events.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The longest sleep if no timer is pending.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
-
 /// The state of a run.
-pub struct Dispatcher<'o, S, K> {
+pub struct Dispatcher<S, K> {
     pub settings: RunSettings,
-    pub context: RunContext<'o>,
+    pub context: DispatcherContext,
     pub started: Instant,
     pub reader: ListReader,
     pub work: WorkQueue,
@@ -41,14 +39,14 @@ pub struct Dispatcher<'o, S, K> {
     pub stopping: Option<StopCause>,
 }
 
-impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
+impl<S: Service, K: Sink> Dispatcher<S, K> {
     /// A run that requests the accounts of `reader` and passes their rows to `sink`.
     pub fn new(
         service: Arc<S>,
         settings: RunSettings,
         reader: ListReader,
         sink: K,
-        context: RunContext<'o>,
+        context: DispatcherContext,
     ) -> Self {
         let started = Instant::now();
         let RunSettings { calls_per_second, first_call_delay, retry, .. } = &settings;
@@ -81,6 +79,7 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
         let mut progress = interval(PROGRESS_INTERVAL);
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut has_ticked = false;
+        let mut alarm = Alarm::new();
         loop {
             let wake_at = self.start_calls()?;
             if self.sink.is_flush_due() || self.calls.is_empty() || std::mem::take(&mut has_ticked)
@@ -97,7 +96,7 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
             {
                 return Err(self.stopped(cause));
             }
-            let wake_at = self.started + wake_at.unwrap_or(LONGEST_SLEEP);
+            alarm.set(wake_at.map(|wake_at| self.started + wake_at));
             let wants_block = self.work.needs_prefetch() && self.reader.end().is_none();
             tokio::select! {
                 Some(ended) = self.calls.next_ended() => {
@@ -111,23 +110,20 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
                     None => self.list_ended(),
                 },
                 part = self.sink.next_committed() => {
-                    self.emit(Event::PartCommitted(&part?));
+                    self.emit(Event::PartCommitted(Box::new(part?)));
                 }
                 _ = progress.tick() => {
                     self.emit_progress();
                     has_ticked = true;
                 }
                 Some(cause) = self.context.stop.recv() => self.stop(cause)?,
-                () = sleep_until(wake_at) => {}
+                () = alarm.rings() => {}
             }
         }
     }
 
-    /// Emits the last events, `committed` parts first.
-    pub fn emit_final_events(&mut self, committed: &[CommittedPart]) {
-        for part in committed {
-            self.emit(Event::PartCommitted(part));
-        }
+    /// Emits the last events.
+    pub fn emit_final_events(&mut self) {
         self.emit_progress();
         let calls = self.call_stats();
         self.emit(Event::RoundEnded(calls));
@@ -149,8 +145,8 @@ impl<'o, S: Service, K: Sink> Dispatcher<'o, S, K> {
         self.sink.push(message);
     }
 
-    pub fn emit(&mut self, event: Event<'_>) {
-        (self.context.observer)(event);
+    pub fn emit(&mut self, event: Event) {
+        self.context.events.emit(event);
     }
 
     /// Time since the start of the run.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::pipeline::StopCause;
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::parts::CommittedPart;
@@ -44,7 +46,7 @@ pub enum CallOutcome {
 
 /// An event of a run.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum Event {
     /// A call has ended, retries and probes included.
     CallEnded {
         /// When it was made, since the start of the round.
@@ -57,7 +59,7 @@ pub enum Event<'a> {
     /// Emitted several times a second.
     Progress(Progress),
     /// A part is complete and durable.
-    PartCommitted(&'a CommittedPart),
+    PartCommitted(Box<CommittedPart>),
     /// The service throttles: the run continues at this share of its limit.
     Throttled {
         /// In 0..=1, 0 excluded.
@@ -128,4 +130,32 @@ pub enum Event<'a> {
 }
 
 /// Receives the events of a run.
-pub type Observer<'o> = dyn FnMut(Event<'_>) + 'o;
+pub type Observer<'o> = dyn FnMut(Event) + 'o;
+
+/// Collects the events of a run for its observer.
+pub struct EventSender {
+    collected: Vec<Event>,
+    batches: mpsc::UnboundedSender<Vec<Event>>,
+}
+
+impl EventSender {
+    pub fn new(batches: mpsc::UnboundedSender<Vec<Event>>) -> EventSender {
+        EventSender { collected: Vec::new(), batches }
+    }
+
+    /// Ends of calls wait for the next event of another kind, progress at the latest: they are many.
+    pub fn emit(&mut self, event: Event) {
+        let can_wait = matches!(event, Event::CallEnded { .. });
+        self.collected.push(event);
+        if !can_wait {
+            // Without a receiver, nobody observes the run.
+            let _ = self.batches.send(std::mem::take(&mut self.collected));
+        }
+    }
+}
+
+impl Drop for EventSender {
+    fn drop(&mut self) {
+        let _ = self.batches.send(std::mem::take(&mut self.collected));
+    }
+}

@@ -25,7 +25,7 @@ pub struct CallContext {
     pub is_probe: bool,
 }
 
-impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
+impl<S: Service, K: Sink> Dispatcher<S, K> {
     /// Carries out what the failure policy decides about a failed call.
     pub fn call_failed(&mut self, call: FailedCall, context: CallContext) -> Result<(), RunError> {
         let now = context.ended_at;

@@ -10,6 +10,7 @@
 //! The dispatcher decides what is requested and when. The writer owns everything that touches the disk.
 
 mod account_digests;
+mod alarm;
 pub mod call_stats;
 mod calls;
 mod capacities;
@@ -21,6 +22,7 @@ pub mod events;
 mod failure_handler;
 mod failure_policy;
 mod list_reader;
+mod observed_task;
 mod part_tracker;
 pub mod rate;
 mod requeue;
@@ -53,8 +55,9 @@ use self::capacities::QueueCapacities;
 use self::chunk::{Chunk, PartDigests, send_chunks};
 use self::dispatch::Dispatcher;
 pub use self::error::RunError;
-use self::events::Observer;
+use self::events::{Event, Observer};
 use self::list_reader::ListReader;
+use self::observed_task::{DispatcherContext, run_observed};
 use self::rate::limiter::Departure;
 use self::shared_totals::SharedTotals;
 use self::sink::Sink;
@@ -66,7 +69,6 @@ use crate::api::client::{CallResult, Client};
 use crate::api::signer::SigGeneration;
 use crate::job::RetrySettings;
 use crate::snapshot::journal::Journal;
-use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::snapshot_writer::SnapshotWriter;
 use crate::table::Column;
@@ -214,6 +216,15 @@ async fn run_with<S: Service>(
     settings: RunSettings,
     context: RunContext<'_>,
 ) -> Result<Journal, RunError> {
+    run_observed(context, |context| dispatch(channels, service, settings, context)).await?
+}
+
+async fn dispatch<S: Service>(
+    channels: WorkerChannels,
+    service: Arc<S>,
+    settings: RunSettings,
+    context: DispatcherContext,
+) -> Result<Journal, RunError> {
     let WorkerChannels { reader, sink, writer, totals } = channels;
     let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
     dispatcher.stats.shared = totals;
@@ -224,9 +235,10 @@ async fn run_with<S: Service>(
     }
     dispatcher.sink.close();
     let written = writer.join().map_err(|_| RunError::Panicked)?;
-    let committed: Vec<CommittedPart> =
-        std::iter::from_fn(|| dispatcher.sink.try_next_committed()).collect();
-    dispatcher.emit_final_events(&committed);
+    while let Some(part) = dispatcher.sink.try_next_committed() {
+        dispatcher.emit(Event::PartCommitted(Box::new(part)));
+    }
+    dispatcher.emit_final_events();
     let totals = dispatcher.run_totals();
     let round_end = dispatcher.reader.end();
     drop(dispatcher);

@@ -13,7 +13,7 @@ use super::{RunError, Service};
 use crate::snapshot::sidecars::Category;
 use crate::snapshot::snapshot_writer::ChunkResult;
 
-impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
+impl<S: Service, K: Sink> Dispatcher<S, K> {
     /// Counts an attempt for every account of the calls.
     pub fn record_attempts(
         &mut self,

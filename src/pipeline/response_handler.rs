@@ -16,7 +16,7 @@ use crate::api::client::CallResult;
 use crate::api::error_codes::Class;
 use crate::snapshot::snapshot_writer::{ChunkResult, RetryResult};
 
-impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
+impl<S: Service, K: Sink> Dispatcher<S, K> {
     /// Handles a call that has ended.
     pub fn call_ended(&mut self, ended: EndedCall) -> Result<(), RunError> {
         let now = self.now();

@@ -12,7 +12,7 @@ use super::rate::Gate;
 use super::rate::limiter::Departure;
 use super::sink::Sink;
 
-impl<S: Service, K: Sink> Dispatcher<'_, S, K> {
+impl<S: Service, K: Sink> Dispatcher<S, K> {
     /// Starts every call that may be made now; returns when to try again if only time decides that.
     pub fn start_calls(&mut self) -> Result<Option<Duration>, RunError> {
         loop {

@@ -11,7 +11,7 @@ pub struct PreviewCalls {
 
 impl PreviewCalls {
     /// Counts a call that has ended.
-    pub fn add(&mut self, event: &Event<'_>) {
+    pub fn add(&mut self, event: &Event) {
         if let Event::CallEnded { outcome, .. } = event {
             self.made += 1;
             self.failed += u64::from(*outcome != CallOutcome::Success);

@@ -96,7 +96,7 @@ fn collect(
     job: &Job,
     service: &ServiceConnection,
     accounts: &[ListedAccount],
-    observer: &mut dyn FnMut(Event<'_>),
+    observer: &mut dyn FnMut(Event),
 ) -> Result<CollectedRows, Failure> {
     let patience = job.retry.outage_patience.min(OUTAGE_PATIENCE);
     let settings = RunSettings {

@@ -64,7 +64,7 @@ impl CallMetrics {
         })
     }
 
-    pub fn on(&self, event: &Event<'_>) {
+    pub fn on(&self, event: &Event) {
         match event {
             Event::CallEnded { latency, outcome, .. } => {
                 self.latency.observe(latency.as_secs_f64());

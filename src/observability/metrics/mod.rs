@@ -67,7 +67,7 @@ impl RunMetrics {
         parts.iter().for_each(|part| self.gauges.add_part(part));
     }
 
-    pub fn on(&self, event: &Event<'_>) {
+    pub fn on(&self, event: &Event) {
         self.calls.on(event);
         match event {
             Event::Progress(progress) => self.gauges.set_progress(progress),

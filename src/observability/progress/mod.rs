@@ -76,7 +76,7 @@ impl Reporter {
         }
     }
 
-    pub fn on(&mut self, event: Event<'_>) {
+    pub fn on(&mut self, event: Event) {
         match event {
             Event::CallEnded { .. } => {}
             Event::Progress(progress) => self.progress(&progress),
@@ -180,7 +180,7 @@ fn log_retry_batch(batch: &RetryBatch) {
 }
 
 /// Logs the events that are a line each time; `docs/logs.md` lists them.
-fn log_event(event: Event<'_>) {
+fn log_event(event: Event) {
     match event {
         Event::PartCommitted(part) => {
             debug!(

@@ -82,7 +82,7 @@ impl Timeline {
         self.round_started_at = at;
     }
 
-    pub fn on(&mut self, event: &Event<'_>) {
+    pub fn on(&mut self, event: &Event) {
         if let Event::CallEnded { called_at, latency, outcome } = *event {
             self.add(called_at, latency, outcome);
         }
