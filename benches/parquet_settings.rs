@@ -35,7 +35,7 @@ fn main() {
         println!("\n{ROWS} rows x {tags} tags\n");
         println!("| setting | CPU s per million rows | bytes per row |");
         println!("|---|---:|---:|");
-        for (name, properties) in settings() {
+        for (name, properties) in settings(&batches[0]) {
             let mut fastest = Duration::MAX;
             let mut bytes = 0;
             for _ in 0..REPETITIONS {
@@ -49,56 +49,59 @@ fn main() {
     }
 }
 
-fn settings() -> Vec<(String, WriterProperties)> {
+fn settings(first_rows: &RecordBatch) -> Vec<(String, WriterProperties)> {
     let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap());
-    let base = || properties(zstd(1));
-    let distinct = |mut builder: WriterPropertiesBuilder| {
-        for tag in ["Tag_Profile_IM_Nick", "Tag_Profile_IM_Image", "Tag_Profile_IM_SelfSignature"] {
-            builder = builder.set_column_dictionary_enabled(ColumnPath::from(tag), false);
-        }
-        builder
-    };
+    let of = |codec| properties(codec, first_rows);
+    let base = || of(zstd(1));
+    let for_free_texts =
+        |set: fn(WriterPropertiesBuilder, ColumnPath) -> WriterPropertiesBuilder| {
+            ["Nick", "Image", "SelfSignature"].iter().fold(base(), |settings, tag| {
+                set(settings, ColumnPath::from(format!("Tag_Profile_IM_{tag}").as_str()))
+            })
+        };
     let mut settings = vec![("as exported".to_owned(), base())];
-    for level in [2, 3, 5] {
-        settings.push((format!("zstd level {level}"), properties(zstd(level))));
+    for level in [-3, -1, 2, 3] {
+        settings.push((format!("zstd level {level}"), of(zstd(level))));
     }
-    settings.push(("snappy".to_owned(), properties(Compression::SNAPPY)));
-    settings.push(("not compressed".to_owned(), properties(Compression::UNCOMPRESSED)));
+    settings.push(("snappy".to_owned(), of(Compression::SNAPPY)));
+    settings.push(("not compressed".to_owned(), of(Compression::UNCOMPRESSED)));
     for rows in [50_000, 125_000, 500_000] {
         let row_groups = base().set_max_row_group_row_count(Some(rows));
         settings.push((format!("{rows} rows in a row group"), row_groups));
     }
-    for kib in [64, 256, 1024] {
-        let pages = base().set_data_page_size_limit(kib * 1024).set_data_page_row_count_limit(ROWS);
-        settings.push((format!("pages of {kib} KiB, any number of rows"), pages));
+    for kib in [64, 120, 240, 512, 1024] {
+        let pages = base().set_data_page_size_limit(kib * 1024);
+        settings.push((format!("pages of {kib} KiB"), pages));
     }
-    for rows in [4096, 16_384] {
+    for rows in [256, 4096] {
         let batches = base().set_write_batch_size(rows);
         settings.push((format!("{rows} values encoded at a time"), batches));
     }
-    let filter = |percent| {
-        let errors = f64::from(percent) / 100.0;
-        base().set_column_bloom_filter_fpp(ColumnPath::from("account"), errors)
-    };
+    let account = || ColumnPath::from("account");
     for percent in [1, 5] {
-        settings
-            .push((format!("bloom filter of account with {percent} % errors"), filter(percent)));
+        let filter = base().set_column_bloom_filter_fpp(account(), f64::from(percent) / 100.0);
+        settings.push((format!("bloom filter of account with {percent} % errors"), filter));
     }
-    let without = base().set_column_bloom_filter_enabled(ColumnPath::from("account"), false);
+    let without = base().set_column_bloom_filter_enabled(account(), false);
     settings.push(("no bloom filter".to_owned(), without));
     let statistics = |level| base().set_statistics_enabled(level);
+    let everywhere = for_free_texts(|settings, column| {
+        settings.set_column_statistics_enabled(column, EnabledStatistics::Page)
+    });
+    settings.push(("statistics by page everywhere".to_owned(), everywhere));
     settings.push(("statistics by column chunk".to_owned(), statistics(EnabledStatistics::Chunk)));
-    settings.push(("statistics by page".to_owned(), statistics(EnabledStatistics::Page)));
     settings.push(("no statistics".to_owned(), statistics(EnabledStatistics::None)));
-    settings.push(("no dictionary anywhere".to_owned(), base().set_dictionary_enabled(false)));
-    settings.push(("no dictionary for free texts".to_owned(), distinct(base())));
-    let account = ColumnPath::from("account");
-    let everywhere = base().set_column_dictionary_enabled(account, true);
-    settings.push(("dictionary everywhere".to_owned(), everywhere));
-    for kib in [64, 1024] {
-        let small = base().set_dictionary_page_size_limit(kib * 1024);
-        settings.push((format!("dictionaries up to {kib} KiB"), small));
+    for kib in [64, 256, 1024] {
+        let everywhere =
+            for_free_texts(|settings, column| settings.set_column_dictionary_enabled(column, true));
+        let everywhere = everywhere.set_dictionary_page_size_limit(kib * 1024);
+        settings.push((format!("dictionaries of up to {kib} KiB for all tags"), everywhere));
     }
+    let none = Vec::from_iter(first_rows.schema_ref().fields().iter().map(|f| f.name().clone()));
+    let none = none.into_iter().fold(base(), |settings, column| {
+        settings.set_column_dictionary_enabled(ColumnPath::from(column.as_str()), false)
+    });
+    settings.push(("no dictionary anywhere".to_owned(), none));
     settings.into_iter().map(|(name, builder)| (name, builder.build())).collect()
 }
 

@@ -93,7 +93,7 @@ fn encoding(criterion: &mut Criterion) {
         group.bench_function("encode 125,000 rows", |bencher| {
             let file = || StagedFile::create(directory.path().join("part-00000.parquet")).unwrap();
             bencher.iter_batched(
-                || ParquetPartWriter::create(file(), &schema, Compression::Zstd).unwrap(),
+                || ParquetPartWriter::new(file(), &schema, Compression::Zstd),
                 |mut part| {
                     for rows in &batches {
                         part.write(rows.clone()).unwrap();

@@ -43,7 +43,7 @@ impl PartFileWriter {
     ) -> Result<PartFileWriter, PartError> {
         match format {
             Format::Parquet => {
-                ParquetPartWriter::create(file, schema, compression).map(PartFileWriter::Parquet)
+                Ok(PartFileWriter::Parquet(ParquetPartWriter::new(file, schema, compression)))
             }
             Format::Csv => {
                 CsvPartWriter::create(file, schema, compression).map(PartFileWriter::Csv)

@@ -1,6 +1,7 @@
 //! The parts of the table: from rows to committed files.
 
 pub mod csv_writer;
+mod dictionary_estimate;
 pub mod file_writer;
 pub mod parquet_writer;
 pub mod part_builder;

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use super::dictionary_estimate::dictionary_pays;
 use super::file_writer::{PartError, encode_error};
 use crate::job::Compression;
 use crate::table::rows::{ACCOUNT_COLUMN, value_bytes};
@@ -18,9 +20,12 @@ use crate::util::staged_file::StagedFile;
 /// Rows in a row group: one group in a part of the default size, unless rows are wide ([`ROW_GROUP_BYTES`]).
 const ROWS_PER_ROW_GROUP: usize = 250_000;
 
-/// A column whose dictionary grows beyond this size has mostly distinct values and is written plain from there on: faster
-/// and smaller than with the usual limit of 1 MiB.
-const DICTIONARY_BYTES: usize = 256 * 1024;
+/// The largest dictionary of a column. Where the first rows show that it would be larger, the column has none.
+const DICTIONARY_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a page before compression. zstd looks for shorter repetitions in less than 256 KiB, so texts become smaller than
+/// in pages of the usual 1 MiB, and such pages stay in the cache of a core. A page may exceed it by one batch of values.
+const PAGE_BYTES: usize = 192 * 1024;
 
 /// The writer of the file, in the form of the Parquet format: `NAME version VERSION (build HASH)`. Spark, Hive and Flink
 /// warn about every file of another form.
@@ -45,53 +50,69 @@ const ROW_GROUP_BYTES: usize = 8 * 1024 * 1024;
 /// byte per row, and readers that look an account up read a third. A twentieth costs twice as much.
 const BLOOM_FILTER_ERRORS: f64 = 0.3;
 
-/// Settings that `benches/parquet_settings` has shown to be fast and small.
-pub fn properties(codec: Codec) -> WriterPropertiesBuilder {
-    WriterProperties::builder()
+/// Settings that `benches/parquet_settings` has shown to be fast and small, for a file with these first rows.
+pub fn properties(codec: Codec, first_rows: &RecordBatch) -> WriterPropertiesBuilder {
+    let mut settings = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(codec)
         .set_max_row_group_row_count(Some(ROWS_PER_ROW_GROUP))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(EnabledStatistics::Page)
-        // Accounts are distinct, so a dictionary only costs time.
-        .set_column_dictionary_enabled(ColumnPath::from(ACCOUNT_COLUMN), false)
         // Sized for a full row group, and folded to fit the rows when the row group ends.
-        .set_column_bloom_filter_fpp(ColumnPath::from(ACCOUNT_COLUMN), BLOOM_FILTER_ERRORS)
+        .set_column_bloom_filter_fpp(ColumnPath::from(ACCOUNT_COLUMN), BLOOM_FILTER_ERRORS);
+    for (field, column) in first_rows.schema_ref().fields().iter().zip(first_rows.columns()) {
+        let is_account = field.name() == ACCOUNT_COLUMN;
+        if !is_account && dictionary_pays(column, ROWS_PER_ROW_GROUP, DICTIONARY_BYTES) {
+            continue;
+        }
+        let path = ColumnPath::from(field.name().as_str());
+        settings = settings.set_column_dictionary_enabled(path.clone(), false);
+        // Minimum and maximum of mostly distinct texts exclude no rows. Accounts may be sorted.
+        if !is_account && matches!(field.data_type(), DataType::Utf8 | DataType::Binary) {
+            settings = settings.set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
+    }
+    settings
 }
 
 /// Writes one Parquet file.
 #[derive(Debug)]
 pub struct ParquetPartWriter {
     path: PathBuf,
-    writer: ArrowWriter<StagedFile>,
+    schema: SchemaRef,
+    codec: Codec,
+    /// Until the first rows have shown which settings fit them.
+    file: Option<StagedFile>,
+    writer: Option<ArrowWriter<StagedFile>>,
     collected: Vec<RecordBatch>,
     collected_rows: usize,
     collected_bytes: usize,
 }
 
 impl ParquetPartWriter {
-    /// Starts the file.
-    pub fn create(
+    /// Writes into `file`.
+    pub fn new(
         file: StagedFile,
         schema: &SchemaRef,
         compression: Compression,
-    ) -> Result<ParquetPartWriter, PartError> {
-        let path = file.path().to_owned();
+    ) -> ParquetPartWriter {
         let codec = match compression {
             Compression::None => Codec::UNCOMPRESSED,
             Compression::Snappy => Codec::SNAPPY,
             Compression::Gzip => Codec::GZIP(GzipLevel::default()),
             Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
         };
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(codec).build()))
-            .map_err(encode_error(&path))?;
-        Ok(ParquetPartWriter {
-            path,
-            writer,
+        ParquetPartWriter {
+            path: file.path().to_owned(),
+            schema: schema.clone(),
+            codec,
+            file: Some(file),
+            writer: None,
             collected: Vec::new(),
             collected_rows: 0,
             collected_bytes: 0,
-        })
+        }
     }
 
     /// Adds rows; they are encoded in batches.
@@ -103,28 +124,47 @@ impl ParquetPartWriter {
             return Ok(());
         }
         self.encode_collected()?;
-        if self.writer.in_progress_size() < ROW_GROUP_BYTES { Ok(()) } else { self.flush() }
+        let in_progress = self.writer.as_ref().map_or(0, ArrowWriter::in_progress_size);
+        if in_progress < ROW_GROUP_BYTES { Ok(()) } else { self.flush() }
     }
 
     /// Ends the current row group.
     pub fn flush(&mut self) -> Result<(), PartError> {
         self.encode_collected()?;
-        self.writer.flush().map_err(encode_error(&self.path))
+        let flushed = self.writer.as_mut().map_or(Ok(()), ArrowWriter::flush);
+        flushed.map_err(encode_error(&self.path))
     }
 
     /// Completes the file.
     pub fn finish(mut self) -> Result<StagedFile, PartError> {
         self.encode_collected()?;
-        self.writer.into_inner().map_err(encode_error(&self.path))
+        if self.file.is_some() {
+            self.encode(&RecordBatch::new_empty(self.schema.clone()))?;
+        }
+        let failed = || ParquetError::General("the file could not be started".to_owned());
+        let file = self.writer.ok_or_else(failed).and_then(ArrowWriter::into_inner);
+        file.map_err(encode_error(&self.path))
     }
 
     fn encode_collected(&mut self) -> Result<(), PartError> {
-        let Some(first) = self.collected.first() else { return Ok(()) };
-        let rows = concat_batches(first.schema_ref(), &self.collected)
-            .map_err(encode_error(&self.path))?;
+        if self.collected.is_empty() {
+            return Ok(());
+        }
+        let rows =
+            concat_batches(&self.schema, &self.collected).map_err(encode_error(&self.path))?;
         self.collected.clear();
         (self.collected_rows, self.collected_bytes) = (0, 0);
-        self.writer.write(&rows).map_err(encode_error(&self.path))
+        self.encode(&rows)
+    }
+
+    fn encode(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
+        if let Some(file) = self.file.take() {
+            let settings = properties(self.codec, rows).build();
+            let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(settings));
+            self.writer = Some(writer.map_err(encode_error(&self.path))?);
+        }
+        let encoded = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(rows));
+        encoded.map_err(encode_error(&self.path))
     }
 }
 
@@ -150,7 +190,7 @@ mod tests {
         let batch =
             RecordBatch::try_from_iter([(ACCOUNT_COLUMN, column()), ("nick", column())]).unwrap();
         let file = StagedFile::create(path.clone()).unwrap();
-        let mut part = ParquetPartWriter::create(file, &batch.schema(), Compression::Zstd).unwrap();
+        let mut part = ParquetPartWriter::new(file, &batch.schema(), Compression::Zstd);
         part.write(batch).unwrap();
         part.finish().unwrap().commit().unwrap();
 
