@@ -120,6 +120,7 @@ fn scanning(criterion: &mut Criterion) {
         format: None,
         column: None,
         duplicates: DuplicateRemoval::Exact,
+        memory_bytes: ListSource::DEFAULT_MEMORY_BYTES,
     };
     let list = AccountList::open(&source, directory.path()).unwrap();
     let mut group = criterion.benchmark_group("list of 1,000,000 lines");

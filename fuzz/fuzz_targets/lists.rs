@@ -25,7 +25,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         path: ListPath::File(path),
         format: Some(format),
         column: column.map(str::to_owned),
-        duplicates: DuplicateRemoval::Exact,
+        duplicates: DuplicateRemoval::Exact, memory_bytes: ListSource::DEFAULT_MEMORY_BYTES,
     };
     let Ok(list) = AccountList::open(&source, directory.path()) else { return };
     let Ok(scan) = list.scan(&mut |_| Ok(()), &mut |_| {}) else { return };

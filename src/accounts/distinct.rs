@@ -38,7 +38,7 @@ impl AccountList {
         Ok(DistinctAccounts {
             list: Arc::clone(self.name()),
             records: self.records(Digesting::Quick)?,
-            repeats: RepeatFinder::new(scan.repeats.clone()),
+            repeats: RepeatFinder::new(scan.repeats.clone())?,
             duplicates: 0,
             expected_digest: scan.xxh3,
             is_finished: false,
@@ -61,7 +61,7 @@ impl DistinctAccounts {
         while !self.is_finished && self.records.advance()? {
             let record = self.records.record();
             let Ok(name) = record.account() else { continue };
-            if self.repeats.is_repeat(name) {
+            if self.repeats.is_repeat(name)? {
                 self.duplicates += 1;
                 continue;
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checked_file::CheckedFile;
-use super::duplicates::Budget;
+use super::duplicates::{AccountHasher, Budget};
 use super::error::ListError;
 use super::file_selection::FileSelection;
 use super::file_set::{FileSequence, FileSet};
@@ -23,6 +23,7 @@ pub struct AccountList {
     spool_directory: PathBuf,
     duplicates: DuplicateRemoval,
     budget: Budget,
+    hasher: AccountHasher,
 }
 
 #[derive(Debug)]
@@ -35,7 +36,7 @@ enum ListFiles {
 
 impl AccountList {
     /// Opens a list and checks its start. `spool_directory` is for temporary files without names, which disappear with
-    /// the list and its readers: one for a copy of standard input, one for the possible duplicates of a scan.
+    /// the list and its readers: one for a copy of standard input, two for the possible duplicates of a scan.
     ///
     /// # Errors
     /// If the list does not exist, cannot be read, does not have its format, or has no such column.
@@ -72,7 +73,8 @@ impl AccountList {
             files: ListFiles::One(file),
             spool_directory: spool_directory.to_owned(),
             duplicates: source.duplicates,
-            budget: Budget::default(),
+            budget: Budget::new(source.memory_bytes),
+            hasher: AccountHasher::new(),
         })
     }
 
@@ -88,7 +90,8 @@ impl AccountList {
             files: ListFiles::Several(Arc::new(set)),
             spool_directory: spool_directory.to_owned(),
             duplicates: source.duplicates,
-            budget: Budget::default(),
+            budget: Budget::new(source.memory_bytes),
+            hasher: AccountHasher::new(),
         })
     }
 
@@ -121,6 +124,11 @@ impl AccountList {
 
     pub(super) fn budget(&self) -> Budget {
         self.budget
+    }
+
+    /// The hash function of all its passes.
+    pub(super) fn hasher(&self) -> AccountHasher {
+        self.hasher
     }
 
     #[cfg(test)]

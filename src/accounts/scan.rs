@@ -4,15 +4,12 @@ use std::fmt;
 use std::io;
 
 use super::account_rules::InvalidAccount;
-use super::duplicates::{DuplicateSearch, Repeats};
+use super::duplicates::{DuplicateSearch, FirstPass, PROGRESS_INTERVAL, Repeats};
 use super::error::ListError;
 use super::list::AccountList;
 use super::list_file::{Digesting, ListDigests};
 use super::list_warnings::{ListWarning, UnlikelyAccounts, may_be_unlikely};
 use crate::util::hex::hex;
-
-/// Records between two reports of progress.
-const PROGRESS_INTERVAL: u64 = 65_536;
 
 /// Result of the first pass.
 pub struct Scan {
@@ -47,9 +44,9 @@ impl fmt::Debug for Scan {
 }
 
 impl AccountList {
-    /// Reads the list once, and once more if many accounts may occur more than once. `on_invalid` receives every record
-    /// that cannot be an account, in order; `on_progress` receives the number of records read, regularly and at the
-    /// end.
+    /// Reads the list once, and again if it is long or many accounts may occur more than once. `on_invalid` receives every
+    /// record that cannot be an account, in order; `on_progress` receives the number of records that a pass has read,
+    /// regularly and at the end.
     ///
     /// # Errors
     /// If the list cannot be read to its end, or with `ListError::Report` if `on_invalid` fails.
@@ -92,7 +89,9 @@ impl AccountList {
         warnings.extend(records.skipped());
         drop(records);
         let sha256 = hex(&sha256.expect("the records were opened to make it"));
-        let (repeats, max_repeats) = search.finish(self, valid, xxh3)?;
+        let first_pass = FirstPass { valid, xxh3 };
+        let (repeats, max_repeats) = search.finish(self, first_pass, on_progress)?;
+        on_progress(valid + invalid);
         Ok(Scan {
             valid,
             requested_at_least: valid - max_repeats,

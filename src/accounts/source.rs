@@ -91,4 +91,11 @@ pub struct ListSource {
     pub column: Option<String>,
     /// Which duplicates are removed.
     pub duplicates: DuplicateRemoval,
+    /// The memory of the process, in bytes, of which the search for duplicates takes what is left.
+    pub memory_bytes: u64,
+}
+
+impl ListSource {
+    /// Enough for 100 million accounts in one pass.
+    pub const DEFAULT_MEMORY_BYTES: u64 = 128 * 1024 * 1024;
 }

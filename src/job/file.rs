@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use super::error::{KeyError, KeyPath};
 use super::schema::{self, keywords};
 use super::sections::{api, columns, limits, output, retry};
+use super::size::{self, format_size};
 use super::values::format_duration;
 use super::{explain, validate};
 use crate::accounts::{DuplicateRemoval, ListFormat};
@@ -207,6 +208,10 @@ pub struct LimitsFile {
     /// Default: no limit.
     #[schemars(with = "String")]
     pub deadline: Option<Value>,
+    /// Maximum memory of the program while it reads the account list, with its unit (MiB, GiB, MB or GB), from 32MiB to
+    /// 1024GiB. A list whose duplicates cannot be found in it at once is read several times.
+    #[schemars(with = "String", regex(pattern = size::PATTERN), extend("default" = format_size(limits::DEFAULT_MEMORY_BYTES)))]
+    pub memory: Option<Value>,
 }
 
 /// `[metrics]`

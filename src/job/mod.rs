@@ -19,6 +19,7 @@ mod schema;
 mod secret;
 mod sections;
 mod settings;
+mod size;
 mod source;
 #[cfg(test)]
 mod tests;

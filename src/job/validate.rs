@@ -24,7 +24,7 @@ pub struct Context<'a> {
 pub fn job(file: &JobFile, context: &Context) -> Result<Job, KeyError> {
     let mut job = Job {
         name: name(file)?,
-        accounts: accounts::validate(&file.accounts, context)?,
+        accounts: accounts::validate(&file.accounts, limits::memory(&file.limits)?, context)?,
         api: api::validate(&file.api, context)?,
         columns: columns::validate(&file.columns)?,
         output: output::validate(&file.output, context)?,

@@ -11,18 +11,23 @@ const BITS_PER_HASH: u64 = 9;
 
 const BLOCK_BITS: u64 = 256;
 
-/// The smallest layer has 72 bytes for 64 hashes, the largest 144 MiB; beyond that, a layer is added.
-const LAYER_CAPACITIES: (u64, u64) = (64, 128 * 1024 * 1024);
+/// The smallest layer has 72 bytes for 64 hashes.
+const MIN_CAPACITY: u64 = 64;
 
 /// Layers of filters; new hashes are inserted into the last.
 pub struct BloomFilter {
     full_layers: Vec<Layer>,
     layer: Layer,
+    /// The number of hashes for which there may be capacity in all layers.
+    max_capacity: u64,
 }
 
 impl BloomFilter {
-    pub fn new(expected: u64) -> Self {
-        Self { full_layers: Vec::new(), layer: Layer::new(expected) }
+    /// A filter for about `expected` hashes, of at most `max_bytes`.
+    pub fn new(expected: u64, max_bytes: u64) -> Self {
+        let max_capacity = capacity_of(max_bytes);
+        let layer = Layer::new(expected.min(max_capacity));
+        Self { full_layers: Vec::new(), layer, max_capacity }
     }
 
     /// Loads the blocks of all `hashes` into the processor's cache before the hashes are inserted, so that the memory
@@ -49,17 +54,34 @@ impl BloomFilter {
 
     /// Whether the capacity is exceeded by an eighth, so that a new layer is better than more false positives.
     pub fn is_full(&self) -> bool {
-        self.layer.hashes > self.layer.capacity + self.layer.capacity / 8
+        !is_about_enough(self.layer.capacity, self.layer.hashes)
     }
 
     /// Adds capacity for about `expected` hashes, and at least an eighth of those inserted, so that wrong estimates do
-    /// not lead to many layers.
-    pub fn add_layer(&mut self, expected: u64) {
-        let hashes: u64 =
-            self.full_layers.iter().map(|layer| layer.hashes).sum::<u64>() + self.layer.hashes;
-        let next = Layer::new(expected.max(hashes / 8));
+    /// not lead to many layers; false if there may not be so much.
+    pub fn add_layer(&mut self, expected: u64) -> bool {
+        let sum =
+            |of: fn(&Layer) -> u64| self.full_layers.iter().map(of).sum::<u64>() + of(&self.layer);
+        let (hashes, capacity) = (sum(|layer| layer.hashes), sum(|layer| layer.capacity));
+        let more = expected.max(hashes / 8).max(MIN_CAPACITY);
+        let left = self.max_capacity.saturating_sub(capacity);
+        if !is_about_enough(left, more) {
+            return false;
+        }
+        let next = Layer::new(more.min(left));
         self.full_layers.push(std::mem::replace(&mut self.layer, next));
+        true
     }
+}
+
+/// Number of hashes for which `bytes` are enough.
+pub fn capacity_of(bytes: u64) -> u64 {
+    (bytes * 8 / BITS_PER_HASH).max(MIN_CAPACITY)
+}
+
+/// Whether a filter of this capacity serves for `hashes`, with some more false positives.
+pub fn is_about_enough(capacity: u64, hashes: u64) -> bool {
+    hashes <= capacity + capacity / 8
 }
 
 const BLOCK_WORDS: usize = 4;
@@ -78,9 +100,9 @@ struct Layer {
 
 impl Layer {
     fn new(expected: u64) -> Self {
-        let capacity = expected.clamp(LAYER_CAPACITIES.0, LAYER_CAPACITIES.1);
+        let capacity = expected.max(MIN_CAPACITY);
         let blocks = (capacity * BITS_PER_HASH).div_ceil(BLOCK_BITS);
-        // At most 5.2 million blocks: fits usize everywhere.
+        // The memory budget keeps it far below the size of the address space.
         let words = vec![0; BLOCK_WORDS * blocks as usize + BLOCK_WORDS - 1];
         let first_word = words.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_WORDS - 1);
         Self { words, first_word, hashes: 0, capacity }
@@ -134,8 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn layers_stay_within_the_maximum() {
+        let max_bytes = 9_000;
+        assert_eq!(capacity_of(max_bytes), 8_000);
+        let mut filter = BloomFilter::new(1_000_000, max_bytes);
+        assert_eq!(filter.layer.capacity, 8_000);
+        assert!(!filter.add_layer(1));
+        filter = BloomFilter::new(5_000, max_bytes);
+        // About what is left is enough, but not far more.
+        assert!(!filter.add_layer(3_500));
+        assert!(filter.add_layer(3_100));
+        assert_eq!(filter.layer.capacity, 3_000);
+    }
+
+    #[test]
     fn inserted_hashes_are_always_found() {
-        let mut filter = BloomFilter::new(1000);
+        let mut filter = BloomFilter::new(1000, 1 << 30);
         for hash in hashes(0..20_000) {
             filter.insert(hash);
             if filter.is_full() {
@@ -148,7 +184,7 @@ mod tests {
 
     #[test]
     fn false_positives_are_rare_up_to_the_capacity() {
-        let mut filter = BloomFilter::new(100_000);
+        let mut filter = BloomFilter::new(100_000, 1 << 30);
         let seen_while_filling = hashes(0..100_000).filter(|hash| filter.insert(*hash)).count();
         assert!(seen_while_filling < 400, "{seen_while_filling} of 100000");
         let seen_when_full = hashes(100_000..200_000).filter(|hash| filter.contains(*hash)).count();
@@ -160,7 +196,6 @@ mod tests {
     fn layer_size_follows_the_expected_number() {
         assert_eq!(Layer::new(10).blocks().len() * 32, 96);
         assert_eq!(Layer::new(1_000_000).blocks().len() * 32, 1_125_024);
-        assert_eq!(Layer::new(u64::MAX).capacity, 128 * 1024 * 1024);
     }
 
     #[test]

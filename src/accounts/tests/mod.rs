@@ -42,7 +42,13 @@ impl ListOnDisk {
     pub fn source(&self, format: Option<ListFormat>, column: Option<&str>) -> ListSource {
         let path = ListPath::File(self.directory.path().join(&self.name));
         let column = column.map(str::to_owned);
-        ListSource { path, format, column, duplicates: DuplicateRemoval::Exact }
+        ListSource {
+            path,
+            format,
+            column,
+            duplicates: DuplicateRemoval::Exact,
+            memory_bytes: ListSource::DEFAULT_MEMORY_BYTES,
+        }
     }
 
     pub fn open_with(&self, duplicates: DuplicateRemoval) -> AccountList {

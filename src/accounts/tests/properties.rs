@@ -51,7 +51,9 @@ proptest! {
     #[test]
     fn distinct_accounts_are_the_first_occurrences(
         numbers in prop::collection::vec(0_u16..300, 0..1000), estimate in 0_u64..200,
-        candidates in prop_oneof![0_usize..50, Just(1000)], marks in 1_u64..1000, accounts_in_partition in 1_u64..1000) {
+        filter in prop_oneof![1_u64..1000, Just(1 << 20)], candidates in prop_oneof![0_usize..50, Just(1000)],
+        marks in 1_u64..1000, accounts_in_partition in 1_u64..1000, open_pages in 0_u64..10_000,
+        merge_buffers in 0_u64..1000) {
         let names: Vec<String> = numbers.iter().map(|number| format!("u{number}")).collect();
         let mut seen = HashSet::new();
         let first: Vec<(String, u64)> = (1..).zip(&names).filter(|(_, name)| seen.insert(name.as_str()))
@@ -59,7 +61,7 @@ proptest! {
         let file = ListOnDisk::new("l.txt", names.join("\n").as_bytes());
         let mut list = file.open(None).unwrap();
         list.set_estimated_accounts(estimate);
-        list.set_budget(Budget { candidates, marks, accounts_in_partition });
+        list.set_budget(Budget { filter, candidates, marks, accounts_in_partition, open_pages, merge_buffers });
         let found = read(&list).unwrap();
         prop_assert_eq!(found.duplicates as usize, names.len() - first.len());
         prop_assert_eq!(found.accounts, first);

@@ -64,7 +64,7 @@ fn a_list_changed_between_the_passes_is_an_error() {
 
 /// So small that nearly every list has too many candidates, and several partitions.
 fn tiny_budget() -> Budget {
-    Budget { candidates: 3, marks: 64, accounts_in_partition: 50 }
+    Budget { candidates: 3, marks: 64, accounts_in_partition: 50, ..Budget::new(1 << 30) }
 }
 
 #[test]
@@ -154,6 +154,7 @@ fn standard_input_is_spooled_to_a_file_without_a_name() {
             format: None,
             column: None,
             duplicates: DuplicateRemoval::Exact,
+            memory_bytes: ListSource::DEFAULT_MEMORY_BYTES,
         };
         let list =
             AccountList::from_file(file, ListFormat::Txt, &source, directory.path()).unwrap();

@@ -43,8 +43,13 @@ fn unknown_formats() {
                     set `accounts.format` to csv, tsv, txt, ndjson or parquet";
     assert_eq!(refusal("l.lst", b"a\n", None, None), expected);
     let path = ListPath::Stdin;
-    let source =
-        ListSource { path, format: None, column: None, duplicates: DuplicateRemoval::Exact };
+    let source = ListSource {
+        path,
+        format: None,
+        column: None,
+        duplicates: DuplicateRemoval::Exact,
+        memory_bytes: ListSource::DEFAULT_MEMORY_BYTES,
+    };
     let error = AccountList::open(&source, Path::new("/nowhere")).unwrap_err();
     assert!(
         error

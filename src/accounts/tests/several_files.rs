@@ -41,6 +41,7 @@ impl Files {
             format: None,
             column: column.map(str::to_owned),
             duplicates: DuplicateRemoval::Exact,
+            memory_bytes: ListSource::DEFAULT_MEMORY_BYTES,
         };
         AccountList::open(&source, &self.path("spool"))
     }
@@ -179,7 +180,12 @@ fn many_duplicates_across_files_are_found() {
     let mut list = files.open("d", None).unwrap();
     let exact = read(&list).unwrap();
     assert_eq!((exact.accounts.len(), exact.duplicates), (630, 570));
-    list.set_budget(Budget { candidates: 3, marks: 64, accounts_in_partition: 50 });
+    list.set_budget(Budget {
+        candidates: 3,
+        marks: 64,
+        accounts_in_partition: 50,
+        ..Budget::new(1 << 30)
+    });
     list.set_estimated_accounts(1);
     assert_eq!(read(&list).unwrap(), exact);
     assert_eq!(files_in(&files.path("spool")), 0);

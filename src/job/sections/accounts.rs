@@ -8,7 +8,12 @@ use crate::job::file::AccountsFile;
 use crate::job::validate::Context;
 use crate::job::values::{fill_in_date, non_empty, path, reject_url, required_text};
 
-pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, KeyError> {
+/// `memory_bytes` is of `[limits]`.
+pub fn validate(
+    file: &AccountsFile,
+    memory_bytes: u64,
+    context: &Context,
+) -> Result<ListSource, KeyError> {
     const EXAMPLE: &str = "the path of the account list, or \"-\" for standard input";
     let text = required_text("accounts.path", file.path.as_ref(), EXAMPLE)?;
     reject_url("accounts.path", text)?;
@@ -24,7 +29,7 @@ pub fn validate(file: &AccountsFile, context: &Context) -> Result<ListSource, Ke
     };
     let column = column(file.column.as_ref(), format)?;
     let duplicates = file.duplicates.unwrap_or_default();
-    Ok(ListSource { path: list_path, format, column, duplicates })
+    Ok(ListSource { path: list_path, format, column, duplicates, memory_bytes })
 }
 
 /// The names of the files in a directory may show their format, if its own name or the glob does not.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::accounts::ListSource;
 use crate::job::error::KeyError;
 use crate::job::file::LimitsFile;
 use crate::job::limit::Limit;
 use crate::job::settings::Limits;
+use crate::job::size::size;
 use crate::job::values::duration;
 
 pub const DEFAULT_MAX_FAILED: Limit = Limit::percent(1);
@@ -14,6 +16,17 @@ pub const DEFAULT_MAX_NOT_FOUND: Limit = Limit::Off;
 pub const DEFAULT_MAX_SHRINK: Limit = Limit::percent(50);
 /// A week, as for `retry.outage_patience`.
 const MAX_DEADLINE: Duration = Duration::from_hours(7 * 24);
+
+pub const DEFAULT_MEMORY_BYTES: u64 = ListSource::DEFAULT_MEMORY_BYTES;
+/// Enough for the program itself and a filter of 11 million accounts.
+const MIN_MEMORY_BYTES: u64 = 32 << 20;
+const MAX_MEMORY_BYTES: u64 = 1 << 40;
+
+/// The memory within which an account list is read, in bytes.
+pub fn memory(file: &LimitsFile) -> Result<u64, KeyError> {
+    let range = MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES;
+    size("limits.memory", file.memory.as_ref(), DEFAULT_MEMORY_BYTES, range)
+}
 
 pub fn validate(file: &LimitsFile) -> Result<Limits, KeyError> {
     let deadline = match &file.deadline {

@@ -207,6 +207,7 @@ pub fn list_of(accounts: u64, directory: &Path) -> DistinctAccounts {
         format: Some(ListFormat::Txt),
         column: None,
         duplicates: DuplicateRemoval::Exact,
+        memory_bytes: ListSource::DEFAULT_MEMORY_BYTES,
     };
     let list = AccountList::open(&source, directory).unwrap();
     let scan = list.scan(&mut |_| Ok(()), &mut |_| {}).unwrap();
