@@ -9,15 +9,6 @@ use tempfile::TempDir;
 use crate::cores::Cores;
 use crate::options::Options;
 
-/// The five columns of a typical job.
-pub const FIVE_TAGS: [&str; 5] = [
-    "Tag_Profile_IM_Nick",
-    "Tag_Profile_IM_Gender",
-    "Tag_Profile_IM_BirthDay",
-    "Tag_Profile_IM_Image",
-    "Tag_Profile_IM_AllowType",
-];
-
 /// The environment of all measurements.
 pub struct Bench {
     pub cores: Cores,

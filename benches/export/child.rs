@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Usage as ResourceUsage, UsageWho, getrusage};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::cores::Cores;
@@ -17,8 +18,10 @@ const MEMORY_INTERVAL: Duration = Duration::from_millis(20);
 /// The resources that a process used.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    /// User and system time of all threads, to 10 ms.
+    /// User and system time of all threads.
     pub cpu_seconds: f64,
+    /// How often a thread waited for something.
+    pub voluntary_switches: u64,
     /// Wall time.
     pub wall_seconds: f64,
     /// Peak resident memory.
@@ -38,36 +41,41 @@ pub struct FinishedProcess {
 /// at the end.
 pub fn run(cores: Cores, command: &mut Command) -> FinishedProcess {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let before = finished_children();
     let started_at = Instant::now();
     let mut child = cores.spawn_measured(command).unwrap();
     let pid = Pid::from_child(&child);
     let (finished, until_finished) = mpsc::channel::<()>();
     let memory = thread::spawn(move || peak_rss_bytes(pid, &until_finished));
-    // It stays a zombie until its CPU time has been read.
+    // It stays a zombie until its memory has been read.
     waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
     let wall_seconds = started_at.elapsed().as_secs_f64();
-    let cpu_seconds = cpu_seconds(pid);
     drop(finished);
     let peak_rss_bytes = memory.join().unwrap();
     let status = child.wait().unwrap();
     assert!(status.success(), "{command:?} finished with {status}");
     let mut stdout = String::new();
     child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-    let usage = Usage { cpu_seconds, wall_seconds, peak_rss_bytes };
+    let after = finished_children();
+    let usage = Usage {
+        cpu_seconds: cpu_seconds(&after) - cpu_seconds(&before),
+        voluntary_switches: (after.voluntary_context_switches()
+            - before.voluntary_context_switches()) as u64,
+        wall_seconds,
+        peak_rss_bytes,
+    };
     FinishedProcess { usage, stdout, started_at }
 }
 
-/// Fields 14 and 15 of proc(5) `stat`, in ticks. The second field may contain any text, up to the last parenthesis.
-fn cpu_seconds(pid: Pid) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap();
-    let (_, after_name) = stat.rsplit_once(')').unwrap();
-    let ticks: u64 = after_name
-        .split_ascii_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|ticks| ticks.parse::<u64>().unwrap())
-        .sum();
-    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+/// What all children that were waited for used, with all their threads.
+fn finished_children() -> ResourceUsage {
+    getrusage(UsageWho::RUSAGE_CHILDREN).unwrap()
+}
+
+fn cpu_seconds(usage: &ResourceUsage) -> f64 {
+    let seconds =
+        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
 /// `VmHWM` of proc(5) `status`, read until the sender is dropped.

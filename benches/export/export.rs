@@ -35,8 +35,6 @@ pub struct Exported {
 #[derive(Deserialize)]
 pub struct Calls {
     pub made: u64,
-    /// Throttled calls.
-    pub throttled: u64,
     pub peak_calls_per_second: u64,
     pub rate_utilization_percent: Option<f64>,
 }

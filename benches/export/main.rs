@@ -14,6 +14,7 @@ mod answer;
 mod bench;
 mod calls;
 mod child;
+mod comparison;
 mod cores;
 mod emulator;
 mod encode;
@@ -22,6 +23,10 @@ mod floor;
 mod memory;
 mod options;
 mod paced;
+mod peer;
+mod rendered_profiles;
+#[path = "../../tests/integration/support/answer.rs"]
+mod responses;
 mod start;
 mod table;
 mod template;
@@ -44,12 +49,14 @@ fn main() {
     }
     let bench = Bench::new(&options);
     let parts = options.parts();
+    let mut compared = Vec::new();
     if parts.workload {
-        workload::run(&bench, &options);
+        compared.extend(workload::run(&bench, &options));
     }
     if parts.paced {
-        paced::run(&bench);
+        compared.push(paced::run(&bench, &options));
     }
+    comparison::print(&compared, &options);
     if parts.stragglers {
         paced::run_stragglers(&bench);
     }

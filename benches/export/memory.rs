@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use crate::bench::{Bench, FIVE_TAGS};
+use crate::bench::Bench;
 use crate::export::Export;
 use crate::options::Options;
+use crate::responses::FIVE_TAGS;
 use crate::table::{self, mib, nothing, two_decimals, whole};
 use crate::template::{InjectedFaults, TemplateServer};
 

@@ -11,16 +11,19 @@ pub struct Options {
     /// Measure without a rate limit, with 5 and 12 columns, beside the floor
     #[arg(long)]
     pub workload: bool,
-    /// Accounts of the workload, a multiple of 100
+    /// Accounts of the workload and at 200 calls per second, a multiple of 100
     #[arg(long, default_value_t = 1_000_000, value_parser = hundreds)]
     pub accounts: u64,
-    /// Measurements of the workload; medians are printed
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Measurements of each; medians are printed
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,
-    /// A script to measure beside the workload: python3 SCRIPT --fast --base URL --in CSV --out PARQUET --tags T,T
-    /// --concurrency 64 --usersig SIG
+    /// A script to measure in turns with each export: PYTHON SCRIPT --fast --base URL --in CSV --out PARQUET --tags T,T
+    /// --concurrency 64 --usersig SIG, and --rate 200 at 200 calls per second
     #[arg(long, value_name = "SCRIPT")]
     pub peer: Option<PathBuf>,
+    /// Interpreter of the peer
+    #[arg(long, value_name = "PATH", default_value = "python3", requires = "peer")]
+    pub python: PathBuf,
     /// Measure at 200 calls per second
     #[arg(long)]
     pub paced: bool,

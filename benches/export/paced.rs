@@ -3,21 +3,22 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bench::{Bench, FIVE_TAGS};
+use crate::bench::Bench;
 use crate::calls::ACCOUNTS_PER_CALL;
+use crate::comparison::{Compared, median_of};
 use crate::emulator::Emulator;
 use crate::export::{Export, Exported};
-use crate::table::{self, two_decimals, whole};
+use crate::options::Options;
+use crate::peer::PeerExport;
+use crate::responses::FIVE_TAGS;
+use crate::table::{self, median, two_decimals, whole};
 
 const CALLS_PER_SECOND: u64 = 200;
-
-/// 15 s at 200 calls per second.
-const PACED_ACCOUNTS: u64 = 300_000;
 
 /// 10 s: long compared with the 4 s of a slow call.
 const STRAGGLER_ACCOUNTS: u64 = 200_000;
 
-const FAULTS: &str = "[faults]\nlatency_ms = 20\nresponse_jitter_ms = 20\n";
+const FAULTS: &str = "[faults]\nlatency_ms = 10\nresponse_jitter_ms = 20\n";
 
 /// Interval at which the number of calls is read from the emulator.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -29,34 +30,39 @@ const HANGS_AFTER: Duration = Duration::from_secs(180);
 /// while and hide the cost of slow calls.
 const NO_LIMIT: &str = "[rate]\nportrait_get = 0\n";
 
-/// Measures an export at 200 calls per second.
-pub fn run(bench: &Bench) {
-    let (exported, observed) = export(bench, PACED_ACCOUNTS, FAULTS, "");
+/// Measures exports at 200 calls per second, each followed by the peer at the same rate.
+pub fn run(bench: &Bench, options: &Options) -> Compared {
+    let title = format!("5 tags, {CALLS_PER_SECOND} calls/s, responses after 20 ± 10 ms");
+    let mut compared = Compared { title, export: Vec::new(), peer: Vec::new() };
+    let (mut rates_used, mut sent, mut received) = (Vec::new(), 0, 0);
+    for _ in 0..options.rounds {
+        let service = format!("{NO_LIMIT}{FAULTS}");
+        let (exported, observed) = export(bench, options.accounts, &service, "");
+        rates_used.push(exported.calls.rate_utilization_percent.unwrap());
+        sent = sent.max(exported.calls.peak_calls_per_second);
+        received = received.max(observed.peak_calls_per_second);
+        compared.export.push(exported.usage);
+        let peer = PeerExport {
+            list: &bench.list(options.accounts),
+            base_url: &Emulator::start(bench, &service).base_url,
+            tags: &FIVE_TAGS,
+            expected_rows: options.accounts,
+            calls_per_second: Some(CALLS_PER_SECOND),
+        };
+        compared.peer.extend(peer.run(bench, options));
+    }
     let row = vec![
         "export".to_owned(),
-        two_decimals(exported.calls.rate_utilization_percent.unwrap()),
-        whole(exported.calls.peak_calls_per_second as f64),
-        whole(observed.peak_calls_per_second as f64),
-        whole(exported.calls.throttled as f64),
-        two_decimals(exported.usage.cpu_seconds / (PACED_ACCOUNTS as f64 / 1e6)),
-        two_decimals(exported.usage.wall_seconds),
-        table::mib(exported.usage.peak_rss_bytes),
+        two_decimals(median(rates_used)),
+        whole(sent as f64),
+        whole(received as f64),
+        two_decimals(median_of(&compared.export, |run| run.wall_seconds)),
     ];
-    let title = format!(
-        "At {CALLS_PER_SECOND} calls a second, {} accounts, answers after 20 to 40 ms",
-        whole(PACED_ACCOUNTS as f64)
-    );
-    let head = [
-        "",
-        "rate used %",
-        "peak per second, sent",
-        "peak per second, received",
-        "throttled",
-        "CPU s/million",
-        "wall s",
-        "peak RSS MiB",
-    ];
+    let (accounts, rounds) = (whole(options.accounts as f64), options.rounds);
+    let title = format!("{}, {accounts} accounts, {rounds} rounds", compared.title);
+    let head = ["", "rate used %", "peak per second, sent", "peak per second, received", "wall s"];
     table::print(&title, &head, &[row]);
+    compared
 }
 
 /// Compares an export with some slow calls to one without.

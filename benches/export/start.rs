@@ -7,9 +7,10 @@ use std::process::Command;
 
 use im_profiles::internals::MAX_ACCOUNT_BYTES;
 
-use crate::bench::{Bench, FIVE_TAGS};
+use crate::bench::Bench;
 use crate::child;
 use crate::export::Export;
+use crate::responses::FIVE_TAGS;
 use crate::table::{self, median, two_decimals};
 use crate::template::{InjectedFaults, TemplateServer};
 

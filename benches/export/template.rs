@@ -1,5 +1,5 @@
-//! A minimal service in a thread of the benchmark: it returns the same five values for each account, copied around the account's name.
-//! Its cost is negligible compared with that of the export, however long the list.
+//! A minimal service in a thread of the benchmark: it copies profiles that were rendered at its start, chosen by the hash of the
+//! account, around the account's name. Its cost is small compared with that of the export, however long the list.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,12 +12,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use crate::rendered_profiles::RenderedProfiles;
+
 const HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0000000000\r\n\r\n";
 const LENGTH_DIGITS: usize = 10;
 const BODY_START: &[u8] = br#"{"UserProfileItem":["#;
 const BEFORE_ACCOUNT: &[u8] = br#"{"To_Account":""#;
-const AFTER_ACCOUNT: &[u8] = br#"","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"a name of some length"},{"Tag":"Tag_Profile_IM_Gender","Value":"Gender_Type_Female"},{"Tag":"Tag_Profile_IM_BirthDay","Value":19900131},{"Tag":"Tag_Profile_IM_Image","Value":"https://cdn.example.com/avatars/5f/3a/91c2.png"},{"Tag":"Tag_Profile_IM_AllowType","Value":"AllowType_Type_NeedConfirm"}],"ResultCode":0,"ResultInfo":""},"#;
 const AFTER_FAILED_ACCOUNT: &[u8] =
     br#"","ResultCode":40006,"ResultInfo":"Err_Profile_PortraitGet_Read_Custom_Data_Fail"},"#;
 const BODY_END: &[u8] = br#"],"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","ErrorDisplay":""}"#;
@@ -39,9 +40,9 @@ pub struct TemplateServer {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct State {
     faults: InjectedFaults,
+    profiles: RenderedProfiles,
     calls: AtomicU64,
     first_call_at: OnceLock<Instant>,
 }
@@ -52,7 +53,12 @@ impl TemplateServer {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State { faults, ..State::default() });
+        let state = Arc::new(State {
+            faults,
+            profiles: RenderedProfiles::render(),
+            calls: AtomicU64::new(0),
+            first_call_at: OnceLock::new(),
+        });
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
         let thread = thread::spawn(move || {
@@ -114,7 +120,7 @@ async fn serve_calls(mut stream: TcpStream, state: &State) -> io::Result<()> {
             tokio::time::sleep(Duration::from_secs(60)).await;
             return Ok(());
         }
-        write_response(&request[body_start..end], &mut response, state.faults.accounts_fail);
+        write_response(&request[body_start..end], &mut response, state);
         stream.write_all(&response).await?;
         request.drain(..end);
     }
@@ -136,19 +142,23 @@ fn content_length(head: &[u8]) -> usize {
 }
 
 /// Writes head and body of the response to a request.
-fn write_response(request: &[u8], response: &mut Vec<u8>, accounts_fail: bool) {
+fn write_response(request: &[u8], response: &mut Vec<u8>, state: &State) {
     const ACCOUNTS: &[u8] = br#"{"To_Account":["#;
     assert!(request.starts_with(ACCOUNTS), "unexpected request");
     response.clear();
     response.extend_from_slice(HEAD);
     response.extend_from_slice(BODY_START);
     let mut rest = &request[ACCOUNTS.len()..];
+    let is_escaped = state.profiles.is_escaped(rest);
     while rest[0] == b'"' {
         let account = &rest[1..=text_length(&rest[1..])];
         response.extend_from_slice(BEFORE_ACCOUNT);
         response.extend_from_slice(account);
-        let fails = accounts_fail && account.ends_with(b"07");
-        response.extend_from_slice(if fails { AFTER_FAILED_ACCOUNT } else { AFTER_ACCOUNT });
+        let fails = state.faults.accounts_fail && account.ends_with(b"07");
+        response.extend_from_slice(match fails {
+            true => AFTER_FAILED_ACCOUNT,
+            false => state.profiles.after_account(account, is_escaped),
+        });
         rest = &rest[account.len() + 2..];
         rest = rest.strip_prefix(b",").unwrap_or(rest);
     }

@@ -1,20 +1,16 @@
 //! Measures the export without a rate limit, beside its floor and beside another program.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-
 use im_profiles::internals::standard_tags;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::bench::{Bench, FIVE_TAGS};
-use crate::calls::usersig;
-use crate::child::{self, Usage};
+use crate::bench::Bench;
+use crate::child::Usage;
+use crate::comparison::{Compared, cpu_seconds, median_of, peak_rss_bytes};
 use crate::emulator::Emulator;
 use crate::export::Export;
-use crate::floor::{self, CONNECTIONS};
+use crate::floor;
 use crate::options::{Options, Step};
+use crate::peer::PeerExport;
+use crate::responses::FIVE_TAGS;
 use crate::table::{self, median, mib, nothing, two_decimals, whole};
 
 /// Rows for the encoding floor: a part at the default size.
@@ -33,16 +29,19 @@ struct Rounds {
 }
 
 /// Measures with 5 and with 12 columns.
-pub fn run(bench: &Bench, options: &Options) {
+pub fn run(bench: &Bench, options: &Options) -> Vec<Compared> {
     let twelve: Vec<&str> = standard_tags().collect();
-    for tags in [&FIVE_TAGS[..], &twelve] {
+    let measure = |tags: &[&str]| {
         let emulator = Emulator::start(bench, "[rate]\nportrait_get = 0\n");
         let mut rounds = Rounds::default();
         for _ in 0..options.rounds {
             rounds.measure(bench, options, &emulator.base_url, tags);
         }
         rounds.print(options, tags.len());
-    }
+        let title = format!("{} tags, no rate limit", tags.len());
+        Compared { title, export: rounds.export, peer: rounds.peer }
+    };
+    [&FIVE_TAGS[..], &twelve].into_iter().map(measure).collect()
 }
 
 impl Rounds {
@@ -61,6 +60,14 @@ impl Rounds {
         self.peak_calls_per_second =
             self.peak_calls_per_second.max(exported.calls.peak_calls_per_second);
         self.export.push(exported.usage);
+        let peer = PeerExport {
+            list: &list,
+            base_url,
+            tags,
+            expected_rows: accounts,
+            calls_per_second: None,
+        };
+        self.peer.extend(peer.run(bench, options));
         let floor = |step, accounts| floor::measure(bench, step, base_url, accounts, tags);
         self.receive_hyper.push(floor(Step::ReceiveHyper, accounts));
         self.receive_reqwest.push(floor(Step::ReceiveReqwest, accounts));
@@ -68,9 +75,6 @@ impl Rounds {
         let encoded = accounts.min(ENCODED_ACCOUNTS);
         let seconds = floor(Step::Encode, encoded).cpu_seconds;
         self.encode_cpu_seconds.push(seconds * accounts as f64 / encoded as f64);
-        if let Some(script) = &options.peer {
-            self.peer.push(measure_peer(bench, script, base_url, (&list, accounts), tags));
-        }
     }
 
     fn print(&self, options: &Options, columns: usize) {
@@ -94,10 +98,6 @@ impl Rounds {
         let head =
             ["", "accounts/s", "CPU s/million", "CPU / floor", "peak RSS MiB", "highest second"];
         table::print(&title, &head, &rows);
-        if !self.peer.is_empty() {
-            let ratio = median_ratio(&cpu_seconds(&self.peer), &cpu_seconds(&self.export));
-            println!("CPU of peer / CPU of export: {ratio:.2}\n");
-        }
     }
 
     /// CPU seconds of receiving, parsing and encoding in each round.
@@ -108,10 +108,10 @@ impl Rounds {
 }
 
 fn row(name: &str, runs: &[Usage], floors: &[f64], accounts: u64) -> Vec<String> {
-    let mut cells = cpu_row(name, &cpu_seconds(runs), floors, accounts);
-    let wall_seconds = median(runs.iter().map(|run| run.wall_seconds).collect());
-    cells[1] = whole(accounts as f64 / wall_seconds);
-    cells[4] = mib(runs.iter().map(|run| run.peak_rss_bytes).max().unwrap());
+    let seconds: Vec<f64> = runs.iter().map(cpu_seconds).collect();
+    let mut cells = cpu_row(name, &seconds, floors, accounts);
+    cells[1] = whole(accounts as f64 / median_of(runs, |run| run.wall_seconds));
+    cells[4] = mib(peak_rss_bytes(runs));
     cells
 }
 
@@ -122,32 +122,7 @@ fn cpu_row(name: &str, cpu_seconds: &[f64], floors: &[f64], accounts: u64) -> Ve
     vec![name.to_owned(), nothing(), two_decimals(per_million), to_floor, nothing(), nothing()]
 }
 
-fn cpu_seconds(runs: &[Usage]) -> Vec<f64> {
-    runs.iter().map(|run| run.cpu_seconds).collect()
-}
-
 /// Median of the ratios within each round: a busy machine slows down everything in a round equally.
 fn median_ratio(seconds: &[f64], others: &[f64]) -> f64 {
     median(seconds.iter().zip(others).map(|(seconds, other)| seconds / other).collect())
-}
-
-fn measure_peer(
-    bench: &Bench,
-    script: &Path,
-    base_url: &str,
-    (list, accounts): (&Path, u64),
-    tags: &[&str],
-) -> Usage {
-    let out = bench.directory().join("peer.parquet");
-    let sig = usersig();
-    let mut command = Command::new("python3");
-    command.arg(script).args(["--fast", "--base", base_url, "--tags", &tags.join(",")]);
-    command.args(["--concurrency", &CONNECTIONS.to_string(), "--usersig"]);
-    command.arg(utf8_percent_encode(sig.as_str(), NON_ALPHANUMERIC).to_string());
-    command.arg("--in").arg(list).arg("--out").arg(&out);
-    let process = child::run(bench.cores, &mut command);
-    let reader = SerializedFileReader::new(fs::File::open(&out).unwrap()).unwrap();
-    assert_eq!(reader.metadata().file_metadata().num_rows(), accounts as i64, "rows of the peer");
-    fs::remove_file(&out).unwrap();
-    process.usage
 }
