@@ -83,10 +83,10 @@ struct ValueSize {
 const ACCOUNT: ValueSize = ValueSize { plain: 20, compressed: 10 };
 
 /// Rounded up from profiles of the emulator in parts of 60,000 rows. A text lies between a word out of a few, which takes
-/// next to nothing, and an address of 50 bytes.
+/// next to nothing, and an address of 75 bytes.
 const fn value_size(column_type: ColumnType) -> ValueSize {
     match column_type {
-        ColumnType::String | ColumnType::Bytes => ValueSize { plain: 25, compressed: 6 },
+        ColumnType::String | ColumnType::Bytes => ValueSize { plain: 36, compressed: 12 },
         ColumnType::Uint32 | ColumnType::Date => ValueSize { plain: 4, compressed: 3 },
         ColumnType::Int64 | ColumnType::Uint64 => ValueSize { plain: 7, compressed: 4 },
     }
@@ -156,10 +156,10 @@ mod tests {
         };
         let two = [column(ColumnType::String), column(ColumnType::Uint64)];
         let of_two = |compression| bytes(&two, Format::Parquet, compression);
-        assert_eq!(of_two(Compression::Zstd), 10 + 6 + 4);
-        assert_eq!(of_two(Compression::None), 20 + 25 + 7);
-        assert_eq!(of_two(Compression::Snappy), 26);
+        assert_eq!(of_two(Compression::Zstd), 10 + 12 + 4);
+        assert_eq!(of_two(Compression::None), 20 + 36 + 7);
+        assert_eq!(of_two(Compression::Snappy), 31);
         assert!(of_two(Compression::Zstd) > bytes(&two[..1], Format::Parquet, Compression::Zstd));
-        assert_eq!(bytes(&two, Format::Csv, Compression::None), 65);
+        assert_eq!(bytes(&two, Format::Csv, Compression::None), 78);
     }
 }

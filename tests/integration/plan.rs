@@ -75,7 +75,7 @@ Plan of sample, to dt=2026-11-22
   calls         120
   parts         3 of up to 5,000 accounts
   minimum time  600 ms at 200 calls per second
-  size          about 456.23 KiB, 39 bytes per row, estimated from the types of the columns
+  size          about 666.80 KiB, 57 bytes per row, estimated from the types of the columns
   snapshot      does not exist yet
   resume        no unfinished run; a new run starts
 "#);
