@@ -60,7 +60,7 @@ pub enum Event {
     Progress(Progress),
     /// A part is complete and durable.
     PartCommitted(Box<CommittedPart>),
-    /// The service throttles: the run continues at this share of its limit.
+    /// The service throttles and accepts this share of the limit: the first time, or a considerably different share.
     Throttled {
         /// In 0..=1, 0 excluded.
         share: f64,
@@ -74,7 +74,7 @@ pub enum Event {
         /// How the call failed.
         reason: String,
     },
-    /// The run is at its full limit again.
+    /// The run is at about its full limit again.
     FullRateRestored,
     /// A chunk failed and is bisected to find the account that causes it.
     Bisecting {

@@ -8,6 +8,7 @@ use super::dispatch::Dispatcher;
 use super::events::Event;
 use super::failure_policy::{Action, History, Signature, StopReason, failure_policy};
 use super::rate::outage::ProbeVerdict;
+use super::rate::throttle::ThrottledCall;
 use super::response_processor::{FailedCall, Reason};
 use super::sink::Sink;
 use super::{RunError, Service, StopCause};
@@ -133,9 +134,11 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
         pause: Duration,
         is_lock: bool,
     ) {
-        let share = self.rate.slow_down(context.called_at, context.ended_at, pause);
-        if let Some(share) = share {
-            self.history.was_locked |= is_lock;
+        let CallContext { called_at, ended_at, .. } = context;
+        self.history.was_locked |= is_lock && !self.rate.was_in_flight_at_slow_down(called_at);
+        let longest_pause = self.patience_left(ended_at);
+        let call = ThrottledCall { called_at, ended_at, pause, longest_pause };
+        if let Some(share) = self.rate.call_throttled(call) {
             self.emit(Event::Throttled { share, reason: failure.to_string() });
         }
     }

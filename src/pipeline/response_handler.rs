@@ -41,6 +41,10 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
             CallOutcome::Throttled => self.stats.record_throttled_call(),
             CallOutcome::Failed(_) => self.stats.record_failed_call(),
         }
+        // A call that failed without a code may not have reached the service.
+        if matches!(outcome, CallOutcome::Success | CallOutcome::Failed(Some(_))) {
+            self.rate.call_accepted(called_at, now);
+        }
         self.emit(Event::CallEnded { called_at, latency: now - called_at, outcome });
         match processed {
             Err(ChunkError::Bug(error)) => Err(RunError::Rows(error)),

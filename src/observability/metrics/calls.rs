@@ -56,7 +56,7 @@ impl CallMetrics {
             latency: factory.registered(Histogram::with_opts(latency)?)?,
             throttle_events: factory.counter(
                 "throttle_events_total",
-                "Times the run reduced its rate because the service throttled it.",
+                "First throttling of a round, and later considerable changes of the accepted rate.",
             )?,
             account_retries: factory
                 .counter("account_retries_total", "Times an account was scheduled for retry.")?,

@@ -35,11 +35,8 @@ pub struct Reporter {
     /// When the latest round to end did so.
     earlier_rounds: Duration,
     retries: RetryBatchLog,
-    throttle_events: LogThrottle,
     invalid_utf8_responses: LogThrottle,
     pauses: LogThrottle,
-    /// Whether the latest line about the rate said that it is reduced.
-    has_logged_throttling: bool,
     /// Whether the latest line about an outage said that nothing responds.
     has_logged_unreachable: bool,
 }
@@ -54,10 +51,8 @@ impl Reporter {
             now: Duration::ZERO,
             earlier_rounds: Duration::ZERO,
             retries: RetryBatchLog::default(),
-            throttle_events: LogThrottle::default(),
             invalid_utf8_responses: LogThrottle::default(),
             pauses: LogThrottle::default(),
-            has_logged_throttling: false,
             has_logged_unreachable: false,
         }
     }
@@ -110,11 +105,8 @@ impl Reporter {
                 }
             }
             Event::Throttled { share, reason } => {
-                if let Some(occurrences) = self.throttle_events.count(self.now) {
-                    self.has_logged_throttling = true;
-                    let rate_percent = (share * 100.0).round();
-                    warn!(rate_percent, occurrences, reason, "throttled by the service");
-                }
+                let rate_percent = (share * 100.0).round();
+                warn!(rate_percent, reason, "throttled by the service");
             }
             Event::PausedByService { pause, reason } => {
                 if let Some(occurrences) = self.pauses.count(self.now) {
@@ -122,11 +114,7 @@ impl Reporter {
                     warn!(pause_seconds, occurrences, reason, "paused as requested by the service");
                 }
             }
-            Event::FullRateRestored => {
-                if std::mem::take(&mut self.has_logged_throttling) {
-                    info!("full rate restored");
-                }
-            }
+            Event::FullRateRestored => info!("full rate restored"),
             Event::ResponseNotUtf8 => {
                 if let Some(responses) = self.invalid_utf8_responses.count(self.now) {
                     warn!(

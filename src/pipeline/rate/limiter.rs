@@ -2,6 +2,8 @@
 //!
 //! It combines two mechanisms. governor (GCRA) spaces calls evenly and lets a late timer catch up. A log of the departures
 //! of the last second makes the limit exact: no sliding second ever holds more calls than the limit, from the first one.
+//! A run that is throttled uses a share of the limit: governor's clock runs at that share of real time, and the log holds
+//! that share of the calls. Both keep their state when the share changes, so a change never permits a burst.
 //! A request does not leave when it is scheduled: it may wait for a processor or a connection. Its time is therefore
 //! recorded when it leaves, and until then it counts as one that may leave at any moment.
 //! Times are durations since the start of the run and are passed in.
@@ -37,7 +39,10 @@ pub type RunClock = dyn Fn() -> Duration + Send + Sync;
 /// Decides when calls may be made, and measures the peak rate.
 pub struct RateLimiter {
     limit: Option<NonZeroU32>,
-    clock: ManualClock,
+    /// In 0..=1, 0 excluded.
+    share: f64,
+    /// The calls that the share allows in any second.
+    allowed: usize,
     spacing: Option<Spacing>,
     departures: Arc<Departures>,
     /// Permitted calls that have not left yet.
@@ -64,15 +69,53 @@ impl Drop for Departure {
     }
 }
 
-type Spacing = governor::RateLimiter<NotKeyed, InMemoryState, ManualClock, NoOpMiddleware<Nanos>>;
+/// Spaces calls evenly at a share of a full rate.
+struct Spacing {
+    full_rate: f64,
+    governor: governor::RateLimiter<NotKeyed, InMemoryState, ManualClock, NoOpMiddleware<Nanos>>,
+    clock: ManualClock,
+    /// The real time that the clock was last set at.
+    set_at: Duration,
+}
 
-/// A clock that shows the time it was last set to.
+impl Spacing {
+    /// Spaces `full_rate` calls per second from `now` on; `None` if they are too many to be spaced.
+    fn new(full_rate: f64, now: Duration) -> Option<Spacing> {
+        let calls_per_second = full_rate / SECOND_WITH_MARGIN.as_secs_f64();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        let burst = (calls_per_second * CATCH_UP_SHARE) as u32;
+        let burst = NonZeroU32::new(burst).map_or(MIN_BURST, |burst| burst.max(MIN_BURST));
+        let quota = Quota::with_period(Duration::from_secs_f64(1.0 / calls_per_second))?;
+        let clock = ManualClock::default();
+        let governor =
+            governor::RateLimiter::direct_with_clock(quota.allow_burst(burst), clock.clone());
+        Some(Spacing { full_rate, governor, clock, set_at: now })
+    }
+
+    /// Advances the clock to `now` at `share` times real time.
+    fn advance(&mut self, now: Duration, share: f64) {
+        self.clock.advance(now.saturating_sub(self.set_at).mul_f64(share));
+        self.set_at = self.set_at.max(now);
+    }
+
+    /// Permits one call, or returns how long to wait at this share.
+    fn check(&self, share: f64) -> Result<(), Duration> {
+        self.governor.check().map_err(|not_until| {
+            let wait: Duration =
+                not_until.earliest_possible().duration_since(self.clock.now()).into();
+            // Rounded up, so that it is never zero.
+            wait.div_f64(share) + Duration::from_nanos(1)
+        })
+    }
+}
+
+/// A clock that shows the time it was advanced to.
 #[derive(Debug, Clone, Default)]
 struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    fn set(&self, now: Duration) {
-        self.0.store(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    fn advance(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -91,54 +134,45 @@ impl RateLimiter {
         now: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> RateLimiter {
         let departures = Departures { now: Box::new(now), times: Mutex::default() };
-        let mut limiter = RateLimiter {
-            limit: NonZeroU32::new(calls_per_second),
-            clock: ManualClock::default(),
-            spacing: None,
+        let limit = NonZeroU32::new(calls_per_second);
+        RateLimiter {
+            limit,
+            share: 1.0,
+            allowed: limit.map_or(usize::MAX, |limit| limit.get() as usize),
+            spacing: limit.and_then(|limit| Spacing::new(f64::from(limit.get()), Duration::ZERO)),
             departures: Arc::new(departures),
             not_departed: 0,
             last_second: VecDeque::new(),
             peak_calls_per_second: 0,
-        };
-        limiter.set_spacing(1.0, false);
-        limiter
-    }
-
-    /// Slows down to a share of the limit, in 0..=1, 0 excluded. Without a limit it is a share of the peak rate so far.
-    /// The next call is due after a full interval, so that frequent changes do not make calls more frequent.
-    pub fn set_share(&mut self, share: f64) {
-        self.set_spacing(share, true);
-    }
-
-    /// Spaces calls evenly at a share of the limit; `is_spent`: whether the burst allowance is empty at first.
-    fn set_spacing(&mut self, share: f64, is_spent: bool) {
-        if self.limit.is_none() && share >= 1.0 {
-            self.spacing = None;
-            return;
         }
-        let calls_per_second = self.full_rate() * share / SECOND_WITH_MARGIN.as_secs_f64();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-        let burst = (calls_per_second * CATCH_UP_SHARE) as u32;
-        let burst = NonZeroU32::new(burst).map_or(MIN_BURST, |burst| burst.max(MIN_BURST));
-        let period = Duration::from_secs_f64(1.0 / calls_per_second);
-        self.spacing = Quota::with_period(period).map(|quota| {
-            let spacing = governor::RateLimiter::direct_with_clock(
-                quota.allow_burst(burst),
-                self.clock.clone(),
-            );
-            if is_spent {
-                // A fresh limiter always grants its whole burst.
-                let _ = spacing.check_n(burst);
-            }
-            spacing
-        });
     }
 
-    /// The calls per second of share 1: the limit, or without one the peak rate so far.
+    /// Uses a share of the limit from `now` on, in 0..=1, 0 excluded. Without a limit it is a share of the peak rate before
+    /// the first such change.
+    pub fn set_share(&mut self, share: f64, now: Duration) {
+        let full_rate = self.full_rate();
+        match &mut self.spacing {
+            Some(_) if self.limit.is_none() && share >= 1.0 => self.spacing = None,
+            Some(spacing) => spacing.advance(now, self.share),
+            None if self.limit.is_none() && share < 1.0 => {
+                self.spacing = Spacing::new(full_rate, now);
+            }
+            None => {}
+        }
+        self.share = share;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        let allowed = (full_rate * share).ceil() as usize;
+        self.allowed = if self.spacing.is_some() { allowed.max(1) } else { usize::MAX };
+    }
+
+    /// The calls per second of share 1: the limit, or without one the peak rate before the run was throttled.
     pub fn full_rate(&self) -> f64 {
-        match self.limit {
-            Some(limit) => f64::from(limit.get()),
-            None => u32::try_from(self.peak_calls_per_second).map_or(f64::MAX, f64::from).max(1.0),
+        match (&self.spacing, self.limit) {
+            (Some(spacing), _) => spacing.full_rate,
+            (None, Some(limit)) => f64::from(limit.get()),
+            (None, None) => {
+                u32::try_from(self.peak_calls_per_second).map_or(f64::MAX, f64::from).max(1.0)
+            }
         }
     }
 
@@ -148,18 +182,16 @@ impl RateLimiter {
         while self.last_second.front().is_some_and(|call| *call + SECOND_WITH_MARGIN <= now) {
             self.last_second.pop_front();
         }
-        if let Some(limit) = self.limit
-            && self.last_second.len() + self.not_departed >= limit.get() as usize
-        {
-            let frees_at = self.last_second.front().map(|oldest| *oldest + SECOND_WITH_MARGIN);
+        let in_second = self.last_second.len() + self.not_departed;
+        if in_second >= self.allowed {
+            // The call that has to leave the second first; the share may just have been lowered.
+            let frees = self.last_second.get(in_second - self.allowed);
+            let frees_at = frees.map(|call| *call + SECOND_WITH_MARGIN);
             return Err(frees_at.map_or(DEPARTURE_POLL_INTERVAL, |frees_at| frees_at - now));
         }
-        if let Some(spacing) = &self.spacing {
-            self.clock.set(now);
-            if let Err(not_until) = spacing.check() {
-                let wait = not_until.earliest_possible().duration_since(self.clock.now());
-                return Err(wait.into());
-            }
+        if let Some(spacing) = &mut self.spacing {
+            spacing.advance(now, self.share);
+            spacing.check(self.share)?;
         }
         self.not_departed += 1;
         Ok(Departure(Arc::clone(&self.departures)))

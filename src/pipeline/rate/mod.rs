@@ -2,21 +2,27 @@
 //!
 //! Times are durations since the start of the run and are passed in.
 
+mod blockade;
 pub mod limiter;
+mod noise;
 pub mod outage;
+mod report;
+mod responses;
 pub mod throttle;
 
 use std::time::Duration;
 
 use self::limiter::{Departure, RateLimiter};
 use self::outage::Outage;
-use self::throttle::Throttle;
+use self::report::RateReport;
+use self::throttle::{Throttle, ThrottledCall};
 use crate::job::RetrySettings;
 
 /// Decides when the next call may start.
 pub struct RateControl {
     limiter: RateLimiter,
     throttle: Throttle,
+    report: RateReport,
     /// The outage detection, which also holds failed calls back.
     pub outage: Outage,
 }
@@ -52,6 +58,7 @@ impl RateControl {
         RateControl {
             limiter: RateLimiter::new(calls_per_second, now),
             throttle: Throttle::starting_at(first_call_delay),
+            report: RateReport::default(),
             outage: Outage::new(retry),
         }
     }
@@ -74,33 +81,36 @@ impl RateControl {
         self.limiter.take(now).map_err(|wait| now + wait)
     }
 
-    /// Recovers from throttling by the steps that are due; returns whether this restores the full rate.
+    /// Recovers from throttling by the steps that are due; returns whether to report that the full rate is restored.
     pub fn recover(&mut self, now: Duration) -> bool {
         if !self.throttle.recover(now) {
             return false;
         }
-        self.limiter.set_share(self.throttle.share());
-        self.throttle.share() >= 1.0
+        self.limiter.set_share(self.throttle.share(), now);
+        self.report.is_restoration_due(self.throttle.share())
     }
 
-    /// Slows down because a call made at `called_at` was throttled, and allows no call for `pause`. Returns the new share
-    /// of the limit, unless the call was already in flight at the last slow-down.
-    pub fn slow_down(
-        &mut self,
-        called_at: Duration,
-        now: Duration,
-        pause: Duration,
-    ) -> Option<f64> {
-        if !self.throttle.slow_down(called_at, now, pause) {
-            return None;
+    /// A call made at `called_at` has a response and was not throttled.
+    pub fn call_accepted(&mut self, called_at: Duration, now: Duration) {
+        let share = self.throttle.share();
+        self.throttle.call_accepted(called_at, now);
+        if self.throttle.share() != share {
+            self.limiter.set_share(self.throttle.share(), now);
         }
-        self.limiter.set_share(self.throttle.share());
-        Some(self.throttle.share())
+    }
+
+    /// A call was throttled. Returns the share of the limit that the service accepts if that is to be reported.
+    pub fn call_throttled(&mut self, call: ThrottledCall) -> Option<f64> {
+        let full_rate = self.limiter.full_rate();
+        self.throttle.call_throttled(call, full_rate);
+        self.limiter.set_share(self.throttle.share(), call.ended_at);
+        let learned = self.throttle.learned_share()?;
+        self.report.is_throttling_due(learned, call.ended_at).then_some(learned)
     }
 
     /// Whether a call made at `called_at` was in flight at the last slow-down.
     pub fn was_in_flight_at_slow_down(&self, called_at: Duration) -> bool {
-        self.throttle.was_in_flight_at_slow_down(called_at)
+        self.throttle.was_in_flight_at_cut(called_at)
     }
 
     /// Allows no call before `time`.
@@ -115,19 +125,21 @@ impl RateControl {
 
     /// What is known of the calls per second.
     pub fn call_rates(&mut self) -> CallRates {
-        let learned = self.throttle.has_slowed_down().then(|| {
-            let calls_per_second = self.limiter.full_rate() * self.throttle.share();
+        let learned = self.throttle.learned_share().map(|share| {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "saturates"
             )]
-            let whole = calls_per_second as u32;
+            let whole = (self.limiter.full_rate() * share) as u32;
             whole.max(1)
         });
         CallRates { peak: self.limiter.peak_calls_per_second(), learned }
     }
 }
+
+#[cfg(test)]
+mod simulation;
 
 #[cfg(test)]
 mod tests {
@@ -176,11 +188,20 @@ mod tests {
     #[test]
     fn throttling_pauses_slows_down_and_recovers_to_the_full_rate() {
         let mut rate = rate_control(Duration::ZERO);
-        assert_eq!(rate.slow_down(seconds(1), seconds(1), seconds(5)), Some(0.5));
+        let longest_pause = seconds(20);
+        let throttled = |called_at: Duration, pause: Duration| ThrottledCall {
+            called_at,
+            ended_at: seconds(1),
+            pause,
+            longest_pause,
+        };
+        assert_eq!(rate.call_rates().learned, None);
+        let learned = rate.call_throttled(throttled(seconds(1), seconds(5))).unwrap();
+        assert!((0.9..1.0).contains(&learned), "{learned}");
         assert!(rate.was_in_flight_at_slow_down(seconds(1)));
-        assert_eq!(rate.slow_down(seconds(1), seconds(1), Duration::ZERO), None);
+        assert_eq!(rate.call_throttled(throttled(seconds(1), Duration::ZERO)), None);
         assert_eq!(rate.gate(seconds(2), 0), Gate::Closed(Some(seconds(6))));
-        assert!(!rate.recover(seconds(7)), "not yet the full rate");
-        assert!(rate.recover(seconds(60)) && !rate.recover(seconds(61)));
+        assert!(!rate.recover(seconds(60)), "the change is not considerable");
+        assert_eq!(rate.call_rates().learned, Some(200));
     }
 }

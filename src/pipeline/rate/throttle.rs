@@ -1,47 +1,95 @@
-//! The response to throttling by the service: slow down at once, speed up step by step (pure).
+//! The law by which the rate follows what the service accepts (pure).
+//!
+//! A call made after the last cut that the service refuses cuts the share of the limit: a little, or, if many of the latest
+//! calls were refused, by half their share. The share at the refusal becomes the ceiling. The share returns quickly to just
+//! below the ceiling, stays there for some seconds, and then grows faster and faster. So a limit that is known is probed
+//! seldom, and a limit that has risen is found soon. Refusals at random ([`noise`](super::noise)) and a service that accepts
+//! nothing ([`blockade`](super::blockade)) are exceptions.
 //!
 //! Times are durations since the start of the run and are passed in.
 
 use std::time::Duration;
 
-/// The factor of a slow-down.
-const SLOW_DOWN_SHARE: f64 = 0.5;
+use super::blockade::Blockade;
+use super::noise::Noise;
+use super::responses::{LatestResponses, RecentResponses};
 
-/// The lowest share of the limit.
+/// What a small cut leaves of the share.
+const SMALL_CUT: f64 = 0.985;
+
+/// The share of refused calls among the latest ones from which a cut is large, and how many responses show it.
+const LARGE_CUT_SHARE: f64 = 0.2;
+const LARGE_CUT_RESPONSES: u32 = 10;
+
+/// A refusal that comes before the share exceeds the ceiling by this part confirms the ceiling.
+const PROBE: f64 = 0.15;
+
+/// The interval of the steps up.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Up to this part of the ceiling, a step up is this part of the ceiling.
+const QUICK_BELOW: f64 = 0.97;
+const QUICK_STEP: f64 = 0.05;
+
+/// Above, the steps grow with the time since the last refusal: by `e` in so many seconds, up to the largest step. After
+/// t seconds the share has grown by about `GROWTH * e^(t / GROWTH_SECONDS)`, less if it is small.
+const GROWTH: f64 = 0.000_22;
+const GROWTH_SECONDS: f64 = 1.79;
+const MAX_STEP: f64 = 0.03;
+
+/// The lowest share while any call is accepted, and the calls per second while none is.
 const LOWEST_SHARE: f64 = 1.0 / 64.0;
+const BLOCKED_RATE: f64 = 0.5;
 
-/// How long without throttling before each step up.
-const STEP_UP_AFTER: Duration = Duration::from_millis(500);
+/// The part of the earlier ceiling at which calls resume after a blockade.
+const RESUME_AT: f64 = 0.5;
 
-/// The share of the limit that a step up restores.
-const STEP_UP_SHARE: f64 = 0.05;
+/// A call that the service throttled.
+#[derive(Debug, Clone, Copy)]
+pub struct ThrottledCall {
+    pub called_at: Duration,
+    pub ended_at: Duration,
+    /// The pause that the service requires.
+    pub pause: Duration,
+    /// The longest pause that the run takes by itself.
+    pub longest_pause: Duration,
+}
 
 /// The current rate relative to the limit.
 #[derive(Debug)]
 pub struct Throttle {
     share: f64,
-    /// When the share changed last; after a slow-down, the end of its pause.
-    changed_at: Duration,
-    /// When the last slow-down was.
-    slowed_at: Option<Duration>,
+    /// The share at which a call was refused last.
+    ceiling: f64,
+    cut_at: Option<Duration>,
+    /// The time of the last refusal that was not ignored, or the end of its pause.
+    clear_since: Duration,
+    stepped_at: Duration,
+    large_cut_at: Option<Duration>,
+    /// Those to calls made since the last large cut.
+    latest: LatestResponses,
+    recent: RecentResponses,
+    noise: Noise,
+    blockade: Blockade,
     paused_until: Duration,
-}
-
-impl Default for Throttle {
-    fn default() -> Self {
-        Throttle {
-            share: 1.0,
-            changed_at: Duration::ZERO,
-            slowed_at: None,
-            paused_until: Duration::ZERO,
-        }
-    }
 }
 
 impl Throttle {
     /// The full share after an initial pause.
     pub fn starting_at(paused_until: Duration) -> Throttle {
-        Throttle { paused_until, ..Throttle::default() }
+        Throttle {
+            share: 1.0,
+            ceiling: 1.0,
+            cut_at: None,
+            clear_since: Duration::ZERO,
+            stepped_at: Duration::ZERO,
+            large_cut_at: None,
+            latest: LatestResponses::default(),
+            recent: RecentResponses::default(),
+            noise: Noise::default(),
+            blockade: Blockade::default(),
+            paused_until,
+        }
     }
 
     /// Allows no call before `time`.
@@ -49,42 +97,118 @@ impl Throttle {
         self.paused_until = self.paused_until.max(time);
     }
 
-    /// Slows down because a call made at `called_at` was throttled, and allows no call for `pause`. Returns `false` if the
-    /// call was already in flight at the last slow-down and thus changes nothing.
-    pub fn slow_down(&mut self, called_at: Duration, now: Duration, pause: Duration) -> bool {
-        self.paused_until = self.paused_until.max(now + pause);
-        if self.was_in_flight_at_slow_down(called_at) {
+    /// A call made at `called_at` was not throttled.
+    pub fn call_accepted(&mut self, called_at: Duration, now: Duration) {
+        self.count(true, called_at, now);
+        if let Some(ceiling) = self.blockade.on_accepted() {
+            self.ceiling = ceiling;
+            self.share = ceiling * RESUME_AT;
+            self.clear_since = now;
+        } else if !self.was_in_flight_at_cut(called_at) {
+            self.end_trial(true, now);
+        }
+    }
+
+    /// A call was throttled; share 1 is `full_rate` calls per second. Returns whether the share was cut.
+    pub fn call_throttled(&mut self, call: ThrottledCall, full_rate: f64) -> bool {
+        let ThrottledCall { called_at, ended_at: now, pause, longest_pause } = call;
+        self.count(false, called_at, now);
+        let own_pause = self.blockade.on_refused(self.ceiling, now);
+        self.pause_until(now + pause.max(own_pause.unwrap_or_default().min(longest_pause)));
+        if self.was_in_flight_at_cut(called_at) {
             return false;
         }
-        self.share = (self.share * SLOW_DOWN_SHARE).max(LOWEST_SHARE);
-        self.slowed_at = Some(now);
-        self.changed_at = self.paused_until;
+        if own_pause.is_some() {
+            self.share = (BLOCKED_RATE / full_rate).min(LOWEST_SHARE);
+            self.noise.reset();
+        } else {
+            let is_ignored = self.end_trial(false, now)
+                || self.noise.ignores(self.recent.refused_share(now), now);
+            if is_ignored && pause.is_zero() {
+                return false;
+            }
+            self.cut(full_rate, now);
+        }
+        self.cut_at = Some(now);
+        self.clear_since = self.paused_until.max(now);
         true
     }
 
-    /// Whether a call made at `called_at` was in flight at the last slow-down.
-    pub fn was_in_flight_at_slow_down(&self, called_at: Duration) -> bool {
-        self.slowed_at.is_some_and(|slowed_at| called_at <= slowed_at)
+    fn count(&mut self, is_accepted: bool, called_at: Duration, now: Duration) {
+        self.recent.add(is_accepted, now);
+        if self.large_cut_at.is_none_or(|cut_at| called_at > cut_at) {
+            self.latest.add(is_accepted);
+        }
     }
 
-    /// Whether the service has throttled any call.
-    pub fn has_slowed_down(&self) -> bool {
-        self.slowed_at.is_some()
+    /// Returns to the earlier share if a trial shows that refusals are noise.
+    fn end_trial(&mut self, is_accepted: bool, now: Duration) -> bool {
+        let earlier = self.noise.on_response(is_accepted, now);
+        if let Some(share) = earlier {
+            (self.share, self.ceiling) = (share, share);
+        }
+        earlier.is_some()
+    }
+
+    fn cut(&mut self, full_rate: f64, now: Duration) {
+        let before = self.share;
+        let refused_share = self.latest.refused_share();
+        if self.latest.count() >= LARGE_CUT_RESPONSES && refused_share >= LARGE_CUT_SHARE {
+            self.share = (before * (1.0 - refused_share / 2.0)).max(LOWEST_SHARE.min(before));
+            // A service that counts the calls of a second accepts so many, though not before its second is over.
+            let accepted = self.recent.accepted_per_second(now) / full_rate;
+            self.ceiling = accepted.clamp(self.share, before);
+            self.large_cut_at = Some(now);
+            self.latest = LatestResponses::default();
+            self.noise.reset();
+        } else {
+            let excess = before - self.ceiling;
+            let is_confirmed = excess > 0.0 && excess < PROBE * self.ceiling;
+            self.ceiling = if is_confirmed { self.ceiling + excess / 4.0 } else { before };
+            self.share = (SMALL_CUT * self.ceiling).max(LOWEST_SHARE.min(before));
+            self.noise.on_cut(before, self.share, now);
+        }
+    }
+
+    /// Whether a call made at `called_at` was in flight at the last cut.
+    pub fn was_in_flight_at_cut(&self, called_at: Duration) -> bool {
+        self.cut_at.is_some_and(|cut_at| called_at <= cut_at)
     }
 
     /// Speeds up by the steps that are due; returns whether the share has changed.
     pub fn recover(&mut self, now: Duration) -> bool {
         let before = self.share;
-        while self.share < 1.0 && now >= self.changed_at + STEP_UP_AFTER {
-            self.share = (self.share + STEP_UP_SHARE).min(1.0);
-            self.changed_at += STEP_UP_AFTER;
+        self.stepped_at = self.stepped_at.max(self.clear_since);
+        while self.share < 1.0 && now >= self.stepped_at + STEP {
+            self.step_up();
+            self.stepped_at += STEP;
         }
         self.share > before
+    }
+
+    fn step_up(&mut self) {
+        if self.noise.is_trial() {
+            return;
+        }
+        let quick_below = QUICK_BELOW * self.ceiling;
+        if self.share < quick_below {
+            self.share = (self.share + QUICK_STEP * self.ceiling).min(quick_below);
+            return;
+        }
+        let clear = (self.stepped_at - self.clear_since).as_secs_f64() / GROWTH_SECONDS;
+        let growth = (STEP.as_secs_f64() / GROWTH_SECONDS).exp_m1() * clear.exp();
+        let step = (GROWTH * growth * self.share.sqrt()).min(MAX_STEP);
+        self.share = (self.share + step).min(1.0);
     }
 
     /// The share of the limit, in 0..=1, 0 excluded.
     pub fn share(&self) -> f64 {
         self.share
+    }
+
+    /// The share that the service lately accepted; `None` if it never throttled.
+    pub fn learned_share(&self) -> Option<f64> {
+        self.cut_at.map(|_| self.share.max(QUICK_BELOW * self.ceiling))
     }
 
     /// The time before which no call may be made.
@@ -94,47 +218,4 @@ impl Throttle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn calls_in_flight_at_a_slow_down_cause_no_further_one() {
-        let mut throttle = Throttle::default();
-        assert!(throttle.slow_down(seconds(1), seconds(2), Duration::ZERO));
-        assert!(!throttle.slow_down(seconds(2), seconds(2), Duration::ZERO));
-        assert_eq!(throttle.share(), 0.5);
-        assert!(throttle.slow_down(seconds(3), seconds(3), Duration::ZERO));
-        assert_eq!(throttle.share(), 0.25);
-    }
-
-    #[test]
-    fn the_share_has_a_lower_bound_and_recovers_in_steps() {
-        let mut throttle = Throttle::default();
-        for second in 1..100 {
-            throttle.slow_down(seconds(second), seconds(second), Duration::ZERO);
-        }
-        assert_eq!(throttle.share(), LOWEST_SHARE);
-        let mut shares = Vec::new();
-        for half_second in 0..60 {
-            if throttle.recover(seconds(99) + Duration::from_millis(500 * half_second)) {
-                shares.push(throttle.share());
-            }
-        }
-        assert!(shares.windows(2).all(|pair| pair[1] > pair[0] && pair[1] - pair[0] < 0.051));
-        assert_eq!(shares.last(), Some(&1.0));
-    }
-
-    #[test]
-    fn recovery_starts_after_the_longest_pause() {
-        let mut throttle = Throttle::default();
-        throttle.slow_down(seconds(1), seconds(1), seconds(60));
-        throttle.slow_down(seconds(1), seconds(2), seconds(5));
-        assert_eq!(throttle.paused_until(), seconds(61));
-        assert!(!throttle.recover(seconds(61)));
-        assert!(throttle.recover(seconds(62)));
-    }
-}
+mod tests;

@@ -177,37 +177,99 @@ fn a_wait_is_never_zero() {
 fn a_share_slows_down_and_share_one_restores_the_limit() {
     let no_lateness = || Duration::ZERO;
     let mut limiter = ImmediateDepartures::new(200);
-    limiter.limiter.set_share(0.25);
+    limiter.limiter.set_share(0.25, Duration::ZERO);
     let slow = calls_over(&mut limiter, 10, no_lateness).len();
     assert!((480..=510).contains(&slow), "{slow}");
     let mut limiter = ImmediateDepartures::new(200);
-    limiter.limiter.set_share(0.25);
-    limiter.limiter.set_share(1.0);
+    limiter.limiter.set_share(0.25, Duration::ZERO);
+    limiter.limiter.set_share(1.0, Duration::ZERO);
     assert!(calls_over(&mut limiter, 10, no_lateness).len() >= 1980);
 }
 
 #[test]
-fn frequent_share_changes_do_not_make_calls_more_frequent() {
+fn frequent_share_changes_do_not_change_the_rate() {
     let mut limiter = ImmediateDepartures::new(200);
     let mut calls = 0;
-    for millisecond in 0..10_000 {
-        calls += u32::from(limiter.take(Duration::from_millis(millisecond)).is_ok());
-        limiter.limiter.set_share(1.0 / 64.0);
+    for millisecond in 0..100_000 {
+        let now = Duration::from_millis(millisecond);
+        calls += u32::from(limiter.take(now).is_ok());
+        limiter.limiter.set_share(if millisecond % 2 == 0 { 0.2 } else { 0.3 }, now);
     }
-    // It is set every millisecond, so that no call but the first becomes due.
-    assert!(calls <= 1 + 32, "{calls}");
+    // A quarter of 198.8 calls per second.
+    assert!((4950..=5000).contains(&calls), "{calls}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Between any two times, no more calls leave than the shares between them allow, and the burst that lets a late timer
+    /// catch up. A change of the share is no exception.
+    #[test]
+    fn a_change_of_share_permits_no_burst(
+        limit in 1u32..400,
+        changes in proptest::collection::vec((1u64..1500, 1u32..=64), 1..40),
+    ) {
+        let mut limiter = ImmediateDepartures::new(limit);
+        let burst = (f64::from(limit) * CATCH_UP_SHARE).floor().max(2.0);
+        let per_millisecond = f64::from(limit) / 1006.0;
+        // For each call, those that the shares allowed until then.
+        let (mut now, mut allowed, mut share) = (0, 0.0, 1.0);
+        let mut calls: Vec<f64> = Vec::new();
+        let mut times = Vec::new();
+        for (milliseconds, sixty_fourths) in changes {
+            for _ in 0..milliseconds {
+                while limiter.take(Duration::from_millis(now)).is_ok() {
+                    calls.push(allowed);
+                    times.push(Duration::from_millis(now));
+                }
+                (now, allowed) = (now + 1, allowed + per_millisecond * share);
+            }
+            share = f64::from(sixty_fourths) / 64.0;
+            limiter.limiter.set_share(share, Duration::from_millis(now));
+        }
+        prop_assert!(exact_meter(&times) <= limit as usize);
+        // The most calls in excess of what was allowed between the first of them and the last.
+        let (mut least_excess, mut most) = (f64::MAX, f64::MIN);
+        for (call, allowed) in calls.iter().enumerate() {
+            let excess = call as f64 - allowed;
+            least_excess = least_excess.min(excess);
+            most = most.max(excess - least_excess);
+        }
+        prop_assert!(most < burst + 0.001, "{most} of {burst}");
+    }
+}
+
+#[test]
+fn a_share_bounds_every_second() {
+    let mut limiter = ImmediateDepartures::new(200);
+    let mut calls = calls_over(&mut limiter, 3, || Duration::ZERO);
+    limiter.limiter.set_share(0.3, Duration::from_secs(3));
+    let mut now = Duration::from_secs(3);
+    // Timers that are late by nearly half a second, so that calls catch up.
+    while now < Duration::from_secs(10) {
+        match limiter.take(now) {
+            Ok(()) => calls.push(now),
+            Err(wait) => now += wait + Duration::from_millis(450),
+        }
+    }
+    let slow: Vec<Duration> =
+        calls.into_iter().filter(|call| *call >= Duration::from_secs(3)).collect();
+    assert!((20..=60).contains(&exact_meter(&slow)), "{}", exact_meter(&slow));
 }
 
 #[test]
 fn without_a_limit_calls_are_unlimited_until_slowed_down() {
     let mut limiter = ImmediateDepartures::new(0);
+    let at = Duration::from_millis;
     for _ in 0..10_000 {
-        assert_eq!(limiter.take(Duration::from_millis(1)), Ok(()));
+        assert_eq!(limiter.take(at(1)), Ok(()));
     }
     assert_eq!(limiter.limiter.peak_calls_per_second(), 10_000);
-    limiter.limiter.set_share(0.5);
-    let granted = (0..10_000).filter(|_| limiter.take(Duration::from_millis(2)).is_ok()).count();
-    assert!(granted <= 5_000, "{granted}");
-    limiter.limiter.set_share(1.0);
-    assert_eq!(limiter.take(Duration::from_millis(2)), Ok(()));
+    limiter.limiter.set_share(0.5, at(1));
+    assert!(limiter.take(at(2)).is_err(), "the calls of the last second exceed the share");
+    let granted = (0..10_000).filter(|call| limiter.take(at(1010 + call)).is_ok()).count();
+    assert!((4000..=10_000).contains(&granted), "{granted}");
+    limiter.limiter.set_share(1.0, at(20_000));
+    let granted = (0..20_000).filter(|_| limiter.take(at(20_000)).is_ok()).count();
+    assert_eq!(granted, 20_000);
 }
