@@ -1,4 +1,4 @@
-//! Account lists: files of 10 thousand to 100 million accounts, read as a stream.
+//! Account lists: files of 10 thousand to a billion accounts, read as a stream.
 //!
 //! ```text
 //!  file or spooled stdin ─► digests ─► gunzip / unzstd ─► blocks ═► lines ─► csv, tsv | txt | ndjson ─┐
@@ -7,10 +7,11 @@
 //! Everything to the left of `═►` runs on its own thread, at most four blocks of 256 KiB ahead.
 //!
 //! A list is read twice. [`AccountList::scan`] counts, digests and finds possible duplicates; [`AccountList::distinct`]
-//! then yields every distinct valid account once, in list order. Memory does not grow with the list except for the
-//! duplicate filter of the scan (1.125 bytes per account, freed when the scan ends). Memory does not grow with the
-//! proportion of duplicates either: if hundreds of thousands of accounts may occur more than once, the list is read
-//! once more between the two passes, those accounts are written to a temporary file, and one bit per record is kept
+//! then yields every distinct valid account once, in list order. Memory does not grow with the list beyond
+//! `limits.memory`, most of which is the duplicate filter of the scan (1.125 bytes per account, freed when the scan ends).
+//! A list with more accounts than that is read several times between the two passes, once for each part of the hashes.
+//! Memory does not grow with the proportion of duplicates either: if hundreds of thousands of accounts may occur more than
+//! once, the list is read once more, and those accounts and the numbers of the repeats are written to temporary files
 //! (`duplicates`).
 //!
 //! Rules for all formats:

@@ -52,6 +52,13 @@ impl BloomFilter {
         self.layer.contains(hash) || self.full_layers.iter().any(|layer| layer.contains(hash))
     }
 
+    /// Removes all hashes. The memory is reused, because a new filter could be allocated beside this one.
+    pub fn clear(&mut self) {
+        self.full_layers.clear();
+        self.layer.words.fill(0);
+        self.layer.hashes = 0;
+    }
+
     /// Whether the capacity is exceeded by an eighth, so that a new layer is better than more false positives.
     pub fn is_full(&self) -> bool {
         !is_about_enough(self.layer.capacity, self.layer.hashes)
@@ -167,6 +174,9 @@ mod tests {
         assert!(!filter.add_layer(3_500));
         assert!(filter.add_layer(3_100));
         assert_eq!(filter.layer.capacity, 3_000);
+        hashes(0..100).for_each(|hash| _ = filter.insert(hash));
+        filter.clear();
+        assert!(hashes(0..100).all(|hash| !filter.contains(hash)));
     }
 
     #[test]

@@ -75,10 +75,10 @@ impl CandidateFinder {
         self.filter.add_layer(accounts)
     }
 
-    /// Ends a part of the hashes: an empty filter for another `expected_accounts`.
-    pub fn end_part(&mut self, expected_accounts: u64) {
+    /// Ends a part of the hashes: the filter is empty again.
+    pub fn end_part(&mut self) {
         self.look_up_pending();
-        self.filter = BloomFilter::new(expected_accounts, self.budget.filter);
+        self.filter.clear();
     }
 
     /// All accounts that may occur more than once, and the upper bound of the records that repeat an earlier one; frees

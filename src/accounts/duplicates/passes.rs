@@ -40,7 +40,7 @@ impl AccountList {
                 Ok(())
             };
             self.read_again(first_pass, &mut add, on_progress)?;
-            finder.end_part(expected);
+            finder.end_part();
         }
         Ok(finder.finish())
     }

@@ -102,7 +102,8 @@ fn a_list_takes_as_many_passes_as_its_budget_requires() {
     let list = |account_at: fn(u64) -> u64| -> String {
         (0..ACCOUNTS).map(|n| format!("u{}\n", account_at(n))).collect()
     };
-    let cases: [(fn(u64) -> u64, u64, [usize; 3]); 5] = [
+    type AccountAt = fn(u64) -> u64;
+    let cases: [(AccountAt, u64, [usize; 3]); 5] = [
         (|n| n, ACCOUNTS, [1, 5, 6]),
         (|_| 7, 1, [1, 5, 5]),
         (|n| n / 2, ACCOUNTS / 2, [1, 6, 6]),
