@@ -15,14 +15,14 @@
 const PREFETCHED_BLOCKS: usize = 2;
 
 /// Chunks in a block: a send may wake a thread, which costs as much as the rest of the handling of a chunk.
-pub const CHUNKS_PER_BLOCK: usize = 16;
+pub const CHUNKS_PER_BLOCK: usize = 32;
 
 /// Accounts that may back off before no further chunk of the list is requested.
 pub const ACCOUNTS_BACKING_OFF: usize = 50_000;
 
 /// Messages that are flushed to the writer together while more are expected: waking its thread costs as much as decoding a
 /// response.
-pub const MESSAGES_PER_FLUSH: usize = 16;
+pub const MESSAGES_PER_FLUSH: usize = 32;
 
 /// Rows, in KiB, that are flushed even if there are fewer messages.
 pub const ROWS_PER_FLUSH_KIB: u32 = 2 * 1024;

@@ -16,7 +16,9 @@ use crate::snapshot::parts::CommittedPart;
 pub struct SnapshotSink {
     writer: Option<WriterSender>,
     committed: mpsc::Receiver<CommittedPart>,
-    unsent: Vec<SinkMessage>,
+    /// With the KiB of their rows.
+    unsent: Vec<(SinkMessage, u32)>,
+    unsent_kib: u32,
     parts: PartTracker,
     /// Whether an earlier process has committed parts.
     has_earlier_parts: bool,
@@ -35,6 +37,7 @@ impl SnapshotSink {
             writer: Some(writer),
             committed,
             unsent: Vec::new(),
+            unsent_kib: 0,
             parts,
             has_earlier_parts,
         }
@@ -53,18 +56,20 @@ impl SnapshotSink {
 
 impl Sink for SnapshotSink {
     fn push(&mut self, message: SinkMessage) {
-        self.unsent.push(message);
+        let rows_kib = message.rows_kib();
+        self.unsent_kib = self.unsent_kib.saturating_add(rows_kib);
+        self.unsent.push((message, rows_kib));
     }
 
     fn is_flush_due(&self) -> bool {
-        self.unsent.len() >= MESSAGES_PER_FLUSH
-            || self.unsent.iter().map(SinkMessage::rows_kib).sum::<u32>() >= ROWS_PER_FLUSH_KIB
+        self.unsent.len() >= MESSAGES_PER_FLUSH || self.unsent_kib >= ROWS_PER_FLUSH_KIB
     }
 
     async fn flush(&mut self) -> Result<(), RunError> {
         let Some(writer) = &self.writer else { return Err(RunError::WriterStopped) };
-        for message in std::mem::take(&mut self.unsent) {
-            if !writer.send(message).await {
+        self.unsent_kib = 0;
+        for (message, rows_kib) in self.unsent.drain(..) {
+            if !writer.send(message, rows_kib).await {
                 return Err(RunError::WriterStopped);
             }
         }

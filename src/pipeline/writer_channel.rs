@@ -29,10 +29,10 @@ pub fn writer_channel(capacity: usize) -> (WriterSender, mpsc::Receiver<QueuedMe
 }
 
 impl WriterSender {
-    /// Sends a message; waits while the writer is behind. `false` if the writer has stopped.
-    pub async fn send(&self, message: SinkMessage) -> bool {
+    /// Sends a message with so many KiB of rows; waits while the writer is behind. `false` if the writer has stopped.
+    pub async fn send(&self, message: SinkMessage, rows_kib: u32) -> bool {
         // A batch larger than the whole budget is sent alone.
-        let share = message.rows_kib().min(WRITER_ROWS_KIB);
+        let share = rows_kib.min(WRITER_ROWS_KIB);
         let Ok(_memory) = Arc::clone(&self.memory).acquire_many_owned(share).await else {
             return false;
         };
