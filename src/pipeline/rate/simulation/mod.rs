@@ -35,7 +35,11 @@ pub struct SimulatedJob {
 pub struct Network {
     pub delay: Duration,
     pub jitter: Duration,
+    /// So long at the start of every [`STALL_INTERVAL`], nothing arrives: all calls of that time arrive at its end.
+    pub stall: Duration,
 }
+
+const STALL_INTERVAL: Duration = Duration::from_secs(7);
 
 struct RunningJob {
     rate: RateControl,
@@ -129,8 +133,9 @@ impl Simulation {
             Step::Wake => self.start_calls(job, now),
             Step::Leave { departure, called_at } => {
                 drop(departure);
-                let delay = self.delay();
-                self.push(now + delay, job, Step::Arrive { left_at: now, called_at });
+                let arrives_at = now + self.delay();
+                let arrives_at = self.after_stall(arrives_at);
+                self.push(arrives_at, job, Step::Arrive { left_at: now, called_at });
             }
             Step::Arrive { left_at, called_at } => {
                 let is_accepted = self.service.accepts(now, &mut self.random);
@@ -185,8 +190,14 @@ impl Simulation {
 
     /// The delay of one direction; calls may overtake each other.
     fn delay(&mut self) -> Duration {
-        let Network { delay, jitter } = self.network;
+        let Network { delay, jitter, .. } = self.network;
         delay + jitter.mul_f64(2.0 * self.random.f64()) - jitter
+    }
+
+    fn after_stall(&self, at: Duration) -> Duration {
+        let intervals = at.as_nanos() / STALL_INTERVAL.as_nanos();
+        let start = STALL_INTERVAL * u32::try_from(intervals).unwrap();
+        at.max(start + self.network.stall)
     }
 
     fn push(&mut self, at: Duration, job: usize, step: Step) {

@@ -20,7 +20,7 @@ fn jobs(limits: &[u32]) -> Vec<SimulatedJob> {
 /// A round trip of 60 ms, or more if the jitter is larger than that of one direction.
 fn jitter(millis: u64) -> Network {
     let delay = Duration::from_millis(30.max(millis + 5));
-    Network { delay, jitter: Duration::from_millis(millis) }
+    Network { delay, jitter: Duration::from_millis(millis), stall: Duration::ZERO }
 }
 
 fn sliding(limit: u32) -> SimulatedService {
@@ -186,12 +186,27 @@ fn random_refusals_do_not_lower_the_rate_much() {
 
 #[test]
 fn long_round_trips_change_little() {
-    let network = Network { delay: Duration::from_millis(120), jitter: Duration::from_millis(10) };
+    let network = Network { delay: Duration::from_millis(120), ..jitter(10) };
     for (job, limit) in [(200, 200), (200, 120)] {
         let outcomes = simulate(&jobs(&[job]), network, &sliding(limit));
         ensure_at_least(0.96, "useful", &outcomes, |outcome| {
             outcome.accepted_rate(5.0..END) / f64::from(limit)
         });
         ensure_at_most(0.015, "refused", &outcomes, |outcome| outcome.refused_share(0.0..END));
+    }
+}
+
+/// Calls that a busy machine or network delays arrive together, and a second later the service refuses as many.
+#[test]
+fn stalls_cost_some_of_the_limit() {
+    for (stall_millis, least_useful, most_refused) in [(50, 0.93, 0.005), (150, 0.85, 0.01)] {
+        let network = Network { stall: Duration::from_millis(stall_millis), ..jitter(10) };
+        let outcomes = simulate(&jobs(&[200]), network, &sliding(200));
+        ensure_at_least(least_useful, "useful", &outcomes, |outcome| {
+            outcome.accepted_rate(0.0..END) / 200.0
+        });
+        ensure_at_most(most_refused, "refused", &outcomes, |outcome| {
+            outcome.refused_share(0.0..END)
+        });
     }
 }
