@@ -17,6 +17,13 @@ const MIN_THROTTLED_PERCENT: u64 = 1;
 /// At this part of the limit, in percent, and above, the accepted rate does not differ from it.
 const SAME_AS_LIMIT_PERCENT: u64 = 90;
 
+/// Below this part of the limit, in percent, the service has a lower limit, even if few calls are throttled, provided that
+/// the whole run was held at about it: a long run provokes few refusals.
+const LOWER_LIMIT_PERCENT: u64 = 75;
+
+/// The mean rate of a run that was held at the accepted rate, relative to it.
+const HELD_AT: f64 = 1.1;
+
 /// The suggested part of the accepted rate, in percent, so that the service need not throttle to hold the run at it.
 const SUGGESTED_PERCENT: u64 = 98;
 
@@ -46,10 +53,17 @@ impl RateAdvice {
     pub fn new(calls: &CallInfo) -> Option<RateAdvice> {
         let accepted = accepted_rate(calls)?;
         let limit = u64::from(calls.calls_per_second);
-        let differs = limit == 0 || u64::from(accepted) * 100 < limit * SAME_AS_LIMIT_PERCENT;
+        let is_below = |percent| limit == 0 || u64::from(accepted) * 100 < limit * percent;
+        let is_held = calls
+            .rate_utilization_percent
+            .is_some_and(|percent| percent / 100.0 * limit as f64 <= HELD_AT * f64::from(accepted));
         let are_many = calls.throttled * 100 >= calls.made * MIN_THROTTLED_PERCENT;
+        let differs = match are_many {
+            true => is_below(SAME_AS_LIMIT_PERCENT),
+            false => is_held && is_below(LOWER_LIMIT_PERCENT),
+        };
         let suggested = u64::from(accepted) * SUGGESTED_PERCENT / 100;
-        (differs && are_many).then(|| RateAdvice {
+        differs.then(|| RateAdvice {
             calls_per_second: u32::try_from(suggested).unwrap_or(u32::MAX).max(1),
             accepted,
             throttled_share: throttled_share(calls),
@@ -105,6 +119,19 @@ mod tests {
         assert_eq!(suggested(&calls(10_000, 99, Some(100))), None);
         assert_eq!(accepted_rate(&calls(10_000, 99, Some(100))), Some(100));
         assert_eq!(suggested(&calls(10_000, 100, Some(100))), Some(98));
+    }
+
+    #[test]
+    fn a_run_held_at_a_lower_limit_throughout_suggests_it() {
+        let held = |percent: f64, learned| CallInfo {
+            rate_utilization_percent: Some(percent),
+            ..calls(100_000, 400, Some(learned))
+        };
+        assert_eq!(suggested(&held(60.0, 118)), Some(115));
+        // Only for a part of the run.
+        assert_eq!(suggested(&held(80.0, 118)), None);
+        // As a series of refusals at random may end.
+        assert_eq!(suggested(&held(78.0, 160)), None);
     }
 
     #[test]

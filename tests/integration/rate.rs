@@ -55,6 +55,23 @@ fn no_second_exceeds_the_limit() {
 }
 
 #[test]
+fn a_lower_limit_of_the_service_is_learned_and_suggested() {
+    let server = EmulatorServer::start(settings_of("rate.portrait_get = 20"));
+    let output = export_to(&server, 14_000, &["api.calls_per_second=60"]);
+    ensure_limit_kept(&output, 60);
+    let learned = number(&output, "learned_calls_per_second");
+    assert!((15..=24).contains(&learned), "{output}");
+    let suggested = output.summary()["suggested_calls_per_second"].as_u64().unwrap();
+    assert_eq!(suggested, learned * 98 / 100, "{output}");
+    let advice = output.stderr.lines().last().unwrap();
+    let accepted =
+        format!("  advice      the service accepted about {learned} calls/s and throttled ");
+    assert!(advice.starts_with(&accepted), "{output}");
+    let setting = format!("set api.calls_per_second = {suggested}, or raise the app's limit");
+    assert!(advice.contains(&setting), "{output}");
+}
+
+#[test]
 fn first_calls_are_paced() {
     let server = EmulatorServer::start(settings_of("rate.portrait_get = 0"));
     let output = export_to(&server, 800, &["api.calls_per_second=5"]);

@@ -83,11 +83,20 @@ impl RateControl {
 
     /// Recovers from throttling by the steps that are due; returns whether to report that the full rate is restored.
     pub fn recover(&mut self, now: Duration) -> bool {
+        if self.throttle.share() < 1.0 && !self.is_share_used(now) {
+            self.throttle.defer_probing(now);
+        }
         if !self.throttle.recover(now) {
             return false;
         }
         self.limiter.set_share(self.throttle.share(), now);
         self.report.is_restoration_due(self.throttle.share())
+    }
+
+    /// Whether calls use about the rate that they may have, rather than wait for their next attempt or for responses.
+    fn is_share_used(&mut self, now: Duration) -> bool {
+        let allowed = self.limiter.full_rate() * self.throttle.share();
+        (self.limiter.calls_in_last_second(now) + 1) as f64 >= allowed / 2.0
     }
 
     /// A call made at `called_at` has a response and was not throttled.
@@ -202,6 +211,7 @@ mod tests {
         assert_eq!(rate.call_throttled(throttled(seconds(1), Duration::ZERO)), None);
         assert_eq!(rate.gate(seconds(2), 0), Gate::Closed(Some(seconds(6))));
         assert!(!rate.recover(seconds(60)), "the change is not considerable");
-        assert_eq!(rate.call_rates().learned, Some(200));
+        // No call has used the rate since, so it was not probed.
+        assert_eq!(rate.call_rates().learned, Some(197));
     }
 }

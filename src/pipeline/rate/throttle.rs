@@ -186,6 +186,15 @@ impl Throttle {
         self.share > before
     }
 
+    /// The rate is hardly used, so that no refusal says nothing about a higher one.
+    pub fn defer_probing(&mut self, now: Duration) {
+        self.stepped_at = self.stepped_at.max(self.clear_since);
+        if self.share >= QUICK_BELOW * self.ceiling {
+            self.clear_since += now.saturating_sub(self.stepped_at);
+            self.stepped_at = self.stepped_at.max(now);
+        }
+    }
+
     fn step_up(&mut self) {
         if self.noise.is_trial() {
             return;

@@ -79,6 +79,24 @@ fn the_share_is_probed_slowly_at_the_ceiling_and_fast_beyond() {
 }
 
 #[test]
+fn a_rate_that_is_not_used_is_not_probed() {
+    let mut throttle = cut_once();
+    (throttle.share, throttle.ceiling) = (0.1, 0.4);
+    for at in 11..100 {
+        throttle.defer_probing(Duration::from_secs(at));
+        throttle.recover(Duration::from_secs(at));
+        throttle.defer_probing(Duration::from_secs(at));
+    }
+    assert!(throttle.share() <= 0.4 && throttle.share() > 0.38, "{}", throttle.share());
+    assert_eq!(throttle.learned_share(), Some(throttle.share()));
+    // Used again, it is probed as slowly as after a refusal.
+    throttle.recover(Duration::from_secs(102));
+    assert!(throttle.share() < 0.4, "{}", throttle.share());
+    throttle.recover(Duration::from_secs(112));
+    assert!(throttle.share() > 0.44, "{}", throttle.share());
+}
+
+#[test]
 fn a_refusal_just_beyond_the_ceiling_confirms_it() {
     let mut throttle = cut_once();
     throttle.call_accepted(millis(19_000), millis(19_050));
