@@ -203,7 +203,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Between any two times, no more calls leave than the shares between them allow, and the burst that lets a late timer
-    /// catch up. A change of the share is no exception.
+    /// catch up. This includes every change of the share.
     #[test]
     fn a_change_of_share_permits_no_burst(
         limit in 1u32..400,
