@@ -52,7 +52,7 @@ pub fn reconcile(accounts: &[impl AsRef<str>], response: &Response<'_>) -> Vec<A
     let mut markers = Vec::new();
     let mut is_clean = response.dropped_items == 0 && !response.failed_accounts_are_unreadable;
     for (item_index, item) in response.items.iter().enumerate() {
-        if MARKERS.contains(&&*item.account) {
+        if is_marker(&item.account) {
             markers.push(item_index);
             continue;
         }
@@ -119,19 +119,24 @@ fn give_twins_one_outcome(accounts: &[impl AsRef<str>], outcomes: &mut [AccountO
     }
 }
 
+fn is_marker(name: &str) -> bool {
+    // Most names are excluded by their first byte.
+    matches!(name.as_bytes().first(), None | Some(b'@')) && MARKERS.contains(&name)
+}
+
 /// What an item by itself says about its account.
 fn item_outcome(item_index: usize, item: &Item<'_>) -> AccountOutcome {
     if item.is_damaged {
         return AccountOutcome::Doubtful(Doubt::Damaged);
     }
     match (item.result_code, item.profile) {
+        (Code::Number(0), _) | (Code::Absent, ProfileItem::Array) => {
+            AccountOutcome::Row(item_index)
+        }
         (Code::Number(code), _)
             if ErrorCodeRule::for_code(code).is_not_found() && !item.values.is_empty() =>
         {
             AccountOutcome::Doubtful(Doubt::Contradiction)
-        }
-        (Code::Number(0), _) | (Code::Absent, ProfileItem::Array) => {
-            AccountOutcome::Row(item_index)
         }
         (Code::Number(_), _) => AccountOutcome::Code(item_index),
         (Code::Unreadable(_), _) => AccountOutcome::Doubtful(Doubt::UnreadableCode),
@@ -170,7 +175,7 @@ fn attribute_markers(
     let unmentioned: Vec<usize> =
         (0..outcomes.len()).filter(|at| outcomes[*at] == AccountOutcome::Unmentioned).collect();
     let named: Vec<usize> = unmentioned.iter().copied().filter(|at| failed.contains(at)).collect();
-    let names_others = response.failed_accounts.iter().any(|name| !MARKERS.contains(&&**name));
+    let names_others = response.failed_accounts.iter().any(|name| !is_marker(name));
     let (meant, is_certain) = if !named.is_empty() {
         (&named, markers.len() >= named.len())
     } else {

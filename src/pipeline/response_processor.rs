@@ -130,7 +130,8 @@ impl ResponseProcessor {
             return Err(ChunkError::Failed(Box::new(call)));
         }
         let response = &interpretation.response;
-        let mut sorted = SortedAccounts::default();
+        let ordinals = Vec::with_capacity(chunk.accounts.len());
+        let mut sorted = SortedAccounts { ordinals, ..SortedAccounts::default() };
         for (account, outcome) in chunk.accounts.into_iter().zip(&interpretation.outcomes) {
             match *outcome {
                 AccountOutcome::Row(index) => {

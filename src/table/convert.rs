@@ -39,11 +39,23 @@ pub fn number<N: std::str::FromStr>(
 /// For an int64 column: as for the unsigned types, with an optional minus sign.
 pub fn integer(value: JsonValue<'_>, buffer: &mut String) -> Result<i64, TypeMismatch> {
     let written = text(value, buffer)?;
+    if let Some(number) = short_number(written) {
+        return Ok(number);
+    }
     let digits = written.strip_prefix('-').unwrap_or(written);
     if !digits.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(TypeMismatch);
     }
     written.parse().map_err(|_| TypeMismatch)
+}
+
+/// The value of 1 to 18 digits, which cannot overflow: nearly every number of a profile.
+#[inline]
+fn short_number(digits: &str) -> Option<i64> {
+    let is_short = (1..=18).contains(&digits.len());
+    let append =
+        |number, digit: u8| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'));
+    if is_short { digits.bytes().try_fold(0, append) } else { None }
 }
 
 /// For a date column: days since 1970-01-01, from the number yyyymmdd.

@@ -178,14 +178,28 @@ fn add_primitives<P, T>(
     P::Native: Into<T>,
     T: Ord + Copy + QuickHash,
 {
-    let values = || column.iter().flatten().map(Into::<T>::into);
-    let Some((low, high)) = values().min().zip(values().max()) else { return };
-    widen_to(range, Some((low, high)));
-    for value in column.iter().flatten() {
+    if column.null_count() == 0 {
+        add_values(column.values().iter().copied(), range, distinct);
+    } else {
+        add_values(column.iter().flatten(), range, distinct);
+    }
+}
+
+fn add_values<N, T>(
+    values: impl Iterator<Item = N> + Clone,
+    range: &mut MinMax<T>,
+    distinct: &mut BoundedValueCounts<T>,
+) where
+    N: Into<T>,
+    T: Ord + Copy + QuickHash,
+{
+    let values = values.map(Into::<T>::into);
+    values.clone().for_each(|value| widen(range, value));
+    for value in values {
         if distinct.overflowed() {
             return;
         }
-        distinct.add(&value.into(), 1);
+        distinct.add(&value, 1);
     }
 }
 

@@ -84,23 +84,30 @@ impl<T: PartialEq> BoundedValueCounts<T> {
         self.values.as_deref()
     }
 
+    #[inline]
     pub fn add<B>(&mut self, value: &B, count: u64)
     where
         T: Borrow<B>,
         B: QuickHash + ToOwned<Owned = T> + PartialEq + ?Sized,
     {
         let Some(values) = &mut self.values else { return };
-        let slot = &mut self.slots[value.quick_hash() % CACHE_SLOTS];
-        if let Some((known, known_count)) = values.get_mut(usize::from(*slot))
-            && (*known).borrow() == value
-        {
-            *known_count += count;
-            return;
+        let slot = self.slots[value.quick_hash() % CACHE_SLOTS];
+        match values.get_mut(usize::from(slot)) {
+            Some((known, known_count)) if (*known).borrow() == value => *known_count += count,
+            _ => self.search_and_add(value, count),
         }
+    }
+
+    fn search_and_add<B>(&mut self, value: &B, count: u64)
+    where
+        T: Borrow<B>,
+        B: QuickHash + ToOwned<Owned = T> + PartialEq + ?Sized,
+    {
+        let Some(values) = &mut self.values else { return };
         match values.iter().position(|(known, _)| known.borrow() == value) {
             Some(index) => {
                 values[index].1 += count;
-                *slot = index as u8;
+                self.slots[value.quick_hash() % CACHE_SLOTS] = index as u8;
             }
             None if values.len() < MAX_DISTINCT => values.push((value.to_owned(), count)),
             None => self.values = None,
@@ -121,6 +128,7 @@ impl<T: PartialEq> BoundedValueCounts<T> {
 
 impl BoundedValueCounts<String> {
     /// Counts a text. A long text stops counting, so that memory stays bounded.
+    #[inline]
     pub fn add_text(&mut self, text: &str) {
         if text.len() > MAX_TEXT_BYTES {
             self.values = None;
