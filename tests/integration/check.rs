@@ -80,7 +80,7 @@ fn valid_job_passes_every_check_with_one_call_and_leaves_no_files() {
     let before = contents(&directory);
     let output = check_at(&server, &directory, &["output.path=exports/a/b"]).expect_code(0);
     let free =
-        output.stdout.lines().filter(|line| line.starts_with("passed   disk      about 40 B"));
+        output.stdout.lines().filter(|line| line.starts_with("passed   disk      about 52 B"));
     assert_eq!(free.filter(|line| line.ends_with(" free")).count(), 1, "{output}");
     let lines = output.stdout.lines().filter(|line| !line.ends_with(" free"));
     let lines: Vec<String> = lines.map(without_port).collect();
