@@ -238,3 +238,16 @@ fn preview_stops_with_the_exit_code_of_an_export() {
         preview(&TestDir::with_job(QUICK_JOB, accounts(3)), &["--set", "accounts.path=none.txt"]);
     assert!(no_list.expect_code(2).error().contains("none.txt"));
 }
+
+#[test]
+fn an_account_whose_duplicates_remain_has_several_rows_in_list_order() {
+    let directory = TestDir::with_job(QUICK_JOB, ["a", "b", "a", "a", "c"]);
+    let names = |duplicates: &str| -> Vec<String> {
+        let key = format!("accounts.duplicates={duplicates}");
+        let output = preview(&directory, &["--json", "--set", &key]).expect_code(0);
+        rows(&output).iter().map(|row| row["account"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("exact"), ["a", "b", "c"]);
+    assert_eq!(names("adjacent"), ["a", "b", "a", "c"]);
+    assert_eq!(names("none"), ["a", "b", "a", "a", "c"]);
+}

@@ -161,13 +161,17 @@ fn in_list_order(
     collected: &CollectedRows,
     accounts: &[ListedAccount],
 ) -> Result<RecordBatch, ArrowError> {
-    let place_of: HashMap<&str, usize> =
-        accounts.iter().enumerate().map(|(place, account)| (&*account.name, place)).collect();
+    // From the last to the first, of an account whose duplicates are not removed.
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, account) in accounts.iter().enumerate().rev() {
+        places.entry(&account.name).or_default().push(place);
+    }
     let mut rows: Vec<(Option<usize>, (usize, usize))> = Vec::new();
     for (batch_index, batch) in collected.rows.iter().enumerate() {
         let names = batch.column(0).as_string::<i32>();
         for row in 0..batch.num_rows() {
-            rows.push((place_of.get(names.value(row)).copied(), (batch_index, row)));
+            let place = places.get_mut(names.value(row)).and_then(Vec::pop);
+            rows.push((place, (batch_index, row)));
         }
     }
     if rows.is_empty() {
