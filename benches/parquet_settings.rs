@@ -69,7 +69,7 @@ fn settings(first_rows: &RecordBatch) -> Vec<(String, WriterProperties)> {
         let row_groups = base().set_max_row_group_row_count(Some(rows));
         settings.push((format!("{rows} rows in a row group"), row_groups));
     }
-    for kib in [64, 120, 240, 512, 1024] {
+    for kib in [64, 192, 240, 512, 1024] {
         let pages = base().set_data_page_size_limit(kib * 1024);
         settings.push((format!("pages of {kib} KiB"), pages));
     }
@@ -122,7 +122,7 @@ fn batches(tags: usize) -> Vec<RecordBatch> {
     let small: Vec<RecordBatch> = (0..ROWS / 100)
         .map(|call| rows_of(&answer(call * 100, tags), &requested, &mut rows))
         .collect();
-    small.chunks(41).map(|some| concat_batches(some[0].schema_ref(), some).unwrap()).collect()
+    small.chunks(82).map(|some| concat_batches(some[0].schema_ref(), some).unwrap()).collect()
 }
 
 fn cpu_time() -> Duration {

@@ -31,7 +31,7 @@ pub const ROWS_PER_FLUSH_KIB: u32 = 2 * 1024;
 const WRITER_MESSAGES: usize = 256;
 
 /// Rows that may wait for the writer, in KiB.
-pub const WRITER_ROWS_KIB: u32 = 8 * 1024;
+pub const WRITER_ROWS_KIB: u32 = 4 * 1024;
 
 /// Parts that may be open: each holds open files and a few rows.
 pub const OPEN_PARTS: usize = 64;

@@ -23,9 +23,9 @@ const ROWS_PER_ROW_GROUP: usize = 250_000;
 /// The largest dictionary of a column. Where the first rows show that it would be larger, the column has none.
 const DICTIONARY_BYTES: usize = 1024 * 1024;
 
-/// Bytes of a page before compression. zstd looks for shorter repetitions in less than 256 KiB, so texts become smaller than
-/// in pages of the usual 1 MiB, and such pages stay in the cache of a core. A page may exceed it by one batch of values.
-const PAGE_BYTES: usize = 192 * 1024;
+/// Bytes of a page before compression, at least: the rows of an encoding step may double them. Below 256 KiB, zstd looks for
+/// shorter repetitions, so texts become smaller than in pages of the usual 1 MiB, and a page stays in the cache of a core.
+const PAGE_BYTES: usize = 126 * 1024;
 
 /// The writer of the file, in the form of the Parquet format: `NAME version VERSION (build HASH)`. Spark, Hive and Flink
 /// warn about every file of another form.
@@ -37,11 +37,11 @@ const CREATED_BY: &str = concat!(
     ")"
 );
 
-/// Rows that are encoded together, because each batch costs as much as many rows.
-const ROWS_PER_BATCH: usize = 4096;
+/// Rows that are encoded together: while a column is encoded, its dictionary and the tables of zstd stay in the cache.
+const ROWS_PER_BATCH: usize = 8192;
 
 /// Rows are encoded earlier if their values hold this many bytes.
-const BATCH_BYTES: usize = 2 * 1024 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// A row group, which is kept in memory, ends early at this encoded size.
 const ROW_GROUP_BYTES: usize = 8 * 1024 * 1024;
