@@ -369,7 +369,7 @@ fn manifest_of_the_earlier_snapshot_is_not_trusted() {
         assert!(message.contains("out/_manifest.json is damaged"), "{index}: {message}");
         assert!(message.ends_with("--set limits.max_shrink=off"), "{index}: {message}");
     }
-    assert_snapshot!(refused(&directory, &[], 2), @"cannot check limits.max_shrink: out/_manifest.json is damaged (trailing characters at line 62 column 1); restore it, or publish without the check by --set limits.max_shrink=off");
+    assert_snapshot!(refused(&directory, &[], 2), @"cannot check limits.max_shrink: out/_manifest.json is damaged (trailing characters at line 63 column 1); restore it, or publish without the check by --set limits.max_shrink=off");
     run("export", &directory, &["limits.max_shrink=off"]).expect_code(0);
     assert_eq!(rows_of(&directory, "out"), 30);
 
