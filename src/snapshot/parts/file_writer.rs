@@ -30,7 +30,7 @@ pub enum PartError {
 /// Writes one part file; the order of the batches is the order of the rows.
 #[derive(Debug)]
 pub enum PartFileWriter {
-    Parquet(ParquetPartWriter),
+    Parquet(Box<ParquetPartWriter>),
     Csv(CsvPartWriter),
 }
 
@@ -42,9 +42,11 @@ impl PartFileWriter {
         compression: Compression,
     ) -> Result<PartFileWriter, PartError> {
         match format {
-            Format::Parquet => {
-                Ok(PartFileWriter::Parquet(ParquetPartWriter::new(file, schema, compression)))
-            }
+            Format::Parquet => Ok(PartFileWriter::Parquet(Box::new(ParquetPartWriter::new(
+                file,
+                schema,
+                compression,
+            )))),
             Format::Csv => {
                 CsvPartWriter::create(file, schema, compression).map(PartFileWriter::Csv)
             }
