@@ -31,7 +31,7 @@ pub enum PartError {
 #[derive(Debug)]
 pub enum PartFileWriter {
     Parquet(Box<ParquetPartWriter>),
-    Csv(CsvPartWriter),
+    Csv(Box<CsvPartWriter>),
 }
 
 impl PartFileWriter {
@@ -47,9 +47,9 @@ impl PartFileWriter {
                 schema,
                 compression,
             )))),
-            Format::Csv => {
-                CsvPartWriter::create(file, schema, compression).map(PartFileWriter::Csv)
-            }
+            Format::Csv => CsvPartWriter::create(file, schema, compression)
+                .map(Box::new)
+                .map(PartFileWriter::Csv),
         }
     }
 
