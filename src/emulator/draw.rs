@@ -57,7 +57,7 @@ impl Draws {
     /// A number below `bound`, small ones more often: half of them are below a quarter of it.
     pub fn skewed_below(&mut self, bound: usize) -> usize {
         let fraction = self.draw() >> 32;
-        (((fraction * fraction) >> 32) * bound as u64 >> 32) as usize
+        ((((fraction * fraction) >> 32) * bound as u64) >> 32) as usize
     }
 
     /// One of the items, all equally often.
