@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_is_no_run() {
+    fn without_numbers_there_are_no_runs() {
         let directory = tempfile::tempdir().unwrap();
         let runs = Arc::new(RunWriter::create(directory.path()).unwrap().finish().unwrap());
         assert_eq!((runs.count(), MergedRuns::new(runs, 100).unwrap().peek()), (0, None));

@@ -31,12 +31,12 @@ const IGNORED_FOR: Duration = Duration::from_secs(30);
 /// The detection of refusals that do not depend on the rate.
 #[derive(Debug, Default)]
 pub struct Noise {
-    series: Option<Series>,
+    series: Option<CutSeries>,
     known: Option<KnownNoise>,
 }
 
 #[derive(Debug)]
-struct Series {
+struct CutSeries {
     /// The share before the first cut.
     top: f64,
     cut_at: Duration,
@@ -66,8 +66,12 @@ impl Noise {
     /// A small cut of the share.
     pub fn on_cut(&mut self, before: f64, after: f64, now: Duration) {
         let responses = Responses::default();
-        let series =
-            self.series.get_or_insert(Series { top: before, cut_at: now, responses, trial: None });
+        let series = self.series.get_or_insert(CutSeries {
+            top: before,
+            cut_at: now,
+            responses,
+            trial: None,
+        });
         series.cut_at = now;
         if after < TRIAL_BELOW * series.top {
             let Responses { refused, .. } = series.responses;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use self::outcome::{Outcome, SimulatedCall};
+use self::outcome::{SimulatedCall, SimulatedRun};
 use self::service::SimulatedService;
 use crate::job::RetrySettings;
 use crate::pipeline::rate::limiter::Departure;
@@ -64,7 +64,7 @@ impl RunningJob {
     }
 }
 
-enum Step {
+enum SimulatedStep {
     /// Start the calls that may be made.
     Wake,
     Leave {
@@ -89,7 +89,7 @@ pub struct Simulation {
     /// When each of the steps is due, by its index.
     queue: BinaryHeap<Reverse<(Duration, usize)>>,
     /// Steps and their jobs, until they are due.
-    steps: Vec<Option<(usize, Step)>>,
+    steps: Vec<Option<(usize, SimulatedStep)>>,
     calls: Vec<SimulatedCall>,
 }
 
@@ -111,9 +111,9 @@ impl Simulation {
         }
     }
 
-    pub fn run(mut self, duration: Duration) -> Outcome {
+    pub fn run(mut self, duration: Duration) -> SimulatedRun {
         for job in 0..self.jobs.len() {
-            self.push(Duration::ZERO, job, Step::Wake);
+            self.push(Duration::ZERO, job, SimulatedStep::Wake);
         }
         while let Some(Reverse((now, step))) = self.queue.pop()
             && now < duration
@@ -121,29 +121,29 @@ impl Simulation {
             let (job, step) = self.steps[step].take().unwrap();
             self.run_step(job, step, now);
         }
-        Outcome { calls: self.calls }
+        SimulatedRun { calls: self.calls }
     }
 
-    fn run_step(&mut self, job: usize, step: Step, now: Duration) {
+    fn run_step(&mut self, job: usize, step: SimulatedStep, now: Duration) {
         let running = &mut self.jobs[job];
         running.clock.store(u64::try_from(now.as_nanos()).unwrap(), Ordering::Relaxed);
         match step {
             // It was woken by a response since, and waits for another time.
-            Step::Wake if running.wakes_at > now => {}
-            Step::Wake => self.start_calls(job, now),
-            Step::Leave { departure, called_at } => {
+            SimulatedStep::Wake if running.wakes_at > now => {}
+            SimulatedStep::Wake => self.start_calls(job, now),
+            SimulatedStep::Leave { departure, called_at } => {
                 drop(departure);
                 let arrives_at = now + self.delay();
                 let arrives_at = self.after_stall(arrives_at);
-                self.push(arrives_at, job, Step::Arrive { left_at: now, called_at });
+                self.push(arrives_at, job, SimulatedStep::Arrive { left_at: now, called_at });
             }
-            Step::Arrive { left_at, called_at } => {
+            SimulatedStep::Arrive { left_at, called_at } => {
                 let is_accepted = self.service.accepts(now, &mut self.random);
                 self.calls.push(SimulatedCall { job, left_at, arrived_at: now, is_accepted });
                 let delay = self.delay();
-                self.push(now + delay, job, Step::Respond { called_at, is_accepted });
+                self.push(now + delay, job, SimulatedStep::Respond { called_at, is_accepted });
             }
-            Step::Respond { called_at, is_accepted } => {
+            SimulatedStep::Respond { called_at, is_accepted } => {
                 running.in_flight -= 1;
                 if is_accepted {
                     running.rate.call_accepted(called_at, now);
@@ -174,14 +174,14 @@ impl Simulation {
                 Ok(departure) => {
                     running.in_flight += 1;
                     let leaves_at = now + self.lateness() / 4;
-                    self.push(leaves_at, job, Step::Leave { departure, called_at: now });
+                    self.push(leaves_at, job, SimulatedStep::Leave { departure, called_at: now });
                 }
                 Err(until) => break until,
             }
         };
         let wakes_at = wait_until + self.lateness();
         self.jobs[job].wakes_at = wakes_at;
-        self.push(wakes_at, job, Step::Wake);
+        self.push(wakes_at, job, SimulatedStep::Wake);
     }
 
     fn lateness(&mut self) -> Duration {
@@ -200,7 +200,7 @@ impl Simulation {
         at.max(start + self.network.stall)
     }
 
-    fn push(&mut self, at: Duration, job: usize, step: Step) {
+    fn push(&mut self, at: Duration, job: usize, step: SimulatedStep) {
         self.queue.push(Reverse((at, self.steps.len())));
         self.steps.push(Some((job, step)));
     }

@@ -13,12 +13,12 @@ pub struct SimulatedCall {
 }
 
 /// The calls of a simulation, in the order of their arrival.
-pub struct Outcome {
+pub struct SimulatedRun {
     pub calls: Vec<SimulatedCall>,
 }
 
 /// Periods are in seconds since the start.
-impl Outcome {
+impl SimulatedRun {
     fn arrived_in(&self, period: Range<f64>) -> impl Iterator<Item = &SimulatedCall> {
         self.calls.iter().filter(move |call| period.contains(&call.arrived_at.as_secs_f64()))
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::outcome::Outcome;
+use super::outcome::SimulatedRun;
 use super::service::{Counting, SimulatedService};
 use super::{Network, SimulatedJob, Simulation};
 
@@ -29,7 +29,11 @@ fn sliding(limit: u32) -> SimulatedService {
 
 /// Simulates two minutes with each seed. In no second, more calls of a job leave than its limit.
 #[track_caller]
-fn simulate(jobs: &[SimulatedJob], network: Network, service: &SimulatedService) -> Vec<Outcome> {
+fn simulate(
+    jobs: &[SimulatedJob],
+    network: Network,
+    service: &SimulatedService,
+) -> Vec<SimulatedRun> {
     let run = |seed| {
         let simulation = Simulation::new(jobs, network, service.clone(), seed);
         let outcome = simulation.run(Duration::from_secs(SECONDS));
@@ -43,19 +47,29 @@ fn simulate(jobs: &[SimulatedJob], network: Network, service: &SimulatedService)
 }
 
 /// The lowest and the highest value of any seed.
-fn range_of(outcomes: &[Outcome], value: impl Fn(&Outcome) -> f64) -> (f64, f64) {
+fn range_of(outcomes: &[SimulatedRun], value: impl Fn(&SimulatedRun) -> f64) -> (f64, f64) {
     let values = || outcomes.iter().map(&value);
     (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max))
 }
 
 #[track_caller]
-fn ensure_at_least(least: f64, what: &str, outcomes: &[Outcome], value: impl Fn(&Outcome) -> f64) {
+fn ensure_at_least(
+    least: f64,
+    what: &str,
+    outcomes: &[SimulatedRun],
+    value: impl Fn(&SimulatedRun) -> f64,
+) {
     let (lowest, highest) = range_of(outcomes, value);
     assert!(lowest >= least, "{what}: {lowest} to {highest}, not at least {least}");
 }
 
 #[track_caller]
-fn ensure_at_most(most: f64, what: &str, outcomes: &[Outcome], value: impl Fn(&Outcome) -> f64) {
+fn ensure_at_most(
+    most: f64,
+    what: &str,
+    outcomes: &[SimulatedRun],
+    value: impl Fn(&SimulatedRun) -> f64,
+) {
     let (lowest, highest) = range_of(outcomes, value);
     assert!(highest <= most, "{what}: {lowest} to {highest}, not at most {most}");
 }
