@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use toml::Value;
 
 use super::error::{KeyError, quoted};
+use super::values::text_with_unit;
 
 /// Units with their bytes, each after those that end like it.
 const UNITS: [(&str, u64); 4] =
@@ -22,15 +23,8 @@ pub fn size(
 ) -> Result<u64, KeyError> {
     const FIX: &str =
         "write a whole number with its unit in quotes, such as \"128MiB\" or \"1GiB\"";
+    let Some(text) = text_with_unit(key, value, "a size", FIX)? else { return Ok(default) };
     let refuse = |message: String| Err(KeyError::new(key, message));
-    let text = match value {
-        None => return Ok(default),
-        Some(Value::String(text)) => text,
-        Some(Value::Integer(number)) => {
-            return refuse(format!("is {number} without a unit; {FIX}"));
-        }
-        Some(_) => return refuse(format!("is not a size; {FIX}")),
-    };
     match bytes(text.trim()) {
         None => refuse(format!("is {}, which is not a size; {FIX}", quoted(text))),
         Some(bytes) if range.contains(&bytes) => Ok(bytes),

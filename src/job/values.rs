@@ -53,6 +53,22 @@ where
     }
 }
 
+/// The text of a value with a unit, `kind` of which is for example "a size"; `None` if there is no value.
+pub fn text_with_unit<'v>(
+    key: &str,
+    value: Option<&'v Value>,
+    kind: &str,
+    fix: &str,
+) -> Result<Option<&'v str>, KeyError> {
+    let problem = match value {
+        None => return Ok(None),
+        Some(Value::String(text)) => return Ok(Some(text)),
+        Some(Value::Integer(number)) => format!("is {number} without a unit"),
+        Some(_) => format!("is not {kind}"),
+    };
+    Err(KeyError::new(key, format!("{problem}; {fix}")))
+}
+
 /// A duration such as "10s", from 1 ms to `max`, or the default.
 pub fn duration(
     key: &str,
@@ -63,15 +79,8 @@ pub fn duration(
     const MIN: Duration = Duration::from_millis(1);
     const FIX: &str =
         "write a number with its unit in quotes, such as \"500ms\", \"10s\", \"30m\" or \"2h\"";
+    let Some(text) = text_with_unit(key, value, "a duration", FIX)? else { return Ok(default) };
     let refuse = |message: String| Err(KeyError::new(key, message));
-    let text = match value {
-        None => return Ok(default),
-        Some(Value::String(text)) => text,
-        Some(Value::Integer(number)) => {
-            return refuse(format!("is {number} without a unit; {FIX}"));
-        }
-        Some(_) => return refuse(format!("is not a duration; {FIX}")),
-    };
     match SpanParser::new().parse_unsigned_duration(text.trim()) {
         Err(_) => refuse(format!("is {}, which is not a duration; {FIX}", quoted(text))),
         Ok(length) if (MIN..=max).contains(&length) => Ok(length),
