@@ -25,13 +25,13 @@ pub const ACCOUNTS_BACKING_OFF: usize = 50_000;
 pub const MESSAGES_PER_FLUSH: usize = 32;
 
 /// Rows, in KiB, that are flushed even if there are fewer messages.
-pub const ROWS_PER_FLUSH_KIB: u32 = 2 * 1024;
+pub const ROWS_PER_FLUSH_KIB: u32 = 1024;
 
 /// Messages that may wait for the writer.
 const WRITER_MESSAGES: usize = 256;
 
 /// Rows that may wait for the writer, in KiB.
-pub const WRITER_ROWS_KIB: u32 = 4 * 1024;
+pub const WRITER_ROWS_KIB: u32 = 2 * 1024;
 
 /// Parts that may be open: each holds open files and a few rows.
 pub const OPEN_PARTS: usize = 64;

@@ -44,7 +44,7 @@ const ROWS_PER_BATCH: usize = 8192;
 const BATCH_BYTES: usize = 1024 * 1024;
 
 /// A row group, which is kept in memory, ends early at this encoded size.
-const ROW_GROUP_BYTES: usize = 8 * 1024 * 1024;
+const ROW_GROUP_BYTES: usize = 7 * 1024 * 1024;
 
 /// Share of the row groups without an account that its bloom filter does not exclude: 128 KiB for a full row group, half a
 /// byte per row, and readers that look an account up read a third. A twentieth costs twice as much.
