@@ -111,7 +111,8 @@ impl RateControl {
     /// A call was throttled. Returns the share of the limit that the service accepts if that is to be reported.
     pub fn call_throttled(&mut self, call: ThrottledCall) -> Option<f64> {
         let full_rate = self.limiter.full_rate();
-        self.throttle.call_throttled(call, full_rate);
+        let sent = self.limiter.calls_in_last_second(call.ended_at);
+        self.throttle.call_throttled(call, full_rate, sent);
         self.limiter.set_share(self.throttle.share(), call.ended_at);
         let learned = self.throttle.learned_share()?;
         self.report.is_throttling_due(learned, call.ended_at).then_some(learned)

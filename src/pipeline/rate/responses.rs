@@ -53,10 +53,10 @@ impl RecentResponses {
         self.sum(SLOTS_PER_SECOND).accepted as f64 * 1000.0 / f64::from(covered_millis)
     }
 
-    /// The share of refused calls among those of the last two seconds.
-    pub fn refused_share(&mut self, now: Duration) -> f64 {
+    /// Those of the last two seconds.
+    pub fn of_two_seconds(&mut self, now: Duration) -> Responses {
         self.advance(now);
-        self.sum(SLOTS).refused_share()
+        self.sum(SLOTS)
     }
 
     fn sum(&self, slots: usize) -> Responses {
@@ -119,14 +119,15 @@ mod tests {
             recent.add(millisecond < 9000, now);
             if millisecond == 5000 {
                 assert!((95.0..=102.0).contains(&recent.accepted_per_second(now)));
-                assert_eq!(recent.refused_share(now), 0.0);
+                assert_eq!(recent.of_two_seconds(now).refused, 0);
             }
         }
         let end = Duration::from_secs(10);
         assert!(recent.accepted_per_second(end) <= 13.0);
-        assert!((0.45..0.56).contains(&recent.refused_share(end)));
+        assert!((0.45..0.56).contains(&recent.of_two_seconds(end).refused_share()));
         let later = Duration::from_secs(1_000_000);
-        assert_eq!((recent.accepted_per_second(later), recent.refused_share(later)), (0.0, 0.0));
+        assert_eq!(recent.accepted_per_second(later), 0.0);
+        assert_eq!(recent.of_two_seconds(later), Responses::default());
     }
 
     #[test]

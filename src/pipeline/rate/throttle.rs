@@ -19,7 +19,14 @@ const SMALL_CUT: f64 = 0.985;
 
 /// The share of refused calls among the latest ones from which a cut is large, and how many responses show it.
 const LARGE_CUT_SHARE: f64 = 0.2;
-const LARGE_CUT_RESPONSES: u32 = 10;
+const LARGE_CUT_RESPONSES: u64 = 10;
+
+/// From this round trip on, the refusals since a cut are judged late and together, and the calls in flight may bound the rate.
+const SLOW_ROUND_TRIP: Duration = Duration::from_millis(250);
+
+/// If less than this part of the share is used while so many calls are refused, the share is cut to what is used.
+const UNUSED_BELOW: f64 = 0.9;
+const UNUSED_REFUSED_SHARE: f64 = 0.05;
 
 /// A refusal that comes before the share exceeds the ceiling by this part confirms the ceiling.
 const PROBE: f64 = 0.15;
@@ -55,6 +62,12 @@ pub struct ThrottledCall {
     pub longest_pause: Duration,
 }
 
+impl ThrottledCall {
+    fn is_slow(&self) -> bool {
+        self.ended_at.saturating_sub(self.called_at) >= SLOW_ROUND_TRIP
+    }
+}
+
 /// The current rate relative to the limit.
 #[derive(Debug)]
 pub struct Throttle {
@@ -66,8 +79,10 @@ pub struct Throttle {
     clear_since: Duration,
     stepped_at: Duration,
     large_cut_at: Option<Duration>,
-    /// Those to calls made since the last large cut.
+    /// Those to calls made since the last large cut: the last twenty, which show soon that a limit has fallen, and those of two
+    /// seconds, because after slow responses a service may refuse the calls of a part of each second.
     latest: LatestResponses,
+    latest_seconds: RecentResponses,
     recent: RecentResponses,
     noise: Noise,
     blockade: Blockade,
@@ -85,6 +100,7 @@ impl Throttle {
             stepped_at: Duration::ZERO,
             large_cut_at: None,
             latest: LatestResponses::default(),
+            latest_seconds: RecentResponses::default(),
             recent: RecentResponses::default(),
             noise: Noise::default(),
             blockade: Blockade::default(),
@@ -109,8 +125,9 @@ impl Throttle {
         }
     }
 
-    /// A call was throttled; share 1 is `full_rate` calls per second. Returns whether the share was cut.
-    pub fn call_throttled(&mut self, call: ThrottledCall, full_rate: f64) -> bool {
+    /// A call was throttled; share 1 is `full_rate` calls per second, and `sent` left in the last second. Returns whether the
+    /// share was cut.
+    pub fn call_throttled(&mut self, call: ThrottledCall, full_rate: f64, sent: u64) -> bool {
         let ThrottledCall { called_at, ended_at: now, pause, longest_pause } = call;
         self.count(false, called_at, now);
         let own_pause = self.blockade.on_refused(self.ceiling, now);
@@ -123,11 +140,14 @@ impl Throttle {
             self.noise.reset();
         } else {
             let is_ignored = self.end_trial(false, now)
-                || self.noise.ignores(self.recent.refused_share(now), now);
+                || self.noise.ignores(self.recent.of_two_seconds(now).refused_share(), now);
             if is_ignored && pause.is_zero() {
                 return false;
             }
-            self.cut(full_rate, now);
+            if call.is_slow() {
+                self.cut_to_used(sent as f64 / full_rate, now);
+            }
+            self.cut(call, full_rate);
         }
         self.cut_at = Some(now);
         self.clear_since = self.paused_until.max(now);
@@ -138,6 +158,7 @@ impl Throttle {
         self.recent.add(is_accepted, now);
         if self.large_cut_at.is_none_or(|cut_at| called_at > cut_at) {
             self.latest.add(is_accepted);
+            self.latest_seconds.add(is_accepted, now);
         }
     }
 
@@ -150,16 +171,18 @@ impl Throttle {
         earlier.is_some()
     }
 
-    fn cut(&mut self, full_rate: f64, now: Duration) {
+    fn cut(&mut self, call: ThrottledCall, full_rate: f64) {
+        let now = call.ended_at;
         let before = self.share;
-        let refused_share = self.latest.refused_share();
-        if self.latest.count() >= LARGE_CUT_RESPONSES && refused_share >= LARGE_CUT_SHARE {
+        let refused_share = self.latest_refused_share(call);
+        if refused_share >= LARGE_CUT_SHARE {
             self.share = (before * (1.0 - refused_share / 2.0)).max(LOWEST_SHARE.min(before));
             // A service that counts the calls of a second accepts so many, though not before its second is over.
             let accepted = self.recent.accepted_per_second(now) / full_rate;
             self.ceiling = accepted.clamp(self.share, before);
             self.large_cut_at = Some(now);
             self.latest = LatestResponses::default();
+            self.latest_seconds = RecentResponses::default();
             self.noise.reset();
         } else {
             let excess = before - self.ceiling;
@@ -168,6 +191,24 @@ impl Throttle {
             self.share = (SMALL_CUT * self.ceiling).max(LOWEST_SHARE.min(before));
             self.noise.on_cut(before, self.share, now);
         }
+    }
+
+    /// Cuts the share to what is used: a higher one has no effect, so that cutting it has none either.
+    fn cut_to_used(&mut self, used: f64, now: Duration) {
+        let is_refused = self.recent.of_two_seconds(now).refused_share() >= UNUSED_REFUSED_SHARE;
+        if is_refused && used < UNUSED_BELOW * self.share {
+            self.share = used.max(LOWEST_SHARE.min(self.share));
+        }
+    }
+
+    /// The refused share of the latest calls, or zero if they are few.
+    fn latest_refused_share(&mut self, call: ThrottledCall) -> f64 {
+        let seconds = self.latest_seconds.of_two_seconds(call.ended_at);
+        let of_seconds = (seconds.total(), seconds.refused_share());
+        let of_calls = (u64::from(self.latest.count()), self.latest.refused_share());
+        let enough = [Some(of_calls), call.is_slow().then_some(of_seconds)].into_iter().flatten();
+        let enough = enough.filter(|(count, _)| *count >= LARGE_CUT_RESPONSES);
+        enough.map(|(_, refused_share)| refused_share).fold(0.0, f64::max)
     }
 
     /// Whether a call made at `called_at` was in flight at the last cut.

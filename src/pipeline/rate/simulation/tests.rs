@@ -210,6 +210,29 @@ fn long_round_trips_change_little() {
     }
 }
 
+/// A refusal is known only after a round trip, and the calls in flight may bound the rate.
+#[test]
+fn lower_limit_is_found_though_responses_take_long() {
+    for (trip_millis, job, limit, most_refused) in [
+        (300, 100, 40, 0.01),
+        (500, 100, 40, 0.02),
+        (500, 200, 100, 0.03),
+        (1000, 100, 40, 0.03),
+        (1000, 100, 20, 0.03),
+        (2000, 200, 10, 0.15),
+    ] {
+        let network = Network { delay: Duration::from_millis(trip_millis / 2), ..jitter(10) };
+        let outcomes = simulate(&jobs(&[job]), network, &sliding(limit));
+        let later = 15.0..END;
+        ensure_at_least(0.93, "useful", &outcomes, |outcome| {
+            outcome.accepted_rate(later.clone()) / f64::from(limit)
+        });
+        ensure_at_most(most_refused, "refused", &outcomes, |outcome| {
+            outcome.refused_share(later.clone())
+        });
+    }
+}
+
 /// Calls that a busy machine or network delays arrive together, and a second later the service refuses as many.
 #[test]
 fn stalls_cost_some_of_the_limit() {

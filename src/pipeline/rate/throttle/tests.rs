@@ -19,7 +19,7 @@ fn throttled_with_pause(
     let (called_at, ended_at) = (millis(called_at), millis(ended_at));
     let longest_pause = Duration::from_secs(600);
     let call = ThrottledCall { called_at, ended_at, pause, longest_pause };
-    throttle.call_throttled(call, FULL_RATE)
+    throttle.call_throttled(call, FULL_RATE, FULL_RATE as u64)
 }
 
 /// A throttle whose share was cut at 10 s after 20 accepted calls.
@@ -134,7 +134,7 @@ fn own_pauses_do_not_exceed_the_patience() {
         pause: Duration::ZERO,
         longest_pause: millis(7),
     };
-    throttle.call_throttled(call, FULL_RATE);
+    throttle.call_throttled(call, FULL_RATE, FULL_RATE as u64);
     assert_eq!(throttle.paused_until(), millis(900_007));
 }
 
