@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// `Retry-After`, in seconds or as a date (RFC 9110 section 10.2.3), at most an hour. A date is compared with the server's
+/// `Retry-After`, in seconds or as a date (RFC 9110 section 10.2.3), at most ten years. A date is compared with the server's
 /// own `Date` if present, otherwise with `now`.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    /// Longest pause that is accepted.
-    const LONGEST: Duration = Duration::from_secs(3600);
+    /// Longer than any patience, and no overflow when added to a time.
+    const LONGEST: Duration = Duration::from_hours(24 * 3650);
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number that overflows is a long time as well.
@@ -50,11 +50,11 @@ mod tests {
         for (text, seconds) in [
             ("7", Some(7)),
             (" 0 ", Some(0)),
-            ("999999", Some(3600)),
-            ("99999999999999999999999", Some(3600)),
+            ("999999", Some(999_999)),
+            ("99999999999999999999999", Some(3650 * 86_400)),
             ("Wed, 21 Oct 2015 07:28:00 GMT", Some(60)),
             ("Wed, 21 Oct 2015 07:00:00 GMT", Some(0)),
-            ("Wed, 21 Oct 2099 07:00:00 GMT", Some(3600)),
+            ("Wed, 21 Oct 2099 07:00:00 GMT", Some(3650 * 86_400)),
             ("soon", None),
             ("-1", None),
             ("", None),

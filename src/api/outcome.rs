@@ -66,7 +66,7 @@ impl CallFailure {
         match self {
             CallFailure::Refused { rule, .. } => rule.remedy,
             CallFailure::Transport(TransportFailure::Status(429)) => {
-                "lower api.calls_per_second, or wait until the service no longer throttles the calls"
+                "set api.calls_per_second to what the app's limit leaves for this job, or wait until the service no longer throttles the calls"
             }
             CallFailure::Transport(_) | CallFailure::Unusable { .. } => {
                 "check api.region or api.base_url, and proxies or gateways on the way"

@@ -36,15 +36,15 @@ pub enum RunError {
     #[error(
         "no call succeeded for {elapsed}, since {} ({failed}, the last one: {last_failure}), and retry.outage_patience is {patience}{}; {}or raise retry.outage_patience to wait longer",
         rfc3339_seconds(*.since),
-        pause_text(.throttled_until.as_ref()),
+        pause_text(.paused_until.as_ref()),
         outage_remedy(.last_failure),
         elapsed = duration_text(.elapsed.as_secs_f64()),
         failed = counted(*.calls, "failed call"),
         patience = duration_text(.patience.as_secs_f64())
     )]
     Outage {
-        /// Until when the service throttles, as far as it says so.
-        throttled_until: Option<Timestamp>,
+        /// The end of the pause that the service names.
+        paused_until: Option<Timestamp>,
         /// How the last call failed.
         last_failure: Box<CallFailure>,
         /// Failed calls since the last success.
@@ -68,7 +68,7 @@ pub enum RunError {
         duration_text(.deadline.as_secs_f64()),
         rfc3339_seconds(*.since),
         counted(*.calls, "failed call"),
-        pause_text(.throttled_until.as_ref()),
+        pause_text(.paused_until.as_ref()),
         outage_remedy(.last_failure)
     )]
     DeadlineInOutage {
@@ -76,7 +76,7 @@ pub enum RunError {
         last_failure: Box<CallFailure>,
         calls: u64,
         since: Timestamp,
-        throttled_until: Option<Timestamp>,
+        paused_until: Option<Timestamp>,
     },
     /// The rows of a response could not be built.
     #[error("the rows of a response could not be built, which is a bug; report it")]
@@ -94,7 +94,7 @@ pub enum RunError {
 
 fn pause_text(until: Option<&Timestamp>) -> String {
     until.map_or_else(String::new, |until| {
-        format!("; the service throttles this client until {}", rfc3339_seconds(*until))
+        format!("; the service requires a pause until {}", rfc3339_seconds(*until))
     })
 }
 
@@ -144,7 +144,7 @@ mod tests {
             last_failure: Box::new(CallFailure::Transport(TransportFailure::Status(503))),
             calls: 12,
             since: Timestamp::UNIX_EPOCH,
-            throttled_until: None,
+            paused_until: None,
         };
         assert_eq!(error.exit_code(), ExitCode::TryAgainLater);
         insta::assert_snapshot!(error, @"limits.deadline (2 h) was reached while no call succeeded, since 1970-01-01T00:00:00Z (12 failed calls, the last one: HTTP status 503); check api.region or api.base_url, and proxies or gateways on the way, or let later runs complete the export");

@@ -22,7 +22,8 @@ pub struct CallContext {
     pub called_at: Duration,
     pub ended_at: Duration,
     pub sig_generation: SigGeneration,
-    pub retry_after: Option<Duration>,
+    /// The pause that the service names.
+    pub named_pause: Option<Duration>,
     pub is_probe: bool,
 }
 
@@ -84,7 +85,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
         History {
             is_probe: context.is_probe,
             signature,
-            retry_after: context.retry_after.unwrap_or_default(),
+            named_pause: context.named_pause.unwrap_or_default(),
             has_succeeded: self.history.has_succeeded(),
             has_responsive_account: self.history.responsive_account.is_some(),
             patience_left: self.patience_left(context.ended_at),
@@ -207,7 +208,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
                     last_failure: Box::new(failure.clone()),
                     calls: self.history.failed_calls,
                     since: self.last_success_at(now),
-                    throttled_until: self.throttled_until(now),
+                    paused_until: self.paused_until(now),
                 }
             }
             _ => RunError::Stopped(cause),
@@ -216,7 +217,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
 
     fn outage_error(&self, last_failure: CallFailure, now: Duration) -> RunError {
         RunError::Outage {
-            throttled_until: self.throttled_until(now),
+            paused_until: self.paused_until(now),
             last_failure: Box::new(last_failure),
             calls: self.history.failed_calls,
             elapsed: self.history.since_success(now),
@@ -231,8 +232,8 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
         wall_clock.checked_sub(self.history.since_success(now)).unwrap_or(wall_clock)
     }
 
-    fn throttled_until(&self, now: Duration) -> Option<Timestamp> {
-        let left = self.history.throttled_until?.checked_sub(now)?;
+    fn paused_until(&self, now: Duration) -> Option<Timestamp> {
+        let left = self.history.paused_until?.checked_sub(now)?;
         (self.context.wall_clock)().checked_add(left).ok()
     }
 }

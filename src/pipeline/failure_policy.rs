@@ -80,8 +80,8 @@ pub struct History {
     pub is_probe: bool,
     /// The UserSig of the call.
     pub signature: Signature,
-    /// `Retry-After` of the response, or zero.
-    pub retry_after: Duration,
+    /// The [`named_pause`] of the call, or zero.
+    pub named_pause: Duration,
     /// Whether any call has succeeded.
     pub has_succeeded: bool,
     /// Whether any account is known to have a row.
@@ -100,6 +100,10 @@ pub struct History {
 
 /// Decides what to do after a failed call.
 pub fn failure_policy(call: &FailedCall, history: &History) -> Action {
+    // It would be cut short, and the call made too early.
+    if history.named_pause > history.patience_left {
+        return Action::Stop(StopReason::PatienceEnded);
+    }
     if history.is_probe
         && let Some(action) = outage_action(call, history)
     {
@@ -117,7 +121,7 @@ pub fn failure_policy(call: &FailedCall, history: &History) -> Action {
             Action::HoldBack { probe_next: true }
         }
         Class::Fatal => Action::Stop(StopReason::Refused),
-        Class::Throttle => throttle_action(&call.failure, history),
+        Class::Throttle => throttle_action(call, history),
         _ if history.is_probe => Action::EndOutage,
         // A probe confirms a failure that waiting does not fix, because it may use the backup host.
         Class::Retry => Action::HoldBack { probe_next: is_hopeless(call, history) },
@@ -125,18 +129,24 @@ pub fn failure_policy(call: &FailedCall, history: &History) -> Action {
     }
 }
 
-/// The pause that a response requests with `retry_after`, no longer than the patience: `None` unless the call is retried.
-pub fn requested_pause(
-    call: &FailedCall,
-    retry_after: Option<Duration>,
-    patience_left: Duration,
-) -> Option<Duration> {
+/// The pause that the service names for a failed call, by `retry_after` or by its code: `None` if it names none, or the
+/// call is not retried.
+pub fn named_pause(call: &FailedCall, retry_after: Option<Duration>) -> Option<Duration> {
     let is_retried = match call.failure.class_after(0) {
-        Class::Retry => true,
+        Class::Retry | Class::Throttle => true,
         Class::Fatal => call.needs_confirmation,
-        Class::Throttle | Class::BadBatch | Class::Permanent => false,
+        Class::BadBatch | Class::Permanent => false,
     };
-    retry_after.filter(|_| is_retried).map(|pause| pause.min(patience_left))
+    let pause = retry_after.unwrap_or_default().max(lock_of(&call.failure));
+    Some(pause).filter(|pause| is_retried && !pause.is_zero())
+}
+
+/// The pause that the code of a failure requires.
+fn lock_of(failure: &CallFailure) -> Duration {
+    match failure {
+        CallFailure::Refused { rule, .. } => rule.min_pause,
+        CallFailure::Transport(_) | CallFailure::Unusable { .. } => Duration::ZERO,
+    }
 }
 
 /// The action if the failure of a probe leaves open whether the service is reachable, or shows nothing else.
@@ -179,24 +189,15 @@ fn class_of(call: &FailedCall, history: &History) -> Class {
     }
 }
 
-fn throttle_action(failure: &CallFailure, history: &History) -> Action {
-    let lock = match failure {
-        CallFailure::Refused { rule, .. } => rule.min_pause,
-        CallFailure::Transport(_) | CallFailure::Unusable { .. } => Duration::ZERO,
-    };
-    let is_lock = !lock.is_zero();
+fn throttle_action(call: &FailedCall, history: &History) -> Action {
+    let is_lock = !lock_of(&call.failure).is_zero();
     let is_new = !history.was_in_flight_at_slow_down;
-    if lock > history.patience_left {
-        Action::Stop(StopReason::PatienceEnded)
-    } else if is_new && is_lock && history.was_locked {
+    if is_new && is_lock && history.was_locked {
         Action::Stop(StopReason::Refused)
     } else if is_new && history.patience_left.is_zero() {
         Action::Stop(StopReason::PatienceEnded)
     } else {
-        Action::Throttle {
-            pause: lock.max(history.retry_after).min(history.patience_left),
-            is_lock,
-        }
+        Action::Throttle { pause: history.named_pause, is_lock }
     }
 }
 

@@ -8,12 +8,13 @@ use super::chunk::Account;
 use super::dispatch::Dispatcher;
 use super::events::{CallOutcome, Event};
 use super::failure_handler::CallContext;
-use super::failure_policy::requested_pause;
-use super::response_processor::{ChunkError, FailedCall, ProcessedResponse, Reason};
+use super::failure_policy::named_pause;
+use super::response_processor::{ChunkError, ProcessedResponse, Reason};
 use super::sink::{Sink, SinkMessage};
 use super::{RunError, Service};
 use crate::api::client::CallResult;
 use crate::api::error_codes::Class;
+use crate::api::outcome::CallFailure;
 use crate::snapshot::snapshot_writer::{ChunkResult, RetryResult};
 
 impl<S: Service, K: Sink> Dispatcher<S, K> {
@@ -25,15 +26,19 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
         let first_account = chunk.accounts.first().cloned();
         let accounts = chunk.accounts.len();
         let CallResult { body, sig_generation, retry_after, .. } = reply;
-        let context =
-            CallContext { called_at, ended_at: now, sig_generation, retry_after, is_probe };
         let processed = match body {
             Ok(body) => self.processor.process(chunk, &body, (self.context.wall_clock)()),
             Err(failure) => Err(ChunkError::failed(chunk, failure)),
         };
+        let named_pause = match &processed {
+            Err(ChunkError::Failed(call)) => named_pause(call, retry_after),
+            _ => None,
+        };
+        let context =
+            CallContext { called_at, ended_at: now, sig_generation, named_pause, is_probe };
         if let Err(ChunkError::Failed(call)) = &processed {
-            self.history.record_failure(&call.failure, now, retry_after);
-            self.honor_retry_after(call, &context);
+            self.history.record_failure(&call.failure, now, named_pause);
+            self.keep_named_pause(&call.failure, &context);
         }
         let outcome = call_outcome(&processed);
         match outcome {
@@ -108,12 +113,13 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
         self.emit(Event::AccountsFailed { accounts, reason });
     }
 
-    fn honor_retry_after(&mut self, call: &FailedCall, context: &CallContext) {
+    /// Makes no call before the end of the pause that the service names. A longer one than the patience ends the run.
+    fn keep_named_pause(&mut self, failure: &CallFailure, context: &CallContext) {
         let now = context.ended_at;
-        let patience_left = self.patience_left(now);
-        if let Some(pause) = requested_pause(call, context.retry_after, patience_left) {
+        let Some(pause) = context.named_pause else { return };
+        if pause <= self.patience_left(now) {
             self.rate.pause_until(now + pause);
-            self.emit(Event::PausedByService { pause, reason: call.failure.to_string() });
+            self.emit(Event::PausedByService { pause, reason: failure.to_string() });
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::chunk::Account;
-use crate::api::error_codes::Class;
 use crate::api::outcome::CallFailure;
 
 /// The state that the failure policy needs beyond the failed call.
@@ -22,8 +21,8 @@ pub struct ServiceHistory {
     pub failed_calls: u64,
     /// How the last of them failed.
     pub last_failure: Option<CallFailure>,
-    /// Until when the service throttles, by the responses since the last success.
-    pub throttled_until: Option<Duration>,
+    /// The end of the pause that the service names, by the responses since the last success.
+    pub paused_until: Option<Duration>,
     /// Why the UserSig was renewed, until that is reported.
     pub renewal_reason: Option<String>,
 }
@@ -36,20 +35,19 @@ impl ServiceHistory {
         self.was_locked = false;
         self.failed_calls = 0;
         self.last_failure = None;
-        self.throttled_until = None;
+        self.paused_until = None;
     }
 
-    /// A call has failed, with the `Retry-After` of its response.
+    /// A call has failed; the service names a pause.
     pub fn record_failure(
         &mut self,
         failure: &CallFailure,
         now: Duration,
-        retry_after: Option<Duration>,
+        named_pause: Option<Duration>,
     ) {
         self.failed_calls += 1;
         self.last_failure = Some(failure.clone());
-        let pause = retry_after.filter(|_| failure.class_after(0) == Class::Throttle);
-        self.throttled_until = self.throttled_until.max(pause.map(|pause| now + pause));
+        self.paused_until = self.paused_until.max(named_pause.map(|pause| now + pause));
     }
 
     /// Whether any call has succeeded.

@@ -57,7 +57,7 @@ const PLAN: &str = "check the app's plan and service state in the console";
 const REPORT: &str =
     "this code is not expected for a read; report it with the text of the response";
 const WAIT: &str = "wait until the service has recovered";
-const SLOWER: &str = "lower api.calls_per_second, or raise the app's limit in the console";
+const SLOWER: &str = "set api.calls_per_second to what the app's limit leaves for this job, or raise the limit in the console";
 const ACCOUNT: &str = "check the account, and the text that the service returned";
 
 /// Every documented code, in ascending order.

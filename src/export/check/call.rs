@@ -203,7 +203,7 @@ failed 4 wrong SDKAppID or region at https://a.example: code 70020, the SDKAppID
 failed 4 wrong key at https://a.example: code 70009, the UserSig was signed with another app's key (the service says: words); check that api.sdkappid and the secret key belong to the same app
 failed 4 not an administrator at https://a.example: code 60010, administrator account required (the service says: words); set api.identifier to an administrator account of the app
 failed 4 UserSig not valid now at https://a.example: code 70001, the UserSig has expired (the service says: words); check this machine's clock, and that the secret key is the app's current one, or put a new UserSig into the variable of api.usersig_env
-failed 75 too fast at https://a.example: code 60007, call frequency above the limit (the service says: words); lower api.calls_per_second, or raise the app's limit in the console
+failed 75 too fast at https://a.example: code 60007, call frequency above the limit (the service says: words); set api.calls_per_second to what the app's limit leaves for this job, or raise the limit in the console
 failed 4 refused at https://a.example for the account "u1": code 40001, a request parameter is wrong (the service says: words); check the account, and the text that the service returned
 failed 75 no route; check that it can be reached from this machine
 failed 75 https://a.example: no response within 10 s; check that it can be reached from this machine

@@ -10,7 +10,7 @@ const LOCK: Duration = Duration::from_secs(61);
 const MID_RUN: History = History {
     is_probe: false,
     signature: Signature::Renewable,
-    retry_after: Duration::ZERO,
+    named_pause: Duration::ZERO,
     has_succeeded: true,
     has_responsive_account: true,
     patience_left: Duration::from_secs(600),
@@ -140,19 +140,20 @@ fn refusals_by_the_service_stop_the_run_after_one_renewal_of_the_signature() {
 fn throttling_slows_down_within_the_patience_and_a_repeated_lock_stops_the_run() {
     let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
     let throttle = |pause, is_lock| Action::Throttle { pause, is_lock };
+    let all = MID_RUN.patience_left;
+    let locked = History { named_pause: LOCK, ..MID_RUN };
     let out_of_patience = History { patience_left: Duration::ZERO, ..MID_RUN };
     let in_flight = History { was_in_flight_at_slow_down: true, ..MID_RUN };
     let patience_ended = Action::Stop(StopReason::PatienceEnded);
     assert_actions(&[
         (code(60007), 100, MID_RUN, throttle(Duration::ZERO, false)),
         (status(429), 100, FIRST_CALL, throttle(Duration::ZERO, false)),
-        (code(60007), 100, History { retry_after: second, ..MID_RUN }, throttle(second, false)),
-        (
-            code(60007),
-            100,
-            History { retry_after: hour, ..MID_RUN },
-            throttle(MID_RUN.patience_left, false),
-        ),
+        (code(60007), 100, History { named_pause: second, ..MID_RUN }, throttle(second, false)),
+        (code(60007), 100, History { named_pause: all, ..MID_RUN }, throttle(all, false)),
+        (code(60007), 100, History { named_pause: hour, ..MID_RUN }, patience_ended),
+        (code(60007), 100, History { named_pause: hour, ..in_flight }, patience_ended),
+        (status(503), 100, History { named_pause: hour, ..MID_RUN }, patience_ended),
+        (status(503), 1, History { named_pause: hour, ..PROBE }, patience_ended),
         (code(60007), 100, out_of_patience, patience_ended),
         (
             code(60007),
@@ -160,16 +161,20 @@ fn throttling_slows_down_within_the_patience_and_a_repeated_lock_stops_the_run()
             History { patience_left: Duration::ZERO, ..in_flight },
             throttle(Duration::ZERO, false),
         ),
-        (code(70050), 100, MID_RUN, throttle(LOCK, true)),
-        (code(70050), 100, History { retry_after: second, ..MID_RUN }, throttle(LOCK, true)),
-        (code(70050), 100, History { patience_left: second, ..MID_RUN }, patience_ended),
+        (code(70050), 100, locked, throttle(LOCK, true)),
+        (code(70050), 100, History { patience_left: second, ..locked }, patience_ended),
         (
             code(70050),
             100,
-            History { was_locked: true, ..MID_RUN },
+            History { was_locked: true, ..locked },
             Action::Stop(StopReason::Refused),
         ),
-        (code(70050), 100, History { was_locked: true, ..in_flight }, throttle(LOCK, true)),
+        (
+            code(70050),
+            100,
+            History { was_locked: true, was_in_flight_at_slow_down: true, ..locked },
+            throttle(LOCK, true),
+        ),
     ]);
 }
 
@@ -193,7 +198,12 @@ fn a_probe_extends_or_ends_an_outage_or_confirms_a_refusal() {
         (code(60010), 1, PROBE, Action::Stop(StopReason::Refused)),
         (code(70009), 1, PROBE, Action::RenewSignature),
         (code(60007), 1, PROBE, Action::Throttle { pause: Duration::ZERO, is_lock: false }),
-        (code(70050), 1, PROBE, Action::Throttle { pause: LOCK, is_lock: true }),
+        (
+            code(70050),
+            1,
+            History { named_pause: LOCK, ..PROBE },
+            Action::Throttle { pause: LOCK, is_lock: true },
+        ),
     ]);
     assert!(!failed.shows_reachable() && !refused.shows_reachable());
     assert!(!Action::Stop(StopReason::RefusalConfirmed).shows_reachable());
@@ -216,24 +226,25 @@ fn every_code_of_the_table_gets_the_action_of_its_class() {
 }
 
 #[test]
-fn retry_after_pauses_only_for_calls_that_are_retried() {
+fn the_service_names_pauses_only_for_calls_that_are_retried() {
     let pause = Duration::from_secs(7);
-    let patience = Duration::from_secs(60);
     for (failure, expected) in [
         (broken(), Some(pause)),
         (status(503), Some(pause)),
         (status(403), Some(pause)),
         (code(60008), Some(pause)),
-        // Throttling has a pause of its own.
-        (code(60007), None),
+        (code(60007), Some(pause)),
+        (status(429), Some(pause)),
+        (code(70050), Some(LOCK)),
         (code(60010), None),
         (code(40001), None),
     ] {
         let call = call(failure, 100);
-        assert_eq!(requested_pause(&call, Some(pause), patience), expected, "{}", call.failure);
-        assert_eq!(requested_pause(&call, None, patience), None);
+        assert_eq!(named_pause(&call, Some(pause)), expected, "{}", call.failure);
+        let without_header = expected.filter(|pause| *pause == LOCK);
+        assert_eq!(named_pause(&call, None), without_header, "{}", call.failure);
+        assert_eq!(named_pause(&call, Some(Duration::ZERO)), without_header, "{}", call.failure);
     }
-    assert_eq!(requested_pause(&call(broken(), 1), Some(patience * 2), patience), Some(patience));
 }
 
 #[test]
