@@ -9,7 +9,7 @@ use crate::util::human::percent_text;
 const MIN_SECONDS: u64 = 5;
 
 /// The same for very low rates.
-const MIN_ACCEPTED_CALLS: u64 = 30;
+const MIN_ACCEPTED_CALLS: u64 = 10;
 
 /// Below this share of throttled calls, in percent, a lower rate is not worth it: they are few, or refused at random.
 const MIN_THROTTLED_PERCENT: u64 = 1;
@@ -140,8 +140,8 @@ mod tests {
             (3, 1, 100, false),
             (599, 100, 100, false),
             (600, 100, 100, true),
-            (39, 10, 1, false),
-            (40, 10, 1, true),
+            (19, 10, 1, false),
+            (20, 10, 1, true),
         ] {
             let calls = calls(made, throttled, Some(learned));
             assert_eq!(accepted_rate(&calls).is_some(), shown, "{calls:?}");
