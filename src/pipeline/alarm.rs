@@ -69,3 +69,45 @@ impl Alarm {
         self.next.as_mut().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn rings_at(alarm: &mut Alarm, millis: u64, started: Instant) {
+        let wake_at = started + Duration::from_millis(millis);
+        alarm.set(Some(wake_at));
+        // Other turns of the dispatcher set the same time.
+        alarm.set(Some(wake_at));
+        alarm.rings().await;
+        let late = Instant::now().saturating_duration_since(wake_at);
+        assert!(Instant::now() >= wake_at && late <= RESOLUTION, "{late:?} after {millis} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rings_at_every_time_even_when_the_distance_changes() {
+        let (mut alarm, started) = (Alarm::new(), Instant::now());
+        for millis in [5, 10, 15, 20, 22, 40, 45, 46, 47, 5_000, 5_005, 70_000] {
+            rings_at(&mut alarm, millis, started).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_can_be_moved_in_either_direction_before_it_rings() {
+        let (mut alarm, started) = (Alarm::new(), Instant::now());
+        for (first, then) in [(10, 5), (20, 30), (40, 39), (50, 90), (1_000, 91)] {
+            alarm.set(Some(started + Duration::from_millis(first)));
+            rings_at(&mut alarm, then, started).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_time_it_does_not_ring_for_the_last_one_repeatedly() {
+        let (mut alarm, started) = (Alarm::new(), Instant::now());
+        rings_at(&mut alarm, 5, started).await;
+        alarm.set(None);
+        let minute = Duration::from_secs(60);
+        assert!(tokio::time::timeout(minute, alarm.rings()).await.is_err());
+        rings_at(&mut alarm, 60_010, started).await;
+    }
+}

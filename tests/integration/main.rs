@@ -40,6 +40,7 @@ mod signals;
 mod stops;
 mod structure;
 mod support;
+mod syscalls;
 mod terminal;
 mod usersig;
 mod wire;
