@@ -53,7 +53,7 @@ where
     }
 }
 
-/// The text of a value with a unit, `kind` of which is for example "a size"; `None` if there is no value.
+/// The text of a value with a unit, `kind` of which is for example "a size"; `None` without a value.
 pub fn text_with_unit<'v>(
     key: &str,
     value: Option<&'v Value>,
