@@ -26,6 +26,11 @@ impl Blockade {
         self.is_blocked.then(|| elapsed / PAUSES_IN_TIME)
     }
 
+    /// Whether none has been accepted for so long that calls are paused.
+    pub fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
+
     /// A call was accepted. Returns the ceiling of the share before the blockade that this ends.
     pub fn on_accepted(&mut self) -> Option<f64> {
         let (_, ceiling) = self.refused_since.take()?;

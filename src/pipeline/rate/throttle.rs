@@ -237,7 +237,7 @@ impl Throttle {
     }
 
     fn step_up(&mut self) {
-        if self.noise.is_trial() {
+        if self.noise.is_trial() || self.blockade.is_blocked() {
             return;
         }
         let quick_below = QUICK_BELOW * self.ceiling;

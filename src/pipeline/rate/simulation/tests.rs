@@ -170,6 +170,11 @@ fn service_that_refuses_every_call_gets_few() {
     ensure_at_most(0.3, "calls per second after 5 s", &outcomes, |outcome| {
         outcome.sent_rate(5.0..END)
     });
+    let slow = Network { delay: Duration::from_millis(500), ..jitter(10) };
+    let outcomes = simulate(&jobs(&[200]), slow, &sliding(0));
+    ensure_at_most(1.0, "calls per second after slow responses", &outcomes, |outcome| {
+        outcome.sent_rate(8.0..END)
+    });
 }
 
 #[test]
