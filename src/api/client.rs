@@ -294,4 +294,6 @@ fn broken_connection(error: reqwest::Error) -> TransportFailure {
 }
 
 #[cfg(test)]
+mod allocations;
+#[cfg(test)]
 mod tests;

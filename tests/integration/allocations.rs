@@ -31,7 +31,7 @@ fn allocations_of_an_answer(is_escaped: bool, tags: usize) -> u64 {
 }
 
 /// A few for each column (offsets, bytes, NULLs, the array itself) and for the answer; none for an account or a value, with
-/// escapes or without.
+/// escapes or without. 55 and 106 were measured.
 #[test]
 fn allocations_depend_on_columns_not_on_accounts() {
     for is_escaped in [false, true] {

@@ -58,7 +58,7 @@ fn counted(line: &str) -> Option<u64> {
     is_counted.then(|| fields[3].parse().unwrap())
 }
 
-/// Two waits, one write and one read; the rest of a call shares blocks of accounts and rows with others. 4.0 to 4.9 were measured, and
+/// Two waits, one write and one read; the rest of a call shares blocks of accounts and rows with others. 4.0 to 5.2 were measured, and
 /// 6.3 when each timer made the event loop wake itself. A busy machine makes fewer, as several calls are due when it wakes up.
 #[test]
 fn a_call_at_a_limited_rate_takes_few_system_calls() {

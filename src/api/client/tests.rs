@@ -52,7 +52,7 @@ fn settings(identifier: &str) -> ClientSettings<'_> {
     ClientSettings { sdkappid: 7, identifier, timeout: Duration::from_secs(30), max_in_flight: 64 }
 }
 
-fn client(base_url: String, backup_base_url: Option<String>) -> Client {
+pub fn client(base_url: String, backup_base_url: Option<String>) -> Client {
     let sig = SigSource::Ready(UserSig::new("secret*sig-_".to_owned()));
     let signer = Signer::new(sig, 7, "ad min/张".to_owned(), || 0);
     let endpoint = Endpoint { base_url, backup_base_url };
