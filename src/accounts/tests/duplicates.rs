@@ -118,13 +118,17 @@ fn a_list_takes_as_many_passes_as_its_budget_requires() {
     }
 }
 
-/// Less than the list has: the first filter, its layers, and then the passes that need no estimate.
+/// Less than the list has: the first filter, its layers, and then the passes that need no estimate. How full the layers of a
+/// far too small estimate become depends on the seed of the hashes: they may just suffice for the whole list.
 #[test]
 fn a_wrong_estimate_of_the_length_costs_a_pass() {
     let lines: String = (0..100_000).map(|n| format!("u{n}\n")).collect();
-    for (estimate, filter_accounts, passes) in
-        [(10, 200_000, 1), (10, 60_000, 3), (100_000, 60_000, 3), (1_000_000, 200_000, 2)]
-    {
+    for (estimate, filter_accounts, passes) in [
+        (10, 200_000, 1..=1),
+        (10, 60_000, 1..=3),
+        (100_000, 60_000, 3..=3),
+        (1_000_000, 200_000, 2..=2),
+    ] {
         let file = ListOnDisk::new("l.txt", lines.as_bytes());
         let mut list = file.open(None).unwrap();
         list.set_estimated_accounts(estimate);
@@ -134,6 +138,7 @@ fn a_wrong_estimate_of_the_length_costs_a_pass() {
         let mut found = 0;
         let mut count = |records| found += usize::from(records == PROGRESS_INTERVAL);
         let scan = list.scan(&mut |_| Ok(()), &mut count).unwrap();
-        assert_eq!((found, list.distinct(&scan).unwrap().count().unwrap()), (passes, 100_000));
+        assert!(passes.contains(&found), "{found} passes for an estimate of {estimate}");
+        assert_eq!(list.distinct(&scan).unwrap().count().unwrap(), 100_000);
     }
 }
