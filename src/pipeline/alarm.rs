@@ -61,6 +61,7 @@ impl Alarm {
     fn drop_anchor(&mut self) {
         let at = self.next.deadline() + self.distance * 3 / 4;
         self.anchor.set(sleep_until(at));
+        // Starts it: it is never polled, which would wake the dispatcher at its time.
         self.anchor.as_mut().reset(at);
     }
 
