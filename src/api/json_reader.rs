@@ -8,6 +8,7 @@ mod text;
 
 use memchr::{memchr_iter, memchr2};
 
+use self::text::Escapes;
 pub use self::text::JsonText;
 use crate::util::swar::{first_marked, marks};
 
@@ -122,19 +123,17 @@ impl<'t> JsonReader<'t> {
             return self.string_after_quote().map(JsonValue::Text);
         }
         match self.number() {
-            "" => self.neither_string_nor_number(),
+            "" => match self.word_or_nested()? {
+                "null" => Ok(JsonValue::Null),
+                other => Ok(JsonValue::Other(other)),
+            },
             number => Ok(JsonValue::Number(number)),
         }
     }
 
-    fn neither_string_nor_number(&mut self) -> Result<JsonValue<'t>, NotJson> {
-        for word in ["null", "true", "false"] {
-            if self.take_exactly(word) {
-                let is_null = word == "null";
-                return Ok(if is_null { JsonValue::Null } else { JsonValue::Other(word) });
-            }
-        }
-        self.nested().map(JsonValue::Other)
+    fn word_or_nested(&mut self) -> Result<&'t str, NotJson> {
+        let mut words = ["null", "true", "false"].into_iter();
+        words.find(|word| self.take_exactly(word)).map_or_else(|| self.nested(), Ok)
     }
 
     /// Whether nothing but white space is left.
@@ -145,10 +144,10 @@ impl<'t> JsonReader<'t> {
     /// Takes the rest of a string and its closing quote.
     #[inline(always)]
     fn string_after_quote(&mut self) -> Result<JsonText<'t>, NotJson> {
-        let (end, escaped) = end_of_string(self.rest.as_bytes()).ok_or(NotJson)?;
+        let (end, escapes) = end_of_string(self.rest.as_bytes()).ok_or(NotJson)?;
         let (raw, rest) = self.rest.split_at(end);
         self.rest = rest.strip_prefix('"').ok_or(NotJson)?;
-        Ok(JsonText { raw, escaped })
+        Ok(JsonText { raw, escapes })
     }
 
     fn nested(&mut self) -> Result<&'t str, NotJson> {
@@ -194,10 +193,12 @@ fn end_of_number(bytes: &[u8]) -> usize {
 
 /// The position of the quote that closes a string, and whether the string has escapes. `bytes` start after its first quote.
 #[inline(always)]
-fn end_of_string(bytes: &[u8]) -> Option<(usize, bool)> {
+fn end_of_string(bytes: &[u8]) -> Option<(usize, Escapes)> {
     let stop = quote_or_backslash(bytes)?;
-    let escaped = bytes[stop] == b'\\';
-    if escaped { Some((closing_quote(bytes, stop)?, true)) } else { Some((stop, false)) }
+    match bytes[stop] {
+        b'\\' => Some((closing_quote(bytes, stop)?, Escapes::Yes)),
+        _ => Some((stop, Escapes::No)),
+    }
 }
 
 /// The position of the first `"` or `\`. Many strings of a response end within 16 bytes, too early for a call of `memchr2` to

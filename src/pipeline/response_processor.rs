@@ -132,21 +132,23 @@ impl ResponseProcessor {
         let response = &interpretation.response;
         let ordinals = Vec::with_capacity(chunk.accounts.len());
         let mut sorted = SortedAccounts { ordinals, ..SortedAccounts::default() };
-        for (account, outcome) in chunk.accounts.into_iter().zip(&interpretation.outcomes) {
+        for (account, outcome) in chunk.accounts.iter().zip(&interpretation.outcomes) {
             match *outcome {
                 AccountOutcome::Row(index) => {
                     self.add_row(account, index, &interpretation, &mut sorted);
                 }
                 AccountOutcome::Code(index) => match interpretation.refusal(index) {
-                    Some(refusal) => sorted.add_refused(account, refusal, now),
-                    None => sorted.to_retry.push((account, no_answer())),
+                    Some(refusal) => sorted.add_refused(account.clone(), refusal, now),
+                    None => sorted.to_retry.push((account.clone(), no_answer())),
                 },
                 AccountOutcome::Doubtful(doubt) => {
-                    let reason = doubt_reason(doubt, &account, response);
-                    sorted.to_retry.push((account, reason));
+                    let reason = doubt_reason(doubt, account, response);
+                    sorted.to_retry.push((account.clone(), reason));
                 }
-                AccountOutcome::Ambiguous => sorted.to_split.push(account),
-                AccountOutcome::Unmentioned => sorted.to_retry.push((account, no_answer())),
+                AccountOutcome::Ambiguous => sorted.to_split.push(account.clone()),
+                AccountOutcome::Unmentioned => {
+                    sorted.to_retry.push((account.clone(), no_answer()));
+                }
             }
         }
         let SortedAccounts { ordinals, rejected, failed, to_retry, to_split } = sorted;
@@ -158,7 +160,7 @@ impl ResponseProcessor {
     /// Adds the row of an account; retries the account instead while its values are in doubt and it has attempts left.
     fn add_row(
         &mut self,
-        account: Account,
+        account: &Account,
         item_index: usize,
         interpretation: &Interpretation<'_>,
         sorted: &mut SortedAccounts,
@@ -180,7 +182,7 @@ impl ResponseProcessor {
         let is_last_attempt = account.attempts + 1 >= self.max_attempts;
         if !is_last_attempt && let Some(info) = values_in_doubt(&conflicts, &damaged) {
             let reason = Reason { category: Category::InternalError, code: None, info };
-            sorted.to_retry.push((account, reason));
+            sorted.to_retry.push((account.clone(), reason));
             return;
         }
         let reject = |tag: &str, expected_type: &'static str, value: &str| RejectedValue {

@@ -122,11 +122,11 @@ impl RowBuilder {
         }
         for (column_index, cell) in self.cells.iter_mut().enumerate() {
             let value = match self.value_of_column[column_index] {
-                Some(index) => values[index].value,
-                None => JsonValue::Null,
+                Some(index) => &values[index].value,
+                None => &JsonValue::Null,
             };
             if cell.append(value, &mut self.unescaped) == Err(TypeMismatch) {
-                on_rejected(&self.columns[column_index], &convert::raw_text(value));
+                on_rejected(&self.columns[column_index], &convert::raw_text(*value));
             }
         }
     }
@@ -142,7 +142,8 @@ impl RowBuilder {
 
 impl CellBuilder {
     /// Appends the value, or NULL for `null` and for a value that does not match.
-    fn append(&mut self, value: JsonValue<'_>, buffer: &mut String) -> Result<(), TypeMismatch> {
+    fn append(&mut self, value: &JsonValue<'_>, buffer: &mut String) -> Result<(), TypeMismatch> {
+        let value = *value;
         if matches!(value, JsonValue::Null) {
             self.append_null();
             return Ok(());

@@ -6,13 +6,22 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonText<'t> {
     pub(super) raw: &'t str,
-    pub(super) escaped: bool,
+    pub(super) escapes: Escapes,
+}
+
+/// Whether a string has escapes. A word, so that values have no padding: reading a word right after its parts were written
+/// stalls the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(super) enum Escapes {
+    No,
+    Yes,
 }
 
 impl<'t> JsonText<'t> {
     /// The string's characters. An invalid escape becomes U+FFFD.
     pub fn unescape(self) -> Cow<'t, str> {
-        if !self.escaped {
+        if self.escapes == Escapes::No {
             return Cow::Borrowed(self.raw);
         }
         let mut text = String::new();
@@ -26,7 +35,7 @@ impl<'t> JsonText<'t> {
     where
         't: 's,
     {
-        if !self.escaped {
+        if self.escapes == Escapes::No {
             return self.raw;
         }
         buffer.clear();
