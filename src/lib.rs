@@ -7,13 +7,14 @@
 //!                  duplicates                         └─ failed accounts ─► retry queue ─► rate limiter
 //! ```
 //!
-//! Imports go down only: `cli → export → {pipeline, snapshot, report, observability} → {table, api, accounts} → util`.
+//! Imports go down only: `cli → export → {pipeline, snapshot, report, observability} → {table, api, accounts} → bucket → util`.
 //! `job` is converted to the settings of each module in `export`. `emulator` shares only `api` with the exporter.
 
 #![cfg_attr(test, allow(clippy::too_many_lines))] // A scenario reads best in one piece.
 
 mod accounts; // list formats → stream of accounts; scan
 mod api; // UserSig, regions, request and response, error codes, one call
+mod bucket; // object stores
 mod cli; // the command line
 pub mod emulator; // an emulator of the service on this machine
 mod export; // the service behind export, plan, check and preview

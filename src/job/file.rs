@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::error::{KeyError, KeyPath};
 use super::schema::{self, keywords};
-use super::sections::{api, columns, limits, output, retry};
+use super::sections::{api, columns, limits, output, retry, store};
 use super::size::{self, format_size};
 use super::values::format_duration;
 use super::{explain, validate};
@@ -36,6 +36,8 @@ pub struct JobFile {
     pub columns: Vec<ColumnFile>,
     /// The snapshot.
     pub output: OutputFile,
+    /// How buckets of object stores are reached. Credentials are read from the environment, never from this file.
+    pub store: StoreFile,
     /// When and how long to retry.
     pub retry: RetryFile,
     /// When not to publish, and when to stop.
@@ -159,6 +161,31 @@ pub struct OutputFile {
     pub if_exists: Option<String>,
 }
 
+/// `[store]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreFile {
+    /// The region of the buckets. Default: AWS_REGION, AWS_DEFAULT_REGION or the profile's for s3://, TENCENTCLOUD_REGION
+    /// for cos://.
+    #[schemars(with = "String", length(min = 1))]
+    pub region: Option<String>,
+    /// Scheme, host and port of a store other than the one that the URL implies, such as one on premises. Plain http:// is
+    /// only allowed to this machine.
+    #[schemars(with = "String", regex(pattern = "^https?://"))]
+    pub endpoint: Option<String>,
+    /// Whether the bucket is the first component of the path (true) or a part of the host name (false). Default: true with
+    /// an endpoint, otherwise false. Only for s3://.
+    #[schemars(with = "bool")]
+    pub path_style: Option<bool>,
+    /// The ARN, alias or id of the AWS KMS key that encrypts new objects. Only for s3://. Default: the encryption of the
+    /// bucket.
+    #[schemars(with = "String", length(min = 1))]
+    pub kms_key: Option<String>,
+    /// A checksum that uploads carry for the store to verify and keep. Only for s3:// on stores that support it.
+    #[schemars(with = "String", extend("enum" = keywords(&store::CHECKSUMS), "default" = store::CHECKSUMS[0].0))]
+    pub checksum: Option<String>,
+}
+
 /// `[retry]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -251,8 +278,8 @@ pub fn deserialize<T: DeserializeOwned>(table: Table) -> Result<T, KeyError> {
 
 /// serde would read a list as a table whose keys are in declaration order, which is never intended.
 fn reject_lists_for_tables(table: &Table) -> Result<(), KeyError> {
-    const SECTIONS: [&str; 7] =
-        ["accounts", "api", "output", "retry", "limits", "metrics", "emulator"];
+    const SECTIONS: [&str; 8] =
+        ["accounts", "api", "output", "store", "retry", "limits", "metrics", "emulator"];
     if let Some(section) = SECTIONS.iter().find(|key| table.get(**key).is_some_and(Value::is_array))
     {
         let text = format!("is a list; write [{section}] in single brackets, once");

@@ -40,6 +40,7 @@ pub(crate) use sections::{DEFAULT_IDENTIFIER, load_emulator_settings};
 pub use settings::{ApiSettings, Limits, MetricsSettings, RetrySettings, SecretSource, Target};
 
 use crate::accounts::ListSource;
+use crate::bucket::BucketSettings;
 use crate::emulator;
 use crate::table::Column;
 
@@ -58,6 +59,8 @@ pub struct Job {
     pub output: OutputSettings,
     /// The output path before `{date}` is filled in; `None` if it has no placeholder.
     pub dated_output: Option<DatedPath>,
+    /// How buckets of object stores are reached.
+    pub store: BucketSettings,
     /// When and how long to retry.
     pub retry: RetrySettings,
     /// When not to publish, and when to stop.

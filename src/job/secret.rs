@@ -6,6 +6,9 @@ use super::error::{KeyError, KeyPath};
 
 /// Keys under which secrets are commonly pasted; compared without case, `-` and `_`.
 const SECRET_KEY_NAMES: [&str; 4] = ["secret", "secretkey", "usersig", "key"];
+/// Parts of the names of keys under which credentials of object stores are pasted.
+const CREDENTIAL_NAMES: [&str; 6] =
+    ["secret", "accesskey", "accountkey", "token", "password", "sas"];
 
 /// Whether a key or text may hold a secret, so that no message may repeat its value.
 pub fn may_hold_a_secret(text: &str) -> bool {
@@ -18,10 +21,20 @@ pub fn reject_inline_secrets(table: &Table) -> Result<(), KeyError> {
     let top = table.keys().map(|key| (KeyPath(vec![key.clone()]), key));
     let api = table.get("api").and_then(Value::as_table).into_iter().flat_map(Table::keys);
     let api = api.map(|key| (KeyPath::from("api").then(key), key));
-    let names_a_secret = |key: &str| {
-        let bare = key.to_ascii_lowercase().replace(['-', '_'], "");
-        SECRET_KEY_NAMES.contains(&bare.as_str())
-    };
+    let bare = |key: &str| key.to_ascii_lowercase().replace(['-', '_'], "");
+    let store = table.get("store").and_then(Value::as_table);
+    let credential = store.into_iter().flat_map(Table::keys).find(|key| {
+        let bare = bare(key);
+        CREDENTIAL_NAMES.iter().any(|name| bare.contains(name))
+    });
+    if let Some(key) = credential {
+        return Err(KeyError::new(
+            KeyPath::from("store").then(key),
+            "credentials must not be written in a job file or on a command line; set the environment variables of the \
+             store, such as AWS_ACCESS_KEY_ID, instead",
+        ));
+    }
+    let names_a_secret = |key: &str| SECRET_KEY_NAMES.contains(&bare(key).as_str());
     match top.chain(api).find(|(_, key)| names_a_secret(key)) {
         None => Ok(()),
         Some((path, _)) => Err(KeyError::new(

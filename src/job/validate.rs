@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::Job;
 use super::error::KeyError;
 use super::file::JobFile;
-use super::sections::{accounts, api, columns, emulator, limits, metrics, output, retry};
+use super::sections::{accounts, api, columns, emulator, limits, metrics, output, retry, store};
 use super::values::required_text;
 use crate::accounts::{FileSelection, ListPath, ListSource};
 use crate::job::OutputSettings;
@@ -31,6 +31,7 @@ pub fn job(file: &JobFile, context: &Context) -> Result<Job, KeyError> {
         dated_output: output::dated_path(&file.output, context),
         retry: retry::validate(&file.retry)?,
         limits: limits::validate(&file.limits)?,
+        store: store::validate(&file.store)?,
         metrics: metrics::validate(&file.metrics, context)?,
         emulator: file.emulator.clone(),
     };

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Directories of `src/`, from the top down. A module imports from the directories below its own.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "cli",
     "export",
     "observability",
@@ -17,6 +17,7 @@ const LAYERS: [&str; 12] = [
     "table",
     "api",
     "accounts",
+    "bucket",
     "util",
 ];
 

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod output;
 pub mod retry;
 mod secret_source;
+pub mod store;
 
 pub use api::DEFAULT_IDENTIFIER;
 pub use emulator::load_emulator_settings;

@@ -28,7 +28,7 @@ fn broken_toml_refused_without_repeating_the_line() {
     insta::assert_snapshot!(text, @r#"
     jobs/n.toml:12: is not valid TOML at column 14: string values must be quoted, expected literal string
     jobs/n.toml:12: is not valid TOML at column 22: invalid basic string, expected `"`
-    jobs/n.toml:51: is not valid TOML at column 1: invalid multi-line basic string, expected `"`
+    jobs/n.toml:58: is not valid TOML at column 1: invalid multi-line basic string, expected `"`
     jobs/n.toml:12: is not valid TOML at column 12: key with no value, expected `=`
     jobs/n.toml:12: is not valid TOML at column 24: unexpected key or value, expected newline, `#`
     jobs/n.toml:13: is not valid TOML at column 1: duplicate key
@@ -57,7 +57,7 @@ fn unknown_keys_refused() {
         ("name = \"n\"", "name = \"n\"\nemulator = []"),
     ]), @r#"
     jobs/n.toml:40: limit: is not a known key; did you mean limits?
-    jobs/n.toml:40: quota: is not a known key; write one of: name, accounts, api, columns, output, retry, limits, metrics, emulator
+    jobs/n.toml:40: quota: is not a known key; write one of: name, accounts, api, columns, output, store, retry, limits, metrics, emulator
     jobs/n.toml:41: limits.max_fail: is not a known key; did you mean max_failed?
     jobs/n.toml:13: api.call_per_second: is not a known key; did you mean calls_per_second?
     jobs/n.toml:13: api.burst: is not a known key; write one of: emulator, region, base_url, sdkappid, identifier, secret_key_env, secret_key_file, usersig_env, calls_per_second, max_in_flight, timeout

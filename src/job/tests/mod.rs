@@ -10,6 +10,7 @@ mod output;
 mod overrides;
 mod properties;
 mod retry;
+mod store;
 mod values;
 
 use std::path::Path;
@@ -69,6 +70,13 @@ deadline = "4h"
 [metrics]
 textfile = "im.prom"
 listen = "127.0.0.1:9187"
+
+[store]
+region = "ap-singapore"
+endpoint = "http://127.0.0.1:8333/"
+path_style = true
+kms_key = "alias/lake"
+checksum = "sha256"
 "#;
 
 /// The shortest job.

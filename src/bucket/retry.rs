@@ -1,0 +1,129 @@
+//! Repeats an operation until it succeeds, cannot succeed, or patience ends.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::attempt::Attempt;
+use super::error::{BucketError, Operation};
+use super::fault::{Fault, Transient, classify};
+use super::health::Health;
+use super::settings::Patience;
+
+/// How an operation ended that was not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome<T> {
+    Done(T),
+    /// The object does not exist.
+    Missing,
+    /// The condition of the request does not hold.
+    Conflict,
+}
+
+/// When an operation is repeated.
+#[derive(Debug)]
+pub struct Retries {
+    pub health: Arc<Health>,
+    pub patience: Patience,
+    /// Whether the run was interrupted.
+    pub interrupted: watch::Sender<bool>,
+}
+
+/// Longest time that an operation is repeated while others succeed, in units of the patience.
+const MAX_PATIENCE_FACTOR: u32 = 3;
+
+impl Retries {
+    /// Repeats `attempt` while it fails in a way that may pass.
+    pub async fn run<T, F>(
+        &self,
+        operation: &Operation,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<Outcome<T>, BucketError>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let mut failures = Failures::default();
+        loop {
+            let notes = Attempt::default();
+            let fault = match notes.observe(attempt()).await {
+                Ok(done) => {
+                    self.health.note_success();
+                    return Ok(Outcome::Done(done));
+                }
+                Err(error) => classify(&error, &notes, operation),
+            };
+            match fault {
+                Fault::Missing => {
+                    self.health.note_success();
+                    return Ok(Outcome::Missing);
+                }
+                Fault::Conflict => {
+                    self.health.note_success();
+                    return Ok(Outcome::Conflict);
+                }
+                Fault::Permanent(error) => return Err(error),
+                Fault::Transient(transient) => {
+                    self.wait(&mut failures, transient, operation).await?;
+                }
+            }
+        }
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// When patience has ended or the run was interrupted.
+    pub async fn wait(
+        &self,
+        failures: &mut Failures,
+        transient: Transient,
+        operation: &Operation,
+    ) -> Result<(), BucketError> {
+        let now = Instant::now();
+        let Transient { reason, is_throttled, retry_after } = transient;
+        let first = *failures.first.get_or_insert(now);
+        failures.count += 1;
+        self.health.note_failure(&reason, is_throttled);
+        let operation = || operation.clone();
+        let mut interrupted = self.interrupted.subscribe();
+        if *interrupted.borrow() {
+            return Err(BucketError::Interrupted { operation: operation(), reason });
+        }
+        let silent_since = self.health.last_success().map_or(first, |last| last.max(first));
+        let patience = self.patience.outage_patience;
+        let end = (silent_since + patience).min(first + patience * MAX_PATIENCE_FACTOR);
+        let remaining = end.saturating_duration_since(now);
+        if remaining.is_zero() || retry_after.is_some_and(|wait| wait > remaining) {
+            let after = now - first;
+            return Err(match is_throttled {
+                true => BucketError::Throttled { operation: operation(), reason, after },
+                false => BucketError::Unavailable { operation: operation(), reason, after },
+            });
+        }
+        let wait = self.backoff(failures.count).max(retry_after.unwrap_or_default()).min(remaining);
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = interrupted.wait_for(|is_interrupted| *is_interrupted) => {
+                return Err(BucketError::Interrupted { operation: operation(), reason });
+            }
+        }
+        self.health.note_retry();
+        Ok(())
+    }
+
+    /// The wait after a number of failures: a random half to all of a bound that doubles.
+    fn backoff(&self, failures: u32) -> Duration {
+        let doubled = self.patience.initial_backoff * 2_u32.saturating_pow(failures.min(20) - 1);
+        doubled.min(self.patience.max_backoff).mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// The failures of one operation.
+#[derive(Debug, Default)]
+pub struct Failures {
+    first: Option<Instant>,
+    count: u32,
+}

@@ -1,0 +1,142 @@
+//! The transport below the client library: it notes how requests end, so that one place decides about retries.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body::Body;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+};
+use reqwest::Method;
+
+use super::attempt::{Attempt, RequestFailure, RequestFailureKind};
+use super::connection_error::connection_failure;
+use super::error_response::{embedded_error, error_response};
+use super::health::Health;
+use super::watched_body::WatchedBody;
+
+/// The longest body of an error response that is read.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+/// A call of a service, as the client library wants it.
+pub type ServiceCall<'a> =
+    Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'a>>;
+
+/// Notes the end of every request of one bucket.
+#[derive(Clone)]
+pub struct Transport {
+    network: Arc<dyn HttpService>,
+    health: Arc<Health>,
+    /// Host and port of the bucket. Requests to others are for credentials.
+    authority: Arc<str>,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("authority", &self.authority).finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    pub fn new(network: Arc<dyn HttpService>, health: Arc<Health>, authority: &str) -> Transport {
+        Transport { network, health, authority: authority.into() }
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let attempt = Attempt::current().unwrap_or_default();
+        attempt.note_request();
+        self.health.note_request();
+        let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+        let is_for_credentials = !self.authority.is_empty() && authority != &*self.authority;
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let note = {
+            let attempt = attempt.clone();
+            move |kind| {
+                let host = host.clone();
+                attempt.note_failure(RequestFailure { kind, host, is_for_credentials });
+            }
+        };
+        let may_hide_an_error = may_hide_an_error(&request);
+        let response = match self.network.call(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                note(connection_failure(&error));
+                return Err(error);
+            }
+        };
+        let (mut parts, body) = response.into_parts();
+        if parts.status.is_success() && !may_hide_an_error {
+            let is_pending =
+                parts.headers.get("x-ms-copy-status").is_some_and(|it| it == "pending");
+            if is_pending {
+                attempt.note_pending_copy();
+            }
+            let noted = move |error: &HttpError| note(connection_failure(error));
+            return Ok(HttpResponse::from_parts(
+                parts,
+                HttpResponseBody::new(WatchedBody::new(body, noted)),
+            ));
+        }
+        let limit = if parts.status.is_success() { usize::MAX } else { MAX_ERROR_BYTES };
+        let content = match read(body, limit).await {
+            Ok(content) => content,
+            Err(error) => {
+                note(connection_failure(&error));
+                return Err(error);
+            }
+        };
+        if !parts.status.is_success() {
+            note(RequestFailureKind::Response(error_response(
+                parts.status,
+                &parts.headers,
+                &content,
+            )));
+        } else if let Some((status, error)) = embedded_error(&parts.headers, &content) {
+            note(RequestFailureKind::Response(error));
+            parts.status = status;
+        }
+        Ok(HttpResponse::from_parts(parts, content.into()))
+    }
+}
+
+/// Whether a success may have an error in its body: S3 responds to a copy, and to the completion of an upload, before it
+/// has done it.
+fn may_hide_an_error(request: &HttpRequest) -> bool {
+    request.method() == Method::POST || request.headers().contains_key("x-amz-copy-source")
+}
+
+async fn read(body: HttpResponseBody, limit: usize) -> Result<Bytes, HttpError> {
+    let mut body = std::pin::pin!(body);
+    let mut content = Vec::new();
+    while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await
+    {
+        if let Ok(data) = frame?.into_data() {
+            let length = data.len().min(limit - content.len());
+            content.extend_from_slice(&data[..length]);
+        }
+        if content.len() >= limit {
+            break;
+        }
+    }
+    Ok(content.into())
+}
+
+impl HttpService for Transport {
+    fn call<'life0, 'async_trait>(&'life0 self, request: HttpRequest) -> ServiceCall<'async_trait>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(self.send(request))
+    }
+}
+
+impl HttpConnector for Transport {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
