@@ -28,7 +28,7 @@ permanent = { rate = 0.005, codes = [40601] }
 poison = { rate = 0.0005 }
 ";
 
-fn variable(name: &str, default: u64) -> u64 {
+pub fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 

@@ -20,6 +20,7 @@ mod lists;
 mod logs;
 mod messages;
 mod metrics;
+mod object_store;
 mod parity;
 mod plan;
 mod preview;

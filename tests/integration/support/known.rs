@@ -97,6 +97,12 @@ impl Known {
         self.failed.values().filter(|(other, _)| *other == category).count()
     }
 
+    /// The rows, sorted by account.
+    #[allow(dead_code)] // Until exports to object stores are tested.
+    pub fn rows(&self) -> Vec<&[Cell]> {
+        self.rows.values().map(Vec::as_slice).collect()
+    }
+
     /// Number of accounts with a row, and number of rejected values.
     pub fn rows_and_rejected_values(&self) -> (usize, usize) {
         (self.rows.len(), self.rejected.len())

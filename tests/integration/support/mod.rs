@@ -11,6 +11,7 @@ pub mod emulator;
 pub mod exposition;
 pub mod h2_server;
 pub mod known;
+pub mod object_store;
 pub mod scenario;
 pub mod scripted;
 pub mod snapshot;

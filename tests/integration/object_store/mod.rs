@@ -1,0 +1,4 @@
+//! Account lists from, and snapshots to, object stores.
+
+mod scripts;
+mod stores;
