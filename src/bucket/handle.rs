@@ -159,7 +159,7 @@ impl Bucket {
 }
 
 /// Does something with every item, many at once; the results are in the order of the items.
-async fn at_once<I, T, F>(items: Vec<I>, act: impl Fn(I) -> F) -> Result<Vec<T>, BucketError>
+pub async fn at_once<I, T, F>(items: Vec<I>, act: impl Fn(I) -> F) -> Result<Vec<T>, BucketError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, BucketError>> + Send + 'static,

@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod attempt;
+mod bulk;
 mod connection_error;
 mod delete;
 mod driver;

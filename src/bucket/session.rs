@@ -140,7 +140,7 @@ impl Session {
     }
 
     /// One page of the objects below a prefix.
-    async fn page(
+    pub async fn page(
         &self,
         prefix: &str,
         delimiter: Option<&'static str>,

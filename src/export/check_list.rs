@@ -12,7 +12,7 @@ use super::warning::Warning;
 use crate::accounts::ListSource;
 use crate::job::Limits;
 use crate::pipeline::StopCause;
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::Store;
 use crate::util::failure::Failure;
 
 /// The checks of an account list.
@@ -21,7 +21,7 @@ pub struct ListCheck<'a> {
     pub limits: &'a Limits,
     pub previous: Option<&'a PreviousSnapshot>,
     /// Where standard input is spooled and invalid accounts are recorded.
-    pub store: &'a Arc<LocalStore>,
+    pub store: &'a Arc<dyn Store>,
 }
 
 impl ListCheck<'_> {

@@ -6,15 +6,19 @@ use indicatif::HumanBytes;
 
 use super::problem::Problems;
 use super::warning::Warning;
+use crate::pipeline::COMPLETE_PARTS;
 use crate::report::plan::RemainingWork;
 use crate::report::size::{KnownRows, SizeBasis, SizeEstimate};
 use crate::report::subject::Subject;
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::Store;
 use crate::util::disk_space::{free_bytes, has_no_inodes};
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// What a run writes at least: lock, journal, manifest, report. With less, the disk is full.
 const MIN_FREE_BYTES: u64 = 64 * 1024;
+
+/// Parts on the disk at once where complete ones are uploaded: those being written, waiting and uploaded.
+const PARTS_ON_DISK: u64 = 2 + COMPLETE_PARTS as u64;
 
 /// The least that a row takes where nothing is known of its size: part of an id that compresses well.
 const MIN_BYTES_PER_ROW: u64 = 2;
@@ -41,8 +45,8 @@ impl HasExitCode for DiskSpaceError {
 ///
 /// # Errors
 /// [`DiskSpaceError::Full`] or [`DiskSpaceError::NoInodes`].
-pub fn ensure_not_full(store: &LocalStore) -> Result<(), DiskSpaceError> {
-    let directory = store.root();
+pub fn ensure_not_full(store: &dyn Store) -> Result<(), DiskSpaceError> {
+    let directory = store.scratch();
     if has_no_inodes(directory) && !directory.exists() {
         return Err(DiskSpaceError::NoInodes { directory: directory.to_owned() });
     }
@@ -67,18 +71,24 @@ pub struct SpaceNeeded<'n> {
 
 impl SpaceNeeded<'_> {
     /// Compares the free space with the next part, and with everything that is left.
-    pub fn inspect(self, store: &LocalStore, problems: &mut Problems) {
+    pub fn inspect(self, store: &dyn Store, problems: &mut Problems) {
         if problems.of(Subject::Disk).next().is_some() {
             return;
         }
-        if let Some(free) = free_bytes(store.root()) {
-            self.compare(free.saturating_add(self.removable_bytes), store.root(), problems);
+        let directory = store.scratch();
+        if let Some(free) = free_bytes(directory) {
+            let rows = self.left.accounts_left;
+            let rows = if store.keeps_parts_on_disk() {
+                rows
+            } else {
+                rows.min(self.accounts_per_part.saturating_mul(PARTS_ON_DISK))
+            };
+            self.compare(rows, free.saturating_add(self.removable_bytes), directory, problems);
         }
     }
 
-    fn compare(self, free: u64, directory: &Path, problems: &mut Problems) {
+    fn compare(self, rows: u64, free: u64, directory: &Path, problems: &mut Problems) {
         let directory = directory.to_owned();
-        let rows = self.left.accounts_left;
         let next_rows = rows.min(self.accounts_per_part);
         if next_rows > 0 && free < self.at_least(next_rows).max(MIN_FREE_BYTES) {
             let next = HumanBytes(self.estimate(next_rows).max(MIN_FREE_BYTES));
@@ -119,7 +129,7 @@ mod tests {
         let needed =
             SpaceNeeded { left, accounts_per_part: 100_000, known: &known, removable_bytes: 0 };
         let mut problems = Problems::default();
-        needed.compare(free, Path::new("x/.out.partial"), &mut problems);
+        needed.compare(accounts, free, Path::new("x/.out.partial"), &mut problems);
         let planned = problems.planned();
         let texts =
             planned.iter().map(|it| format!("{} {}: {}", it.effect.label(), it.exit_code, it.text));

@@ -2,6 +2,7 @@
 //! run the same code.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::disk_space::ensure_not_full;
 use super::limits::PreviousSnapshot;
@@ -18,14 +19,15 @@ use crate::job::IfExists;
 use crate::job::{DatedPath, Job, Limit};
 use crate::observability::metrics_listener::MetricsListener;
 use crate::report::subject::Subject;
-use crate::snapshot::store::WorkDirectoryError;
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::{self, Store, WorkDirectoryError};
+use crate::snapshot::work_directory::ensure_may_be_published;
 use crate::util::failure::{Failure, chain};
 
 /// Where a run publishes, and what it must respect there.
 #[derive(Debug, Clone)]
 pub struct OutputTarget {
     pub path: PathBuf,
+    pub table_root: PathBuf,
     pub if_exists: IfExists,
     /// Where the snapshots of other dates are; none when the path has no date.
     pub dated_path: Option<DatedPath>,
@@ -37,6 +39,7 @@ impl OutputTarget {
     fn new(job: &Job) -> OutputTarget {
         OutputTarget {
             path: job.output.path.clone(),
+            table_root: job.output.table_root.clone(),
             if_exists: job.output.if_exists,
             dated_path: job.dated_output.clone(),
             compares_rows: job.limits.max_shrink != Limit::Off,
@@ -49,11 +52,11 @@ impl OutputTarget {
     /// When a run may not publish over what is there, or the previous snapshot cannot be read.
     fn snapshot_to_compare(
         &self,
-        store: &LocalStore,
+        store: &dyn Store,
         on_warning: &mut dyn FnMut(Warning),
     ) -> Result<Option<PreviousSnapshot>, Failure> {
-        store.ensure_may_be_published(self.if_exists)?;
-        Ok(previous_snapshot(self, on_warning)?)
+        ensure_may_be_published(store, self.if_exists)?;
+        Ok(previous_snapshot(self, store, on_warning)?)
     }
 }
 
@@ -61,7 +64,7 @@ impl OutputTarget {
 #[derive(Debug)]
 pub struct Access {
     /// The place of the snapshot; `None` if none can be at the output path.
-    pub store: Option<LocalStore>,
+    pub store: Option<Arc<dyn Store>>,
     /// What the lock of an active run says about its holder.
     pub active_run: Option<String>,
     pub sig_source: Option<SigSource>,
@@ -73,9 +76,8 @@ pub struct Access {
 impl Access {
     pub fn inspect(job: &Job) -> Access {
         let mut problems = Problems::default();
-        let store = problems
-            .keep(Subject::Output, LocalStore::new(&job.output.path, &job.output.table_root));
-        let active_run = store.as_ref().and_then(LocalStore::active_run);
+        let store = problems.keep(Subject::Output, store::open(&job.output));
+        let active_run = store.as_ref().and_then(|store| store.active_run());
         if let (Some(holder), Some(store)) = (active_run.clone(), &store) {
             let path = store.output_path().to_owned();
             problems.refuse(Subject::Output, WorkDirectoryError::Locked { path, holder });
@@ -88,11 +90,8 @@ impl Access {
             problems.warn(Subject::Secret, warning);
         }
         if let Some(store) = &store {
-            if problems.keep(Subject::Output, store.ensure_own_kinds()).is_some() {
-                let permitted = store.ensure_permitted().map_err(WorkDirectoryError::from);
-                problems.keep(Subject::Output, permitted);
-            }
-            problems.keep(Subject::Disk, ensure_not_full(store));
+            problems.keep(Subject::Output, store.ensure_usable());
+            problems.keep(Subject::Disk, ensure_not_full(&**store));
         }
         Access { store, active_run, sig_source, given_usersig, problems }
     }
@@ -109,7 +108,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    pub fn inspect(job: &Job, store: &LocalStore) -> Environment {
+    pub fn inspect(job: &Job, store: &dyn Store) -> Environment {
         let mut problems = Problems::default();
         let mut warnings = Vec::new();
         let previous = OutputTarget::new(job)

@@ -8,7 +8,7 @@ use super::usersig::GivenUserSig;
 use crate::job::Job;
 use crate::report::plan::RemainingWork;
 use crate::report::size::KnownRows;
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::Store;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Needs<'n> {
@@ -21,7 +21,7 @@ pub struct Needs<'n> {
 }
 
 impl Needs<'_> {
-    pub fn inspect(self, job: &Job, store: &LocalStore, problems: &mut Problems) {
+    pub fn inspect(self, job: &Job, store: &dyn Store, problems: &mut Problems) {
         let Needs { left, known, removable_bytes, given_usersig } = self;
         let accounts_per_part = job.output.accounts_per_part;
         SpaceNeeded { left, accounts_per_part, known, removable_bytes }.inspect(store, problems);

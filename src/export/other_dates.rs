@@ -1,32 +1,32 @@
 //! Runs of the same job for other dates: one that was stopped before midnight, or one that is active now.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use super::content::changed_settings;
 use super::resume_command::{overrides_list, resume_command_of_other_date};
 use super::warning::Warning;
 use crate::job::Job;
 use crate::snapshot::layout::snapshot_name;
-use crate::snapshot::store::local::LocalStore;
-use crate::snapshot::store::local::lock_holder::LockState;
+use crate::snapshot::store::LockState;
+use crate::snapshot::store::Store;
 use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::util::paths::absolute;
 
 /// A warning for each of them, with what to do about it. What cannot be read does not keep this run from starting.
-pub fn runs_of_other_dates(job: &Job, store: &LocalStore) -> Vec<Warning> {
+pub fn runs_of_other_dates(job: &Job, store: &dyn Store) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let Some(dated_path) = &job.dated_output else { return warnings };
     let beside = store.root().ancestors().nth(dated_path.depth_below_date() + 1);
     let mut found = BTreeMap::new();
     // A run of version 0.1.0 is beside its snapshot.
-    for name in [beside, Some(dated_path.directory())].into_iter().flatten().flat_map(names_in) {
-        found.extend(dated_path.other_date(snapshot_name(&name).unwrap_or(&name)));
+    for directory in [beside, Some(dated_path.directory())].into_iter().flatten() {
+        for name in store.names_in(directory).unwrap_or_default() {
+            found.extend(dated_path.other_date(snapshot_name(&name).unwrap_or(&name)));
+        }
     }
     for (date, output_path) in found {
-        let Ok(store) = LocalStore::new(&output_path, &job.output.table_root) else { continue };
-        let Ok(Some(run)) = UnfinishedRun::read(&store) else { continue };
+        let Ok(store) = store.at(&output_path, &job.output.table_root) else { continue };
+        let Ok(Some(run)) = UnfinishedRun::read(&*store) else { continue };
         if run.checkpoint.header.date != date.to_string() {
             continue;
         }
@@ -59,9 +59,4 @@ fn before_resuming(job: &Job, run: &UnfinishedRun) -> Option<String> {
         true if overrides_list() => Some("use the account list of that run".to_owned()),
         true => None,
     }
-}
-
-fn names_in(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }

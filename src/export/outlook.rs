@@ -9,7 +9,7 @@ use crate::job::Job;
 use crate::report::plan::{Resume, ResumeState};
 use crate::report::size::KnownRows;
 use crate::snapshot::committed_files::uncommitted_bytes;
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::Store;
 
 /// The work that remains.
 pub struct Outlook {
@@ -22,7 +22,7 @@ impl Outlook {
     /// Inspects the unfinished run, and what its work or that of a new run takes. An export does so before its first call.
     pub fn inspect(
         job: &Job,
-        store: &LocalStore,
+        store: &dyn Store,
         findings: Findings<'_>,
         given_usersig: Option<&GivenUserSig>,
         problems: &mut Problems,
@@ -30,7 +30,7 @@ impl Outlook {
         let ResumeInspection { resume, parts, problems: of_resume } =
             inspect_unfinished_run(job, store, findings);
         problems.append(of_resume);
-        let known = known_rows(job, &parts);
+        let known = known_rows(job, store, &parts);
         let makes_calls =
             !matches!(resume.state, ResumeState::HasPublished | ResumeState::HeldBack);
         if let Some(left) = resume.left.filter(|_| makes_calls) {

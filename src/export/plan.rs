@@ -10,7 +10,7 @@ use crate::job::{IfExists, Job};
 use crate::observability::progress::Reporter;
 use crate::report::plan::{Plan, minimum_seconds};
 use crate::report::size::SizeEstimate;
-use crate::snapshot::store::local::replace::Occupant;
+use crate::snapshot::store::Occupant;
 use crate::util::disk_space::free_bytes;
 use crate::util::exit_code::ExitCode;
 use crate::util::failure::Failure;
@@ -33,7 +33,7 @@ pub fn plan(
     let mut plan = plan_of(job, date, list, outlook);
     // What cannot be read is among the problems.
     plan.snapshot_exists = store.occupant().is_ok_and(Occupant::may_be_replaced);
-    plan.free_bytes = free_bytes(store.root());
+    plan.free_bytes = free_bytes(store.scratch());
     plan.run_at_work = access.active_run;
     plan.problems = problems.planned();
     let failure = problems.into_failure();

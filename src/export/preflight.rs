@@ -13,7 +13,7 @@ use super::warning::Warning;
 use crate::job::Job;
 use crate::observability::progress::Reporter;
 use crate::report::subject::Subject;
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::Store;
 use crate::snapshot::unfinished_run::find_damage;
 
 /// The findings of all steps; a step that was not possible has none.
@@ -32,9 +32,10 @@ impl Preflight {
         let mut access = Access::inspect(job);
         let mut problems = std::mem::take(&mut access.problems);
         let store = access.store.clone();
+        let store = store.as_deref();
         // An export that only has to clean up looks no further.
-        let has_published = store.as_ref().is_some_and(|store| has_published(store, date));
-        let environment = store.as_ref().filter(|_| !has_published);
+        let has_published = store.is_some_and(|store| has_published(store, date));
+        let environment = store.filter(|_| !has_published);
         let environment = environment.map(|store| Environment::inspect(job, store));
         let previous = environment.and_then(|environment| {
             problems.append(environment.problems);
@@ -43,10 +44,10 @@ impl Preflight {
         let list = reads_list.then(|| CountedList::read(&job.accounts, reporter));
         reporter.finish();
         let list = list.and_then(|list| problems.keep(Subject::Accounts, list));
-        if let (None, Some(store)) = (&list, &store) {
+        if let (None, Some(store)) = (&list, store) {
             inspect_damage(store, &access, &mut problems);
         }
-        let outlook = list.as_ref().zip(store.as_ref()).map(|(list, store)| {
+        let outlook = list.as_ref().zip(store).map(|(list, store)| {
             let findings = Findings {
                 scan: &list.scan,
                 accounts_to_request: list.counts.accounts_to_request,
@@ -68,12 +69,12 @@ impl Preflight {
 }
 
 /// Whether the run of this date has published, and only its cleanup was interrupted. An error is one of the unfinished run.
-fn has_published(store: &LocalStore, date: Date) -> bool {
+fn has_published(store: &dyn Store, date: Date) -> bool {
     published_run(store).ok().flatten().is_some_and(|header| header.date == date.to_string())
 }
 
 /// Finds what is damaged in the unfinished run where the rest of it is unknown without a list.
-fn inspect_damage(store: &LocalStore, access: &Access, problems: &mut Problems) {
+fn inspect_damage(store: &dyn Store, access: &Access, problems: &mut Problems) {
     if access.active_run.is_some() {
         return;
     }

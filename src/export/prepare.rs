@@ -36,6 +36,7 @@ use crate::report::subject::Subject;
 use crate::snapshot::checkpoint::RunHeader;
 use crate::snapshot::journal::{Journal, VERSION};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
+use crate::snapshot::store;
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::failure::Failure;
 use crate::util::runtime::runtime;
@@ -81,13 +82,13 @@ pub fn prepare(
     options: RunOptions,
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<PreparedRun>, Failure> {
-    let (output_path, table_root) = (&job.output.path, &job.output.table_root);
-    let is_restored = WorkDirectory::restore_previous_snapshot(output_path, table_root)?;
-    let Access { sig_source, given_usersig, problems, .. } = Access::inspect(&job);
+    let is_restored = WorkDirectory::restore_previous_snapshot(&job.output)?;
+    let Access { store, sig_source, given_usersig, problems, .. } = Access::inspect(&job);
     let problems = problems.end_if_refused()?;
+    let store = store.map_or_else(|| store::open(&job.output), Ok)?;
     let sig_source = sig_source.map_or_else(|| secret::read(&job.api.secret), Ok)?;
     let usersig = secret::ready_usersig(&job.api.secret, &sig_source);
-    let work = WorkDirectory::open(output_path, table_root)?;
+    let work = WorkDirectory::open(&*store)?;
     let may_call_from = work.had_earlier_run().then(|| Instant::now() + SECOND_WITH_MARGIN);
     let Some(work) = claim(work, options, telemetry)? else { return Ok(None) };
     let runtime = runtime()?;
@@ -149,7 +150,7 @@ fn start(
     mut problems: Problems,
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<PreviousSnapshot>, Failure> {
-    let environment = Environment::inspect(job, work.store());
+    let environment = Environment::inspect(job, &**work.store());
     problems.append(environment.problems);
     let problems = problems.end_if_refused()?;
     telemetry.start(environment.listener)?;
@@ -177,7 +178,7 @@ fn inspect_outlook(
         },
     };
     let mut problems = Problems::default();
-    Outlook::inspect(job, work.store(), findings, given_usersig.as_ref(), &mut problems);
+    Outlook::inspect(job, &**work.store(), findings, given_usersig.as_ref(), &mut problems);
     problems.without_refusals_of(Subject::Resume).end_if_refused()?.log();
     Ok(())
 }

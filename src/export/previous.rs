@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use super::inspect::OutputTarget;
 use super::limits::PreviousSnapshot;
 use super::warning::Warning;
-use crate::job::DatedPath;
 use crate::snapshot::layout::MANIFEST_FILE;
 use crate::snapshot::manifest::{Manifest, ManifestError};
-use crate::snapshot::store::local::replace::is_snapshot;
+use crate::snapshot::store::Store;
 use crate::util::disk_error::DiskError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::human::counted;
@@ -36,7 +35,7 @@ impl HasExitCode for PreviousSnapshotError {
             PreviousSnapshotError::Disk(error)
                 if error.io().kind() != ErrorKind::PermissionDenied =>
             {
-                ExitCode::InternalOrDisk
+                error.exit_code()
             }
             PreviousSnapshotError::Disk(_) | PreviousSnapshotError::Damaged { .. } => {
                 ExitCode::BadUsage
@@ -63,33 +62,35 @@ impl From<ManifestError> for PreviousSnapshotError {
 /// "no snapshot", since that would disable the check.
 pub fn previous_snapshot(
     target: &OutputTarget,
+    store: &dyn Store,
     on_warning: &mut dyn FnMut(Warning),
 ) -> Result<Option<PreviousSnapshot>, PreviousSnapshotError> {
     if !target.compares_rows {
         return Ok(None);
     }
-    let output_path = &target.path;
-    if is_snapshot(output_path)? {
-        if let Some(rows) = rows_of(output_path)? {
-            return Ok(Some(PreviousSnapshot { path: shown(output_path), rows }));
+    if store.has_snapshot()? {
+        if let Some(rows) = rows_of(store)? {
+            return Ok(Some(PreviousSnapshot { path: shown(&target.path), rows }));
         }
-        on_warning(Warning::NoManifest { snapshot: shown(output_path) });
+        on_warning(Warning::NoManifest { snapshot: shown(&target.path) });
     }
-    let Some(dated_path) = &target.dated_path else { return Ok(None) };
-    snapshot_of_another_date(dated_path, on_warning)
+    snapshot_of_another_date(target, store, on_warning)
 }
 
 /// Returns the first snapshot of another date that has a manifest. The run does not replace that one, so a damaged manifest
 /// only causes a warning, and the next date is tried.
 fn snapshot_of_another_date(
-    dated_path: &DatedPath,
+    target: &OutputTarget,
+    store: &dyn Store,
     on_warning: &mut dyn FnMut(Warning),
 ) -> Result<Option<PreviousSnapshot>, PreviousSnapshotError> {
-    for path in dated_path.others()? {
-        if !is_snapshot(&path)? {
+    let Some(dated_path) = &target.dated_path else { return Ok(None) };
+    for path in dated_path.others(store.names_in(dated_path.directory())?) {
+        let Ok(store) = store.at(&path, &target.table_root) else { continue };
+        if !store.has_snapshot()? {
             continue;
         }
-        match rows_of(&path) {
+        match rows_of(&*store) {
             Ok(Some(rows)) => return Ok(Some(PreviousSnapshot { path: shown(&path), rows })),
             Ok(None) => {}
             Err(PreviousSnapshotError::Damaged { file, problem }) => {
@@ -102,13 +103,14 @@ fn snapshot_of_another_date(
 }
 
 /// Returns the rows that the manifest of a snapshot counts; none when it has no manifest.
-fn rows_of(snapshot: &Path) -> Result<Option<u64>, PreviousSnapshotError> {
-    let Some(Manifest { counts, parts, .. }) = Manifest::read(snapshot)? else { return Ok(None) };
+fn rows_of(store: &dyn Store) -> Result<Option<u64>, PreviousSnapshotError> {
+    let Some(Manifest { counts, parts, .. }) = store.manifest()? else { return Ok(None) };
     let of_parts = parts.iter().fold(0_u64, |rows, part| rows.saturating_add(part.rows));
     if of_parts != counts.rows {
         let problem =
             format!("it counts {}, and {of_parts} in the parts", counted(counts.rows, "row"));
-        return Err(PreviousSnapshotError::Damaged { file: snapshot.join(MANIFEST_FILE), problem });
+        let file = store.output_path().join(MANIFEST_FILE);
+        return Err(PreviousSnapshotError::Damaged { file, problem });
     }
     Ok(Some(counts.rows))
 }

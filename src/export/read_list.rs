@@ -16,7 +16,6 @@ use crate::pipeline::{RunError, StopCause};
 use crate::snapshot::layout::INVALID_ACCOUNTS_FILE;
 use crate::snapshot::sidecars::{line_writer, write_invalid};
 use crate::snapshot::store::Store;
-use crate::snapshot::store::local::LocalStore;
 use crate::util::disk_error::DiskError;
 use crate::util::failure::Failure;
 use crate::util::staged_file::FileInfo;
@@ -38,7 +37,7 @@ pub struct ReadList {
 /// When the list cannot be read, or `stop` delivers a request to stop. The thread then ends with the process.
 pub async fn read_list(
     source: &ListSource,
-    store: &Arc<LocalStore>,
+    store: &Arc<dyn Store>,
     telemetry: &mut RunTelemetry<'_>,
     stop: &mut mpsc::Receiver<StopCause>,
 ) -> Result<ReadList, Failure> {

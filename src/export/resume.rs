@@ -11,8 +11,7 @@ use crate::snapshot::committed_files::remove_uncommitted_files;
 use crate::snapshot::journal::replay::DamagedLine;
 use crate::snapshot::journal::{Journal, JournalError};
 use crate::snapshot::layout::{INVALID_ACCOUNTS_FILE, LOCK_FILE};
-use crate::snapshot::manifest::{Manifest, ManifestError, RunInfo};
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::manifest::{ManifestError, RunInfo};
 use crate::snapshot::store::{PartFilesError, Store};
 use crate::snapshot::unfinished_run::{Damage, UnfinishedRun};
 use crate::snapshot::work_directory::WorkDirectory;
@@ -63,7 +62,7 @@ impl HasExitCode for ResumeError {
 }
 
 /// Returns the run in the work directory if it has published and only its cleanup was interrupted.
-pub fn published_run(store: &LocalStore) -> Result<Option<RunHeader>, ResumeError> {
+pub fn published_run(store: &dyn Store) -> Result<Option<RunHeader>, ResumeError> {
     let Some(run) = UnfinishedRun::read(store)? else { return Ok(None) };
     let header = run.checkpoint.header;
     let published = run_of_snapshot(store)?;
@@ -71,8 +70,8 @@ pub fn published_run(store: &LocalStore) -> Result<Option<RunHeader>, ResumeErro
 }
 
 /// The run that has published what is at the output path, as far as a manifest says so.
-fn run_of_snapshot(store: &LocalStore) -> Result<Option<RunInfo>, ResumeError> {
-    match Manifest::read(store.output_path()) {
+fn run_of_snapshot(store: &dyn Store) -> Result<Option<RunInfo>, ResumeError> {
+    match store.manifest() {
         Ok(manifest) => Ok(manifest.map(|manifest| manifest.run)),
         Err(ManifestError::Damaged { .. }) => Ok(None),
         Err(ManifestError::Disk(error)) => Err(ResumeError::Unreadable(error)),
@@ -83,7 +82,7 @@ fn run_of_snapshot(store: &LocalStore) -> Result<Option<RunInfo>, ResumeError> {
 ///
 /// # Errors
 /// [`ResumeError::Superseded`]. Times that cannot be read prevent nothing.
-pub fn ensure_not_superseded(store: &LocalStore, run: &RunHeader) -> Result<(), ResumeError> {
+pub fn ensure_not_superseded(store: &dyn Store, run: &RunHeader) -> Result<(), ResumeError> {
     let Some(published) = run_of_snapshot(store)? else { return Ok(()) };
     let [mine, other] = [&run.started_at, &published.started_at].map(|time| time.parse().ok());
     match (mine, other) {

@@ -168,6 +168,7 @@ fn round_of(run: &PreparedRun) -> Result<(RunSettings, AccountSource, SnapshotWr
         completed.iter().map(|round| round.parts.len() as u64).sum(),
         run.work.store().clone(),
     );
+    let writer = writer.with_part_suffix(run.work.store().part_suffix(&checkpoint.header.run_id));
     Ok((settings, accounts, writer))
 }
 

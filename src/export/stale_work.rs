@@ -8,6 +8,7 @@ use super::telemetry::RunTelemetry;
 use crate::job::OutputSettings;
 use crate::snapshot::layout::LOCK_FILE;
 use crate::snapshot::publish::clean_up;
+use crate::snapshot::store;
 use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::snapshot::work_directory::WorkDirectory;
 use crate::util::failure::Failure;
@@ -21,7 +22,7 @@ pub fn clean_up_after_publication(
     date: Date,
     telemetry: &mut RunTelemetry<'_>,
 ) -> Result<Option<WorkDirectory>, Failure> {
-    match published_run(work.store())? {
+    match published_run(&**work.store())? {
         None => {
             if let Some(unfinished) = UnfinishedRun::read(&**work.store())? {
                 telemetry.set_run_id(unfinished.checkpoint.header.run_id);
@@ -44,7 +45,8 @@ pub fn clean_up_after_publication(
 /// Removes the work directory of a run that the service refused before it committed a part, so that a wrong key leaves
 /// nothing behind.
 pub fn remove_if_nothing_committed(output: &OutputSettings) {
-    let Ok(work) = WorkDirectory::open(&output.path, &output.table_root) else { return };
+    let opened = store::open(output).and_then(|store| WorkDirectory::open(&*store));
+    let Ok(work) = opened else { return };
     let is_empty = |run: Option<UnfinishedRun>| {
         run.is_none_or(|run| run.journal.damage.is_empty() && run.checkpoint.parts().is_empty())
     };

@@ -15,7 +15,7 @@ use crate::report::plan::{RemainingWork, Resume, ResumeState, minimum_seconds};
 use crate::report::subject::Subject;
 use crate::snapshot::checkpoint::Checkpoint;
 use crate::snapshot::parts::CommittedPart;
-use crate::snapshot::store::local::LocalStore;
+use crate::snapshot::store::Store;
 use crate::snapshot::unfinished_run::UnfinishedRun;
 
 /// What an export would do with an unfinished run.
@@ -53,7 +53,7 @@ pub enum RunSource {
 /// Inspects the work directory as an export does.
 pub fn inspect_unfinished_run(
     job: &Job,
-    store: &LocalStore,
+    store: &dyn Store,
     findings: Findings<'_>,
 ) -> ResumeInspection {
     let all = work_left(findings.accounts_to_request, &[], job.output.accounts_per_part);
@@ -97,7 +97,7 @@ enum Found {
     Unfinished(Checkpoint),
 }
 
-fn read(job: &Job, store: &LocalStore, findings: Findings<'_>) -> Result<Found, ResumeError> {
+fn read(job: &Job, store: &dyn Store, findings: Findings<'_>) -> Result<Found, ResumeError> {
     if findings.source == RunSource::Restarted {
         return Ok(Found::Nothing);
     }

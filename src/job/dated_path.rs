@@ -1,12 +1,11 @@
 //! The output path with its `{date}` placeholder, from which the paths of other dates follow.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
 use super::values::DATE_PLACEHOLDER;
-use crate::util::disk_error::{DiskError, is_absent};
+use crate::util::paths::is_url;
 
 /// A path that contains the run's date.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +28,11 @@ impl DatedPath {
         let placeholder = text.find(DATE_PLACEHOLDER)?;
         let start = text[..placeholder].rfind('/').map_or(0, |slash| slash + 1);
         let end = text[start..].find('/').map_or(text.len(), |slash| start + slash);
-        let directory = directory.join(&text[..start]);
+        let directory = if is_url(Path::new(text)) {
+            PathBuf::from(&text[..start])
+        } else {
+            directory.join(&text[..start])
+        };
         let is_here = directory.as_os_str().is_empty();
         Some(DatedPath {
             directory: if is_here { PathBuf::from(".") } else { directory },
@@ -55,22 +58,13 @@ impl DatedPath {
         Some((date, self.path(name, date)))
     }
 
-    /// The paths of other dates whose first dated component exists, nearest first: all earlier dates, then the later
-    /// ones.
-    ///
-    /// # Errors
-    /// If the directory cannot be read. A directory that does not exist has no paths.
-    pub fn others(&self) -> Result<Vec<PathBuf>, DiskError> {
-        let entries = match fs::read_dir(&self.directory) {
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
-            entries => entries.map_err(DiskError::on("read", &self.directory))?,
-        };
+    /// The paths of other dates among the names in [`DatedPath::directory`], nearest first: all earlier dates, then the
+    /// later ones.
+    pub fn others(&self, names: Vec<String>) -> Vec<PathBuf> {
         let mut earlier = Vec::new();
         let mut later = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(DiskError::on("read", &self.directory))?.file_name();
-            let Some(name) = name.to_str() else { continue };
-            match self.other_date(name) {
+        for name in names {
+            match self.other_date(&name) {
                 Some((date, path)) if date < self.date => earlier.push((date, path)),
                 Some(later_date) => later.push(later_date),
                 None => {}
@@ -78,7 +72,7 @@ impl DatedPath {
         }
         earlier.sort_unstable_by(|one, other| other.cmp(one));
         later.sort_unstable();
-        Ok(earlier.into_iter().chain(later).map(|(_, path)| path).collect())
+        earlier.into_iter().chain(later).map(|(_, path)| path).collect()
     }
 
     /// The date for which the first dated component has this name; `None` for a work directory.
@@ -105,16 +99,16 @@ mod tests {
     use super::*;
 
     fn others(template: &str, directories: &[&str]) -> Vec<String> {
-        let directory = tempfile::tempdir().unwrap();
-        for name in directories {
-            fs::create_dir_all(directory.path().join(name)).unwrap();
-        }
-        let path = DatedPath::new(directory.path(), template, date(2026, 11, 22)).unwrap();
-        let found = path.others().unwrap();
-        let below = |path: &PathBuf| {
-            path.strip_prefix(directory.path()).unwrap().to_str().unwrap().to_owned()
+        let path = DatedPath::new(Path::new("/jobs"), template, date(2026, 11, 22)).unwrap();
+        let below = |name: &str| {
+            let below = Path::new("/jobs").join(name);
+            let below = below.strip_prefix(path.directory()).unwrap().components().next();
+            below.unwrap().as_os_str().to_str().unwrap().to_owned()
         };
-        found.iter().map(below).collect()
+        let found = path.others(directories.iter().map(|name| below(name)).collect());
+        let shown =
+            |path: PathBuf| path.strip_prefix("/jobs").unwrap().to_str().unwrap().to_owned();
+        found.into_iter().map(shown).collect()
     }
 
     #[test]
@@ -158,25 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn no_other_dates_without_a_placeholder_or_a_directory() {
+    fn no_other_dates_without_a_placeholder() {
         let today = date(2026, 11, 22);
         assert_eq!(DatedPath::new(Path::new("/{date}"), "out", today), None);
-        let path = DatedPath::new(Path::new("/surely-not"), "here/{date}", today).unwrap();
-        assert!(path.others().unwrap().is_empty());
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("file"), "").unwrap();
-        let path = DatedPath::new(directory.path(), "file/{date}", today).unwrap();
-        assert!(path.others().unwrap().is_empty());
         let path = DatedPath::new(Path::new(""), "{date}", today).unwrap();
         assert_eq!(path.directory, Path::new("."));
-    }
-
-    #[test]
-    fn an_unreadable_directory_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("loop", directory.path().join("loop")).unwrap();
-        let path = DatedPath::new(directory.path(), "loop/{date}", date(2026, 11, 22)).unwrap();
-        let error = path.others().unwrap_err().to_string();
-        assert!(error.starts_with("could not read ") && error.contains("/loop"), "{error}");
     }
 }

@@ -140,7 +140,8 @@ pub struct ColumnFile {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["path"]))]
 pub struct OutputFile {
-    /// The directory to publish, relative to the directory of this file. {date} is replaced by the run's date.
+    /// The directory to publish, relative to the directory of this file, or the URL of a prefix in an object store
+    /// (s3://, gs://, az://, abfss:// or cos://). {date} is replaced by the run's date.
     #[schemars(with = "String", length(min = 1))]
     pub path: Option<String>,
     /// Format of the part files.
@@ -156,6 +157,11 @@ pub struct OutputFile {
         extend("multipleOf" = MAX_ACCOUNTS_PER_CALL, "default" = output::DEFAULT_ACCOUNTS_PER_PART)
     )]
     pub accounts_per_part: Option<i64>,
+    /// Directory on this machine, relative to the directory of this file, for the open parts of a snapshot in an object
+    /// store, and for account lists read from one. Nothing in it is needed to resume a run. Default: that of temporary
+    /// files.
+    #[schemars(with = "String", length(min = 1))]
+    pub scratch: Option<String>,
     /// What to do if the directory already exists: replace it atomically, or fail before the first call.
     #[schemars(with = "String", extend("enum" = keywords(output::IF_EXISTS), "default" = output::IF_EXISTS[0].0))]
     pub if_exists: Option<String>,

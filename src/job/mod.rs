@@ -33,7 +33,7 @@ use jiff::civil::Date;
 pub use dated_path::DatedPath;
 pub use error::JobError;
 pub use limit::Limit;
-pub use output_settings::{Compression, Format, IfExists, OutputSettings};
+pub use output_settings::{BucketOutput, Compression, Format, IfExists, OutputSettings};
 pub(crate) use schema::json_schema;
 pub(crate) use secret::looks_like_a_secret;
 pub(crate) use sections::{DEFAULT_IDENTIFIER, load_emulator_settings};

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::bucket::{BucketSettings, Patience};
+
 /// File format of the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -58,7 +60,7 @@ pub enum IfExists {
 /// Where and how the snapshot is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSettings {
-    /// The directory to publish, without placeholders.
+    /// The directory or the URL of the prefix to publish, without placeholders.
     pub path: PathBuf,
     /// What readers load as the table: the part of `path` before its first partition, which is a component with the date or
     /// `key=value`. All of `path` without one.
@@ -71,6 +73,19 @@ pub struct OutputSettings {
     pub accounts_per_part: u64,
     /// What to do if the path already holds a snapshot.
     pub if_exists: IfExists,
+    /// How the object store is used that `path` is in; `None` for a directory.
+    pub bucket: Option<BucketOutput>,
+}
+
+/// How a snapshot is written to an object store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketOutput {
+    /// How the bucket is reached.
+    pub bucket: BucketSettings,
+    /// How long its requests are retried.
+    pub patience: Patience,
+    /// The directory for parts until they are uploaded.
+    pub scratch: PathBuf,
 }
 
 impl OutputSettings {

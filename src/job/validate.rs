@@ -22,14 +22,16 @@ pub struct Context<'a> {
 
 /// Validates every section, then their consistency.
 pub fn job(file: &JobFile, context: &Context) -> Result<Job, KeyError> {
+    let retry = retry::validate(&file.retry)?;
+    let store = store::validate(&file.store)?;
     let mut job = Job {
         name: name(file)?,
         accounts: accounts::validate(&file.accounts, limits::memory(&file.limits)?, context)?,
         api: api::validate(&file.api, context)?,
         columns: columns::validate(&file.columns)?,
-        output: output::validate(&file.output, context)?,
+        output: output::validate(&file.output, &store, &retry, context)?,
         dated_output: output::dated_path(&file.output, context),
-        retry: retry::validate(&file.retry)?,
+        retry,
         limits: limits::validate(&file.limits)?,
         store: store::validate(&file.store)?,
         metrics: metrics::validate(&file.metrics, context)?,

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::error::{KeyError, KeyPath, quoted};
 use super::validate::Context;
+use crate::bucket::BucketUrl;
 use crate::util::nearest::nearest;
 
 /// The text of a required key. `example` completes "write ...".
@@ -144,9 +145,21 @@ pub fn reject_url(key: &str, text: &str) -> Result<(), KeyError> {
         Some(scheme) => Err(KeyError::new(
             key,
             format!(
-                "is a URL ({scheme}://...), which is not supported yet; write a path on this machine"
+                "is a URL ({scheme}://...), which is not supported here; write a path on this machine"
             ),
         )),
+    }
+}
+
+/// The URL of an object store; `None` for a path of this machine.
+///
+/// # Errors
+/// For any other URL, and for one that is not valid.
+pub fn bucket_url(key: &str, text: &str) -> Result<Option<BucketUrl>, KeyError> {
+    match BucketUrl::parse(text) {
+        Ok(Some(url)) => Ok(Some(url)),
+        Ok(None) => reject_url(key, text).map(|()| None),
+        Err(error) => Err(KeyError::new(key, error.to_string())),
     }
 }
 

@@ -8,6 +8,7 @@
 //! | accounts backing off             | [`ACCOUNTS_BACKING_OFF`], and the accounts of the calls in flight   |
 //! | messages to flush                | [`MESSAGES_PER_FLUSH`], and those of the calls in flight            |
 //! | messages to the writer           | [`WRITER_MESSAGES`], and [`WRITER_ROWS_KIB`] of rows                |
+//! | complete parts to commit         | [`COMPLETE_PARTS`], and one that is being committed                 |
 //! | committed parts                  | [`OPEN_PARTS`]                                                      |
 //! | events for observers             | the calls of a progress interval; not bounded                       |
 
@@ -32,6 +33,9 @@ const WRITER_MESSAGES: usize = 256;
 
 /// Rows that may wait for the writer, in KiB.
 pub const WRITER_ROWS_KIB: u32 = 2 * 1024;
+
+/// Parts that may wait until they are committed: a slow store slows down the calls.
+pub const COMPLETE_PARTS: usize = 2;
 
 /// Parts that may be open: each holds open files and a few rows.
 pub const OPEN_PARTS: usize = 64;

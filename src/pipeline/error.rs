@@ -123,8 +123,8 @@ impl HasExitCode for RunError {
             | RunError::DeadlineInOutage { .. }
             | RunError::Unreachable(_) => ExitCode::TryAgainLater,
             RunError::Stopped(cause) => cause.exit_code(),
-            RunError::Part(_)
-            | RunError::Rows(_)
+            RunError::Part(error) => error.exit_code(),
+            RunError::Rows(_)
             | RunError::Thread(_)
             | RunError::WriterStopped
             | RunError::Panicked => ExitCode::InternalOrDisk,

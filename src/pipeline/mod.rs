@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!  list reader (thread) ──chunks──► dispatcher (async) ──responses──► writer (thread)
-//!                                        │ ▲                              │
-//!                                        ▼ │                              │
-//!                             calls, up to max_in_flight    ◄──committed parts
+//!                                        │ ▲                              │ complete parts
+//!                                        ▼ │                              ▼
+//!                             calls, up to max_in_flight  ◄──committed parts── committer (thread)
 //! ```
 //!
-//! The dispatcher decides what is requested and when. The writer owns everything that touches the disk.
+//! The dispatcher decides what is requested and when. The writer owns the files of the open parts, the committer makes
+//! complete parts durable, in a bucket by an upload, and owns the journal.
 
 mod account_digests;
 mod alarm;
@@ -50,8 +51,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use self::account_digests::SharedDigests;
-pub use self::capacities::OPEN_PARTS;
 use self::capacities::QueueCapacities;
+pub use self::capacities::{COMPLETE_PARTS, OPEN_PARTS};
 use self::chunk::{Chunk, PartDigests, send_chunks};
 use self::dispatch::Dispatcher;
 pub use self::error::RunError;
@@ -61,7 +62,7 @@ use self::observed_task::{DispatcherContext, run_observed};
 use self::rate::limiter::Departure;
 use self::shared_totals::SharedTotals;
 use self::sink::Sink;
-use self::snapshot_sink::{SharedTarget, SnapshotSink, write_parts};
+use self::snapshot_sink::{PartCommitter, PartWriter, SnapshotSink, commit_parts, write_parts};
 use self::source::AccountSource;
 pub use self::stop_cause::StopCause;
 use self::writer_channel::writer_channel;
@@ -157,7 +158,8 @@ pub struct SnapshotTarget {
 struct WorkerChannels {
     reader: ListReader,
     sink: SnapshotSink,
-    writer: JoinHandle<Result<Journal, RunError>>,
+    writer: JoinHandle<Result<(), RunError>>,
+    committer: JoinHandle<Result<Journal, RunError>>,
     totals: SharedTotals,
 }
 
@@ -181,12 +183,19 @@ impl WorkerChannels {
             send_chunks(accounts, accounts_per_part, &parts, &block_sender)
         })?;
         let totals = SharedTotals::default();
-        let target = SharedTarget { target, totals: totals.clone(), digests };
-        let writer =
-            spawn_named("writer", move || write_parts(target, messages, &committed_sender))?;
+        let SnapshotTarget { writer, journal } = target;
+        let store = Arc::clone(writer.store());
+        let (complete, complete_parts) = mpsc::channel(COMPLETE_PARTS);
+        let target = PartWriter { writer, digests, complete };
+        let writer = spawn_named("writer", move || write_parts(target, messages))?;
+        let totals_of_parts = totals.clone();
+        let target =
+            PartCommitter { store, journal, totals: totals_of_parts, committed: committed_sender };
+        let committer = spawn_named("committer", move || commit_parts(target, complete_parts))?;
         let sink =
             SnapshotSink::new(message_sender, committed, accounts_per_part, has_earlier_parts);
-        Ok(WorkerChannels { reader: ListReader::new(blocks, reader), sink, writer, totals })
+        let reader = ListReader::new(blocks, reader);
+        Ok(WorkerChannels { reader, sink, writer, committer, totals })
     }
 }
 
@@ -206,8 +215,10 @@ pub async fn run<S: Service>(
     target: SnapshotTarget,
     context: RunContext<'_>,
 ) -> Result<Journal, RunError> {
+    let store = Arc::clone(target.writer.store());
     let channels = WorkerChannels::open(accounts, &settings, target, QueueCapacities::default())?;
-    run_with(channels, service, settings, context).await
+    let on_stop = move || store.interrupt();
+    run_with(channels, service, settings, context, on_stop).await
 }
 
 async fn run_with<S: Service>(
@@ -215,8 +226,10 @@ async fn run_with<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
     context: RunContext<'_>,
+    on_stop: impl Fn(),
 ) -> Result<Journal, RunError> {
-    run_observed(context, |context| dispatch(channels, service, settings, context)).await?
+    let work = |context| dispatch(channels, service, settings, context);
+    run_observed(context, on_stop, work).await?
 }
 
 async fn dispatch<S: Service>(
@@ -225,7 +238,7 @@ async fn dispatch<S: Service>(
     settings: RunSettings,
     context: DispatcherContext,
 ) -> Result<Journal, RunError> {
-    let WorkerChannels { reader, sink, writer, totals } = channels;
+    let WorkerChannels { reader, sink, writer, committer, totals } = channels;
     let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
     dispatcher.stats.shared = totals;
     let ended = dispatcher.run().await;
@@ -235,6 +248,9 @@ async fn dispatch<S: Service>(
     }
     dispatcher.sink.close();
     let written = writer.join().map_err(|_| RunError::Panicked)?;
+    let committed = committer.join().map_err(|_| RunError::Panicked)?;
+    // A committer that has stopped reports why, and stops the writer.
+    let written = committed.and_then(|journal| written.map(|()| journal));
     while let Some(part) = dispatcher.sink.try_next_committed() {
         dispatcher.emit(Event::PartCommitted(Box::new(part)));
     }

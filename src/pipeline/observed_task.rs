@@ -19,9 +19,11 @@ pub struct DispatcherContext {
     pub stop: mpsc::Receiver<StopCause>,
 }
 
-/// Runs `work` as a task, passes its events to the observer of `context`, and its requests to stop to the task.
+/// Runs `work` as a task, passes its events to the observer of `context`, and its requests to stop to the task. `on_stop` is
+/// called at once, also while the task waits.
 pub async fn run_observed<W: Future<Output: Send> + Send + 'static>(
     context: RunContext<'_>,
+    on_stop: impl Fn(),
     work: impl FnOnce(DispatcherContext) -> W,
 ) -> Result<W::Output, RunError> {
     let RunContext { random, wall_clock, observer, stop: stop_requests } = context;
@@ -35,6 +37,7 @@ pub async fn run_observed<W: Future<Output: Send> + Send + 'static>(
         tokio::select! {
             Some(batch) = batches.recv() => batch.into_iter().for_each(&mut *observer),
             Some(cause) = stop_requests.recv() => {
+                on_stop();
                 let _ = stop_sender.try_send(cause);
             }
             ended = &mut task => break ended,

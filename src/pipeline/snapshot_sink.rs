@@ -1,16 +1,20 @@
-//! The sink of an export: a thread that writes the parts of a snapshot.
+//! The sink of an export: a thread that writes the parts of a snapshot, and one that commits them.
+
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::RunError;
 use super::account_digests::SharedDigests;
 use super::capacities::{MESSAGES_PER_FLUSH, ROWS_PER_FLUSH_KIB};
 use super::part_tracker::PartTracker;
 use super::shared_totals::SharedTotals;
 use super::sink::{Sink, SinkMessage};
 use super::writer_channel::{QueuedMessage, WriterSender};
-use super::{RunError, SnapshotTarget};
 use crate::snapshot::journal::Journal;
-use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::parts::{CommittedPart, PartError};
+use crate::snapshot::snapshot_writer::SnapshotWriter;
+use crate::snapshot::store::Store;
 
 /// The dispatcher's end of the writer thread.
 pub struct SnapshotSink {
@@ -103,21 +107,20 @@ impl Sink for SnapshotSink {
     }
 }
 
-/// What the writer thread writes to, and what it records of other threads.
-pub struct SharedTarget {
-    pub target: SnapshotTarget,
-    pub totals: SharedTotals,
+/// What the writer thread needs.
+pub struct PartWriter {
+    pub writer: SnapshotWriter,
     pub digests: SharedDigests,
+    /// Receives the parts whose files are complete.
+    pub complete: mpsc::Sender<CommittedPart>,
 }
 
-/// Writes messages until the channel closes. A part counts once its entry is in the journal.
+/// Writes messages until the channel closes.
 pub fn write_parts(
-    target: SharedTarget,
+    target: PartWriter,
     mut messages: mpsc::Receiver<QueuedMessage>,
-    committed: &mpsc::Sender<CommittedPart>,
-) -> Result<Journal, RunError> {
-    let SharedTarget { target, totals, digests } = target;
-    let SnapshotTarget { mut writer, mut journal } = target;
+) -> Result<(), RunError> {
+    let PartWriter { mut writer, digests, complete } = target;
     while let Some(queued) = messages.blocking_recv() {
         let parts = match queued.message {
             SinkMessage::First(result) => Vec::from_iter(writer.add_chunk(result)?),
@@ -127,11 +130,33 @@ pub fn write_parts(
         };
         for mut part in parts {
             part.accounts_digest = digests.take(part.ordinals.start);
-            journal.set_totals(totals.get());
-            journal.add_part(&part)?;
-            // The receiver is gone only if the run has stopped, which reports why.
-            let _ = committed.blocking_send(part);
+            complete.blocking_send(part).map_err(|_| RunError::WriterStopped)?;
         }
+    }
+    Ok(())
+}
+
+/// What the committer thread needs.
+pub struct PartCommitter {
+    pub store: Arc<dyn Store>,
+    pub journal: Journal,
+    pub totals: SharedTotals,
+    /// Receives the committed parts.
+    pub committed: mpsc::Sender<CommittedPart>,
+}
+
+/// Commits parts until the channel closes. A part counts once its entry is in the journal.
+pub fn commit_parts(
+    target: PartCommitter,
+    mut complete: mpsc::Receiver<CommittedPart>,
+) -> Result<Journal, RunError> {
+    let PartCommitter { store, mut journal, totals, committed } = target;
+    while let Some(mut part) = complete.blocking_recv() {
+        store.commit_part(&mut part).map_err(PartError::from)?;
+        journal.set_totals(totals.get());
+        journal.add_part(&part)?;
+        // The receiver is gone only if the run has stopped, which reports why.
+        let _ = committed.blocking_send(part);
     }
     Ok(journal)
 }

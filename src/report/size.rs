@@ -151,6 +151,7 @@ mod tests {
                 compression,
                 accounts_per_part,
                 if_exists,
+                bucket: None,
             };
             assumed_row(columns, &output).bytes
         };

@@ -4,9 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, staged_file};
+use super::layout::{INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE};
 use super::parts::CommittedPart;
-use super::store::local::LocalStore;
 use super::store::{PartFilesError, Store};
 use crate::util::disk_error::DiskError;
 use crate::util::staged_file::FileInfo;
@@ -30,10 +29,11 @@ impl fmt::Display for DamagedFile {
 
 /// The keys of the files of a part, with the size and digest that each must have.
 fn files_of(part: &CommittedPart) -> [(String, &FileInfo); 3] {
+    let [file, failed_lines, rejected_lines] = part.keys();
     [
-        (staged_file(&part.file), &part.file_info),
-        (part.failed_lines_file(), &part.failed_lines),
-        (part.rejected_lines_file(), &part.rejected_lines),
+        (file, &part.file_info),
+        (failed_lines, &part.failed_lines),
+        (rejected_lines, &part.rejected_lines),
     ]
 }
 
@@ -42,19 +42,16 @@ pub fn damaged_files(
     store: &dyn Store,
     parts: &[CommittedPart],
 ) -> Result<Vec<DamagedFile>, DiskError> {
-    let mut damaged = Vec::new();
-    for part in parts {
-        for (key, info) in files_of(part) {
-            if !store.is_intact(&key, info)? {
-                damaged.push(DamagedFile {
-                    path: store.path(&key),
-                    part: part.index,
-                    part_file: part.file.clone(),
-                });
-            }
-        }
-    }
-    Ok(damaged)
+    let files: Vec<(String, &FileInfo)> = parts.iter().flat_map(files_of).collect();
+    let are_intact = store.are_intact(&files)?;
+    let owners = parts.iter().flat_map(|part| [part; 3]);
+    let damaged = files.iter().zip(owners).zip(are_intact).filter(|(_, is_intact)| !is_intact);
+    let damaged = damaged.map(|(((key, _), part), _)| DamagedFile {
+        path: store.path(key),
+        part: part.index,
+        part_file: part.file.clone(),
+    });
+    Ok(damaged.collect())
 }
 
 /// As [`damaged_files`], where a damaged file is an error.
@@ -77,7 +74,7 @@ pub fn remove_uncommitted_files(
 }
 
 /// The size of what [`remove_uncommitted_files`] would remove.
-pub fn uncommitted_bytes(store: &LocalStore, parts: &[CommittedPart]) -> u64 {
+pub fn uncommitted_bytes(store: &dyn Store, parts: &[CommittedPart]) -> u64 {
     store.bytes_except(&kept_files(parts))
 }
 

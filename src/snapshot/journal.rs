@@ -27,7 +27,7 @@ use super::checkpoint::{Checkpoint, InconsistentEntry, RoundEnd, RunHeader};
 use super::layout::JOURNAL_FILE;
 use super::parts::CommittedPart;
 use super::run_totals::RunTotals;
-use super::store::{JournalFile, Store, write_file};
+use super::store::{JournalFile, Store};
 use super::unfinished_run::UnfinishedRun;
 use crate::util::disk_error::DiskError;
 
@@ -78,13 +78,12 @@ impl Journal {
         let mut encoder = LineEncoder::new(header);
         let mut text = encoder.encode(&JournalEntry::RunHeader(header.clone()), 0, *totals);
         for (number, round) in rounds.iter().enumerate() {
-            let parts = round.parts.values().cloned().map(JournalEntry::Part);
+            let parts = round.parts.values().cloned().map(Box::new).map(JournalEntry::Part);
             for entry in parts.chain(round.end.map(JournalEntry::RoundEnd)) {
                 text.push_str(&encoder.encode(&entry, number, *totals));
             }
         }
-        write_file(store, JOURNAL_FILE, text.as_bytes())?;
-        let file = store.resume_journal(text.len())?;
+        let file = store.replace_journal(&text)?;
         Ok(Journal { path: store.path(JOURNAL_FILE), file, checkpoint, encoder, is_resumed: true })
     }
 
@@ -109,7 +108,7 @@ impl Journal {
     /// An inconsistent part is a bug; then nothing is written.
     pub fn add_part(&mut self, part: &CommittedPart) -> Result<(), JournalError> {
         self.checkpoint.add_part(part.clone()).map_err(|error| self.bug(error))?;
-        Ok(self.append(&JournalEntry::Part(part.clone()))?)
+        Ok(self.append(&JournalEntry::Part(Box::new(part.clone())))?)
     }
 
     /// Ends the current round.

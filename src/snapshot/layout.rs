@@ -66,9 +66,18 @@ pub const TRIAL_DIRECTORY: &str = "trial";
 /// The directories of a work directory; any other one in it is the work directory of a partition.
 pub const DIRECTORIES: [&str; 3] = [STAGED_SNAPSHOT, REPLACED_SNAPSHOT, TRIAL_DIRECTORY];
 
-/// The file name of a part.
-pub fn part_file(index: u64, extension: &str) -> String {
-    format!("part-{index:05}.{extension}")
+/// Starts the file names of parts.
+const PART_PREFIX: &str = "part-";
+
+/// The file name of a part. `suffix` is empty, or starts with a hyphen.
+pub fn part_file(index: u64, suffix: &str, extension: &str) -> String {
+    format!("{PART_PREFIX}{index:05}{suffix}.{extension}")
+}
+
+/// What differs between the names of the files of two parts: `00000` for `part-00000.parquet`.
+fn part_name(file: &str) -> &str {
+    let name = file.split('.').next().unwrap_or_default();
+    name.strip_prefix(PART_PREFIX).unwrap_or(name)
 }
 
 /// Ends the names of files in the staged snapshot.
@@ -105,14 +114,14 @@ pub fn other_key(key: &str) -> Option<String> {
     }
 }
 
-/// The file in the work directory with a part's lines of [`FAILED_ACCOUNTS_FILE`].
-pub fn failed_lines_file(part: u64, format: LinesFormat) -> String {
-    format!("failed-{part:05}.{}", format.extension())
+/// The file in the work directory with the lines of [`FAILED_ACCOUNTS_FILE`] of a part file.
+pub fn failed_lines_file(part_file: &str, format: LinesFormat) -> String {
+    format!("failed-{}.{}", part_name(part_file), format.extension())
 }
 
-/// The file in the work directory with a part's lines of [`REJECTED_VALUES_FILE`].
-pub fn rejected_lines_file(part: u64, format: LinesFormat) -> String {
-    format!("rejected-{part:05}.{}", format.extension())
+/// The file in the work directory with the lines of [`REJECTED_VALUES_FILE`] of a part file.
+pub fn rejected_lines_file(part_file: &str, format: LinesFormat) -> String {
+    format!("rejected-{}.{}", part_name(part_file), format.extension())
 }
 
 /// Whether a name in the work directory is that of a part's lines of a sidecar.
@@ -138,7 +147,7 @@ mod tests {
 
     #[test]
     fn staged_names_match_nothing_that_a_reader_looks_for() {
-        for name in [&part_file(7, "parquet"), &part_file(7, "csv.gz")]
+        for name in [&part_file(7, "", "parquet"), &part_file(7, "-1a2b", "csv.gz")]
             .into_iter()
             .map(String::as_str)
             .chain(SIDECAR_FILES)
@@ -160,11 +169,15 @@ mod tests {
     fn files_of_version_0_1_0_have_other_keys() {
         let part = staged_file("part-00000.csv.gz");
         assert_eq!(other_key(&part).unwrap(), "snapshot/part-00000.csv.gz");
-        let lines = failed_lines_file(3, LinesFormat::Csv);
+        let lines = failed_lines_file("part-00003.csv.gz", LinesFormat::Csv);
         assert_eq!(other_key(&lines).unwrap(), ".failed-00003~csv.unpublished");
         assert!(is_lines_file(&lines) && is_lines_file("rejected-100000.tsv"));
         assert!(!is_lines_file("failed-dt=1.tsv") && !is_lines_file(INVALID_ACCOUNTS_FILE));
-        for key in [JOURNAL_FILE, LOCK_FILE, &failed_lines_file(3, LinesFormat::Tsv)] {
+        for key in [
+            JOURNAL_FILE,
+            LOCK_FILE,
+            &failed_lines_file("part-00003-1a2b.parquet", LinesFormat::Tsv),
+        ] {
             assert_eq!(other_key(key), None, "{key}");
         }
     }

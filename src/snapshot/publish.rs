@@ -53,12 +53,19 @@ impl HasExitCode for PublishError {
             PublishError::PartFiles(error) => error.exit_code(),
             PublishError::Replace(error) => error.exit_code(),
             PublishError::FailedLines(error) => error.exit_code(),
-            PublishError::Disk(_)
-            | PublishError::InvalidLines(_)
-            | PublishError::NotCleanedUp { .. }
-            | PublishError::LockLost(_) => ExitCode::InternalOrDisk,
+            PublishError::Disk(error) | PublishError::NotCleanedUp { source: error, .. } => {
+                error.exit_code()
+            }
+            PublishError::InvalidLines(_) | PublishError::LockLost(_) => ExitCode::InternalOrDisk,
         }
     }
+}
+
+/// What a store needs to publish a staged snapshot.
+#[derive(Debug)]
+pub struct Publication<'p> {
+    /// The manifest, which names all parts.
+    pub manifest: &'p Manifest,
 }
 
 /// What a run has committed for its snapshot.
@@ -85,7 +92,8 @@ pub fn publish(
     hit("publish:start")?;
     // Also the parts of this process: hours may have passed, and only a read proves that they are intact.
     verify_parts(store, &committed.parts)?;
-    if !store.is_intact(INVALID_ACCOUNTS_FILE, &committed.invalid_lines)? {
+    let invalid_lines = [(INVALID_ACCOUNTS_FILE.to_owned(), &committed.invalid_lines)];
+    if store.are_intact(&invalid_lines)? != [true] {
         return Err(PublishError::InvalidLines(store.path(INVALID_ACCOUNTS_FILE)));
     }
     hit("publish:verified")?;
@@ -99,7 +107,7 @@ pub fn publish(
     }
     write_file(store, &staged_file(SUCCESS_MARKER), b"")?;
     hit("publish:complete")?;
-    store.publish()?;
+    store.publish(&Publication { manifest })?;
     clean_up(work)
 }
 

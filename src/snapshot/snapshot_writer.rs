@@ -12,6 +12,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use arrow_select::interleave::interleave_record_batch;
 
+use super::layout::part_file;
 use super::parts::CommittedPart;
 use super::parts::file_writer::{PartError, encode_error};
 use super::parts::part_builder::PartBuilder;
@@ -53,6 +54,7 @@ pub struct SnapshotWriter {
     schema: SchemaRef,
     chunk_accounts: u64,
     first_part_index: u64,
+    part_suffix: String,
     store: Arc<dyn Store>,
     total_accounts: Option<u64>,
     open: BTreeMap<u64, PartBuilder>,
@@ -73,11 +75,22 @@ impl SnapshotWriter {
             schema,
             chunk_accounts,
             first_part_index,
+            part_suffix: String::new(),
             total_accounts: None,
             open: BTreeMap::new(),
             buffer: RowBuffer::new(store.scratch(), WAITING_ROWS_BYTES),
             store,
         }
+    }
+
+    /// Ends the names of parts, as in [`Store::part_suffix`].
+    pub fn with_part_suffix(self, part_suffix: String) -> SnapshotWriter {
+        SnapshotWriter { part_suffix, ..self }
+    }
+
+    /// The place of the parts.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
     }
 
     /// Adds the first result of a chunk; returns the part that it completed, if any.
@@ -170,10 +183,11 @@ impl SnapshotWriter {
             Entry::Occupied(part) => part.into_mut(),
             Entry::Vacant(vacant) => {
                 let first_ordinal = part_index * self.settings.accounts_per_part;
-                let index = self.first_part_index + part_index;
                 let (settings, schema) = (&self.settings, &self.schema);
+                let index = self.first_part_index + part_index;
+                let file = part_file(index, &self.part_suffix, settings.part_extension());
                 let part =
-                    PartBuilder::create(index, first_ordinal, settings, schema, &*self.store)?;
+                    PartBuilder::create(file, first_ordinal, settings, schema, &*self.store)?;
                 vacant.insert(part)
             }
         };
@@ -192,7 +206,7 @@ impl SnapshotWriter {
         }
         let Some(part) = self.open.remove(&part_index) else { return Ok(None) };
         let index = self.first_part_index + part_index;
-        part.commit(index, ordinals, &*self.store, &mut self.buffer).map(Some)
+        part.complete(index, ordinals, &mut self.buffer).map(Some)
     }
 }
 

@@ -1,82 +1,37 @@
 //! The locked work directory of a run.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::layout::{JOURNAL_FILE, LOCK_FILE};
-use super::store::local::LocalStore;
-use super::store::local::lock::WorkLock;
-use super::store::local::lock_holder::this_process;
-use super::store::{Store, WorkDirectoryError};
+use super::store::{self, Lock, LockedStore, Occupant, Store, WorkDirectoryError};
+use crate::job::{IfExists, OutputSettings};
 use crate::util::disk_error::DiskError;
 use crate::util::failpoint;
-use crate::util::staged_file::create_directories;
 
 /// The work directory of a run, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct WorkDirectory {
-    store: Arc<LocalStore>,
-    lock: WorkLock,
+    store: Arc<dyn Store>,
+    lock: Box<dyn Lock>,
     had_earlier_run: bool,
 }
 
-/// How often the work directory may be removed before this run holds its lock. Each time, another run has published.
-const MAX_ATTEMPTS: u32 = 32;
-
 impl WorkDirectory {
-    /// Creates the work directory of an output path if there is none, and takes its lock. The files of a stopped run stay,
-    /// with the names that hide them from readers, except a snapshot that it moved aside: that is restored first.
-    pub fn open(
-        output_path: &Path,
-        table_root: &Path,
-    ) -> Result<WorkDirectory, WorkDirectoryError> {
-        let mut had_earlier_run = false;
-        for _ in 0..MAX_ATTEMPTS {
-            let store = LocalStore::new(output_path, table_root)?;
-            let Some(lock) = WorkLock::take(&store, &this_process())? else {
-                had_earlier_run = true;
-                continue;
-            };
-            had_earlier_run |= lock.had_earlier_run();
-            let work = WorkDirectory { store: Arc::new(store), lock, had_earlier_run };
-            match work.store.can_move_to_output() {
-                Ok(true) => {}
-                Ok(false) if work.store.has_journal() => return Err(work.store.stranded()),
-                Ok(false) => {
-                    let store = work.store.beside_snapshot();
-                    work.remove()?;
-                    create_directories(store.root())?;
-                    continue;
-                }
-                Err(error) => {
-                    if !had_earlier_run {
-                        // The first error is the one to report.
-                        let _ = work.remove();
-                    }
-                    return Err(error.into());
-                }
-            }
-            work.store.restore_moved_aside()?;
-            work.store.hide()?;
-            return Ok(work);
-        }
-        let holder = "runs that follow one another immediately".to_owned();
-        Err(WorkDirectoryError::Locked { path: output_path.to_owned(), holder })
+    /// Locks the work directory of a store, as [`Store::lock`] does.
+    pub fn open(store: &dyn Store) -> Result<WorkDirectory, WorkDirectoryError> {
+        let LockedStore { store, lock, had_earlier_run } = store.lock()?;
+        Ok(WorkDirectory { store, lock, had_earlier_run })
     }
 
     /// Restores a snapshot that a stopped run moved aside, unless a run is active; returns whether it did. Meant for the
     /// very start of a run, which may be refused before it opens the work directory.
-    pub fn restore_previous_snapshot(
-        output_path: &Path,
-        table_root: &Path,
-    ) -> Result<bool, WorkDirectoryError> {
-        let store = LocalStore::new(output_path, table_root)?;
+    pub fn restore_previous_snapshot(output: &OutputSettings) -> Result<bool, WorkDirectoryError> {
+        let store = store::open(output)?;
         if store.moved_aside().map_err(WorkDirectoryError::Unreadable)?.is_none() {
             return Ok(false);
         }
-        match WorkDirectory::open(output_path, table_root) {
+        match WorkDirectory::open(&*store) {
             Ok(_) => Ok(true),
             // The active run is publishing right now.
             Err(WorkDirectoryError::Locked { .. }) => Ok(false),
@@ -95,7 +50,7 @@ impl WorkDirectory {
     }
 
     /// The place of the snapshot and of this directory.
-    pub fn store(&self) -> &Arc<LocalStore> {
+    pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
 
@@ -120,20 +75,7 @@ impl WorkDirectory {
         hit("publish:removed")?;
         self.lock.remove()?;
         hit("publish:unlocked")?;
-        match fs::remove_dir(&root) {
-            // Another run has started here since, or has also ended.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) =>
-            {
-                Ok(())
-            }
-            removed => {
-                removed.map_err(DiskError::on("remove", &root))?;
-                // Not empty while there is a run for another partition; an empty one does no harm.
-                let _ = self.store.parents().try_for_each(fs::remove_dir);
-                Ok(())
-            }
-        }
+        self.store.remove_root()
     }
 
     /// Prepares the directory for a new run: only the files in `keep` stay, beside an empty staged snapshot.
@@ -143,15 +85,38 @@ impl WorkDirectory {
     }
 }
 
+/// Verifies that a run may publish, before it does any work.
+///
+/// # Errors
+/// If the output path holds something that must not be replaced.
+pub fn ensure_may_be_published(
+    store: &dyn Store,
+    if_exists: IfExists,
+) -> Result<(), WorkDirectoryError> {
+    let output_path = store.output_path();
+    match store.occupant().map_err(WorkDirectoryError::Unreadable)? {
+        Occupant::Nothing => Ok(()),
+        _ if if_exists == IfExists::Fail => Err(WorkDirectoryError::Exists(output_path.to_owned())),
+        Occupant::EmptyDirectory | Occupant::Snapshot => Ok(()),
+        Occupant::SomethingElse if output_path.is_file() => {
+            Err(WorkDirectoryError::IsAFile(output_path.to_owned()))
+        }
+        Occupant::SomethingElse => Err(WorkDirectoryError::NotASnapshot(output_path.to_owned())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::job::IfExists;
-    use crate::snapshot::layout::SUCCESS_MARKER;
+    use crate::snapshot::layout::{STAGED_SNAPSHOT, SUCCESS_MARKER};
+    use crate::snapshot::store::local::LocalStore;
 
     fn open(path: &Path, if_exists: IfExists) -> Result<WorkDirectory, WorkDirectoryError> {
-        let work = WorkDirectory::open(path, path)?;
-        work.store().ensure_may_be_published(if_exists)?;
+        let work = WorkDirectory::open(&LocalStore::beside(path))?;
+        ensure_may_be_published(&**work.store(), if_exists)?;
         Ok(work)
     }
 
@@ -163,9 +128,9 @@ mod tests {
         fs::create_dir_all(&stopped).unwrap();
         fs::write(stopped.join("part-00000.csv"), "half").unwrap();
         let work = open(&output, IfExists::Replace).unwrap();
-        assert_eq!(fs::read_dir(work.store().staged_snapshot()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(work.root().join(STAGED_SNAPSHOT)).unwrap().count(), 1);
         work.reset(&[LOCK_FILE]).unwrap();
-        assert_eq!(fs::read_dir(work.store().staged_snapshot()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(work.root().join(STAGED_SNAPSHOT)).unwrap().count(), 0);
         work.remove().unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }

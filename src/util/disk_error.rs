@@ -1,6 +1,7 @@
-//! Errors of the operating system, with the action, the path and the fix.
+//! Errors of the operating system or of an object store, with the action, the path and the fix.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -10,13 +11,33 @@ use rustix::process::{Resource, getrlimit};
 
 use super::disk_space::{free_bytes, has_no_inodes};
 use super::exit_code::{ExitCode, HasExitCode};
+use super::failure::chain;
 
 /// The action of locking a file. Some of its errors have a specific fix.
 pub const LOCK: &str = "lock";
 
-/// The operating system refused an action on a path.
+/// Why an object store refused an action: the whole message, with the object and the fix.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {action} {}: {cause}; {}", .path.display(), self.advice())]
+#[error("{text}")]
+pub struct RemoteError {
+    text: String,
+    code: ExitCode,
+}
+
+impl RemoteError {
+    /// An error with this text.
+    pub fn with_code(text: String, code: ExitCode) -> RemoteError {
+        RemoteError { text, code }
+    }
+
+    pub fn new(error: &(impl Error + HasExitCode + 'static)) -> RemoteError {
+        RemoteError { text: chain(error), code: error.exit_code() }
+    }
+}
+
+/// The operating system or an object store refused an action on a path.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.text())]
 pub struct DiskError {
     action: &'static str,
     path: PathBuf,
@@ -27,6 +48,11 @@ pub struct DiskError {
 }
 
 impl DiskError {
+    /// An error of an object store.
+    pub fn remote(error: RemoteError) -> DiskError {
+        DiskError::on("use", Path::new(""))(io::Error::other(error))
+    }
+
     /// For `map_err`: an error of `action` on `path`.
     pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
         let path = path.to_owned();
@@ -34,6 +60,18 @@ impl DiskError {
             let free_bytes = is_about_room(&cause).then(|| free_bytes(&path)).flatten();
             DiskError { action, path, cause, free_bytes }
         }
+    }
+
+    fn text(&self) -> String {
+        if let Some(remote) = self.remote_cause() {
+            return remote.text.clone();
+        }
+        let DiskError { action, path, cause, .. } = self;
+        format!("could not {action} {}: {cause}; {}", path.display(), self.advice())
+    }
+
+    fn remote_cause(&self) -> Option<&RemoteError> {
+        self.cause.get_ref()?.downcast_ref()
     }
 
     fn advice(&self) -> Cow<'static, str> {
@@ -74,7 +112,7 @@ impl DiskError {
 
 impl HasExitCode for DiskError {
     fn exit_code(&self) -> ExitCode {
-        ExitCode::InternalOrDisk
+        self.remote_cause().map_or(ExitCode::InternalOrDisk, |remote| remote.code)
     }
 }
 

@@ -47,6 +47,20 @@ pub const WITHOUT_EXCHANGE: &[&str] = &[
     "restore:renamed",
 ];
 
+/// The points of a run that publishes in an object store, beside those of [`ALL`] that it has too.
+pub const IN_A_BUCKET: &[&str] = &[
+    "lease:taken",
+    "publish:plan",
+    "publish:planned",
+    "publish:unmarked",
+    "publish:copied",
+    "publish:committed",
+    "publish:sidecars",
+    "publish:symlinks",
+    "publish:replaced",
+    "publish:marked",
+];
+
 /// The points of resuming a run that was stopped while it published, or one of version 0.1.0.
 pub const WHEN_HIDING: &[&str] = &["hide:name"];
 
@@ -56,7 +70,7 @@ pub const WHEN_HIDING: &[&str] = &["hide:name"];
 /// The error that the test requested.
 #[cfg(debug_assertions)]
 pub fn hit(name: &'static str) -> io::Result<()> {
-    let mut listed = [ALL, WITHOUT_EXCHANGE, WHEN_HIDING].into_iter().flatten();
+    let mut listed = [ALL, WITHOUT_EXCHANGE, WHEN_HIDING, IN_A_BUCKET].into_iter().flatten();
     debug_assert!(listed.any(|listed| *listed == name), "{name} is not listed");
     let Ok(wanted) = std::env::var(VARIABLE) else { return Ok(()) };
     let reached = count(name);

@@ -4,8 +4,18 @@ use std::path::{Path, PathBuf};
 
 use super::visible::visible_path;
 
-/// The absolute path without links, as far as the path exists.
+/// Whether a path is the URL of an object store, such as `s3://lake/profiles`.
+pub fn is_url(path: &Path) -> bool {
+    path.to_str().and_then(|text| text.split_once("://")).is_some_and(|(scheme, _)| {
+        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// The absolute path without links, as far as the path exists. A URL stays as it is.
 pub fn absolute(path: &Path) -> PathBuf {
+    if is_url(path) {
+        return path.to_owned();
+    }
     let resolved = path.ancestors().find_map(|ancestor| {
         let existing = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
         let mut absolute = existing.canonicalize().ok()?;
@@ -17,6 +27,9 @@ pub fn absolute(path: &Path) -> PathBuf {
 
 /// The path as a person in the current directory would write it.
 pub fn relative_to_here(path: &Path) -> String {
+    if is_url(path) {
+        return visible_path(path);
+    }
     let here = std::env::current_dir().unwrap_or_default();
     let path = absolute(path);
     visible_path(path.strip_prefix(here).unwrap_or(&path))

@@ -26,6 +26,9 @@ pub struct FileInfo {
     pub bytes: u64,
     /// SHA-256, in hex.
     pub sha256: String,
+    /// The ETag of the object, if it is in an object store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
 }
 
 /// A file that is written under a staged name. If it is dropped without a commit, it is removed.
@@ -106,7 +109,8 @@ impl StagedFile {
         hit("file:renamed")?;
         sync_directory(parent_directory(path))?;
         hit("file:durable")?;
-        Ok(FileInfo { bytes: written.bytes, sha256: hex(&written.digest.finalize()) })
+        let sha256 = hex(&written.digest.finalize());
+        Ok(FileInfo { bytes: written.bytes, sha256, etag: None })
     }
 }
 
@@ -142,7 +146,7 @@ impl FileInfo {
         loop {
             let count = file.read(&mut buffer).map_err(DiskError::on("read", path))?;
             if count == 0 {
-                return Ok(FileInfo { bytes, sha256: hex(&digest.finalize()) });
+                return Ok(FileInfo { bytes, sha256: hex(&digest.finalize()), etag: None });
             }
             digest.update(&buffer[..count]);
             bytes += count as u64;

@@ -137,7 +137,8 @@ impl SubjectFindings<'_> {
     fn disk(&self, outlook: &Outlook) -> String {
         let rows = outlook.resume.left.map_or(0, |left| left.accounts_left);
         let needed = SizeEstimate::new(rows, outlook.known.clone()).expected_bytes;
-        let free = self.preflight.access.store.as_ref().and_then(|store| free_bytes(store.root()));
+        let free =
+            self.preflight.access.store.as_ref().and_then(|store| free_bytes(store.scratch()));
         let free = free.map_or_else(|| "unknown".to_owned(), |free| HumanBytes(free).to_string());
         format!("about {} needed, {free} free", HumanBytes(needed))
     }

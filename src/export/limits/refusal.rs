@@ -52,8 +52,7 @@ pub struct NotPublished {
 impl NotPublished {
     /// The refusal of a run with this work directory. The same command helps only if it retries accounts.
     pub fn of_run(self, work_directory: &Path, command: &ResumeCommand) -> NotPublished {
-        let files =
-            work_directory.join(failed_lines_file(0, LinesFormat::Tsv).replace("00000", "*"));
+        let files = work_directory.join(failed_lines_file("part-*", LinesFormat::Tsv));
         let mut details = format!("; {} lists the accounts", files.display());
         if self.retry_may_help {
             details.push_str(&format!("; run again with: {command}"));

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use crate::api::response::MAX_ACCOUNTS_PER_CALL;
+use crate::bucket::{BucketSettings, BucketUrl, Patience};
 use crate::job::dated_path::DatedPath;
 use crate::job::error::{KeyError, quoted};
 use crate::job::file::OutputFile;
 use crate::job::validate::Context;
 use crate::job::values::{
-    DATE_PLACEHOLDER, fill_in_date, keyword, path, reject_url, required_text, whole_number,
+    DATE_PLACEHOLDER, bucket_url, fill_in_date, keyword, non_empty, path, required_text,
+    whole_number,
 };
-use crate::job::{Compression, Format, IfExists, OutputSettings};
+use crate::job::{BucketOutput, Compression, Format, IfExists, OutputSettings, RetrySettings};
 use crate::table::Column;
 use crate::table::rows::ACCOUNT_COLUMN;
 
@@ -30,11 +32,46 @@ pub const PARQUET_COMPRESSIONS: &[(&str, Compression)] = &[
 const CSV_COMPRESSIONS: &[(&str, Compression)] =
     &[("none", Compression::None), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
 
-pub fn validate(file: &OutputFile, context: &Context) -> Result<OutputSettings, KeyError> {
+/// `store` is the section of that name, and `retry` says how long an object store is waited for.
+pub fn validate(
+    file: &OutputFile,
+    store: &BucketSettings,
+    retry: &RetrySettings,
+    context: &Context,
+) -> Result<OutputSettings, KeyError> {
+    let text = file.path.as_deref().unwrap_or_default();
+    let url = bucket_url(KEY, text)?;
+    let table_root = table_root(text);
+    if url.is_some()
+        && BucketUrl::parse(table_root).ok().flatten().is_none_or(|url| url.name().is_none())
+    {
+        return Err(KeyError::new(
+            KEY,
+            "has no name between the bucket and the first partition; write one, such as \"s3://lake/profiles/dt={date}\"",
+        ));
+    }
+    let scratch = match &file.scratch {
+        None => std::env::temp_dir(),
+        Some(text) => {
+            non_empty("output.scratch", text, "a directory on this machine")?;
+            path("output.scratch", text, context)?
+        }
+    };
+    let patience = Patience {
+        outage_patience: retry.outage_patience,
+        initial_backoff: retry.initial_backoff,
+        max_backoff: retry.max_backoff,
+    };
+    let bucket = url.map(|_| BucketOutput { bucket: store.clone(), patience, scratch });
     let format = keyword("output.format", file.format.as_ref(), Format::Parquet, FORMATS)?;
     Ok(OutputSettings {
         path: snapshot_path(file, context)?,
-        table_root: context.directory.join(table_root(file.path.as_deref().unwrap_or_default())),
+        table_root: if bucket.is_some() {
+            PathBuf::from(table_root.trim_end_matches('/'))
+        } else {
+            context.directory.join(table_root)
+        },
+        bucket,
         format,
         compression: compression(file, format)?,
         accounts_per_part: accounts_per_part(file.accounts_per_part)?,
@@ -47,9 +84,10 @@ pub fn validate(file: &OutputFile, context: &Context) -> Result<OutputSettings, 
     })
 }
 
+const KEY: &str = "output.path";
+
 /// The snapshot is built in a hidden sibling directory named after it, so its directory must have a name.
 fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, KeyError> {
-    const KEY: &str = "output.path";
     let text = required_text(KEY, file.path.as_ref(), "the directory to publish")?;
     if text == "-" {
         return Err(KeyError::new(
@@ -57,7 +95,10 @@ fn snapshot_path(file: &OutputFile, context: &Context) -> Result<PathBuf, KeyErr
             "is \"-\", but a snapshot is a directory; write the directory to publish",
         ));
     }
-    reject_url(KEY, text)?;
+    if bucket_url(KEY, text)?.is_some() {
+        let text = fill_in_date(KEY, text, context)?;
+        return Ok(PathBuf::from(text.trim_end_matches('/')));
+    }
     let last_component = text.trim_end_matches('/').rsplit('/').next();
     if matches!(last_component, None | Some("" | "." | "..")) {
         return Err(KeyError::new(

@@ -17,7 +17,10 @@ fn output_refused() {
         (path, "\"../out/./\""),
         (path, "\"out/dt={date:%Y}\""),
         (path, "\"~\""),
-        (path, "\"s3://bucket/exports/dt={date}\""),
+        (path, "\"s3://bucket/dt={date}\""),
+        (path, "\"s3:///exports\""),
+        (path, "\"s3://bucket/exports/../other\""),
+        (path, "\"hdfs://host/exports\""),
         (path, "\" abfss+x://user:secret@host/\""),
         (path, "\"file:///exports\""),
         (path, "\"account={date}\""),
@@ -41,8 +44,11 @@ fn output_refused() {
     jobs/n.toml:28: output.path: does not end with a directory name; write the directory to publish, such as "../exports/nightly"
     jobs/n.toml:28: output.path: contains "{date:%Y}"; the only placeholder is {date}
     jobs/n.toml:28: output.path: starts with "~", which only a shell expands; write the full path
-    jobs/n.toml:28: output.path: is a URL (s3://...), which is not supported yet; write a path on this machine
-    jobs/n.toml:28: output.path: is a URL (abfss+x://...), which is not supported yet; write a path on this machine
+    jobs/n.toml:28: output.path: has no name between the bucket and the first partition; write one, such as "s3://lake/profiles/dt={date}"
+    jobs/n.toml:28: output.path: has no bucket; write s3://BUCKET/PREFIX
+    jobs/n.toml:28: output.path: has the component ..; write the key without it
+    jobs/n.toml:28: output.path: is a URL (hdfs://...) of a kind that is not supported; write a local path, or a URL that starts with s3://, gs://, az://, abfss:// or cos://
+    jobs/n.toml:28: output.path: is a URL (abfss+x://...) of a kind that is not supported; write a local path, or a URL that starts with s3://, gs://, az://, abfss:// or cos://
     jobs/n.toml:28: output.path: is a file:// URL; write the path without file://
     jobs/n.toml:28: output.path: has the partition "account={date}", but the first column of every table is account; write another key
     jobs/n.toml:19: columns.0.name: is "nick", which is also the key of the partition "NICK=1" in output.path (case is ignored); write another name
@@ -78,13 +84,33 @@ fn table_root_ends_before_the_first_partition() {
 }
 
 #[test]
+fn output_may_be_in_an_object_store() {
+    let load = |path: &str| {
+        load(FULL, &[&format!("output.path={path}"), "output.scratch=open parts"]).unwrap()
+    };
+    let job = load("s3://lake/profiles/app=im/dt={date}/");
+    assert_eq!(job.output.path, Path::new("s3://lake/profiles/app=im/dt=2026-11-22"));
+    assert_eq!(job.output.table_root, Path::new("s3://lake/profiles"));
+    assert_eq!(job.output.bucket.unwrap().scratch, Path::new("jobs/open parts"));
+    let dated_path = job.dated_output.unwrap();
+    assert_eq!(dated_path.directory(), Path::new("s3://lake/profiles/app=im"));
+    let others = dated_path.others(vec!["dt=2026-11-21".to_owned()]);
+    assert_eq!(others, [Path::new("s3://lake/profiles/app=im/dt=2026-11-21/")]);
+    assert_eq!(load("exports").output.bucket, None);
+}
+
+#[test]
 fn urls_are_refused_wherever_a_path_is_written() {
     for key in ["accounts.path", "output.path", "metrics.textfile", "api.secret_key_file"] {
-        for url in ["s3://bucket/x", "https://user:hunter2@host/x.prom", "s3a://b/list.csv"] {
+        for url in ["https://user:hunter2@host/x.prom", "ftp://b/list.csv"] {
             let error = load(FULL, &[&format!("{key}={url}")]).unwrap_err();
             assert!(error.starts_with(&format!("--set {key}")), "{error}");
-            assert!(error.contains("is a URL (") && error.contains("not supported yet"), "{error}");
+            assert!(error.contains("not supported") && !error.contains("hunter2"), "{error}");
         }
+    }
+    for key in ["metrics.textfile", "api.secret_key_file"] {
+        let error = load(FULL, &[&format!("{key}=s3://bucket/x.prom")]).unwrap_err();
+        assert!(error.contains("is a URL (s3://...)"), "{error}");
     }
     for path in ["s3:/x", "://x", "1s3://x", "a b://x"] {
         load(FULL, &[&format!("output.path={path}")]).unwrap();

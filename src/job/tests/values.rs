@@ -48,6 +48,7 @@ fn every_key_is_read() {
         compression: Compression::Gzip,
         accounts_per_part: 1_000,
         if_exists: IfExists::Fail,
+        bucket: None,
     };
     assert_eq!(job.output, expected);
     let expected = RetrySettings {
@@ -95,6 +96,7 @@ fn missing_keys_have_defaults() {
         compression: Compression::Zstd,
         accounts_per_part: 250_000,
         if_exists: IfExists::Replace,
+        bucket: None,
     };
     assert_eq!(job.output, expected);
     let expected = RetrySettings {

@@ -13,6 +13,7 @@ use crate::job::{Compression, Format, IfExists, OutputSettings};
 use crate::pipeline::events::Event;
 use crate::snapshot::checkpoint::RunHeader;
 use crate::snapshot::run_totals::RunTotals;
+use crate::snapshot::store::Store;
 use crate::snapshot::store::local::LocalStore;
 use crate::table::{ColumnType, schema};
 
@@ -98,6 +99,7 @@ pub fn output_settings(directory: &Path, accounts_per_part: u64) -> OutputSettin
         compression: Compression::None,
         accounts_per_part,
         if_exists: IfExists::Replace,
+        bucket: None,
     }
 }
 
@@ -172,7 +174,7 @@ pub fn run_scripted_with(
         while !channels.reader.has_read_all() {
             std::thread::yield_now();
         }
-        let result = run_with(channels, Arc::clone(&service), settings, run_context).await;
+        let result = run_with(channels, Arc::clone(&service), settings, run_context, || {}).await;
         let took = service.started.elapsed();
         (service, result, took)
     });

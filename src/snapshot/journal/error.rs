@@ -35,7 +35,8 @@ pub enum JournalError {
 impl HasExitCode for JournalError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            JournalError::Disk(_) | JournalError::Bug { .. } => ExitCode::InternalOrDisk,
+            JournalError::Disk(error) => error.exit_code(),
+            JournalError::Bug { .. } => ExitCode::InternalOrDisk,
             JournalError::NotAFile { .. }
             | JournalError::Unreadable { .. }
             | JournalError::Version { .. } => ExitCode::BadUsage,

@@ -20,7 +20,7 @@ const CHECKSUM_BYTES: usize = 8;
 pub enum JournalEntry {
     #[serde(rename = "begin")]
     RunHeader(RunHeader),
-    Part(CommittedPart),
+    Part(Box<CommittedPart>),
     RoundEnd(RoundEnd),
     /// A process stopped and recorded the totals.
     Stop,

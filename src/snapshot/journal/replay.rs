@@ -170,7 +170,7 @@ impl Replay {
         match entry {
             JournalEntry::RunHeader(header) if self.header.is_none() => self.header = Some(header),
             JournalEntry::RunHeader(_) => return Err(InconsistentEntry::OutOfPlace),
-            JournalEntry::Part(part) => self.rounds.entry(round).or_default().add_part(part)?,
+            JournalEntry::Part(part) => self.rounds.entry(round).or_default().add_part(*part)?,
             JournalEntry::RoundEnd(end) => self.rounds.entry(round).or_default().end(end)?,
             JournalEntry::Stop => {}
         }

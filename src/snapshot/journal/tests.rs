@@ -30,7 +30,7 @@ fn header() -> RunHeader {
 }
 
 fn info(bytes: u64) -> FileInfo {
-    FileInfo { bytes, sha256: format!("{bytes:02x}") }
+    FileInfo { bytes, sha256: format!("{bytes:02x}"), etag: None }
 }
 
 fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
@@ -58,10 +58,10 @@ fn part(index: u64, ordinals: Range<u64>) -> CommittedPart {
 fn entries() -> Vec<JournalEntry> {
     vec![
         JournalEntry::RunHeader(header()),
-        JournalEntry::Part(part(1, 200..350)),
-        JournalEntry::Part(part(0, 0..200)),
+        JournalEntry::Part(Box::new(part(1, 200..350))),
+        JournalEntry::Part(Box::new(part(0, 0..200))),
         JournalEntry::RoundEnd(RoundEnd { accounts: 350, duplicates: 3 }),
-        JournalEntry::Part(part(2, 0..2)),
+        JournalEntry::Part(Box::new(part(2, 0..2))),
         JournalEntry::RoundEnd(RoundEnd { accounts: 2, duplicates: 0 }),
     ]
 }
@@ -83,7 +83,7 @@ fn checkpoint_after(count: usize) -> Checkpoint {
     let mut checkpoint = Checkpoint { totals: TOTALS, ..Checkpoint::new(header()) };
     for entry in entries().into_iter().take(count).skip(1) {
         match entry {
-            JournalEntry::Part(part) => checkpoint.add_part(part).unwrap(),
+            JournalEntry::Part(part) => checkpoint.add_part(*part).unwrap(),
             JournalEntry::RoundEnd(end) => checkpoint.end_round(end).unwrap(),
             JournalEntry::RunHeader(_) | JournalEntry::Stop => unreachable!("not among them"),
         }
@@ -365,7 +365,7 @@ fn the_journal_of_another_program_is_refused() {
 fn duplicate_and_lost_accounts_are_refused() {
     let end = |accounts| (JournalEntry::RoundEnd(RoundEnd { accounts, duplicates: 0 }), 0);
     let start = || (JournalEntry::RunHeader(header()), 0);
-    let entry = |index, ordinals| (JournalEntry::Part(part(index, ordinals)), 0);
+    let entry = |index, ordinals| (JournalEntry::Part(Box::new(part(index, ordinals))), 0);
     for (entries, expected) in [
         (vec![start(), entry(0, 0..200), entry(1, 199..300)], "part 1 overlaps"),
         (vec![start(), entry(1, 200..300), entry(0, 0..201)], "part 0 overlaps"),

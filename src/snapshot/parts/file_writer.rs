@@ -11,6 +11,7 @@ use super::csv_writer::CsvPartWriter;
 use super::parquet_writer::ParquetPartWriter;
 use crate::job::{Compression, Format};
 use crate::util::disk_error::DiskError;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::staged_file::StagedFile;
 
 /// A part could not be written.
@@ -25,6 +26,15 @@ pub enum PartError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl HasExitCode for PartError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            PartError::Disk(error) => error.exit_code(),
+            PartError::Encode { .. } => ExitCode::InternalOrDisk,
+        }
+    }
 }
 
 /// Writes one part file; the order of the batches is the order of the rows.

@@ -12,7 +12,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 pub use self::file_writer::PartError;
-use crate::snapshot::layout::{failed_lines_file, rejected_lines_file};
+use crate::snapshot::layout::{failed_lines_file, rejected_lines_file, staged_file};
 use crate::snapshot::manifest::FailureSummary;
 use crate::snapshot::sidecars::LinesFormat;
 use crate::table::statistics::ColumnStatistics;
@@ -52,14 +52,19 @@ pub struct CommittedPart {
 }
 
 impl CommittedPart {
+    /// The keys of its file and of its lines of the two sidecar files.
+    pub fn keys(&self) -> [String; 3] {
+        [staged_file(&self.file), self.failed_lines_file(), self.rejected_lines_file()]
+    }
+
     /// The key of its lines of `_failed_accounts.tsv`.
     pub fn failed_lines_file(&self) -> String {
-        failed_lines_file(self.index, self.lines_format)
+        failed_lines_file(&self.file, self.lines_format)
     }
 
     /// The key of its lines of `_rejected_values.tsv`.
     pub fn rejected_lines_file(&self) -> String {
-        rejected_lines_file(self.index, self.lines_format)
+        rejected_lines_file(&self.file, self.lines_format)
     }
 
     /// Accounts of the part without a row.

@@ -12,7 +12,7 @@ use super::CommittedPart;
 use super::file_writer::{PartError, PartFileWriter, encode_error};
 use super::row_buffer::{BufferedRows, RowBuffer};
 use crate::job::OutputSettings;
-use crate::snapshot::layout::{failed_lines_file, part_file, rejected_lines_file, staged_file};
+use crate::snapshot::layout::{failed_lines_file, rejected_lines_file, staged_file};
 use crate::snapshot::manifest::FailureCounts;
 use crate::snapshot::sidecars::{
     FailedAccount, LinesFormat, RejectedValue, line_writer, write_failed, write_rejected,
@@ -56,20 +56,19 @@ struct WaitingChunk {
 
 impl PartBuilder {
     pub fn create(
-        index: u64,
+        file: String,
         first_ordinal: u64,
         settings: &OutputSettings,
         schema: &SchemaRef,
         store: &dyn Store,
     ) -> Result<PartBuilder, PartError> {
-        let file = part_file(index, settings.part_extension());
         let staged = store.stage(&staged_file(&file))?;
         let sidecar = |name: String| store.stage(&name).map(line_writer);
         Ok(PartBuilder {
-            file,
             writer: PartFileWriter::create(staged, schema, settings.format, settings.compression)?,
-            failed_lines: sidecar(failed_lines_file(index, LinesFormat::Tsv))?,
-            rejected_lines: sidecar(rejected_lines_file(index, LinesFormat::Tsv))?,
+            failed_lines: sidecar(failed_lines_file(&file, LinesFormat::Tsv))?,
+            rejected_lines: sidecar(rejected_lines_file(&file, LinesFormat::Tsv))?,
+            file,
             next_ordinal: first_ordinal,
             waiting: BTreeMap::new(),
             late: Vec::new(),
@@ -186,12 +185,11 @@ impl PartBuilder {
         written.map_err(|error| encode_error(self.rejected_lines.get_ref().path())(error))
     }
 
-    /// Completes the part with the rows and sidecar lines of retries, and makes all its files durable.
-    pub fn commit(
+    /// Completes the part with the rows and sidecar lines of retries, and all its files on this machine.
+    pub fn complete(
         mut self,
         index: u64,
         ordinals: Range<u64>,
-        store: &dyn Store,
         buffer: &mut RowBuffer,
     ) -> Result<CommittedPart, PartError> {
         // Row groups must not depend on whether the part had to wait for retries.
@@ -208,9 +206,9 @@ impl PartBuilder {
         for rejected in &late_rejected {
             self.write_rejected(rejected)?;
         }
-        let failed_lines = commit_lines(store, self.failed_lines)?;
-        let rejected_lines = commit_lines(store, self.rejected_lines)?;
-        let file_info = store.commit(self.writer.finish()?)?;
+        let failed_lines = complete_lines(self.failed_lines)?;
+        let rejected_lines = complete_lines(self.rejected_lines)?;
+        let file_info = self.writer.finish()?.commit()?;
         Ok(CommittedPart {
             index,
             file: self.file,
@@ -250,8 +248,8 @@ impl PartBuilder {
     }
 }
 
-fn commit_lines(store: &dyn Store, lines: csv::Writer<StagedFile>) -> Result<FileInfo, PartError> {
+fn complete_lines(lines: csv::Writer<StagedFile>) -> Result<FileInfo, PartError> {
     let path = lines.get_ref().path().to_owned();
     let file = lines.into_inner().map_err(|error| encode_error(&path)(error.into_error()))?;
-    Ok(store.commit(file)?)
+    Ok(file.commit()?)
 }

@@ -87,6 +87,7 @@ fn write(
         compression: Compression::None,
         accounts_per_part: PART,
         if_exists: IfExists::Replace,
+        bucket: None,
     };
     let schema = rows(&[]).schema();
     let store = LocalStore::beside(&directory.path().join("out"));
@@ -153,7 +154,7 @@ fn rows_of_retries_follow_those_of_first_calls() {
     let text = String::from_utf8(part.1.clone()).unwrap();
     assert_eq!(text, "account\na0\na2\na3\na4\na5\na6\na7\na1\n");
     assert_eq!(parts[0].rows, 8);
-    let rejected = rejected_lines_file(0, LinesFormat::Tsv);
+    let rejected = rejected_lines_file("part-00000.csv", LinesFormat::Tsv);
     let lines = files.iter().find(|(name, _)| *name == rejected).unwrap();
     assert!(String::from_utf8_lossy(&lines.1).ends_with("a7\tt\tuint32\tv7\na1\tt\tuint32\tv1\n"));
 }

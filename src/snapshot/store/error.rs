@@ -59,8 +59,8 @@ impl HasExitCode for WorkDirectoryError {
             WorkDirectoryError::Disk(error) if error.io().kind() == ErrorKind::NotADirectory => {
                 ExitCode::BadUsage
             }
-            WorkDirectoryError::Unreadable(_) | WorkDirectoryError::Disk(_) => {
-                ExitCode::InternalOrDisk
+            WorkDirectoryError::Unreadable(error) | WorkDirectoryError::Disk(error) => {
+                error.exit_code()
             }
             WorkDirectoryError::Exists(_)
             | WorkDirectoryError::NotASnapshot(_)
@@ -96,6 +96,8 @@ pub enum ReplaceError {
     /// Something else appeared at the output path during the run.
     #[error("{} is not a snapshot (it holds no {SUCCESS_MARKER}), so it is not replaced; move it away, then run the same command again", .0.display())]
     NotASnapshot(PathBuf),
+    #[error("another run has published {} in the meantime, so that this one does not replace it; discard this one and start over with --restart", .0.display())]
+    OtherRunPublished(PathBuf),
     /// The output path is empty: the previous snapshot was moved aside and could not be restored.
     #[error("the previous snapshot is in {} and could not be restored ({restore}); run the same command again to restore it", .replaced.display())]
     MovedAside {
@@ -133,8 +135,11 @@ impl HasExitCode for PartFilesError {
 impl HasExitCode for ReplaceError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            ReplaceError::Disk(_) | ReplaceError::MovedAside { .. } => ExitCode::InternalOrDisk,
-            ReplaceError::NotASnapshot(_) => ExitCode::BadUsage,
+            ReplaceError::Disk(error) => error.exit_code(),
+            ReplaceError::MovedAside { .. } => ExitCode::InternalOrDisk,
+            ReplaceError::NotASnapshot(_) | ReplaceError::OtherRunPublished(_) => {
+                ExitCode::BadUsage
+            }
         }
     }
 }

@@ -4,24 +4,30 @@ mod location;
 pub mod lock;
 pub mod lock_holder;
 mod names;
+mod opening;
 mod permission;
 pub mod replace;
 mod write_check;
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, DirEntry, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use self::replace::Occupant;
+use super::write_file;
 use super::{
-    JournalFile, PartFilesError, ReadJournalError, ReplaceError, Store, WorkDirectoryError,
+    JournalFile, LockState, LockedStore, Occupant, PartFilesError, ReadJournalError, ReplaceError,
+    Store, WorkDirectoryError,
 };
-use crate::job::IfExists;
 use crate::snapshot::layout::{
     DIRECTORIES, JOURNAL_FILE, REPLACED_SNAPSHOT, STAGED_SNAPSHOT, SUCCESS_MARKER, published_name,
     staged_name,
 };
+use crate::snapshot::manifest::{Manifest, ManifestError};
+use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::publish::Publication;
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::failpoint;
 use crate::util::regular_file::{self, Opened};
@@ -34,21 +40,12 @@ pub struct LocalStore {
     root: PathBuf,
     /// The hidden directory that is `root` or has it below: only work directories are in it.
     base: PathBuf,
+    table_root: PathBuf,
     /// Whether a run of version 0.1.0 left `root`, which is not created if it is removed meanwhile.
     is_leftover: bool,
 }
 
 impl LocalStore {
-    /// The path at which the snapshot is published.
-    pub fn output_path(&self) -> &Path {
-        &self.output_path
-    }
-
-    /// The work directory.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// The directory that becomes the snapshot.
     pub fn staged_snapshot(&self) -> PathBuf {
         self.root.join(STAGED_SNAPSHOT)
@@ -58,28 +55,49 @@ impl LocalStore {
     pub fn replaced_snapshot(&self) -> PathBuf {
         self.root.join(REPLACED_SNAPSHOT)
     }
+}
 
-    /// Verifies that a run may publish, before it does any work.
-    ///
-    /// # Errors
-    /// If the output path holds something that must not be replaced.
-    pub fn ensure_may_be_published(&self, if_exists: IfExists) -> Result<(), WorkDirectoryError> {
-        let output_path = &self.output_path;
-        match self.occupant().map_err(WorkDirectoryError::Unreadable)? {
-            Occupant::Nothing => Ok(()),
-            _ if if_exists == IfExists::Fail => {
-                Err(WorkDirectoryError::Exists(output_path.clone()))
-            }
-            Occupant::EmptyDirectory | Occupant::Snapshot => Ok(()),
-            Occupant::SomethingElse if output_path.is_file() => {
-                Err(WorkDirectoryError::IsAFile(output_path.clone()))
-            }
-            Occupant::SomethingElse => Err(WorkDirectoryError::NotASnapshot(output_path.clone())),
-        }
+impl Store for LocalStore {
+    fn output_path(&self) -> &Path {
+        &self.output_path
     }
 
-    /// What the output path holds, or will hold once a run has restored the previous snapshot.
-    pub fn occupant(&self) -> Result<Occupant, DiskError> {
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn scratch(&self) -> &Path {
+        &self.root
+    }
+
+    fn lock(&self) -> Result<LockedStore, WorkDirectoryError> {
+        opening::lock(&self.output_path, &self.table_root)
+    }
+
+    fn lock_state(&self) -> LockState {
+        self.holder_state()
+    }
+
+    fn at(
+        &self,
+        output_path: &Path,
+        table_root: &Path,
+    ) -> Result<Arc<dyn Store>, WorkDirectoryError> {
+        Ok(Arc::new(LocalStore::new(output_path, table_root)?))
+    }
+
+    fn names_in(&self, directory: &Path) -> Result<Vec<String>, DiskError> {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            entries => entries.map_err(DiskError::on("read", directory))?,
+        };
+        let names: io::Result<Vec<OsString>> =
+            entries.map(|entry| Ok(entry?.file_name())).collect();
+        let names = names.map_err(DiskError::on("read", directory))?;
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+
+    fn occupant(&self) -> Result<Occupant, DiskError> {
         failpoint::hit("output:look")
             .map_err(DiskError::on("look at", &self.output_path.join(SUCCESS_MARKER)))?;
         Ok(match self.moved_aside()? {
@@ -87,15 +105,34 @@ impl LocalStore {
             None => Occupant::at(&self.output_path)?,
         })
     }
-}
 
-impl Store for LocalStore {
-    fn scratch(&self) -> &Path {
-        &self.root
+    fn has_snapshot(&self) -> Result<bool, DiskError> {
+        replace::is_snapshot(&self.output_path)
     }
 
-    fn path(&self, key: &str) -> PathBuf {
-        self.root.join(key)
+    fn manifest(&self) -> Result<Option<Manifest>, ManifestError> {
+        Manifest::read(&self.output_path)
+    }
+
+    fn moved_aside(&self) -> Result<Option<PathBuf>, DiskError> {
+        self.replaced_instead_of_output()
+    }
+
+    fn ensure_usable(&self) -> Result<(), WorkDirectoryError> {
+        self.ensure_own_kinds()?;
+        Ok(self.ensure_permitted()?)
+    }
+
+    fn ensure_own_files(&self) -> Result<(), PartFilesError> {
+        self.ensure_no_foreign_files()
+    }
+
+    fn ensure_writable(&self) -> Result<Vec<String>, DiskError> {
+        self.try_writing().map(|()| Vec::new())
+    }
+
+    fn bytes_except(&self, keep: &HashSet<String>) -> u64 {
+        self.bytes_beside(keep)
     }
 
     fn stage(&self, key: &str) -> Result<StagedFile, DiskError> {
@@ -106,14 +143,18 @@ impl Store for LocalStore {
         file.commit()
     }
 
+    fn commit_part(&self, _part: &mut CommittedPart) -> Result<(), DiskError> {
+        Ok(())
+    }
+
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, DiskError> {
         let path = self.existing(key);
         let file = File::open(&path).map_err(DiskError::on("open", &path))?;
         Ok(Box::new(file))
     }
 
-    fn is_intact(&self, key: &str, info: &FileInfo) -> Result<bool, DiskError> {
-        is_intact(&self.existing(key), info)
+    fn are_intact(&self, files: &[(String, &FileInfo)]) -> Result<Vec<bool>, DiskError> {
+        files.iter().map(|(key, info)| is_intact(&self.existing(key), info)).collect()
     }
 
     fn remove_uncommitted(&self, keep: &HashSet<String>) -> Result<(), PartFilesError> {
@@ -169,7 +210,12 @@ impl Store for LocalStore {
         Ok(Box::new(LocalJournal { file, path }))
     }
 
-    fn publish(&self) -> Result<(), ReplaceError> {
+    fn replace_journal(&self, content: &str) -> Result<Box<dyn JournalFile>, DiskError> {
+        write_file(self, JOURNAL_FILE, content.as_bytes())?;
+        self.resume_journal(content.len())
+    }
+
+    fn publish(&self, _publication: &Publication<'_>) -> Result<(), ReplaceError> {
         let published = self.reveal().map_err(ReplaceError::from).and_then(|()| self.exchange());
         if published.is_err() {
             // The next run does it otherwise.
@@ -194,6 +240,23 @@ impl Store for LocalStore {
             removed.map_err(DiskError::on("remove", &path))?;
         }
         Ok(())
+    }
+
+    fn remove_root(&self) -> Result<(), DiskError> {
+        match fs::remove_dir(&self.root) {
+            // Another run has started here since, or has also ended.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) =>
+            {
+                Ok(())
+            }
+            removed => {
+                removed.map_err(DiskError::on("remove", &self.root))?;
+                // Not empty while there is a run for another partition; an empty one does no harm.
+                let _ = self.parents().try_for_each(fs::remove_dir);
+                Ok(())
+            }
+        }
     }
 
     fn create_staged_snapshot(&self) -> Result<(), DiskError> {

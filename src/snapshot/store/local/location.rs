@@ -36,8 +36,13 @@ impl LocalStore {
             return Err(WorkDirectoryError::MountPoint(absolute(&output_path)));
         }
         let root = output_path.with_file_name(work_directory_name(name));
-        let beside_snapshot =
-            LocalStore { base: root.clone(), root, is_leftover: false, output_path };
+        let beside_snapshot = LocalStore {
+            base: root.clone(),
+            table_root: table_root.clone(),
+            root,
+            is_leftover: false,
+            output_path,
+        };
         let Some(beside_root) = beside_snapshot.beside_root(&table_root) else {
             return Ok(beside_snapshot);
         };

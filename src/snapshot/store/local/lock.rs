@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use crate::snapshot::layout::{JOURNAL_FILE, LOCK_FILE};
-use crate::snapshot::store::WorkDirectoryError;
+use crate::snapshot::store::{Lock, Store, WorkDirectoryError};
 use crate::util::disk_error::DiskError;
 use crate::util::disk_error::LOCK;
 use crate::util::failpoint;
@@ -40,14 +40,15 @@ impl WorkLock {
     pub fn had_earlier_run(&self) -> bool {
         self.had_earlier_run
     }
+}
 
+impl Lock for WorkLock {
     /// Whether the path still names this lock; if not, another run may hold the lock.
-    pub fn is_held(&self) -> Result<bool, DiskError> {
+    fn is_held(&self) -> Result<bool, DiskError> {
         is_at(&self.file, &self.path).map_err(DiskError::on("look at", &self.path))
     }
 
-    /// Removes the lock file, unless it is that of another run by now.
-    pub fn remove(self) -> Result<(), DiskError> {
+    fn remove(self: Box<Self>) -> Result<(), DiskError> {
         if self.is_held()? { remove_if_exists(&self.path) } else { Ok(()) }
     }
 }
@@ -162,7 +163,7 @@ mod tests {
         let late = open(&paths).unwrap().unwrap();
         let later = open(&paths).unwrap().unwrap();
         // The first run publishes: lock and directory are deleted, both handles stay open.
-        first.remove().unwrap();
+        Box::new(first).remove().unwrap();
         fs::remove_dir(paths.root()).unwrap();
         assert!(late.take(paths.output_path(), "late").unwrap().is_none());
         // The next run creates both again; the handle is still that of the deleted file.
@@ -206,7 +207,7 @@ mod tests {
         assert!(!first.is_held().unwrap());
         let second = take(&paths);
         assert!(!first.is_held().unwrap());
-        first.remove().unwrap();
+        Box::new(first).remove().unwrap();
         assert!(second.is_held().unwrap());
     }
 

@@ -9,24 +9,15 @@ use rustix::fs::{major, minor};
 
 use super::LocalStore;
 use crate::snapshot::layout::LOCK_FILE;
+use crate::snapshot::store::{LockState, Store};
 use crate::util::timestamp::rfc3339_seconds;
 
 const HELD_LOCKS: &str = "/proc/locks";
 
-/// Whether a run holds the lock of a work directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LockState {
-    /// By the holder that the lock names.
-    Held(String),
-    /// The lock names a holder on another machine or in another container, whose locks are not visible here.
-    Unknown(String),
-    Free,
-}
-
 impl LocalStore {
     /// Who holds the lock, as far as this machine knows. Does not touch the lock.
-    pub fn lock_state(&self) -> LockState {
-        if let Some(holder) = self.active_run() {
+    pub fn holder_state(&self) -> LockState {
+        if let Some(holder) = self.visible_holder() {
             return LockState::Held(holder);
         }
         let holder = fs::read_to_string(self.root().join(LOCK_FILE)).unwrap_or_default();
@@ -37,7 +28,7 @@ impl LocalStore {
 
     /// The holder that the lock names, while a run is active. `None` if no lock is visible, as from another container or
     /// machine, or if it cannot be read: taking the lock gives certainty.
-    pub fn active_run(&self) -> Option<String> {
+    pub fn visible_holder(&self) -> Option<String> {
         let path = self.root().join(LOCK_FILE);
         let lock = fs::metadata(&path).ok()?;
         let held = fs::read_to_string(HELD_LOCKS).ok()?;
@@ -89,16 +80,16 @@ mod tests {
     fn an_active_run_is_detected_and_keeps_its_lock() {
         let directory = tempfile::tempdir().unwrap();
         let work = LocalStore::beside(&directory.path().join("out"));
-        assert_eq!(work.active_run(), None);
+        assert_eq!(work.visible_holder(), None);
         fs::create_dir(work.root()).unwrap();
         let mut lock = File::create(work.root().join(LOCK_FILE)).unwrap();
         lock.write_all(b"process 7 on host a").unwrap();
-        assert_eq!(work.active_run(), None);
+        assert_eq!(work.visible_holder(), None);
         lock.lock().unwrap();
-        assert_eq!(work.active_run().as_deref(), Some("process 7 on host a"));
+        assert_eq!(work.visible_holder().as_deref(), Some("process 7 on host a"));
         assert_eq!(work.lock_state(), LockState::Held("process 7 on host a".to_owned()));
         lock.unlock().unwrap();
-        assert_eq!(work.active_run(), None);
+        assert_eq!(work.visible_holder(), None);
     }
 
     #[test]

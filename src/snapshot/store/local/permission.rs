@@ -10,7 +10,7 @@ use crate::snapshot::layout::{
     INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, STAGED_SNAPSHOT, TRIAL_DIRECTORY,
     is_lines_file, published_name,
 };
-use crate::snapshot::store::{PartFilesError, WorkDirectoryError};
+use crate::snapshot::store::{PartFilesError, Store, WorkDirectoryError};
 use crate::util::access::{ensure_can_create_in, ensure_can_move, ensure_can_open};
 use crate::util::disk_error::DiskError;
 use crate::util::paths::parent_directory;
@@ -73,7 +73,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// [`PartFilesError::Foreign`], as when the run is resumed. What cannot be read is skipped.
-    pub fn ensure_own_files(&self) -> Result<(), PartFilesError> {
+    pub fn ensure_no_foreign_files(&self) -> Result<(), PartFilesError> {
         let entries = fs::read_dir(self.staged_snapshot()).into_iter().flatten().flatten();
         let is_own = |kind: FileType| kind.is_file() || kind.is_symlink();
         let foreign = entries.filter(|entry| !entry.file_type().is_ok_and(is_own));
@@ -85,7 +85,7 @@ impl LocalStore {
 
     /// The size of the files in the work directory and in the staged snapshot whose keys are not in `keep`. What cannot be
     /// read counts as empty.
-    pub fn bytes_except(&self, keep: &HashSet<String>) -> u64 {
+    pub fn bytes_beside(&self, keep: &HashSet<String>) -> u64 {
         let root = self.root().to_owned();
         let directories =
             [(root, String::new()), (self.staged_snapshot(), format!("{STAGED_SNAPSHOT}/"))];

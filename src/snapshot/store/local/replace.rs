@@ -15,23 +15,11 @@ use tracing::warn;
 
 use super::LocalStore;
 use crate::snapshot::layout::SUCCESS_MARKER;
-use crate::snapshot::store::ReplaceError;
+use crate::snapshot::store::{Occupant, ReplaceError, Store};
 use crate::util::disk_error::{DiskError, is_absent};
 use crate::util::failpoint;
 use crate::util::paths::parent_directory;
 use crate::util::staged_file::{create_directories, sync_directory};
-
-/// What is at a path that may hold a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occupant {
-    Nothing,
-    /// Can be replaced by a snapshot.
-    EmptyDirectory,
-    /// A complete snapshot.
-    Snapshot,
-    /// Must not be replaced.
-    SomethingElse,
-}
 
 impl Occupant {
     /// Looks at a path; symbolic links are followed.
@@ -95,7 +83,7 @@ fn cannot_exchange(error: &std::io::Error) -> bool {
 
 impl LocalStore {
     /// The previous snapshot in `replaced/` if the output path holds none; the next run restores it.
-    pub fn moved_aside(&self) -> Result<Option<PathBuf>, DiskError> {
+    pub fn replaced_instead_of_output(&self) -> Result<Option<PathBuf>, DiskError> {
         let replaced = self.replaced_snapshot();
         // A relative link leads elsewhere from here: it is followed only once it is restored.
         let may_be_snapshot = is_link(&replaced)? || is_snapshot(&replaced)?;

@@ -17,7 +17,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// The first step that fails.
-    pub fn ensure_writable(&self) -> Result<(), DiskError> {
+    pub fn try_writing(&self) -> Result<(), DiskError> {
         let directories = [&self.output_path, &self.root].map(|path| parent_directory(path));
         let missing = directories.map(missing_directories);
         let tried = directories
@@ -33,9 +33,9 @@ impl LocalStore {
                     tried => tried?,
                 }
                 // The work directory of a stopped run may belong to another user.
-                match fs::symlink_metadata(self.root()) {
+                match fs::symlink_metadata(&self.root) {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                    _ => try_in(self.root(), self.root()),
+                    _ => try_in(&self.root, &self.root),
                 }
             });
         for directory in missing.into_iter().flatten() {
@@ -121,7 +121,7 @@ mod tests {
         for output in ["out", "a/b/out", "a/b/out/dt=1", "out/dt=1/users"] {
             let root = if output.ends_with("out") { output } else { "a/b/out" };
             let [output, root] = [output, root].map(|path| directory.path().join(path));
-            LocalStore::new(&output, &root).unwrap().ensure_writable().unwrap();
+            LocalStore::new(&output, &root).unwrap().try_writing().unwrap();
             assert_eq!(paths_below(directory.path()), before, "{output:?}");
         }
     }
@@ -131,7 +131,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "").unwrap();
         let work = LocalStore::beside(&directory.path().join("file/out"));
-        let message = work.ensure_writable().unwrap_err().to_string();
+        let message = work.try_writing().unwrap_err().to_string();
         assert!(message.contains("could not create") && message.contains("file"), "{message}");
     }
 }

@@ -1,0 +1,54 @@
+//! Operations of a bucket beside those on single objects.
+
+use object_store::multipart::PartId;
+use object_store::{MultipartId, PutPayload};
+
+use super::error::BucketError;
+use super::handle::{Bucket, at_once};
+use super::objects::Object;
+use super::retry::Outcome;
+
+impl Bucket {
+    /// Reads many small objects, in the order of their keys.
+    pub fn get_all(&self, keys: &[String]) -> Result<Vec<Option<Object>>, BucketError> {
+        let keys = keys.to_vec();
+        self.run("read", |session| {
+            at_once(keys, move |key| {
+                let session = session.clone();
+                async move { session.get(&key).await }
+            })
+        })
+    }
+
+    /// Whether nothing is below `prefix/`. Reads one page of the list.
+    pub fn is_empty(&self, prefix: &str) -> Result<bool, BucketError> {
+        let prefix = prefix.trim_end_matches('/').to_owned();
+        self.run("list", |session| async move {
+            let page = session.page(&prefix, None, None).await?;
+            // The object of the prefix itself is the mark of a directory.
+            Ok(page.result.objects.iter().all(|object| object.location.as_ref() == prefix))
+        })
+    }
+
+    /// Writes a small object as an upload in pieces, to try one.
+    pub fn put_in_pieces(&self, key: &str, content: &'static str) -> Result<(), BucketError> {
+        let key = key.to_owned();
+        self.run("write", |session| async move {
+            let path = session.path(&key)?;
+            let operation = session.operation("write", &key);
+            let write = || async {
+                let multipart = &session.stores.multipart;
+                let id: MultipartId = multipart.create_multipart(&path).await?;
+                let payload = PutPayload::from_static(content.as_bytes());
+                let piece: PartId = multipart.put_part(&path, &id, 0, payload).await?;
+                multipart.complete_multipart(&path, &id, vec![piece]).await
+            };
+            match session.retries.run(&operation, write).await? {
+                Outcome::Done(_) => Ok(()),
+                Outcome::Missing | Outcome::Conflict => {
+                    Err(BucketError::Missing { url: operation.url })
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! Publishes a snapshot in a bucket. Every step can be repeated: once the plan is stored, any later run completes it.
+//!
+//! plan → remove `_SUCCESS` → copy the parts → write `_manifest.json`, the commit → copy the sidecar files → write the
+//! symlink manifest → remove the files of the previous snapshot → write `_SUCCESS`
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use super::{BucketStore, on};
+use crate::bucket::{Put, Version, When};
+use crate::snapshot::layout::{
+    FAILED_ACCOUNTS_FILE, MANIFEST_FILE, REJECTED_VALUES_FILE, REPORT_FILE, SUCCESS_MARKER,
+    staged_file,
+};
+use crate::snapshot::manifest::Manifest;
+use crate::snapshot::publish::Publication;
+use crate::snapshot::store::ReplaceError;
+use crate::util::disk_error::{DiskError, RemoteError};
+use crate::util::exit_code::ExitCode;
+use crate::util::failpoint;
+
+/// The list of the parts for readers that take one, such as Athena, Trino, Hive and BigQuery.
+const SYMLINK_MANIFEST: &str = "_symlink_format_manifest/manifest";
+
+/// The sidecar files with names that readers know, so that they are overwritten: after the commit.
+const SIDECARS: [&str; 3] = [FAILED_ACCOUNTS_FILE, REJECTED_VALUES_FILE, REPORT_FILE];
+
+/// How the names of plans start.
+const PLAN_PREFIX: &str = "publish-";
+
+/// What a run publishes, and what it replaces.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Plan {
+    run_id: String,
+    /// The names of the parts.
+    parts: Vec<String>,
+    /// The version of the manifest that is replaced; `None` if there is none.
+    replaced: Option<Version>,
+    /// The names of the files of the previous snapshot.
+    replaced_files: Vec<String>,
+}
+
+/// The first characters of a run's id, which are part of names.
+pub fn short(run_id: &str) -> &str {
+    run_id.get(..8).unwrap_or(run_id)
+}
+
+fn plan_key(run_id: &str) -> String {
+    format!("{PLAN_PREFIX}{}.json", short(run_id))
+}
+
+/// Whether a key of the work prefix is that of a plan.
+pub fn is_plan(key: &str) -> bool {
+    key.starts_with(PLAN_PREFIX) && key.ends_with(".json")
+}
+
+/// The keys of the plans in the work prefix: one, unless it was tampered with.
+fn plan_keys(store: &BucketStore) -> Result<Vec<String>, DiskError> {
+    let mut keys = store.own_keys()?;
+    keys.retain(|key| is_plan(key));
+    Ok(keys)
+}
+
+/// Whether a stopped run has started to publish.
+pub fn is_started(store: &BucketStore) -> Result<bool, DiskError> {
+    Ok(!plan_keys(store)?.is_empty())
+}
+
+/// Publishes the staged snapshot.
+pub fn publish(store: &BucketStore, publication: &Publication<'_>) -> Result<(), ReplaceError> {
+    let manifest = publication.manifest;
+    let previous = on(store.bucket.get(&store.output_key(MANIFEST_FILE)))?;
+    let replaced_files = previous.as_ref().map_or_else(Vec::new, |previous| {
+        let manifest: Option<Manifest> = serde_json::from_slice(&previous.content).ok();
+        let parts = manifest.into_iter().flat_map(|manifest| manifest.parts);
+        // A name from outside must not lead elsewhere.
+        parts.map(|part| part.file).filter(|name| !name.contains('/')).collect()
+    });
+    let plan = Plan {
+        run_id: manifest.run.id.clone(),
+        parts: manifest.parts.iter().map(|part| part.file.clone()).collect(),
+        replaced: previous.map(|previous| previous.version),
+        replaced_files,
+    };
+    hit(store, "publish:plan")?;
+    let key = store.work_key(&plan_key(&plan.run_id));
+    // A plain struct always serializes.
+    let content = serde_json::to_vec_pretty(&plan).unwrap_or_default();
+    match on(store.bucket.put(&key, content, When::Absent))? {
+        Put::Stored(_) => {}
+        Put::Refused => return Err(store.taken_over().into()),
+    }
+    hit(store, "publish:planned")?;
+    execute(store, &plan)
+}
+
+/// Completes what a stopped run has started to publish. Its work prefix stays.
+pub fn roll_forward(store: &BucketStore) -> Result<(), DiskError> {
+    for key in plan_keys(store)? {
+        let Some(object) = on(store.bucket.get(&store.work_key(&key)))? else { continue };
+        let Ok(plan) = serde_json::from_slice::<Plan>(&object.content) else {
+            warn!(key, "removed a plan to publish that is damaged");
+            store.delete([key])?;
+            continue;
+        };
+        if let Some(missing) = first_missing(store, &plan)? {
+            // The run cannot publish them; resuming it names what is missing.
+            warn!(missing, "a part of the run that was publishing is missing");
+            store.delete([key])?;
+            continue;
+        }
+        info!(run_id = plan.run_id, "completing the publication of a stopped run");
+        match execute(store, &plan) {
+            Ok(()) => {}
+            Err(ReplaceError::Disk(error)) => return Err(error),
+            Err(error) => {
+                return Err(DiskError::remote(RemoteError::with_code(
+                    error.to_string(),
+                    ExitCode::BadUsage,
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first file of an unpublished plan that neither the work prefix nor the output path has.
+fn first_missing(store: &BucketStore, plan: &Plan) -> Result<Option<String>, DiskError> {
+    if published_run(store)?.as_deref() == Some(&*plan.run_id) {
+        return Ok(None);
+    }
+    let names: Vec<&str> =
+        plan.parts.iter().map(String::as_str).chain(SIDECARS).chain([MANIFEST_FILE]).collect();
+    let keys: Vec<String> = names.iter().map(|name| store.work_key(&staged_file(name))).collect();
+    let found = on(store.bucket.head_all(&keys))?;
+    let missing = names.iter().zip(found).find(|(_, found)| found.is_none());
+    Ok(missing.map(|(name, _)| (*name).to_owned()))
+}
+
+fn published_run(store: &BucketStore) -> Result<Option<String>, DiskError> {
+    let object = on(store.bucket.get(&store.output_key(MANIFEST_FILE)))?;
+    let manifest = object.and_then(|it| serde_json::from_slice::<Manifest>(&it.content).ok());
+    Ok(manifest.map(|manifest| manifest.run.id))
+}
+
+fn execute(store: &BucketStore, plan: &Plan) -> Result<(), ReplaceError> {
+    if published_run(store)?.as_deref() != Some(&*plan.run_id) {
+        if store.is_lost.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(store.taken_over().into());
+        }
+        on(store.bucket.delete_all(vec![store.output_key(SUCCESS_MARKER)]))?;
+        hit(store, "publish:unmarked")?;
+        copy(store, plan.parts.iter().map(String::as_str))?;
+        hit(store, "publish:copied")?;
+        commit(store, plan)?;
+        hit(store, "publish:committed")?;
+    }
+    copy(store, SIDECARS.into_iter())?;
+    hit(store, "publish:sidecars")?;
+    put(store, SYMLINK_MANIFEST, symlink_manifest(store, plan))?;
+    hit(store, "publish:symlinks")?;
+    let published: HashSet<&String> = plan.parts.iter().collect();
+    let replaced = plan.replaced_files.iter().filter(|name| !published.contains(name));
+    let replaced = replaced.map(|name| store.output_key(name)).collect();
+    on(store.bucket.delete_all(replaced))?;
+    hit(store, "publish:replaced")?;
+    put(store, SUCCESS_MARKER, String::new())?;
+    Ok(hit(store, "publish:marked")?)
+}
+
+/// Copies staged files to their published names.
+fn copy<'n>(store: &BucketStore, names: impl Iterator<Item = &'n str>) -> Result<(), DiskError> {
+    let copies: Vec<(String, String)> =
+        names.map(|name| (store.work_key(&staged_file(name)), store.output_key(name))).collect();
+    on(store.bucket.copy_all(&copies))
+}
+
+/// Writes the manifest over the one that the plan replaces, and over no other.
+fn commit(store: &BucketStore, plan: &Plan) -> Result<(), ReplaceError> {
+    let staged = store.work_key(&staged_file(MANIFEST_FILE));
+    let Some(manifest) = on(store.bucket.get(&staged))? else {
+        return Err(super::not_found(&store.root.join(staged_file(MANIFEST_FILE))).into());
+    };
+    let when = plan.replaced.clone().map_or(When::Absent, When::Unchanged);
+    match on(store.bucket.put(&store.output_key(MANIFEST_FILE), manifest.content, when))? {
+        Put::Stored(_) => Ok(()),
+        Put::Refused => Err(ReplaceError::OtherRunPublished(store.output_path.clone())),
+    }
+}
+
+fn symlink_manifest(store: &BucketStore, plan: &Plan) -> String {
+    plan.parts.iter().map(|name| format!("{}\n", store.output.join(name))).collect()
+}
+
+fn put(store: &BucketStore, name: &str, content: String) -> Result<(), DiskError> {
+    on(store.bucket.put(&store.output_key(name), content, When::Always)).map(drop)
+}
+
+fn hit(store: &BucketStore, name: &'static str) -> Result<(), DiskError> {
+    failpoint::hit(name).map_err(DiskError::on("publish", &store.output_path))
+}
