@@ -84,16 +84,33 @@ pub fn classify(error: &object_store::Error, attempt: &Attempt, operation: &Oper
             ),
             "rename or remove it, or use another prefix",
         ),
+        None if matches!(error, object_store::Error::NotFound { .. }) => Fault::Missing,
         // Nothing was sent: a file with credentials is missing or not valid.
         None if !attempt.made_requests() => refused(
             sanitize(&error.to_string()),
             "check the environment variables and files of the credentials",
         ),
-        None => Fault::Transient(Transient::new(format!(
-            "the response is not one of an object store ({})",
-            sanitize(&error.to_string())
-        ))),
+        None => match key_error(&error.to_string()) {
+            Some(response) => of_response(response, false, operation),
+            None => Fault::Transient(Transient::new(format!(
+                "the response is not one of an object store ({})",
+                sanitize(&error.to_string())
+            ))),
+        },
     }
+}
+
+/// The error of one key in a successful response to the deletion of many. The client library has it only as text:
+/// "... failed for key KEY: MESSAGE (code: CODE)".
+fn key_error(text: &str) -> Option<ErrorResponse> {
+    let (head, code) = text.strip_suffix(')')?.rsplit_once(" (code: ")?;
+    let (_, message) = head.split_once(" failed for key ")?.1.rsplit_once(": ")?;
+    Some(ErrorResponse {
+        status: code.parse().unwrap_or(400),
+        code: code.to_owned(),
+        text: sanitize(&format!("{code}: {message}")),
+        ..ErrorResponse::default()
+    })
 }
 
 fn of_request(failure: RequestFailure, operation: &Operation) -> Fault {
@@ -134,6 +151,7 @@ fn of_response(response: ErrorResponse, is_for_credentials: bool, operation: &Op
         301 | 302 | 307 | 308 => BucketError::WrongRegion { operation, region },
         404 => return Fault::Missing,
         304 | 409 | 412 => return Fault::Conflict,
+        _ if code == "AccessDenied" => BucketError::Denied { operation, reason },
         401 | 403 => BucketError::Denied { operation, reason },
         _ => BucketError::Refused {
             operation,

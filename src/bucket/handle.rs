@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::driver::Driver;
+use super::environment::Environment;
 use super::error::BucketError;
 use super::health::Health;
 use super::network::{Network, Timeouts};
@@ -16,7 +17,7 @@ use super::reader::{BucketReader, reader};
 use super::retry::Retries;
 use super::session::{Session, SharedSession};
 use super::settings::{BucketSettings, Patience};
-use super::stores;
+use super::stores::Setup;
 use super::transport::Transport;
 use super::url::{BucketUrl, Scheme};
 
@@ -46,8 +47,9 @@ impl Bucket {
         })?;
         let root = url.with_key("");
         let health = Arc::new(Health::new(root.to_string()));
-        let transport = Transport::new(Arc::new(network), health.clone(), "");
-        let stores = stores::open(url, settings, transport)?;
+        let transport = Transport::new(Arc::new(network), health.clone());
+        let environment = &Environment::of_process();
+        let stores = Setup { url, settings, environment, transport }.open()?;
         let retries = Retries { health, patience, interrupted: watch::Sender::new(false) };
         let session = Arc::new(Session { root, stores, retries });
         Ok(Bucket { session, driver: Driver::shared()? })

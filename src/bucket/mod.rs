@@ -9,10 +9,12 @@
 
 mod attempt;
 mod bulk;
+mod aws_profile;
 mod connection_error;
 mod delete;
 mod driver;
 mod endpoint;
+mod environment;
 mod error;
 mod error_response;
 mod fault;
@@ -26,6 +28,8 @@ mod retry;
 mod session;
 mod settings;
 mod stores;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod upload;
 mod url;

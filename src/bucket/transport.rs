@@ -42,8 +42,13 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    pub fn new(network: Arc<dyn HttpService>, health: Arc<Health>, authority: &str) -> Transport {
-        Transport { network, health, authority: authority.into() }
+    pub fn new(network: Arc<dyn HttpService>, health: Arc<Health>) -> Transport {
+        Transport { network, health, authority: "".into() }
+    }
+
+    /// The same transport for the bucket at an authority.
+    pub fn for_authority(self, authority: &str) -> Transport {
+        Transport { authority: authority.into(), ..self }
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -51,7 +56,7 @@ impl Transport {
         attempt.note_request();
         self.health.note_request();
         let authority = request.uri().authority().map_or("", |authority| authority.as_str());
-        let is_for_credentials = !self.authority.is_empty() && authority != &*self.authority;
+        let is_for_credentials = authority != &*self.authority;
         let host = request.uri().host().unwrap_or_default().to_owned();
         let note = {
             let attempt = attempt.clone();
