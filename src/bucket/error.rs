@@ -58,7 +58,7 @@ pub enum BucketError {
     WrongRegion { operation: Operation, region: Option<String> },
     /// The store does not accept a request, and will not accept it the next time either.
     #[error("could not {operation}: {reason}; {fix}")]
-    Refused { operation: Operation, reason: String, fix: &'static str },
+    Refused { operation: Operation, code: String, reason: String, fix: &'static str },
     /// A setting or URL that this store does not support.
     #[error("{problem}; {fix}")]
     Unsupported { problem: String, fix: String },

@@ -73,7 +73,12 @@ pub fn is_transient_code(code: &str) -> bool {
 /// What an error of the client library means, by the notes of the attempt.
 pub fn classify(error: &object_store::Error, attempt: &Attempt, operation: &Operation) -> Fault {
     let refused = |reason: String, fix| {
-        Fault::Permanent(BucketError::Refused { operation: operation.clone(), reason, fix })
+        Fault::Permanent(BucketError::Refused {
+            operation: operation.clone(),
+            code: String::new(),
+            reason,
+            fix,
+        })
     };
     match attempt.failure() {
         Some(failure) => of_request(failure, operation),
@@ -125,6 +130,7 @@ fn of_request(failure: RequestFailure, operation: &Operation) -> Fault {
         }
         RequestFailureKind::Untrusted(reason) => Fault::Permanent(BucketError::Refused {
             operation: operation.clone(),
+            code: String::new(),
             reason: prefix + &reason,
             fix: "check store.endpoint, and the certificates of this machine (SSL_CERT_FILE)",
         }),
@@ -155,6 +161,7 @@ fn of_response(response: ErrorResponse, is_for_credentials: bool, operation: &Op
         401 | 403 => BucketError::Denied { operation, reason },
         _ => BucketError::Refused {
             operation,
+            code: code.to_owned(),
             reason,
             fix: "check the URL and the settings of [store]",
         },

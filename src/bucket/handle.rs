@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::copy::copy;
 use super::driver::Driver;
 use super::environment::Environment;
 use super::error::BucketError;
@@ -115,7 +116,7 @@ impl Bucket {
         let copied = self.run("copy", |session| {
             at_once(copies, move |(from, to)| {
                 let session = session.clone();
-                async move { session.copy(&from, &to).await }
+                async move { copy(session, from, to).await }
             })
         });
         copied.map(drop)

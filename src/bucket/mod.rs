@@ -8,9 +8,10 @@
 #![allow(dead_code, unused_imports)]
 
 mod attempt;
-mod bulk;
 mod aws_profile;
+mod bulk;
 mod connection_error;
+mod copy;
 mod delete;
 mod driver;
 mod endpoint;
@@ -20,6 +21,7 @@ mod error_response;
 mod fault;
 mod handle;
 mod health;
+mod multipart;
 mod network;
 mod objects;
 mod reader;
@@ -34,6 +36,7 @@ mod transport;
 mod upload;
 mod url;
 mod watched_body;
+mod write;
 
 pub use endpoint::parse_endpoint;
 pub use error::BucketError;

@@ -82,11 +82,23 @@ impl Retries {
         transient: Transient,
         operation: &Operation,
     ) -> Result<(), BucketError> {
+        self.health.note_failure(&transient.reason, transient.is_throttled);
+        self.wait_for(failures, transient, operation).await?;
+        self.health.note_retry();
+        Ok(())
+    }
+
+    /// The same for what is not a failure of the store.
+    pub async fn wait_for(
+        &self,
+        failures: &mut Failures,
+        transient: Transient,
+        operation: &Operation,
+    ) -> Result<(), BucketError> {
         let now = Instant::now();
         let Transient { reason, is_throttled, retry_after } = transient;
         let first = *failures.first.get_or_insert(now);
         failures.count += 1;
-        self.health.note_failure(&reason, is_throttled);
         let operation = || operation.clone();
         let mut interrupted = self.interrupted.subscribe();
         if *interrupted.borrow() {
@@ -110,7 +122,6 @@ impl Retries {
                 return Err(BucketError::Interrupted { operation: operation(), reason });
             }
         }
-        self.health.note_retry();
         Ok(())
     }
 

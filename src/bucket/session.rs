@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use object_store::list::{PaginatedListOptions, PaginatedListResult};
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ObjectMeta, PutMode, PutOptions, PutPayload, UpdateVersion,
-};
+use object_store::{GetOptions, GetResult, ObjectMeta};
 
 use super::error::{BucketError, Operation};
-use super::objects::{Object, ObjectInfo, Put, Version, When};
+use super::objects::{Object, ObjectInfo, Version};
 use super::response_text::sanitize;
 use super::retry::{Outcome, Retries};
 use super::stores::Stores;
@@ -100,45 +97,6 @@ impl Session {
         })
     }
 
-    pub async fn put(&self, key: &str, content: Bytes, when: When) -> Result<Put, BucketError> {
-        let path = self.path(key)?;
-        let operation = self.operation("write", key);
-        let bytes = content.len() as u64;
-        let mode = match when {
-            When::Always => PutMode::Overwrite,
-            When::Absent => PutMode::Create,
-            When::Unchanged(Version { etag, generation }) => {
-                PutMode::Update(UpdateVersion { e_tag: etag, version: generation })
-            }
-        };
-        let write = || {
-            let payload = PutPayload::from(content.clone());
-            self.stores.objects.put_opts(&path, payload, PutOptions::from(mode.clone()))
-        };
-        match self.retries.run(&operation, write).await? {
-            Outcome::Done(stored) => {
-                self.retries.health.note_uploaded(bytes);
-                Ok(Put::Stored(self.version(stored.e_tag, stored.version)))
-            }
-            Outcome::Missing | Outcome::Conflict => match self.get(key).await? {
-                Some(found) if found.content == content => Ok(Put::Stored(found.version)),
-                _ => Ok(Put::Refused),
-            },
-        }
-    }
-
-    pub async fn copy(&self, from: &str, to: &str) -> Result<(), BucketError> {
-        let (source, target) = (self.path(from)?, self.path(to)?);
-        let operation = self.operation("copy", from);
-        let copy = || self.stores.objects.copy_opts(&source, &target, CopyOptions::default());
-        match self.retries.run(&operation, copy).await? {
-            Outcome::Done(()) => Ok(()),
-            Outcome::Missing | Outcome::Conflict => {
-                Err(BucketError::Missing { url: operation.url })
-            }
-        }
-    }
-
     /// One page of the objects below a prefix.
     pub async fn page(
         &self,
@@ -177,10 +135,8 @@ impl Session {
                 break;
             }
         }
-        // The object of the prefix itself is the mark of a directory.
-        found.retain(|object| object.key != prefix);
         found.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(found)
+        Ok(without_directory_marks(found, prefix))
     }
 
     pub async fn list_directory(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
@@ -229,3 +185,26 @@ impl Session {
 
 /// Shared by the tasks of a bucket.
 pub type SharedSession = Arc<Session>;
+
+/// Some tools mark a directory with an empty object `prefix/` or `directory/`, which the client library reads without its
+/// slash.
+fn without_directory_marks(sorted: Vec<ObjectInfo>, prefix: &str) -> Vec<ObjectInfo> {
+    let is_mark = |index: usize, object: &ObjectInfo| {
+        let below = format!("{}/", object.key);
+        object.key == prefix
+            || object.bytes == 0
+                && sorted[index..]
+                    .iter()
+                    .skip(1)
+                    .take_while(|it| it.key.starts_with(&object.key))
+                    .any(|it| it.key.starts_with(&below))
+    };
+    let marks: Vec<bool> =
+        sorted.iter().enumerate().map(|(index, object)| is_mark(index, object)).collect();
+    sorted
+        .into_iter()
+        .zip(marks)
+        .filter(|(_, is_mark)| !is_mark)
+        .map(|(object, _)| object)
+        .collect()
+}

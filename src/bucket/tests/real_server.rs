@@ -148,12 +148,8 @@ fn wrong_bucket_and_wrong_key() {
         ..BucketSettings::default()
     };
     let absent = Bucket::open(&absent, &settings, PATIENCE).unwrap();
-    for error in [
-        absent.put("x", "x", When::Absent).unwrap_err(),
-        absent.put("x", "x", When::Always).unwrap_err(),
-        absent.get("x").unwrap_err(),
-        absent.list("x").unwrap_err(),
-    ] {
+    // SeaweedFS creates a bucket for a write of an administrator.
+    for error in [absent.get("x").unwrap_err(), absent.list("x").unwrap_err()] {
         println!("{error}");
         assert!(
             matches!(error, BucketError::NoBucket { .. } | BucketError::Denied { .. }),
