@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::util::disk_error::SystemError;
 use crate::util::runtime::runtime;
@@ -23,13 +23,18 @@ impl Driver {
         if let Some(driver) = SHARED.get() {
             return Ok(driver.clone());
         }
-        let runtime = runtime()?;
+        let driver = Driver::on(runtime()?)?;
+        Ok(SHARED.get_or_init(|| driver).clone())
+    }
+
+    /// A driver on a runtime of its own.
+    pub fn on(runtime: Runtime) -> Result<Driver, SystemError> {
         let driver = Driver { handle: runtime.handle().clone() };
         thread::Builder::new()
             .name("object-store".to_owned())
             .spawn(move || runtime.block_on(std::future::pending::<()>()))
             .map_err(SystemError::on("start the thread of the object store"))?;
-        Ok(SHARED.get_or_init(|| driver).clone())
+        Ok(driver)
     }
 
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -50,20 +50,26 @@ pub fn error_response(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> E
 /// The error in the body of a success, with a status that fits it.
 pub fn embedded_error(headers: &HeaderMap, body: &[u8]) -> Option<(StatusCode, ErrorResponse)> {
     let text = String::from_utf8_lossy(body);
-    let root = text.trim_start();
-    let root = match root.strip_prefix("<?xml") {
-        Some(declaration) => declaration.split_once("?>")?.1.trim_start(),
-        None => root,
-    };
-    if !root.starts_with("<Error>") {
+    if root(&text) != "Error" {
         return None;
     }
-    let is_transient = element(root, "Code").is_some_and(is_transient_code);
+    let is_transient = element(&text, "Code").is_some_and(is_transient_code);
     let status = match is_transient {
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::BAD_REQUEST,
     };
     Some((status, error_response(status, headers, body)))
+}
+
+/// The name of the root element of an XML document; empty if there is none.
+pub fn root(text: &str) -> &str {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let text = match text.strip_prefix("<?xml") {
+        Some(declaration) => declaration.split_once("?>").map_or("", |(_, text)| text.trim_start()),
+        None => text,
+    };
+    let name = text.strip_prefix('<').unwrap_or_default();
+    name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default()
 }
 
 /// `Retry-After` in seconds or as a date, at most a day.

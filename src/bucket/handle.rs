@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use object_store::client::HttpService;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -32,6 +33,12 @@ pub struct Bucket {
     driver: Driver,
 }
 
+/// What makes the requests of a bucket.
+pub struct Parts {
+    pub network: Arc<dyn HttpService>,
+    pub driver: Driver,
+}
+
 impl Bucket {
     /// Makes no request.
     ///
@@ -46,14 +53,32 @@ impl Bucket {
             problem: "the HTTPS client could not be set up".to_owned(),
             fix: "check the system's certificates, or SSL_CERT_FILE".to_owned(),
         })?;
+        let environment = &Environment::of_process();
+        Bucket::assemble(
+            url,
+            settings,
+            patience,
+            environment,
+            Parts { network: Arc::new(network), driver: Driver::shared()? },
+        )
+    }
+
+    /// Makes a bucket from its parts, which tests replace.
+    pub fn assemble(
+        url: &BucketUrl,
+        settings: &BucketSettings,
+        patience: Patience,
+        environment: &Environment,
+        parts: Parts,
+    ) -> Result<Bucket, BucketError> {
+        let Parts { network, driver } = parts;
         let root = url.with_key("");
         let health = Arc::new(Health::new(root.to_string()));
-        let transport = Transport::new(Arc::new(network), health.clone());
-        let environment = &Environment::of_process();
+        let transport = Transport::new(network, health.clone());
         let stores = Setup { url, settings, environment, transport }.open()?;
         let retries = Retries { health, patience, interrupted: watch::Sender::new(false) };
         let session = Arc::new(Session { root, stores, retries });
-        Ok(Bucket { session, driver: Driver::shared()? })
+        Ok(Bucket { session, driver })
     }
 
     /// The URL of a key, for messages.

@@ -24,6 +24,7 @@ mod health;
 mod multipart;
 mod network;
 mod objects;
+mod progress;
 mod reader;
 mod response_text;
 mod retry;

@@ -1,18 +1,22 @@
 //! The HTTP clients that make the requests.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use object_store::client::{HttpError, HttpRequest, HttpResponse, HttpService};
+use object_store::client::{
+    HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+};
 use reqwest::redirect::Policy;
-use reqwest::{ClientBuilder, retry};
+use reqwest::{ClientBuilder, Url, retry};
 
+use super::progress::{Progress, RequestBody, ResponseBody};
 use super::transport::ServiceCall;
 
-/// Time limits of a request; there is none for the whole, since objects may be large.
+/// Time limits of a request; there is none for the whole, since objects may be large and networks slow.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     pub connect: Duration,
-    /// For each step: the whole of a small request, or a part of a body.
+    /// Without a byte in either direction.
     pub inactivity: Duration,
 }
 
@@ -28,19 +32,40 @@ pub struct Network {
     store: reqwest::Client,
     /// For credentials from the machine itself: never through a proxy, and absent machines do not respond.
     metadata: reqwest::Client,
+    timeouts: Timeouts,
 }
 
 impl Network {
     pub fn new(timeouts: Timeouts) -> reqwest::Result<Network> {
-        let store = builder(timeouts).build()?;
+        let store = builder(timeouts.connect).build()?;
         let connect = timeouts.connect.min(Duration::from_secs(1));
-        let metadata = builder(Timeouts { connect, ..timeouts }).no_proxy().build()?;
-        Ok(Network { store, metadata })
+        let metadata = builder(connect).no_proxy().build()?;
+        Ok(Network { store, metadata, timeouts })
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let is_metadata = request.uri().host().is_some_and(is_metadata_host);
+        let client = if is_metadata { &self.metadata } else { &self.store };
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string())
+            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let progress = Progress::default();
+        let mut request = reqwest::Request::new(parts.method, url);
+        *request.headers_mut() = parts.headers;
+        if body.content_length() > 0 {
+            *request.body_mut() = Some(reqwest::Body::wrap(RequestBody::new(body, &progress)));
+        }
+        let sent = client.execute(request);
+        let response = progress.watch(self.timeouts.inactivity, pin!(sent)).await?;
+        let response = response.map_err(without_url)?;
+        let (parts, body) = axum::http::Response::<reqwest::Body>::from(response).into_parts();
+        let body = ResponseBody::new(body, self.timeouts.inactivity);
+        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
     }
 }
 
-/// Without compression, which would hide the length of an object.
-fn builder(timeouts: Timeouts) -> ClientBuilder {
+/// Without compression, which would hide the length of an object, and without redirects, which a signature does not survive.
+fn builder(connect: Duration) -> ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("im-profiles/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
@@ -48,16 +73,22 @@ fn builder(timeouts: Timeouts) -> ClientBuilder {
         .referer(false)
         .no_gzip()
         .tcp_nodelay(true)
-        .connect_timeout(timeouts.connect)
-        .read_timeout(timeouts.inactivity)
+        .connect_timeout(connect)
 }
 
 /// Whether a host serves the credentials of the machine: link-local addresses, and the name on Google Cloud.
-fn is_metadata_host(host: &str) -> bool {
-    host.starts_with("169.254.")
-        || host.starts_with("[fd00:")
-        || host == "metadata.google.internal"
-        || host == "metadata"
+pub fn is_metadata_host(host: &str) -> bool {
+    host.starts_with("169.254.") || host.starts_with("[fd00:") || host == "metadata.google.internal"
+}
+
+/// An error of the HTTP client, without the URL, whose query may hold a token.
+pub fn without_url(error: reqwest::Error) -> HttpError {
+    let kind = match &error {
+        error if error.is_timeout() => HttpErrorKind::Timeout,
+        error if error.is_connect() => HttpErrorKind::Connect,
+        _ => HttpErrorKind::Interrupted,
+    };
+    HttpError::new(kind, error.without_url())
 }
 
 impl HttpService for Network {
@@ -66,12 +97,6 @@ impl HttpService for Network {
         'life0: 'async_trait,
         Self: 'async_trait,
     {
-        let is_metadata = request.uri().host().is_some_and(is_metadata_host);
-        let client = if is_metadata { &self.metadata } else { &self.store };
-        let call: ServiceCall<'async_trait> = HttpService::call(client, request);
-        Box::pin(async move {
-            let response: Result<HttpResponse, HttpError> = call.await;
-            response
-        })
+        Box::pin(self.send(request))
     }
 }

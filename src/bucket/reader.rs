@@ -1,16 +1,20 @@
 //! Reads an object as a stream.
 
+use std::error::Error;
 use std::io::{self, Read};
 use std::sync::{Arc, mpsc};
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
+use object_store::client::HttpError;
 use tokio::sync::Semaphore;
 
-use super::attempt::Attempt;
+use super::attempt::RequestFailureKind;
+use super::connection_error::connection_failure;
 use super::error::BucketError;
-use super::fault::{Fault, Transient, classify};
+use super::fault::Transient;
 use super::objects::Version;
+use super::response_text::sanitize;
 use super::retry::Failures;
 use super::session::{Session, SharedSession};
 
@@ -102,12 +106,11 @@ async fn fill(
     let mut offset = 0;
     let mut failures = Failures::default();
     loop {
-        let notes = Attempt::default();
         let found = session.open(key, version, offset).await?;
         let end = found.range.end;
         let mut stream = found.into_stream();
         let error = loop {
-            match notes.observe(stream.next()).await {
+            match stream.next().await {
                 Some(Ok(piece)) => {
                     offset += piece.len() as u64;
                     failures = Failures::default();
@@ -120,18 +123,22 @@ async fn fill(
                 None => return Ok(()),
             }
         };
-        let fault = match error {
-            Some(error) => classify(&error, &notes, &operation),
-            None => Fault::Transient(Transient::new("the response broke off")),
-        };
-        match fault {
-            Fault::Transient(transient) => {
-                session.retries.wait(&mut failures, transient, &operation).await?;
+        let reason =
+            error.map_or("the response broke off".to_owned(), |error| break_reason(&error));
+        session.retries.wait(&mut failures, Transient::new(reason), &operation).await?;
+    }
+}
+
+/// Why the body of a response ended early. It was requested in an attempt that has succeeded.
+fn break_reason(error: &object_store::Error) -> String {
+    let causes = std::iter::successors(Some(error as &dyn Error), |cause| (*cause).source());
+    match causes.into_iter().find_map(|cause| cause.downcast_ref::<HttpError>()) {
+        Some(error) => match connection_failure(error) {
+            RequestFailureKind::Connection(reason) | RequestFailureKind::Untrusted(reason) => {
+                reason
             }
-            Fault::Permanent(error) => return Err(error),
-            Fault::Missing | Fault::Conflict => {
-                return Err(BucketError::Changed { url: operation.url });
-            }
-        }
+            RequestFailureKind::Response(response) => response.text,
+        },
+        None => sanitize(&error.to_string()),
     }
 }

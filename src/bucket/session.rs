@@ -68,7 +68,7 @@ impl Session {
         let operation = self.operation("read", key);
         let read = || async {
             let found = self.stores.objects.get_opts(&path, GetOptions::default()).await?;
-            let meta = found.meta.clone();
+            let meta = with_etag(found.meta.clone())?;
             let content = match meta.size {
                 0..=MAX_SMALL_BYTES => Some(found.bytes().await?),
                 _ => None,
@@ -90,7 +90,8 @@ impl Session {
         let path = self.path(key)?;
         let operation = self.operation("look up", key);
         let options = || GetOptions::new().with_head(true);
-        let head = || async { Ok(self.stores.objects.get_opts(&path, options()).await?.meta) };
+        let head =
+            || async { with_etag(self.stores.objects.get_opts(&path, options()).await?.meta) };
         Ok(match self.retries.run(&operation, head).await? {
             Outcome::Done(meta) => Some(self.info(meta)),
             Outcome::Missing | Outcome::Conflict => None,
@@ -174,7 +175,13 @@ impl Session {
             self.stores.objects.get_opts(&path, options)
         };
         match self.retries.run(&operation, read).await? {
-            Outcome::Done(found) => Ok(found),
+            Outcome::Done(found) => {
+                let etag = self.version(found.meta.e_tag.clone(), None).etag;
+                if version.etag.is_some() && etag != version.etag {
+                    return Err(BucketError::Changed { url: operation.url });
+                }
+                Ok(found)
+            }
             Outcome::Missing if offset == 0 => Err(BucketError::Missing { url: operation.url }),
             Outcome::Missing | Outcome::Conflict => {
                 Err(BucketError::Changed { url: operation.url })
@@ -185,6 +192,14 @@ impl Session {
 
 /// Shared by the tasks of a bucket.
 pub type SharedSession = Arc<Session>;
+
+/// Every object of a store has an ETag; other servers, such as a proxy, respond without one.
+fn with_etag(meta: ObjectMeta) -> object_store::Result<ObjectMeta> {
+    match meta.e_tag {
+        Some(_) => Ok(meta),
+        None => Err(object_store::Error::Generic { store: "", source: "it has no ETag".into() }),
+    }
+}
 
 /// Some tools mark a directory with an empty object `prefix/` or `directory/`, which the client library reads without its
 /// slash.

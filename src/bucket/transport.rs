@@ -11,11 +11,11 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 
 use super::attempt::{Attempt, RequestFailure, RequestFailureKind};
 use super::connection_error::connection_failure;
-use super::error_response::{embedded_error, error_response};
+use super::error_response::{embedded_error, error_response, root};
 use super::health::Health;
 use super::watched_body::WatchedBody;
 
@@ -65,7 +65,7 @@ impl Transport {
                 attempt.note_failure(RequestFailure { kind, host, is_for_credentials });
             }
         };
-        let may_hide_an_error = may_hide_an_error(&request);
+        let expected = Expected::of(&request);
         let response = match self.network.call(request).await {
             Ok(response) => response,
             Err(error) => {
@@ -74,7 +74,7 @@ impl Transport {
             }
         };
         let (mut parts, body) = response.into_parts();
-        if parts.status.is_success() && !may_hide_an_error {
+        if parts.status.is_success() && expected == Expected::Any {
             let is_pending =
                 parts.headers.get("x-ms-copy-status").is_some_and(|it| it == "pending");
             if is_pending {
@@ -103,15 +103,50 @@ impl Transport {
         } else if let Some((status, error)) = embedded_error(&parts.headers, &content) {
             note(RequestFailureKind::Response(error));
             parts.status = status;
+        } else if !expected.is_met(&content) {
+            note(RequestFailureKind::Connection(
+                "the response is not one of an object store".to_owned(),
+            ));
+            parts.status = StatusCode::BAD_GATEWAY;
         }
         Ok(HttpResponse::from_parts(parts, content.into()))
     }
 }
 
-/// Whether a success may have an error in its body: S3 responds to a copy, and to the completion of an upload, before it
-/// has done it.
-fn may_hide_an_error(request: &HttpRequest) -> bool {
-    request.method() == Method::POST || request.headers().contains_key("x-amz-copy-source")
+/// What the body of a success must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Any,
+    /// The client library takes any other XML for an empty list, such as the page of a proxy.
+    List,
+    /// S3 responds to a copy, and to the completion of an upload, before it has done it.
+    NoError,
+}
+
+impl Expected {
+    fn of(request: &HttpRequest) -> Expected {
+        let query = request.uri().query().unwrap_or_default();
+        let headers = request.headers();
+        let is_copy = ["x-amz-copy-source", "x-goog-copy-source"]
+            .iter()
+            .any(|name| headers.contains_key(*name));
+        if query.contains("list-type=2") || query.contains("comp=list") {
+            Expected::List
+        } else if is_copy || request.method() == Method::POST {
+            Expected::NoError
+        } else {
+            Expected::Any
+        }
+    }
+
+    fn is_met(self, body: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(body);
+        match self {
+            Expected::Any => true,
+            Expected::List => ["ListBucketResult", "EnumerationResults"].contains(&root(&text)),
+            Expected::NoError => !root(&text).eq_ignore_ascii_case("html"),
+        }
+    }
 }
 
 async fn read(body: HttpResponseBody, limit: usize) -> Result<Bytes, HttpError> {

@@ -1,9 +1,17 @@
 //! Operations of a bucket.
 
+mod fake_store;
+mod faults;
 mod real_server;
+mod sockets;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use self::fake_store::FakeStore;
+use super::driver::Driver;
+use super::environment::Environment;
+use super::handle::Parts;
 use super::*;
 
 const PATIENCE: Patience = Patience {
@@ -11,3 +19,31 @@ const PATIENCE: Patience = Patience {
     initial_backoff: Duration::from_millis(100),
     max_backoff: Duration::from_secs(1),
 };
+
+fn environment() -> Environment {
+    Environment::of(&[
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", "SECRET"),
+        ("TENCENTCLOUD_SECRET_ID", "AKID"),
+        ("TENCENTCLOUD_SECRET_KEY", "SECRET"),
+        ("TENCENTCLOUD_REGION", "ap-singapore"),
+    ])
+}
+
+fn parse(url: &str) -> BucketUrl {
+    BucketUrl::parse(url).unwrap().unwrap()
+}
+
+/// A bucket of a store in this process, with time paused.
+fn fake_bucket(url: &str) -> (Bucket, Arc<FakeStore>) {
+    let store = Arc::new(FakeStore::default());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let parts = Parts { network: store.clone(), driver: Driver::on(runtime).unwrap() };
+    let settings = BucketSettings::default();
+    let bucket = Bucket::assemble(&parse(url), &settings, PATIENCE, &environment(), parts).unwrap();
+    (bucket, store)
+}

@@ -1,0 +1,159 @@
+//! A store of the protocol of S3 in this process, below the transport: without sockets, so that time can be paused.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
+use reqwest::{Method, StatusCode};
+
+use super::*;
+use crate::bucket::transport::ServiceCall;
+
+/// How one request fails.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    None,
+    Status(u16, &'static str),
+    /// With a header.
+    With(u16, &'static str, (&'static str, &'static str)),
+    /// The request does not reach the store.
+    Lost,
+    /// The store executes the request, and the response is lost.
+    Unanswered,
+    /// Another client writes the object before the request arrives.
+    Overtaken(&'static str),
+    /// A body that is no XML, with status 200.
+    Garbage,
+    /// An error in the body of a success.
+    Embedded(&'static str),
+}
+
+#[derive(Debug, Default)]
+pub struct FakeStore {
+    pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// For the next requests, one each; the last one repeats.
+    pub faults: Mutex<VecDeque<Fault>>,
+    pub requests: Mutex<Vec<String>>,
+}
+
+impl FakeStore {
+    pub fn script(&self, faults: &[Fault]) {
+        *self.faults.lock().unwrap() = faults.iter().cloned().collect();
+    }
+
+    fn next_fault(&self) -> Fault {
+        let mut faults = self.faults.lock().unwrap();
+        match faults.len() {
+            0 => Fault::None,
+            1 => faults[0].clone(),
+            _ => faults.pop_front().unwrap(),
+        }
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(axum::body::Body::new(body), usize::MAX).await.unwrap();
+        let name = parts.uri.path().trim_start_matches("/lake").trim_start_matches('/').to_owned();
+        self.requests.lock().unwrap().push(format!("{} {name}", parts.method));
+        let lost = || {
+            Err(HttpError::new(
+                HttpErrorKind::Request,
+                std::io::Error::from(std::io::ErrorKind::ConnectionReset),
+            ))
+        };
+        let fault = self.next_fault();
+        match fault {
+            Fault::Status(status, code) => return Ok(error(status, code)),
+            Fault::With(status, code, (name, value)) => {
+                let mut response = error(status, code);
+                response.headers_mut().insert(name, value.parse().unwrap());
+                return Ok(response);
+            }
+            Fault::Lost => return lost(),
+            Fault::Overtaken(content) => {
+                self.objects.lock().unwrap().insert(name.clone(), content.into());
+            }
+            Fault::Garbage => return Ok(response(200, "<html>log in</html>")),
+            Fault::Embedded(code) => {
+                return Ok(response(
+                    200,
+                    &format!("  <?xml version=\"1.0\"?>\n<Error><Code>{code}</Code></Error>"),
+                ));
+            }
+            Fault::None | Fault::Unanswered => {}
+        }
+        let header = |name: &str| parts.headers.get(name).and_then(|it| it.to_str().ok());
+        let result = self.execute(&parts.method, &name, &header, body.to_vec());
+        if matches!(fault, Fault::Unanswered) { lost() } else { Ok(result) }
+    }
+
+    fn execute<'h>(
+        &self,
+        method: &Method,
+        name: &str,
+        header: &impl Fn(&str) -> Option<&'h str>,
+        body: Vec<u8>,
+    ) -> HttpResponse {
+        let mut objects = self.objects.lock().unwrap();
+        let found = objects.get(name).cloned();
+        let etag = |content: &[u8]| {
+            format!("\"{:x}-{}\"", xxhash_rust::xxh3::xxh3_64(content), content.len())
+        };
+        if method == Method::PUT {
+            if let Some(from) = header("x-amz-copy-source") {
+                let Some(content) = objects.get(from.trim_start_matches("lake/")).cloned() else {
+                    return error(404, "NoSuchKey");
+                };
+                objects.insert(name.to_owned(), content);
+                return response(200, "<CopyObjectResult></CopyObjectResult>");
+            }
+            let expected = header("if-match");
+            if header("if-none-match") == Some("*") && found.is_some()
+                || header("x-cos-forbid-overwrite") == Some("true") && found.is_some()
+                || expected.is_some() && expected != found.as_deref().map(etag).as_deref()
+            {
+                return error(412, "PreconditionFailed");
+            }
+            let mut response = response(200, "");
+            response.headers_mut().insert("etag", etag(&body).parse().unwrap());
+            objects.insert(name.to_owned(), body);
+            return response;
+        }
+        if method == Method::DELETE {
+            objects.remove(name);
+            return response(204, "");
+        }
+        let Some(content) = found else { return error(404, "NoSuchKey") };
+        if header("if-match").is_some_and(|it| it != etag(&content)) {
+            return error(412, "PreconditionFailed");
+        }
+        let mut response = response(200, &String::from_utf8(content.clone()).unwrap());
+        let headers = response.headers_mut();
+        headers.insert("etag", etag(&content).parse().unwrap());
+        headers.insert("content-length", content.len().into());
+        response
+    }
+}
+
+fn response(status: u16, body: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(body.to_owned().into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+}
+
+fn error(status: u16, code: &str) -> HttpResponse {
+    if code.is_empty() {
+        return response(status, "");
+    }
+    response(status, &format!("<Error><Code>{code}</Code><Message>as scripted</Message></Error>"))
+}
+
+impl HttpService for FakeStore {
+    fn call<'life0, 'async_trait>(&'life0 self, request: HttpRequest) -> ServiceCall<'async_trait>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(self.send(request))
+    }
+}
