@@ -76,7 +76,9 @@ impl Bucket {
         let health = Arc::new(Health::new(root.to_string()));
         let transport = Transport::new(network, health.clone());
         let stores = Setup { url, settings, environment, transport }.open()?;
-        let retries = Retries { health, patience, interrupted: watch::Sender::new(false) };
+        let interrupted = watch::Sender::new(false);
+        let searched = stores.searched.clone();
+        let retries = Retries { health, patience, interrupted, searched };
         let session = Arc::new(Session { root, stores, retries });
         Ok(Bucket { session, driver })
     }

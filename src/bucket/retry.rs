@@ -30,7 +30,12 @@ pub struct Retries {
     pub patience: Patience,
     /// Whether the run was interrupted.
     pub interrupted: watch::Sender<bool>,
+    /// Where credentials were searched before those of the machine itself, if these remain.
+    pub searched: Option<String>,
 }
+
+/// How long the machine may take to respond to the first request for its credentials: where it has none, nothing responds.
+const METADATA_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest time that an operation is repeated while others succeed, in units of the patience.
 const MAX_PATIENCE_FACTOR: u32 = 3;
@@ -55,6 +60,7 @@ impl Retries {
                 }
                 Err(error) => classify(&error, &notes, operation),
             };
+            let fault = self.without_credentials(fault, &notes, &failures, operation);
             match fault {
                 Fault::Missing => {
                     self.health.note_success();
@@ -70,6 +76,32 @@ impl Retries {
                 }
             }
         }
+    }
+
+    /// The fault of a machine that has no credentials, and where none are configured either.
+    fn without_credentials(
+        &self,
+        fault: Fault,
+        notes: &Attempt,
+        failures: &Failures,
+        operation: &Operation,
+    ) -> Fault {
+        let is_for_credentials = notes.failure().is_some_and(|failure| failure.is_for_credentials);
+        let Some(searched) = &self.searched else { return fault };
+        if !is_for_credentials || self.health.last_success().is_some() {
+            return fault;
+        }
+        let is_early = failures.first.is_none_or(|first| first.elapsed() < METADATA_PATIENCE);
+        let reason = match fault {
+            Fault::Transient(Transient { reason, .. }) if !is_early => reason,
+            Fault::Permanent(BucketError::Denied { reason, .. }) => reason,
+            other => return other,
+        };
+        Fault::Permanent(BucketError::NoCredentials {
+            url: operation.url.with_key(""),
+            looked_for: format!("{searched}, and this machine has none ({reason})"),
+            fix: "set the variables of one of them (docs/object-stores.md)".to_owned(),
+        })
     }
 
     /// Waits before the next attempt.

@@ -4,8 +4,6 @@ mod azure;
 mod cos;
 mod gcs;
 mod s3;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -125,7 +123,7 @@ impl Setup<'_> {
             None => Ok(()),
             Some((key, _)) => Err(self.unsupported(
                 format!("{key} is set, which only s3:// supports"),
-                "remove it; the encryption and the checksums of other stores are set on the bucket",
+                "remove it, since other stores encrypt and check objects by themselves",
             )),
         }
     }

@@ -131,8 +131,7 @@ fn credentials(setup: &Setup) -> Result<Credentials, BucketError> {
                     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set, and \
                     ~/.aws/credentials has no default profile";
     if environment.is_true("AWS_EC2_METADATA_DISABLED") {
-        let looked_for =
-            format!("{searched}; AWS_EC2_METADATA_DISABLED is set").replace("; ", ", and ");
+        let looked_for = format!("{searched}, and AWS_EC2_METADATA_DISABLED is set");
         return Err(setup.no_credentials(looked_for, "set one of them"));
     }
     Ok(Credentials { builder, profile, searched: Some(searched.to_owned()) })

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
 use super::*;
@@ -33,10 +34,23 @@ pub struct FakeStore {
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
     /// For the next requests, one each; the last one repeats.
     pub faults: Mutex<VecDeque<Fault>>,
-    pub requests: Mutex<Vec<String>>,
+    pub requests: Mutex<Vec<SeenRequest>>,
+}
+
+/// A request that arrived.
+#[derive(Debug, Clone)]
+pub struct SeenRequest {
+    /// Method and URL.
+    pub line: String,
+    pub headers: HeaderMap,
 }
 
 impl FakeStore {
+    /// The request before.
+    pub fn last_request(&self) -> SeenRequest {
+        self.requests.lock().unwrap().last().unwrap().clone()
+    }
+
     pub fn script(&self, faults: &[Fault]) {
         *self.faults.lock().unwrap() = faults.iter().cloned().collect();
     }
@@ -54,7 +68,9 @@ impl FakeStore {
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(axum::body::Body::new(body), usize::MAX).await.unwrap();
         let name = parts.uri.path().trim_start_matches("/lake").trim_start_matches('/').to_owned();
-        self.requests.lock().unwrap().push(format!("{} {name}", parts.method));
+        let line = format!("{} {}", parts.method, parts.uri);
+        let headers = parts.headers.clone();
+        self.requests.lock().unwrap().push(SeenRequest { line, headers });
         let lost = || {
             Err(HttpError::new(
                 HttpErrorKind::Request,
@@ -131,6 +147,8 @@ impl FakeStore {
         let headers = response.headers_mut();
         headers.insert("etag", etag(&content).parse().unwrap());
         headers.insert("content-length", content.len().into());
+        // Required by some of the clients.
+        headers.insert("last-modified", "Thu, 26 Nov 2026 00:00:00 GMT".parse().unwrap());
         response
     }
 }

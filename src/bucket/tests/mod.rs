@@ -3,6 +3,7 @@
 mod fake_store;
 mod faults;
 mod real_server;
+mod setup;
 mod sockets;
 
 use std::sync::Arc;
@@ -34,15 +35,20 @@ fn parse(url: &str) -> BucketUrl {
     BucketUrl::parse(url).unwrap().unwrap()
 }
 
-/// A bucket of a store in this process, with time paused.
-fn fake_bucket(url: &str) -> (Bucket, Arc<FakeStore>) {
+/// A store in this process, with time paused.
+fn fake_parts() -> (Parts, Arc<FakeStore>) {
     let store = Arc::new(FakeStore::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    let parts = Parts { network: store.clone(), driver: Driver::on(runtime).unwrap() };
+    (Parts { network: store.clone(), driver: Driver::on(runtime).unwrap() }, store)
+}
+
+/// A bucket of such a store.
+fn fake_bucket(url: &str) -> (Bucket, Arc<FakeStore>) {
+    let (parts, store) = fake_parts();
     let settings = BucketSettings::default();
     let bucket = Bucket::assemble(&parse(url), &settings, PATIENCE, &environment(), parts).unwrap();
     (bucket, store)

@@ -1,1 +1,0 @@
-//! Set-up without a request.
