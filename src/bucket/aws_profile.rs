@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use super::environment::Environment;
+use super::environment::StoreEnvironment;
 
 /// What a profile says.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl AwsProfile {
     /// # Errors
     /// When the named profile does not exist, a file is not readable, or the profile has no keys of its own but refers to
     /// another source of credentials.
-    pub fn load(environment: &Environment) -> Result<AwsProfile, ProfileError> {
+    pub fn load(environment: &StoreEnvironment) -> Result<AwsProfile, ProfileError> {
         let named = environment.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
         let name = named.unwrap_or("default");
         let file = |variable: &str, default: &str| {
@@ -77,7 +77,7 @@ impl AwsProfile {
             let paths: Vec<String> =
                 paths.into_iter().flatten().map(|path| path.display().to_string()).collect();
             return Err(ProfileError {
-                problem: format!("there is no profile {name} in {}", paths.join(" or ")),
+                problem: format!("the profile {name} is not in {}", paths.join(" or ")),
                 fix: "correct AWS_PROFILE, or unset it".to_owned(),
             });
         }
@@ -182,7 +182,7 @@ mod tests {
             }
         }
         let home = home.path().to_str().unwrap();
-        AwsProfile::load(&Environment::of(&[variables, &[("HOME", home)]].concat()))
+        AwsProfile::load(&StoreEnvironment::of(&[variables, &[("HOME", home)]].concat()))
     }
 
     const CREDENTIALS: &str = "\
@@ -248,7 +248,7 @@ credential_process = /opt/hunter2
             assert!(!error.problem.contains("hunter2"));
         }
         let absent = load(CREDENTIALS, CONFIG, &[("AWS_PROFILE", "nobody")]).unwrap_err();
-        assert!(absent.problem.contains("no profile nobody in /"), "{absent:?}");
+        assert!(absent.problem.contains("the profile nobody is not in /"), "{absent:?}");
         let half = load(CREDENTIALS, CONFIG, &[("AWS_PROFILE", "half")]).unwrap_err();
         assert!(half.problem.contains("no aws_secret_access_key"), "{half:?}");
         let unreadable = load("", "", &[("AWS_CONFIG_FILE", "/proc/self/mem")]).unwrap_err();

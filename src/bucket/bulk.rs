@@ -6,7 +6,7 @@ use object_store::{MultipartId, PutPayload};
 use super::error::BucketError;
 use super::handle::{Bucket, at_once};
 use super::objects::Object;
-use super::retry::Outcome;
+use super::retry::Attempted;
 
 impl Bucket {
     /// Reads many small objects, in the order of their keys.
@@ -44,8 +44,8 @@ impl Bucket {
                 multipart.complete_multipart(&path, &id, vec![piece]).await
             };
             match session.retries.run(&operation, write).await? {
-                Outcome::Done(_) => Ok(()),
-                Outcome::Missing | Outcome::Conflict => {
+                Attempted::Done(_) => Ok(()),
+                Attempted::Missing | Attempted::Conflict => {
                     Err(BucketError::Missing { url: operation.url })
                 }
             }

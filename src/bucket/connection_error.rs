@@ -8,7 +8,7 @@ use object_store::client::{HttpError, HttpErrorKind};
 use super::attempt::RequestFailureKind;
 use super::response_text::sanitize;
 
-/// Why there is no response, without the URL.
+/// Why a request got no response, without its URL.
 pub fn connection_failure(error: &HttpError) -> RequestFailureKind {
     let causes = || causes(error);
     for cause in causes() {

@@ -6,7 +6,7 @@ use super::attempt::Attempt;
 use super::error::{BucketError, Operation};
 use super::fault::Transient;
 use super::multipart::Pieces;
-use super::retry::{Failures, Outcome};
+use super::retry::{Attempted, Failures};
 use super::session::SharedSession;
 
 /// Codes with which S3 and COS refuse to copy an object above 5 GiB with one request.
@@ -22,9 +22,9 @@ pub async fn copy(session: SharedSession, from: String, to: String) -> Result<()
         Ok(Attempt::current().is_some_and(|attempt| attempt.copy_is_pending()))
     };
     match session.retries.run(&operation, copy).await {
-        Ok(Outcome::Done(false)) => Ok(()),
-        Ok(Outcome::Done(true)) => finish(&session, &to, &operation).await,
-        Ok(Outcome::Missing | Outcome::Conflict) => {
+        Ok(Attempted::Done(false)) => Ok(()),
+        Ok(Attempted::Done(true)) => finish(&session, &to, &operation).await,
+        Ok(Attempted::Missing | Attempted::Conflict) => {
             Err(BucketError::Missing { url: operation.url })
         }
         Err(BucketError::Refused { code, .. }) if TOO_LONG.contains(&code.as_str()) => {
@@ -46,7 +46,7 @@ async fn finish(
         Ok(Attempt::current().is_some_and(|attempt| attempt.copy_is_pending()))
     };
     let mut failures = Failures::default();
-    while let Outcome::Done(true) = session.retries.run(operation, look).await? {
+    while let Attempted::Done(true) = session.retries.run(operation, look).await? {
         session
             .retries
             .wait_for(&mut failures, Transient::new("the copy is pending"), operation)
@@ -73,8 +73,8 @@ async fn copy_pieces(session: SharedSession, from: String, to: String) -> Result
                 session.stores.objects.get_opts(&source, options).await?.bytes().await
             };
             match session.retries.run(&operation, read).await? {
-                Outcome::Done(content) => Ok(content),
-                Outcome::Missing | Outcome::Conflict => {
+                Attempted::Done(content) => Ok(content),
+                Attempted::Missing | Attempted::Conflict => {
                     Err(BucketError::Changed { url: operation.url })
                 }
             }

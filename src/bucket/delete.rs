@@ -5,7 +5,7 @@ use object_store::path::Path;
 
 use super::attempt::Attempt;
 use super::error::BucketError;
-use super::fault::{Fault, classify};
+use super::fault::{StoreFault, classify};
 use super::retry::Failures;
 use super::session::Session;
 
@@ -37,9 +37,9 @@ impl Session {
             for (path, result) in paths.iter().zip(results) {
                 let Err(error) = result else { continue };
                 match classify(&error, &notes, &operation) {
-                    Fault::Missing | Fault::Conflict => {}
-                    Fault::Permanent(error) => return Err(error),
-                    Fault::Transient(transient) => {
+                    StoreFault::Missing | StoreFault::Conflict => {}
+                    StoreFault::Permanent(error) => return Err(error),
+                    StoreFault::Transient(transient) => {
                         remaining.push(path.clone());
                         failure = Some(transient);
                     }

@@ -6,29 +6,29 @@ use std::path::PathBuf;
 
 /// A copy of environment variables; tests make their own.
 #[derive(Clone, Default)]
-pub struct Environment {
+pub struct StoreEnvironment {
     variables: HashMap<String, String>,
 }
 
 /// Names only, since values may be secrets.
-impl fmt::Debug for Environment {
+impl fmt::Debug for StoreEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.variables.keys()).finish()
     }
 }
 
-impl Environment {
-    pub fn of_process() -> Environment {
+impl StoreEnvironment {
+    pub fn of_process() -> StoreEnvironment {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Environment { variables: std::env::vars_os().filter_map(text).collect() }
+        StoreEnvironment { variables: std::env::vars_os().filter_map(text).collect() }
     }
 
     #[cfg(test)]
-    pub fn of(variables: &[(&str, &str)]) -> Environment {
+    pub fn of(variables: &[(&str, &str)]) -> StoreEnvironment {
         let variable = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Environment { variables: variables.iter().map(variable).collect() }
+        StoreEnvironment { variables: variables.iter().map(variable).collect() }
     }
 
     /// The value of a variable that is set and not empty.

@@ -8,7 +8,7 @@ use super::response_text::sanitize;
 
 /// What follows from a failed attempt.
 #[derive(Debug)]
-pub enum Fault {
+pub enum StoreFault {
     /// The object does not exist.
     Missing,
     /// The condition of the request does not hold.
@@ -71,9 +71,13 @@ pub fn is_transient_code(code: &str) -> bool {
 }
 
 /// What an error of the client library means, by the notes of the attempt.
-pub fn classify(error: &object_store::Error, attempt: &Attempt, operation: &Operation) -> Fault {
+pub fn classify(
+    error: &object_store::Error,
+    attempt: &Attempt,
+    operation: &Operation,
+) -> StoreFault {
     let refused = |reason: String, fix| {
-        Fault::Permanent(BucketError::Refused {
+        StoreFault::Permanent(BucketError::Refused {
             operation: operation.clone(),
             code: String::new(),
             reason,
@@ -89,7 +93,7 @@ pub fn classify(error: &object_store::Error, attempt: &Attempt, operation: &Oper
             ),
             "rename or remove it, or use another prefix",
         ),
-        None if matches!(error, object_store::Error::NotFound { .. }) => Fault::Missing,
+        None if matches!(error, object_store::Error::NotFound { .. }) => StoreFault::Missing,
         // Nothing was sent: a file with credentials is missing or not valid.
         None if !attempt.made_requests() => refused(
             sanitize(&error.to_string()),
@@ -97,7 +101,7 @@ pub fn classify(error: &object_store::Error, attempt: &Attempt, operation: &Oper
         ),
         None => match key_error(&error.to_string()) {
             Some(response) => of_response(response, false, operation),
-            None => Fault::Transient(Transient::new(format!(
+            None => StoreFault::Transient(Transient::new(format!(
                 "the response is not one of an object store ({})",
                 sanitize(&error.to_string())
             ))),
@@ -118,7 +122,7 @@ fn key_error(text: &str) -> Option<ErrorResponse> {
     })
 }
 
-fn of_request(failure: RequestFailure, operation: &Operation) -> Fault {
+fn of_request(failure: RequestFailure, operation: &Operation) -> StoreFault {
     let host = &failure.host;
     let prefix = match failure.is_for_credentials {
         true => format!("no credentials from {host}: "),
@@ -126,9 +130,9 @@ fn of_request(failure: RequestFailure, operation: &Operation) -> Fault {
     };
     match failure.kind {
         RequestFailureKind::Connection(reason) => {
-            Fault::Transient(Transient::new(prefix + &reason))
+            StoreFault::Transient(Transient::new(prefix + &reason))
         }
-        RequestFailureKind::Untrusted(reason) => Fault::Permanent(BucketError::Refused {
+        RequestFailureKind::Untrusted(reason) => StoreFault::Permanent(BucketError::Refused {
             operation: operation.clone(),
             code: String::new(),
             reason: prefix + &reason,
@@ -141,22 +145,26 @@ fn of_request(failure: RequestFailure, operation: &Operation) -> Fault {
     }
 }
 
-fn of_response(response: ErrorResponse, is_for_credentials: bool, operation: &Operation) -> Fault {
+fn of_response(
+    response: ErrorResponse,
+    is_for_credentials: bool,
+    operation: &Operation,
+) -> StoreFault {
     let ErrorResponse { status, code, text: reason, retry_after, region } = response;
     let code = code.as_str();
     let operation = operation.clone();
     if status >= 500 && status != 501 || [408, 429].contains(&status) || is_transient_code(code) {
         let is_throttled = status == 429 || THROTTLED.contains(&code);
-        return Fault::Transient(Transient { reason, is_throttled, retry_after });
+        return StoreFault::Transient(Transient { reason, is_throttled, retry_after });
     }
-    Fault::Permanent(match status {
+    StoreFault::Permanent(match status {
         _ if EXPIRED.contains(&code) => BucketError::ExpiredCredentials { operation, reason },
         _ if is_for_credentials => BucketError::Denied { operation, reason },
         _ if NO_BUCKET.contains(&code) => BucketError::NoBucket { operation, reason },
         _ if REGION.contains(&code) => BucketError::WrongRegion { operation, region },
         301 | 302 | 307 | 308 => BucketError::WrongRegion { operation, region },
-        404 => return Fault::Missing,
-        304 | 409 | 412 => return Fault::Conflict,
+        404 => return StoreFault::Missing,
+        304 | 409 | 412 => return StoreFault::Conflict,
         _ if code == "AccessDenied" => BucketError::Denied { operation, reason },
         401 | 403 => BucketError::Denied { operation, reason },
         _ => BucketError::Refused {

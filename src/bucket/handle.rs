@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 
 use super::copy::copy;
 use super::driver::Driver;
-use super::environment::Environment;
+use super::environment::StoreEnvironment;
 use super::error::BucketError;
 use super::health::Health;
-use super::network::{Network, Timeouts};
+use super::network::{StoreNetwork, Timeouts};
 use super::objects::{BucketState, Object, ObjectInfo, Put, Version, When};
 use super::reader::{BucketReader, reader};
 use super::retry::Retries;
@@ -49,11 +49,12 @@ impl Bucket {
         settings: &BucketSettings,
         patience: Patience,
     ) -> Result<Bucket, BucketError> {
-        let network = Network::new(Timeouts::default()).map_err(|_| BucketError::Unsupported {
-            problem: "the HTTPS client could not be set up".to_owned(),
-            fix: "check the system's certificates, or SSL_CERT_FILE".to_owned(),
-        })?;
-        let environment = &Environment::of_process();
+        let network =
+            StoreNetwork::new(Timeouts::default()).map_err(|_| BucketError::Unsupported {
+                problem: "the HTTPS client could not be set up".to_owned(),
+                fix: "check the system's certificates, or SSL_CERT_FILE".to_owned(),
+            })?;
+        let environment = &StoreEnvironment::of_process();
         Bucket::assemble(
             url,
             settings,
@@ -68,7 +69,7 @@ impl Bucket {
         url: &BucketUrl,
         settings: &BucketSettings,
         patience: Patience,
-        environment: &Environment,
+        environment: &StoreEnvironment,
         parts: Parts,
     ) -> Result<Bucket, BucketError> {
         let Parts { network, driver } = parts;

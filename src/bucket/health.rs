@@ -15,11 +15,11 @@ const MIN_LOG_INTERVAL: Duration = Duration::from_secs(30);
 pub struct Health {
     /// For the log: the bucket.
     store: String,
-    status: Mutex<Status>,
+    status: Mutex<HealthStatus>,
 }
 
 #[derive(Debug, Default)]
-struct Status {
+struct HealthStatus {
     state: BucketState,
     failing_since: Option<Instant>,
     last_success: Option<Instant>,
@@ -33,7 +33,7 @@ impl Health {
         Health { store, status: Mutex::default() }
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Status) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut HealthStatus) -> T) -> T {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

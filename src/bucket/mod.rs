@@ -5,8 +5,6 @@
 //! requests and reads responses; this module decides what to retry ([`fault`], [`retry`]), from what its transport
 //! notes about each request ([`attempt`], [`transport`]).
 
-#![allow(dead_code, unused_imports)]
-
 mod attempt;
 mod aws_profile;
 mod bulk;

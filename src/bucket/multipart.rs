@@ -11,7 +11,7 @@ use super::attempt::Attempt;
 use super::error::{BucketError, Operation};
 use super::fault::Transient;
 use super::objects::Version;
-use super::retry::{Failures, Outcome};
+use super::retry::{Attempted, Failures};
 use super::session::{Session, SharedSession};
 use super::write::payload;
 
@@ -55,8 +55,8 @@ impl Pieces {
         loop {
             let create = || session.stores.multipart.create_multipart(&path);
             let id = match session.retries.run(&operation, create).await? {
-                Outcome::Done(id) => id,
-                Outcome::Missing | Outcome::Conflict => return Err(not_found(&operation)),
+                Attempted::Done(id) => id,
+                Attempted::Missing | Attempted::Conflict => return Err(not_found(&operation)),
             };
             let started = Started { operation: &operation, path: &path, id };
             let uploaded = match self.send(session, &started, &read).await {
@@ -111,8 +111,8 @@ impl Pieces {
             }
             match tasks.join_next().await {
                 None => return Ok(parts.into_iter().collect()),
-                Some(Ok(Ok((index, Outcome::Done(part))))) => parts[index] = Some(part),
-                Some(Ok(Ok((_, Outcome::Missing | Outcome::Conflict)))) => return Ok(None),
+                Some(Ok(Ok((index, Attempted::Done(part))))) => parts[index] = Some(part),
+                Some(Ok(Ok((_, Attempted::Missing | Attempted::Conflict)))) => return Ok(None),
                 Some(Ok(Err(error))) => return Err(error),
                 // The caller reports that its task ended.
                 Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
@@ -138,8 +138,8 @@ impl Session {
         let complete =
             || self.stores.multipart.complete_multipart(started.path, &started.id, parts.clone());
         match self.retries.run(started.operation, complete).await? {
-            Outcome::Done(stored) => Ok(Some(self.version(stored.e_tag, stored.version))),
-            Outcome::Missing | Outcome::Conflict => {
+            Attempted::Done(stored) => Ok(Some(self.version(stored.e_tag, stored.version))),
+            Attempted::Missing | Attempted::Conflict => {
                 let found = self.head(started.path.as_ref()).await?;
                 let is_ours = |etag: &String| {
                     // The ETag of an object in pieces ends with their number on S3, and with nothing of the kind elsewhere.

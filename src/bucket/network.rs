@@ -9,7 +9,7 @@ use object_store::client::{
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Url, retry};
 
-use super::progress::{Progress, RequestBody, ResponseBody};
+use super::progress::{SendProgress, TimedBody, WatchedRequest};
 use super::transport::ServiceCall;
 
 /// Time limits of a request; there is none for the whole, since objects may be large and networks slow.
@@ -28,19 +28,19 @@ impl Default for Timeouts {
 
 /// The clients of one bucket.
 #[derive(Debug)]
-pub struct Network {
+pub struct StoreNetwork {
     store: reqwest::Client,
     /// For credentials from the machine itself: never through a proxy, and absent machines do not respond.
     metadata: reqwest::Client,
     timeouts: Timeouts,
 }
 
-impl Network {
-    pub fn new(timeouts: Timeouts) -> reqwest::Result<Network> {
+impl StoreNetwork {
+    pub fn new(timeouts: Timeouts) -> reqwest::Result<StoreNetwork> {
         let store = builder(timeouts.connect).build()?;
         let connect = timeouts.connect.min(Duration::from_secs(1));
         let metadata = builder(connect).no_proxy().build()?;
-        Ok(Network { store, metadata, timeouts })
+        Ok(StoreNetwork { store, metadata, timeouts })
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -49,17 +49,17 @@ impl Network {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string())
             .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
-        let progress = Progress::default();
+        let progress = SendProgress::default();
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
         if body.content_length() > 0 {
-            *request.body_mut() = Some(reqwest::Body::wrap(RequestBody::new(body, &progress)));
+            *request.body_mut() = Some(reqwest::Body::wrap(WatchedRequest::new(body, &progress)));
         }
         let sent = client.execute(request);
         let response = progress.watch(self.timeouts.inactivity, pin!(sent)).await?;
         let response = response.map_err(without_url)?;
         let (parts, body) = axum::http::Response::<reqwest::Body>::from(response).into_parts();
-        let body = ResponseBody::new(body, self.timeouts.inactivity);
+        let body = TimedBody::new(body, self.timeouts.inactivity);
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
     }
 }
@@ -91,7 +91,7 @@ pub fn without_url(error: reqwest::Error) -> HttpError {
     HttpError::new(kind, error.without_url())
 }
 
-impl HttpService for Network {
+impl HttpService for StoreNetwork {
     fn call<'life0, 'async_trait>(&'life0 self, request: HttpRequest) -> ServiceCall<'async_trait>
     where
         'life0: 'async_trait,

@@ -33,7 +33,7 @@ pub struct Object {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// There is no object of this key.
+    /// The key has no object.
     Absent,
     /// The object still has this version.
     Unchanged(Version),

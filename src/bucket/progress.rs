@@ -25,11 +25,11 @@ fn silence(limit: Duration) -> HttpError {
 
 /// Counts the pieces of a request's body that were sent.
 #[derive(Debug, Clone, Default)]
-pub struct Progress {
+pub struct SendProgress {
     sent: Arc<AtomicU64>,
 }
 
-impl Progress {
+impl SendProgress {
     /// Waits for a response while the body is sent.
     ///
     /// # Errors
@@ -54,19 +54,19 @@ impl Progress {
 }
 
 /// The body of a request, in pieces.
-pub struct RequestBody {
+pub struct WatchedRequest {
     body: HttpRequestBody,
     remaining: u64,
-    progress: Progress,
+    progress: SendProgress,
 }
 
-impl RequestBody {
-    pub fn new(body: HttpRequestBody, progress: &Progress) -> RequestBody {
-        RequestBody { remaining: body.content_length() as u64, body, progress: progress.clone() }
+impl WatchedRequest {
+    pub fn new(body: HttpRequestBody, progress: &SendProgress) -> WatchedRequest {
+        WatchedRequest { remaining: body.content_length() as u64, body, progress: progress.clone() }
     }
 }
 
-impl Body for RequestBody {
+impl Body for WatchedRequest {
     type Data = Bytes;
     type Error = HttpError;
 
@@ -89,7 +89,7 @@ impl Body for RequestBody {
 }
 
 /// The body of a response, which fails when it is silent for too long.
-pub struct ResponseBody {
+pub struct TimedBody {
     body: reqwest::Body,
     limit: Duration,
     end: Pin<Box<Sleep>>,
@@ -97,13 +97,13 @@ pub struct ResponseBody {
     is_waiting: bool,
 }
 
-impl ResponseBody {
-    pub fn new(body: reqwest::Body, limit: Duration) -> ResponseBody {
-        ResponseBody { body, limit, end: Box::pin(sleep(limit)), is_waiting: false }
+impl TimedBody {
+    pub fn new(body: reqwest::Body, limit: Duration) -> TimedBody {
+        TimedBody { body, limit, end: Box::pin(sleep(limit)), is_waiting: false }
     }
 }
 
-impl Body for ResponseBody {
+impl Body for TimedBody {
     type Data = Bytes;
     type Error = HttpError;
 
@@ -139,7 +139,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_silence_is_limited() {
-        let progress = Progress::default();
+        let progress = SendProgress::default();
         let slow = async {
             for _ in 0..10 {
                 sleep(Duration::from_secs(20)).await;

@@ -9,13 +9,13 @@ use tokio::time::{Instant, sleep};
 
 use super::attempt::Attempt;
 use super::error::{BucketError, Operation};
-use super::fault::{Fault, Transient, classify};
+use super::fault::{StoreFault, Transient, classify};
 use super::health::Health;
 use super::settings::Patience;
 
 /// How an operation ended that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome<T> {
+pub enum Attempted<T> {
     Done(T),
     /// The object does not exist.
     Missing,
@@ -46,7 +46,7 @@ impl Retries {
         &self,
         operation: &Operation,
         mut attempt: impl FnMut() -> F,
-    ) -> Result<Outcome<T>, BucketError>
+    ) -> Result<Attempted<T>, BucketError>
     where
         F: Future<Output = object_store::Result<T>>,
     {
@@ -56,22 +56,22 @@ impl Retries {
             let fault = match notes.observe(attempt()).await {
                 Ok(done) => {
                     self.health.note_success();
-                    return Ok(Outcome::Done(done));
+                    return Ok(Attempted::Done(done));
                 }
                 Err(error) => classify(&error, &notes, operation),
             };
             let fault = self.without_credentials(fault, &notes, &failures, operation);
             match fault {
-                Fault::Missing => {
+                StoreFault::Missing => {
                     self.health.note_success();
-                    return Ok(Outcome::Missing);
+                    return Ok(Attempted::Missing);
                 }
-                Fault::Conflict => {
+                StoreFault::Conflict => {
                     self.health.note_success();
-                    return Ok(Outcome::Conflict);
+                    return Ok(Attempted::Conflict);
                 }
-                Fault::Permanent(error) => return Err(error),
-                Fault::Transient(transient) => {
+                StoreFault::Permanent(error) => return Err(error),
+                StoreFault::Transient(transient) => {
                     self.wait(&mut failures, transient, operation).await?;
                 }
             }
@@ -81,11 +81,11 @@ impl Retries {
     /// The fault of a machine that has no credentials, and where none are configured either.
     fn without_credentials(
         &self,
-        fault: Fault,
+        fault: StoreFault,
         notes: &Attempt,
         failures: &Failures,
         operation: &Operation,
-    ) -> Fault {
+    ) -> StoreFault {
         let is_for_credentials = notes.failure().is_some_and(|failure| failure.is_for_credentials);
         let Some(searched) = &self.searched else { return fault };
         if !is_for_credentials || self.health.last_success().is_some() {
@@ -93,11 +93,11 @@ impl Retries {
         }
         let is_early = failures.first.is_none_or(|first| first.elapsed() < METADATA_PATIENCE);
         let reason = match fault {
-            Fault::Transient(Transient { reason, .. }) if !is_early => reason,
-            Fault::Permanent(BucketError::Denied { reason, .. }) => reason,
+            StoreFault::Transient(Transient { reason, .. }) if !is_early => reason,
+            StoreFault::Permanent(BucketError::Denied { reason, .. }) => reason,
             other => return other,
         };
-        Fault::Permanent(BucketError::NoCredentials {
+        StoreFault::Permanent(BucketError::NoCredentials {
             url: operation.url.with_key(""),
             looked_for: format!("{searched}, and this machine has none ({reason})"),
             fix: "set the variables of one of them (docs/object-stores.md)".to_owned(),

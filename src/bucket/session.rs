@@ -9,7 +9,7 @@ use object_store::{GetOptions, GetResult, ObjectMeta};
 use super::error::{BucketError, Operation};
 use super::objects::{Object, ObjectInfo, Version};
 use super::response_text::sanitize;
-use super::retry::{Outcome, Retries};
+use super::retry::{Attempted, Retries};
 use super::stores::Stores;
 use super::url::{BucketUrl, Scheme};
 
@@ -76,13 +76,13 @@ impl Session {
             Ok((meta, content))
         };
         match self.retries.run(&operation, read).await? {
-            Outcome::Done((meta, Some(content))) => {
+            Attempted::Done((meta, Some(content))) => {
                 Ok(Some(Object { content, version: self.version(meta.e_tag, meta.version) }))
             }
-            Outcome::Done((meta, None)) => {
+            Attempted::Done((meta, None)) => {
                 Err(BucketError::TooLarge { url: operation.url, bytes: meta.size })
             }
-            Outcome::Missing | Outcome::Conflict => Ok(None),
+            Attempted::Missing | Attempted::Conflict => Ok(None),
         }
     }
 
@@ -93,8 +93,8 @@ impl Session {
         let head =
             || async { with_etag(self.stores.objects.get_opts(&path, options()).await?.meta) };
         Ok(match self.retries.run(&operation, head).await? {
-            Outcome::Done(meta) => Some(self.info(meta)),
-            Outcome::Missing | Outcome::Conflict => None,
+            Attempted::Done(meta) => Some(self.info(meta)),
+            Attempted::Missing | Attempted::Conflict => None,
         })
     }
 
@@ -116,8 +116,8 @@ impl Session {
             self.stores.lists.list_paginated(below.as_deref(), options)
         };
         match self.retries.run(&operation, list).await? {
-            Outcome::Done(page) => Ok(page),
-            Outcome::Missing | Outcome::Conflict => {
+            Attempted::Done(page) => Ok(page),
+            Attempted::Missing | Attempted::Conflict => {
                 let reason = "status 404".to_owned();
                 Err(BucketError::NoBucket { operation, reason })
             }
@@ -175,15 +175,15 @@ impl Session {
             self.stores.objects.get_opts(&path, options)
         };
         match self.retries.run(&operation, read).await? {
-            Outcome::Done(found) => {
+            Attempted::Done(found) => {
                 let etag = self.version(found.meta.e_tag.clone(), None).etag;
                 if version.etag.is_some() && etag != version.etag {
                     return Err(BucketError::Changed { url: operation.url });
                 }
                 Ok(found)
             }
-            Outcome::Missing if offset == 0 => Err(BucketError::Missing { url: operation.url }),
-            Outcome::Missing | Outcome::Conflict => {
+            Attempted::Missing if offset == 0 => Err(BucketError::Missing { url: operation.url }),
+            Attempted::Missing | Attempted::Conflict => {
                 Err(BucketError::Changed { url: operation.url })
             }
         }

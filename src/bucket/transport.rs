@@ -65,7 +65,7 @@ impl Transport {
                 attempt.note_failure(RequestFailure { kind, host, is_for_credentials });
             }
         };
-        let expected = Expected::of(&request);
+        let expected = ExpectedBody::of(&request);
         let response = match self.network.call(request).await {
             Ok(response) => response,
             Err(error) => {
@@ -74,7 +74,7 @@ impl Transport {
             }
         };
         let (mut parts, body) = response.into_parts();
-        if parts.status.is_success() && expected == Expected::Any {
+        if parts.status.is_success() && expected == ExpectedBody::Any {
             let is_pending =
                 parts.headers.get("x-ms-copy-status").is_some_and(|it| it == "pending");
             if is_pending {
@@ -115,7 +115,7 @@ impl Transport {
 
 /// What the body of a success must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expected {
+enum ExpectedBody {
     Any,
     /// The client library takes any other XML for an empty list, such as the page of a proxy.
     List,
@@ -123,28 +123,28 @@ enum Expected {
     NoError,
 }
 
-impl Expected {
-    fn of(request: &HttpRequest) -> Expected {
+impl ExpectedBody {
+    fn of(request: &HttpRequest) -> ExpectedBody {
         let query = request.uri().query().unwrap_or_default();
         let headers = request.headers();
         let is_copy = ["x-amz-copy-source", "x-goog-copy-source"]
             .iter()
             .any(|name| headers.contains_key(*name));
         if query.contains("list-type=2") || query.contains("comp=list") {
-            Expected::List
+            ExpectedBody::List
         } else if is_copy || request.method() == Method::POST {
-            Expected::NoError
+            ExpectedBody::NoError
         } else {
-            Expected::Any
+            ExpectedBody::Any
         }
     }
 
     fn is_met(self, body: &[u8]) -> bool {
         let text = String::from_utf8_lossy(body);
         match self {
-            Expected::Any => true,
-            Expected::List => ["ListBucketResult", "EnumerationResults"].contains(&root(&text)),
-            Expected::NoError => !root(&text).eq_ignore_ascii_case("html"),
+            ExpectedBody::Any => true,
+            ExpectedBody::List => ["ListBucketResult", "EnumerationResults"].contains(&root(&text)),
+            ExpectedBody::NoError => !root(&text).eq_ignore_ascii_case("html"),
         }
     }
 }

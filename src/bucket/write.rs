@@ -7,7 +7,7 @@ use object_store::{PutMode, PutOptions, PutPayload, UpdateVersion};
 use super::error::{BucketError, Operation};
 use super::fault::Transient;
 use super::objects::{Put, Version, When};
-use super::retry::{Failures, Outcome};
+use super::retry::{Attempted, Failures};
 use super::session::Session;
 use super::stores::Conditions;
 
@@ -62,7 +62,7 @@ impl Session {
         let Conditions::Checked { create_only } = &self.stores.conditions else {
             return self.write_with(&self.stores.objects, write, mode).await;
         };
-        // The condition is no part of the request, so it is checked before.
+        // The request cannot carry the condition, so it is checked before.
         let store = match when {
             When::Always => &self.stores.objects,
             When::Absent if self.head(write.path.as_ref()).await?.is_some() => return Ok(None),
@@ -87,8 +87,8 @@ impl Session {
         let request =
             || store.put_opts(write.path, payload(write.content), PutOptions::from(mode.clone()));
         Ok(match self.retries.run(write.operation, request).await? {
-            Outcome::Done(stored) => Some(self.version(stored.e_tag, stored.version)),
-            Outcome::Missing | Outcome::Conflict => None,
+            Attempted::Done(stored) => Some(self.version(stored.e_tag, stored.version)),
+            Attempted::Missing | Attempted::Conflict => None,
         })
     }
 }

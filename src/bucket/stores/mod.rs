@@ -13,7 +13,7 @@ use object_store::multipart::MultipartStore;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use reqwest::Url;
 
-use super::environment::Environment;
+use super::environment::StoreEnvironment;
 use super::error::BucketError;
 use super::response_text::sanitize;
 use super::settings::{BucketSettings, ChecksumKind};
@@ -67,7 +67,7 @@ impl Stores {
 pub struct Setup<'a> {
     pub url: &'a BucketUrl,
     pub settings: &'a BucketSettings,
-    pub environment: &'a Environment,
+    pub environment: &'a StoreEnvironment,
     pub transport: Transport,
 }
 

@@ -22,7 +22,7 @@ const ISSUED: [(&str, AmazonS3ConfigKey); 6] = [
 ];
 
 /// Where the keys come from.
-struct Credentials {
+struct KeySource {
     builder: AmazonS3Builder,
     profile: AwsProfile,
     /// What was searched before the metadata service, which remains.
@@ -30,7 +30,7 @@ struct Credentials {
 }
 
 pub fn open(setup: &Setup) -> Result<Stores, BucketError> {
-    let Credentials { builder, profile, searched } = credentials(setup)?;
+    let KeySource { builder, profile, searched } = credentials(setup)?;
     let environment = setup.environment;
     let region = setup.settings.region.clone();
     let region = region
@@ -66,11 +66,11 @@ pub fn open(setup: &Setup) -> Result<Stores, BucketError> {
 
 /// The standard chain: keys in the environment, the profile that the environment names, a token of a pod, a container's
 /// credentials, the default profile, and then the metadata service of the machine.
-fn credentials(setup: &Setup) -> Result<Credentials, BucketError> {
+fn credentials(setup: &Setup) -> Result<KeySource, BucketError> {
     let environment = setup.environment;
     let refused = |ProfileError { problem, fix }| setup.no_credentials(problem, fix);
     let mut builder = AmazonS3Builder::new();
-    let found = |builder, profile| Ok(Credentials { builder, profile, searched: None });
+    let found = |builder, profile| Ok(KeySource { builder, profile, searched: None });
     if environment.is_true("AWS_SKIP_SIGNATURE") {
         return found(builder.with_skip_signature(true), AwsProfile::default());
     }
@@ -134,7 +134,7 @@ fn credentials(setup: &Setup) -> Result<Credentials, BucketError> {
         let looked_for = format!("{searched}, and AWS_EC2_METADATA_DISABLED is set");
         return Err(setup.no_credentials(looked_for, "set one of them"));
     }
-    Ok(Credentials { builder, profile, searched: Some(searched.to_owned()) })
+    Ok(KeySource { builder, profile, searched: Some(searched.to_owned()) })
 }
 
 fn with_keys(

@@ -12,7 +12,7 @@ use crate::bucket::transport::ServiceCall;
 
 /// How one request fails.
 #[derive(Debug, Clone)]
-pub enum Fault {
+pub enum StoreFault {
     None,
     Status(u16, &'static str),
     /// With a header.
@@ -23,7 +23,7 @@ pub enum Fault {
     Unanswered,
     /// Another client writes the object before the request arrives.
     Overtaken(&'static str),
-    /// A body that is no XML, with status 200.
+    /// The page of a proxy, with status 200.
     Garbage,
     /// An error in the body of a success.
     Embedded(&'static str),
@@ -33,7 +33,7 @@ pub enum Fault {
 pub struct FakeStore {
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
     /// For the next requests, one each; the last one repeats.
-    pub faults: Mutex<VecDeque<Fault>>,
+    pub faults: Mutex<VecDeque<StoreFault>>,
     pub requests: Mutex<Vec<SeenRequest>>,
 }
 
@@ -51,14 +51,14 @@ impl FakeStore {
         self.requests.lock().unwrap().last().unwrap().clone()
     }
 
-    pub fn script(&self, faults: &[Fault]) {
+    pub fn script(&self, faults: &[StoreFault]) {
         *self.faults.lock().unwrap() = faults.iter().cloned().collect();
     }
 
-    fn next_fault(&self) -> Fault {
+    fn next_fault(&self) -> StoreFault {
         let mut faults = self.faults.lock().unwrap();
         match faults.len() {
-            0 => Fault::None,
+            0 => StoreFault::None,
             1 => faults[0].clone(),
             _ => faults.pop_front().unwrap(),
         }
@@ -79,28 +79,28 @@ impl FakeStore {
         };
         let fault = self.next_fault();
         match fault {
-            Fault::Status(status, code) => return Ok(error(status, code)),
-            Fault::With(status, code, (name, value)) => {
+            StoreFault::Status(status, code) => return Ok(error(status, code)),
+            StoreFault::With(status, code, (name, value)) => {
                 let mut response = error(status, code);
                 response.headers_mut().insert(name, value.parse().unwrap());
                 return Ok(response);
             }
-            Fault::Lost => return lost(),
-            Fault::Overtaken(content) => {
+            StoreFault::Lost => return lost(),
+            StoreFault::Overtaken(content) => {
                 self.objects.lock().unwrap().insert(name.clone(), content.into());
             }
-            Fault::Garbage => return Ok(response(200, "<html>log in</html>")),
-            Fault::Embedded(code) => {
+            StoreFault::Garbage => return Ok(response(200, "<html>log in</html>")),
+            StoreFault::Embedded(code) => {
                 return Ok(response(
                     200,
                     &format!("  <?xml version=\"1.0\"?>\n<Error><Code>{code}</Code></Error>"),
                 ));
             }
-            Fault::None | Fault::Unanswered => {}
+            StoreFault::None | StoreFault::Unanswered => {}
         }
         let header = |name: &str| parts.headers.get(name).and_then(|it| it.to_str().ok());
         let result = self.execute(&parts.method, &name, &header, body.to_vec());
-        if matches!(fault, Fault::Unanswered) { lost() } else { Ok(result) }
+        if matches!(fault, StoreFault::Unanswered) { lost() } else { Ok(result) }
     }
 
     fn execute<'h>(

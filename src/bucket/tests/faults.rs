@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::fake_store::{FakeStore, Fault};
+use super::fake_store::{FakeStore, StoreFault};
 use super::*;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
-const SLOW_DOWN: Fault = Fault::With(503, "SlowDown", ("retry-after", "7"));
+const SLOW_DOWN: StoreFault = StoreFault::With(503, "SlowDown", ("retry-after", "7"));
 
 fn bucket() -> (Bucket, Arc<FakeStore>) {
     fake_bucket("s3://lake/x")
 }
 
-fn failure(fault: Fault) -> BucketError {
+fn failure(fault: StoreFault) -> BucketError {
     let (bucket, store) = bucket();
     store.script(&[fault]);
     bucket.put("x", "1", When::Always).unwrap_err()
@@ -21,38 +21,38 @@ fn failure(fault: Fault) -> BucketError {
 #[test]
 fn transient_faults_are_retried_until_the_request_succeeds() {
     let faults = [
-        Fault::Status(500, "InternalError"),
-        Fault::Status(500, ""),
-        Fault::Status(502, ""),
-        Fault::Status(503, "SlowDown"),
-        Fault::Status(504, ""),
-        Fault::Status(429, ""),
-        Fault::Status(408, ""),
-        Fault::Status(400, "RequestTimeout"),
-        Fault::Status(409, "ConditionalRequestConflict"),
-        Fault::Status(409, "OperationAborted"),
-        Fault::Lost,
-        Fault::Unanswered,
+        StoreFault::Status(500, "InternalError"),
+        StoreFault::Status(500, ""),
+        StoreFault::Status(502, ""),
+        StoreFault::Status(503, "SlowDown"),
+        StoreFault::Status(504, ""),
+        StoreFault::Status(429, ""),
+        StoreFault::Status(408, ""),
+        StoreFault::Status(400, "RequestTimeout"),
+        StoreFault::Status(409, "ConditionalRequestConflict"),
+        StoreFault::Status(409, "OperationAborted"),
+        StoreFault::Lost,
+        StoreFault::Unanswered,
         SLOW_DOWN,
     ];
     for fault in faults {
         let (bucket, store) = bucket();
         for when in [When::Always, When::Absent] {
             store.objects.lock().unwrap().clear();
-            store.script(&[fault.clone(), fault.clone(), Fault::None]);
+            store.script(&[fault.clone(), fault.clone(), StoreFault::None]);
             let put = bucket.put("x", "1", when.clone()).unwrap();
             assert!(matches!(put, Put::Stored(_)), "{fault:?}");
-            store.script(&[fault.clone(), Fault::None]);
+            store.script(&[fault.clone(), StoreFault::None]);
             let Put::Stored(version) = put else { unreachable!() };
             let next = bucket.put("x", "2", When::Unchanged(version)).unwrap();
             assert!(matches!(next, Put::Stored(_)), "{fault:?}");
-            store.script(&[fault.clone(), Fault::None]);
+            store.script(&[fault.clone(), StoreFault::None]);
             assert_eq!(bucket.get("x").unwrap().unwrap().content, "2", "{fault:?}");
-            store.script(&[fault.clone(), Fault::None]);
+            store.script(&[fault.clone(), StoreFault::None]);
             assert_eq!(bucket.head("x").unwrap().unwrap().bytes, 1, "{fault:?}");
-            store.script(&[fault.clone(), Fault::None]);
+            store.script(&[fault.clone(), StoreFault::None]);
             bucket.copy_all(&[("x".to_owned(), "y".to_owned())]).unwrap();
-            store.script(&[Fault::None]);
+            store.script(&[StoreFault::None]);
         }
         assert!(bucket.state().retries >= 8, "{fault:?}");
         assert_eq!(bucket.state().unavailable_since, None);
@@ -62,9 +62,9 @@ fn transient_faults_are_retried_until_the_request_succeeds() {
 #[test]
 fn patience_ends_with_exit_code_75() {
     for (fault, reason) in [
-        (Fault::Status(500, "InternalError"), "status 500 InternalError: as scripted"),
-        (Fault::Lost, "connection reset"),
-        (Fault::Status(502, ""), "status 502 Bad Gateway"),
+        (StoreFault::Status(500, "InternalError"), "status 500 InternalError: as scripted"),
+        (StoreFault::Lost, "connection reset"),
+        (StoreFault::Status(502, ""), "status 502 Bad Gateway"),
     ] {
         let error = failure(fault);
         assert_eq!(error.exit_code(), ExitCode::TryAgainLater);
@@ -93,35 +93,39 @@ fn patience_ends_with_exit_code_75() {
 fn permanent_faults_are_not_retried() {
     for (fault, expected) in [
         (
-            Fault::Status(403, "AccessDenied"),
+            StoreFault::Status(403, "AccessDenied"),
             "the object store does not allow to write s3://lake/x: status 403 AccessDenied: as scripted; check",
         ),
         (
-            Fault::Status(403, "SignatureDoesNotMatch"),
+            StoreFault::Status(403, "SignatureDoesNotMatch"),
             "the object store does not allow to write s3://lake/x",
         ),
         (
-            Fault::Status(404, "NoSuchBucket"),
+            StoreFault::Status(404, "NoSuchBucket"),
             "could not write s3://lake/x: the bucket does not exist",
         ),
         (
-            Fault::Status(301, "PermanentRedirect"),
+            StoreFault::Status(301, "PermanentRedirect"),
             "could not write s3://lake/x: the bucket is in another region; set store.region",
         ),
         (
-            Fault::With(301, "", ("x-amz-bucket-region", "eu-west-1")),
+            StoreFault::With(301, "", ("x-amz-bucket-region", "eu-west-1")),
             "could not write s3://lake/x: the bucket is in another region (eu-west-1); set",
         ),
         (
-            Fault::With(400, "AuthorizationHeaderMalformed", ("x-amz-bucket-region", "eu-west-1")),
+            StoreFault::With(
+                400,
+                "AuthorizationHeaderMalformed",
+                ("x-amz-bucket-region", "eu-west-1"),
+            ),
             "could not write s3://lake/x: the bucket is in another region (eu-west-1)",
         ),
         (
-            Fault::Status(400, "InvalidRequest"),
+            StoreFault::Status(400, "InvalidRequest"),
             "could not write s3://lake/x: status 400 InvalidRequest: as scripted; check the URL",
         ),
         (
-            Fault::Status(501, "NotImplemented"),
+            StoreFault::Status(501, "NotImplemented"),
             "could not write s3://lake/x: status 501 NotImplemented",
         ),
     ] {
@@ -132,7 +136,7 @@ fn permanent_faults_are_not_retried() {
         assert_eq!(error.exit_code(), ExitCode::BadUsage);
         assert_eq!(store.requests.lock().unwrap().len(), 1);
     }
-    let expired = failure(Fault::Status(400, "ExpiredToken"));
+    let expired = failure(StoreFault::Status(400, "ExpiredToken"));
     assert!(matches!(expired, BucketError::ExpiredCredentials { .. }));
     assert_eq!(expired.exit_code(), ExitCode::TryAgainLater);
 }
@@ -140,12 +144,12 @@ fn permanent_faults_are_not_retried() {
 #[test]
 fn a_condition_that_does_not_hold_is_refused_unless_the_object_is_ours() {
     let (bucket, store) = bucket();
-    store.script(&[Fault::Overtaken("theirs"), Fault::None]);
+    store.script(&[StoreFault::Overtaken("theirs"), StoreFault::None]);
     assert_eq!(bucket.put("x", "ours", When::Absent).unwrap(), Put::Refused);
-    store.script(&[Fault::Overtaken("ours"), Fault::None]);
+    store.script(&[StoreFault::Overtaken("ours"), StoreFault::None]);
     let Put::Stored(version) = bucket.put("x", "ours", When::Absent).unwrap() else { panic!() };
     // Executed, lost, and refused when it is repeated.
-    store.script(&[Fault::Unanswered, Fault::None]);
+    store.script(&[StoreFault::Unanswered, StoreFault::None]);
     assert!(matches!(
         bucket.put("x", "ours 2", When::Unchanged(version.clone())).unwrap(),
         Put::Stored(_)
@@ -168,7 +172,7 @@ fn conditions_of_cos_are_checked_before_the_write() {
     store.objects.lock().unwrap().clear();
     assert_eq!(bucket.put("x", "3", When::Unchanged(next)).unwrap(), Put::Refused);
     // Created between the check and the write.
-    store.script(&[Fault::None, Fault::Overtaken("theirs"), Fault::None]);
+    store.script(&[StoreFault::None, StoreFault::Overtaken("theirs"), StoreFault::None]);
     assert_eq!(bucket.put("x", "ours", When::Absent).unwrap(), Put::Refused);
     store.script(&[]);
     assert_eq!(bucket.get("x").unwrap().unwrap().content, "theirs");
@@ -179,18 +183,18 @@ fn errors_in_a_success_and_other_bodies_are_retried() {
     let (bucket, store) = bucket();
     bucket.put("x", "1", When::Always).unwrap();
     for fault in [
-        Fault::Embedded("InternalError"),
-        Fault::Embedded("SlowDown"),
-        Fault::Embedded("RequestTimeout"),
+        StoreFault::Embedded("InternalError"),
+        StoreFault::Embedded("SlowDown"),
+        StoreFault::Embedded("RequestTimeout"),
     ] {
-        store.script(&[fault, Fault::None]);
+        store.script(&[fault, StoreFault::None]);
         bucket.copy_all(&[("x".to_owned(), "y".to_owned())]).unwrap();
         assert!(store.objects.lock().unwrap().remove("y").is_some());
     }
-    store.script(&[Fault::Embedded("AccessDenied")]);
+    store.script(&[StoreFault::Embedded("AccessDenied")]);
     let error = bucket.copy_all(&[("x".to_owned(), "y".to_owned())]).unwrap_err();
     assert!(matches!(error, BucketError::Denied { .. }), "{error:?}");
-    store.script(&[Fault::Garbage]);
+    store.script(&[StoreFault::Garbage]);
     let error = bucket.list("x").unwrap_err();
     assert!(error.to_string().contains("the response is not one of an object store"), "{error}");
     assert_eq!(error.exit_code(), ExitCode::TryAgainLater);
@@ -200,7 +204,7 @@ fn errors_in_a_success_and_other_bodies_are_retried() {
 fn an_interrupted_bucket_makes_single_attempts() {
     let (bucket, store) = bucket();
     bucket.interrupt();
-    store.script(&[Fault::Status(500, "InternalError")]);
+    store.script(&[StoreFault::Status(500, "InternalError")]);
     let error = bucket.put("x", "1", When::Always).unwrap_err();
     assert!(matches!(error, BucketError::Interrupted { .. }), "{error:?}");
     assert_eq!(error.exit_code(), ExitCode::TryAgainLater);
@@ -214,7 +218,7 @@ fn secrets_are_in_no_text() {
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
     let (bucket, store) = bucket();
     assert!(!format!("{bucket:?}").contains("SECRET"), "{bucket:?}");
-    store.script(&[Fault::Status(403, secret)]);
+    store.script(&[StoreFault::Status(403, secret)]);
     let error = bucket.get("x").unwrap_err();
     assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
 }

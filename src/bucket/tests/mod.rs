@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::fake_store::FakeStore;
 use super::driver::Driver;
-use super::environment::Environment;
+use super::environment::StoreEnvironment;
 use super::handle::Parts;
 use super::*;
 
@@ -21,8 +21,8 @@ const PATIENCE: Patience = Patience {
     max_backoff: Duration::from_secs(1),
 };
 
-fn environment() -> Environment {
-    Environment::of(&[
+fn environment() -> StoreEnvironment {
+    StoreEnvironment::of(&[
         ("AWS_ACCESS_KEY_ID", "AKIA"),
         ("AWS_SECRET_ACCESS_KEY", "SECRET"),
         ("TENCENTCLOUD_SECRET_ID", "AKID"),

@@ -13,8 +13,13 @@ fn open(
     environment: &[(&str, &str)],
 ) -> Result<(Bucket, Arc<FakeStore>), BucketError> {
     let (parts, store) = fake_parts();
-    let bucket =
-        Bucket::assemble(&parse(url), settings, PATIENCE, &Environment::of(environment), parts)?;
+    let bucket = Bucket::assemble(
+        &parse(url),
+        settings,
+        PATIENCE,
+        &StoreEnvironment::of(environment),
+        parts,
+    )?;
     Ok((bucket, store))
 }
 
@@ -212,7 +217,7 @@ fn what_a_store_does_not_support_is_refused() {
         (
             "abfss://c@acc.dfs.core.windows.net",
             &none,
-            &[("AZURE_STORAGE_ACCOUNT_KEY", "hunter2 is no base64")],
+            &[("AZURE_STORAGE_ACCOUNT_KEY", "hunter2 is not base64")],
         ),
         ("gs://lake", &kms, &[]),
         ("gs://lake", &none, &[("GOOGLE_SERVICE_ACCOUNT", "/no/key.json")]),
@@ -228,7 +233,7 @@ fn what_a_store_does_not_support_is_refused() {
     there are no credentials for s3://lake: AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not; set both, or none
     s3://lake: AWS_ENDPOINT_URL is plain http:// to another machine, which would expose the data and the credentials; write https://10.0.0.1
     there are no credentials for s3://lake: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set, and ~/.aws/credentials has no default profile, and AWS_EC2_METADATA_DISABLED is set; set one of them
-    there are no credentials for s3://lake: there is no profile corp in /no/credentials or /no/config; correct AWS_PROFILE, or unset it
+    there are no credentials for s3://lake: the profile corp is not in /no/credentials or /no/config; correct AWS_PROFILE, or unset it
     cos://lake-1250000000: the region of the bucket is not known; set store.region, such as "ap-singapore", or TENCENTCLOUD_REGION
     there are no credentials for cos://lake-1250000000: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY are not both set; set both, and TENCENTCLOUD_TOKEN for temporary keys
     cos://lake-1250000000: store.kms_key is set, which cos:// does not support; remove it
@@ -250,7 +255,7 @@ fn a_machine_without_credentials_is_noticed_soon() {
         ("abfss://c@acc.dfs.core.windows.net", &[], "169.254.169.254"),
         ("gs://lake", &[], "169.254.169.254"),
     ] {
-        for fault in [fake_store::Fault::Lost, fake_store::Fault::Status(404, "")] {
+        for fault in [fake_store::StoreFault::Lost, fake_store::StoreFault::Status(404, "")] {
             let (bucket, store) = open(url, &BucketSettings::default(), environment).unwrap();
             store.script(&[fault]);
             let error = bucket.get("x").unwrap_err();

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::*;
-use crate::bucket::network::{Network, Timeouts};
+use crate::bucket::network::{StoreNetwork, Timeouts};
 use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// What the server does with one connection, after it has read the request.
@@ -66,7 +66,7 @@ fn serve(reactions: &'static [Reaction]) -> (String, mpsc::Receiver<String>) {
 fn bucket_at(endpoint: &str, patience: Duration) -> Bucket {
     let timeouts = Timeouts { connect: Duration::from_secs(5), inactivity: Duration::from_secs(1) };
     let parts = Parts {
-        network: Arc::new(Network::new(timeouts).unwrap()),
+        network: Arc::new(StoreNetwork::new(timeouts).unwrap()),
         driver: Driver::shared().unwrap(),
     };
     let settings =
