@@ -46,7 +46,7 @@ impl Bucket {
             match session.retries.run(&operation, write).await? {
                 Attempted::Done(_) => Ok(()),
                 Attempted::Missing | Attempted::Conflict => {
-                    Err(BucketError::Missing { url: operation.url })
+                    Err(BucketError::Missing { url: *operation.url })
                 }
             }
         })

@@ -25,7 +25,7 @@ pub async fn copy(session: SharedSession, from: String, to: String) -> Result<()
         Ok(Attempted::Done(false)) => Ok(()),
         Ok(Attempted::Done(true)) => finish(&session, &to, &operation).await,
         Ok(Attempted::Missing | Attempted::Conflict) => {
-            Err(BucketError::Missing { url: operation.url })
+            Err(BucketError::Missing { url: *operation.url })
         }
         Err(BucketError::Refused { code, .. }) if TOO_LONG.contains(&code.as_str()) => {
             copy_pieces(session, from, to).await
@@ -75,7 +75,7 @@ async fn copy_pieces(session: SharedSession, from: String, to: String) -> Result
             match session.retries.run(&operation, read).await? {
                 Attempted::Done(content) => Ok(content),
                 Attempted::Missing | Attempted::Conflict => {
-                    Err(BucketError::Changed { url: operation.url })
+                    Err(BucketError::Changed { url: *operation.url })
                 }
             }
         }

@@ -13,7 +13,8 @@ use crate::util::human::duration_text;
 pub struct Operation {
     /// A verb, such as "read".
     pub action: &'static str,
-    pub url: BucketUrl,
+    /// Boxed, since errors are returned by value.
+    pub url: Box<BucketUrl>,
 }
 
 impl std::fmt::Display for Operation {
@@ -42,7 +43,7 @@ pub enum BucketError {
     )]
     ExpiredCredentials { operation: Operation, reason: String },
     #[error("there are no credentials for {url}: {looked_for}; {fix}")]
-    NoCredentials { url: BucketUrl, looked_for: String, fix: String },
+    NoCredentials { url: Box<BucketUrl>, looked_for: String, fix: String },
     /// Nothing but a change of permissions or credentials helps.
     #[error(
         "the object store does not allow to {operation}: {reason}; check the credentials and their policy \

@@ -184,6 +184,8 @@ impl Bucket {
         self.session.retries.interrupted.send_replace(true);
     }
 
+    /// What the bucket is doing.
+    #[allow(dead_code, reason = "for progress and metrics")]
     pub fn state(&self) -> BucketState {
         self.session.retries.health.state()
     }

@@ -37,6 +37,7 @@ impl Health {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    #[allow(dead_code, reason = "for progress and metrics")]
     pub fn state(&self) -> BucketState {
         self.with(|status| BucketState {
             unavailable_since: status.failing_since.map(Instant::into_std),

@@ -98,7 +98,7 @@ impl Retries {
             other => return other,
         };
         StoreFault::Permanent(BucketError::NoCredentials {
-            url: operation.url.with_key(""),
+            url: Box::new(operation.url.with_key("")),
             looked_for: format!("{searched}, and this machine has none ({reason})"),
             fix: "set the variables of one of them (docs/object-stores.md)".to_owned(),
         })

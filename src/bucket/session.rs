@@ -27,7 +27,7 @@ pub struct Session {
 
 impl Session {
     pub fn operation(&self, action: &'static str, key: &str) -> Operation {
-        Operation { action, url: self.root.with_key(key) }
+        Operation { action, url: Box::new(self.root.with_key(key)) }
     }
 
     /// A key as the client library has it.
@@ -80,7 +80,7 @@ impl Session {
                 Ok(Some(Object { content, version: self.version(meta.e_tag, meta.version) }))
             }
             Attempted::Done((meta, None)) => {
-                Err(BucketError::TooLarge { url: operation.url, bytes: meta.size })
+                Err(BucketError::TooLarge { url: *operation.url, bytes: meta.size })
             }
             Attempted::Missing | Attempted::Conflict => Ok(None),
         }
@@ -178,13 +178,13 @@ impl Session {
             Attempted::Done(found) => {
                 let etag = self.version(found.meta.e_tag.clone(), None).etag;
                 if version.etag.is_some() && etag != version.etag {
-                    return Err(BucketError::Changed { url: operation.url });
+                    return Err(BucketError::Changed { url: *operation.url });
                 }
                 Ok(found)
             }
-            Attempted::Missing if offset == 0 => Err(BucketError::Missing { url: operation.url }),
+            Attempted::Missing if offset == 0 => Err(BucketError::Missing { url: *operation.url }),
             Attempted::Missing | Attempted::Conflict => {
-                Err(BucketError::Changed { url: operation.url })
+                Err(BucketError::Changed { url: *operation.url })
             }
         }
     }

@@ -93,7 +93,7 @@ impl Setup<'_> {
 
     fn no_credentials(&self, looked_for: impl Into<String>, fix: impl Into<String>) -> BucketError {
         BucketError::NoCredentials {
-            url: self.url.with_key(""),
+            url: Box::new(self.url.with_key("")),
             looked_for: looked_for.into(),
             fix: fix.into(),
         }

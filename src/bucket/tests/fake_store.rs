@@ -7,7 +7,6 @@ use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
-use super::*;
 use crate::bucket::transport::ServiceCall;
 
 /// How one request fails.
