@@ -111,7 +111,7 @@ pub fn roll_forward(store: &BucketStore) -> Result<(), DiskError> {
             store.delete([key])?;
             continue;
         }
-        info!(run_id = plan.run_id, "completing the publication of a stopped run");
+        info!(stopped_run_id = plan.run_id, "completing the publication of a stopped run");
         match execute(store, &plan) {
             Ok(()) => {}
             Err(ReplaceError::Disk(error)) => return Err(error),
