@@ -5,6 +5,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3Conditio
 use super::{Setup, Stores, bucket_endpoint, no_retries, options};
 use crate::bucket::aws_profile::{AwsProfile, ProfileError};
 use crate::bucket::endpoint::parse_endpoint;
+use crate::bucket::environment::StoreEnvironment;
 use crate::bucket::error::BucketError;
 use crate::bucket::settings::ChecksumKind;
 
@@ -68,73 +69,83 @@ pub fn open(setup: &Setup) -> Result<Stores, BucketError> {
 /// credentials, the default profile, and then the metadata service of the machine.
 fn credentials(setup: &Setup) -> Result<KeySource, BucketError> {
     let environment = setup.environment;
-    let refused = |ProfileError { problem, fix }| setup.no_credentials(problem, fix);
     let mut builder = AmazonS3Builder::new();
-    let found = |builder, profile| Ok(KeySource { builder, profile, searched: None });
     if environment.is_true("AWS_SKIP_SIGNATURE") {
-        return found(builder.with_skip_signature(true), AwsProfile::default());
+        let builder = builder.with_skip_signature(true);
+        return Ok(KeySource { builder, profile: AwsProfile::default(), searched: None });
     }
     if environment.get("AWS_REQUEST_PAYER").is_some() {
         builder = builder.with_request_payer(true);
     }
     let is_named = environment.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]).is_some();
-    let (id, secret) =
-        (environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY"));
-    match (id, secret) {
-        (Some(id), Some(secret)) => {
-            let token = environment.first(&["AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"]);
-            // Region and endpoint may still be those of the profile; one that is not usable is not needed.
-            let profile = AwsProfile::load(environment).unwrap_or_default();
-            return found(with_keys(builder, id, secret, token), profile);
-        }
-        (Some(_), None) => {
-            let problem = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not";
-            return Err(setup.no_credentials(problem, "set both, or none"));
-        }
-        (None, Some(_)) => {
-            let problem = "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not";
-            return Err(setup.no_credentials(problem, "set both, or none"));
-        }
-        (None, None) => {}
+    // Region and endpoint may still be those of the profile; one that is not usable is not needed.
+    let optional_profile = || AwsProfile::load(environment).unwrap_or_default();
+    if let Some((id, secret)) = keys_in_environment(setup)? {
+        let token = environment.first(&["AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"]);
+        let builder = with_keys(builder, id, secret, token);
+        return Ok(KeySource { builder, profile: optional_profile(), searched: None });
     }
+    let (builder, is_issued) = with_issued_keys(builder, environment);
+    if is_issued && !is_named {
+        return Ok(KeySource { builder, profile: optional_profile(), searched: None });
+    }
+    let profile = AwsProfile::load(environment)
+        .map_err(|ProfileError { problem, fix }| setup.no_credentials(problem, fix))?;
+    if let Some(keys) = &profile.keys {
+        let builder = with_keys(builder, &keys.id, &keys.secret, keys.token.as_deref());
+        return Ok(KeySource { builder, profile, searched: None });
+    }
+    if is_named {
+        return Err(setup.no_credentials(
+            "the profile that AWS_PROFILE names has no keys",
+            "add aws_access_key_id and aws_secret_access_key, or unset AWS_PROFILE",
+        ));
+    }
+    if environment.is_true("AWS_EC2_METADATA_DISABLED") {
+        let looked_for = format!("{SEARCHED}, and AWS_EC2_METADATA_DISABLED is set");
+        return Err(setup.no_credentials(looked_for, "set one of them"));
+    }
+    Ok(KeySource { builder, profile, searched: Some(SEARCHED.to_owned()) })
+}
+
+const SEARCHED: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, \
+                        AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set, and \
+                        ~/.aws/credentials has no default profile";
+
+/// Id and secret, if both are set.
+fn keys_in_environment<'a>(setup: &Setup<'a>) -> Result<Option<(&'a str, &'a str)>, BucketError> {
+    let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    match (setup.environment.get(id), setup.environment.get(secret)) {
+        (Some(id), Some(secret)) => Ok(Some((id, secret))),
+        (None, None) => Ok(None),
+        (found, _) => {
+            let (set, unset) = if found.is_some() { (id, secret) } else { (secret, id) };
+            let problem = format!("{set} is set, but {unset} is not");
+            Err(setup.no_credentials(problem, "set both, or none"))
+        }
+    }
+}
+
+/// Configures where the keys of a pod or task come from; also whether there is such a place.
+fn with_issued_keys(
+    mut builder: AmazonS3Builder,
+    environment: &StoreEnvironment,
+) -> (AmazonS3Builder, bool) {
     for (name, key) in ISSUED {
         if let Some(value) = environment.get(name) {
             builder = builder.with_config(key, value);
         }
     }
-    let web_identity =
-        (environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.get("AWS_ROLE_ARN"));
-    let is_issued = if let (Some(file), Some(role)) = web_identity {
-        builder = builder
+    let file = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE");
+    if let (Some(file), Some(role)) = (file, environment.get("AWS_ROLE_ARN")) {
+        let builder = builder
             .with_config(AmazonS3ConfigKey::WebIdentityTokenFile, file)
             .with_config(AmazonS3ConfigKey::RoleArn, role);
-        true
-    } else {
-        environment.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some()
-            || environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI").is_some()
-    };
-    if is_issued && !is_named {
-        return found(builder, AwsProfile::load(environment).unwrap_or_default());
+        return (builder, true);
     }
-    let profile = AwsProfile::load(environment).map_err(refused)?;
-    if let Some(keys) = &profile.keys {
-        return found(with_keys(builder, &keys.id, &keys.secret, keys.token.as_deref()), profile);
-    }
-    if is_named {
-        let problem = "the profile that AWS_PROFILE names has no keys";
-        return Err(setup.no_credentials(
-            problem,
-            "add aws_access_key_id and aws_secret_access_key, or unset AWS_PROFILE",
-        ));
-    }
-    let searched = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE, \
-                    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set, and \
-                    ~/.aws/credentials has no default profile";
-    if environment.is_true("AWS_EC2_METADATA_DISABLED") {
-        let looked_for = format!("{searched}, and AWS_EC2_METADATA_DISABLED is set");
-        return Err(setup.no_credentials(looked_for, "set one of them"));
-    }
-    Ok(KeySource { builder, profile, searched: Some(searched.to_owned()) })
+    let container =
+        ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+    (builder, environment.first(&container).is_some())
 }
 
 fn with_keys(

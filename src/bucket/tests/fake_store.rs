@@ -24,6 +24,8 @@ pub enum StoreFault {
     Overtaken(&'static str),
     /// The page of a proxy, with status 200.
     Garbage,
+    /// A body with status 200.
+    Page(String),
     /// An error in the body of a success.
     Embedded(&'static str),
 }
@@ -77,6 +79,7 @@ impl FakeStore {
             ))
         };
         let fault = self.next_fault();
+        let is_unanswered = matches!(fault, StoreFault::Unanswered);
         match fault {
             StoreFault::Status(status, code) => return Ok(error(status, code)),
             StoreFault::With(status, code, (name, value)) => {
@@ -95,11 +98,12 @@ impl FakeStore {
                     &format!("  <?xml version=\"1.0\"?>\n<Error><Code>{code}</Code></Error>"),
                 ));
             }
+            StoreFault::Page(text) => return Ok(response(200, &text)),
             StoreFault::None | StoreFault::Unanswered => {}
         }
         let header = |name: &str| parts.headers.get(name).and_then(|it| it.to_str().ok());
         let result = self.execute(&parts.method, &name, &header, body.to_vec());
-        if matches!(fault, StoreFault::Unanswered) { lost() } else { Ok(result) }
+        if is_unanswered { lost() } else { Ok(result) }
     }
 
     fn execute<'h>(

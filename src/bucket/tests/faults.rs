@@ -222,3 +222,98 @@ fn secrets_are_in_no_text() {
     let error = bucket.get("x").unwrap_err();
     assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
 }
+
+#[test]
+fn names_that_no_path_can_have_are_refused_or_reported() {
+    let (bucket, store) = bucket();
+    for key in ["a//b", "a/../b", "a\u{7}b"] {
+        let error = bucket.put(key, "1", When::Always).unwrap_err();
+        assert!(matches!(error, BucketError::Unsupported { .. }), "{error:?}");
+    }
+    assert_eq!(store.requests.lock().unwrap().len(), 0);
+    for name in ["x//b", "x/..", "x/a&#7;b", "x/&#xfffd;%ff/.."] {
+        let page = format!(
+            "<ListBucketResult><Contents><Key>{name}</Key><Size>1</Size><LastModified>2026-11-26T00:00:00Z</LastModified>\
+             <ETag>&quot;1&quot;</ETag></Contents></ListBucketResult>"
+        );
+        store.script(&[StoreFault::Page(page)]);
+        let error = bucket.list("x").unwrap_err();
+        assert_eq!(error.exit_code(), ExitCode::BadUsage, "{error}");
+        assert!(
+            error.to_string().starts_with(
+                "could not list s3://lake/x: the bucket has an object whose name cannot be used"
+            ),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn lists_are_sorted_and_have_no_marks_of_directories() {
+    let (bucket, store) = bucket();
+    let object = |key: &str, size: u32| {
+        format!(
+            "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>2026-11-26T00:00:00Z</LastModified><ETag>abc</ETag></Contents>"
+        )
+    };
+    let page = |objects: &[String], token: &str| {
+        let more = "<NextContinuationToken>".to_owned() + token + "</NextContinuationToken>";
+        StoreFault::Page(format!(
+            "<?xml version=\"1.0\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}{}</ListBucketResult>",
+            objects.concat(),
+            if token.is_empty() { "" } else { &more },
+        ))
+    };
+    store.script(&[
+        page(&[object("x/", 0), object("x/b/", 0), object("x/b/2", 2)], "next"),
+        StoreFault::Status(503, "SlowDown"),
+        page(&[object("x/a", 0), object("x/b-1", 1), object("x/b%20c", 1)], ""),
+    ]);
+    let found = bucket.list("x/").unwrap();
+    let keys: Vec<&str> = found.iter().map(|it| it.key.as_str()).collect();
+    assert_eq!(keys, ["x/a", "x/b%20c", "x/b-1", "x/b/2"]);
+    assert_eq!(found[0].version.etag.as_deref(), Some("\"abc\""), "as in a header");
+    let requests = store.requests.lock().unwrap();
+    let tokens: Vec<bool> =
+        requests.iter().map(|it| it.line.contains("continuation-token=next")).collect();
+    assert_eq!(tokens, [false, true, true]);
+}
+
+#[test]
+fn keys_that_could_not_be_deleted_are_deleted_again() {
+    let (bucket, store) = bucket();
+    let result = |error: &str| {
+        StoreFault::Page(format!(
+            "<DeleteResult><Deleted><Key>a</Key></Deleted>{error}</DeleteResult>"
+        ))
+    };
+    let failed = |code: &str| {
+        result(&format!("<Error><Key>b</Key><Code>{code}</Code><Message>m</Message></Error>"))
+    };
+    store.script(&[failed("InternalError"), failed("SlowDown"), result("")]);
+    bucket.delete_all(vec!["a".to_owned(), "b".to_owned()]).unwrap();
+    assert_eq!(store.requests.lock().unwrap().len(), 3);
+    store.script(&[failed("AccessDenied")]);
+    let error = bucket.delete_all(vec!["a".to_owned(), "b".to_owned()]).unwrap_err();
+    assert!(matches!(error, BucketError::Denied { .. }), "{error:?}");
+}
+
+#[test]
+fn an_object_above_5_gib_is_copied_in_pieces() {
+    let (bucket, store) = bucket();
+    bucket.put("x", "12345", When::Always).unwrap();
+    store.script(&[
+        StoreFault::Status(400, "InvalidRequest"),
+        StoreFault::None, // looked up
+        StoreFault::Page(
+            "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>"
+                .to_owned(),
+        ),
+        StoreFault::With(206, "", ("content-range", "bytes 0-4/5")),
+    ]);
+    let _ = bucket.copy_all(&[("x".to_owned(), "y".to_owned())]);
+    let lines: Vec<String> =
+        store.requests.lock().unwrap().iter().map(|it| it.line.clone()).collect();
+    assert!(lines[3].starts_with("POST ") && lines[3].ends_with("/y?uploads="), "{lines:?}");
+    assert!(lines[4].starts_with("GET ") && lines[4].ends_with("/x"), "{lines:?}");
+}
