@@ -108,12 +108,16 @@ impl SubjectFindings<'_> {
         if self.preflight.problems.of(Subject::Disk).any(is_refused) {
             return Finding::skipped("the disk failed");
         }
-        if let Err(error) = store.ensure_writable() {
-            return Failure::from(error).into();
-        }
+        let warnings = match store.ensure_writable() {
+            Ok(warnings) => warnings,
+            Err(error) => return Failure::from(error).into(),
+        };
         let text =
             format!("{} can be written and published", relative_to_here(store.output_path()));
-        Finding::passed(text)
+        if warnings.is_empty() {
+            return Finding::passed(text);
+        }
+        Finding::note(format!("{text}; {}", warnings.join("; ")))
     }
 
     fn metrics(&self) -> Option<String> {
