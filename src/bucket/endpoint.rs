@@ -37,7 +37,7 @@ pub fn parse_endpoint(text: &str) -> Result<String, String> {
 }
 
 /// Decided by the text alone: a name that resolves to loopback today may resolve elsewhere tomorrow.
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

@@ -99,3 +99,61 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Arc;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// What is logged.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_logged_at_most_every_30_seconds() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_target(false)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let health = Health::new("s3://lake".to_owned());
+        health.note_success();
+        for _ in 0..40 {
+            health.note_failure("connection reset", false);
+            advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(health.state().reason.as_deref(), Some("connection reset"));
+        health.note_success();
+        health.note_success();
+        // A single failure soon after is not worth a line.
+        health.note_failure("connection reset", false);
+        health.note_success();
+        advance(MIN_LOG_INTERVAL).await;
+        health.note_failure("status 503 SlowDown", true);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        insta::assert_snapshot!(text, @r#"
+        WARN object store unavailable, retrying store="s3://lake" reason="connection reset"
+        WARN object store unavailable, retrying store="s3://lake" reason="connection reset"
+        INFO object store reachable again store="s3://lake"
+        WARN object store throttles requests, retrying store="s3://lake" reason="status 503 SlowDown"
+        "#);
+    }
+}

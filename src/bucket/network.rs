@@ -9,6 +9,7 @@ use object_store::client::{
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Url, retry};
 
+use super::endpoint::is_loopback;
 use super::progress::{SendProgress, TimedBody, WatchedRequest};
 use super::transport::ServiceCall;
 
@@ -30,8 +31,8 @@ impl Default for Timeouts {
 #[derive(Debug)]
 pub struct StoreNetwork {
     store: reqwest::Client,
-    /// For credentials from the machine itself: never through a proxy, and absent machines do not respond.
-    metadata: reqwest::Client,
+    /// For this machine and its metadata service: never through a proxy, and where there is none, nothing responds.
+    direct: reqwest::Client,
     timeouts: Timeouts,
 }
 
@@ -39,13 +40,14 @@ impl StoreNetwork {
     pub fn new(timeouts: Timeouts) -> reqwest::Result<StoreNetwork> {
         let store = builder(timeouts.connect).build()?;
         let connect = timeouts.connect.min(Duration::from_secs(1));
-        let metadata = builder(connect).no_proxy().build()?;
-        Ok(StoreNetwork { store, metadata, timeouts })
+        let direct = builder(connect).no_proxy().build()?;
+        Ok(StoreNetwork { store, direct, timeouts })
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let is_metadata = request.uri().host().is_some_and(is_metadata_host);
-        let client = if is_metadata { &self.metadata } else { &self.store };
+        let is_near =
+            request.uri().host().is_some_and(|host| is_metadata_host(host) || is_loopback(host));
+        let client = if is_near { &self.direct } else { &self.store };
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string())
             .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
@@ -77,7 +79,7 @@ fn builder(connect: Duration) -> ClientBuilder {
 }
 
 /// Whether a host serves the credentials of the machine: link-local addresses, and the name on Google Cloud.
-pub fn is_metadata_host(host: &str) -> bool {
+fn is_metadata_host(host: &str) -> bool {
     host.starts_with("169.254.") || host.starts_with("[fd00:") || host == "metadata.google.internal"
 }
 

@@ -88,7 +88,16 @@ impl Session {
             || store.put_opts(write.path, payload(write.content), PutOptions::from(mode.clone()));
         Ok(match self.retries.run(write.operation, request).await? {
             Attempted::Done(stored) => Some(self.version(stored.e_tag, stored.version)),
-            Attempted::Missing | Attempted::Conflict => None,
+            Attempted::Conflict => None,
+            // Without a bucket, or without the object that is to be replaced.
+            Attempted::Missing => match mode {
+                PutMode::Update(_) => None,
+                _ => {
+                    let operation = write.operation.clone();
+                    let reason = "status 404".to_owned();
+                    return Err(BucketError::NoBucket { operation, reason });
+                }
+            },
         })
     }
 }

@@ -125,6 +125,10 @@ fn permanent_faults_are_not_retried() {
             "could not write s3://lake/x: status 400 InvalidRequest: as scripted; check the URL",
         ),
         (
+            StoreFault::Status(404, ""),
+            "could not write s3://lake/x: the bucket does not exist (status 404)",
+        ),
+        (
             StoreFault::Status(501, "NotImplemented"),
             "could not write s3://lake/x: status 501 NotImplemented",
         ),
@@ -316,4 +320,40 @@ fn an_object_above_5_gib_is_copied_in_pieces() {
         store.requests.lock().unwrap().iter().map(|it| it.line.clone()).collect();
     assert!(lines[3].starts_with("POST ") && lines[3].ends_with("/y?uploads="), "{lines:?}");
     assert!(lines[4].starts_with("GET ") && lines[4].ends_with("/x"), "{lines:?}");
+}
+
+#[test]
+fn an_upload_that_the_store_has_lost_is_repeated() {
+    let (bucket, store) = bucket();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(17 * 1024 * 1024).unwrap();
+    let started = StoreFault::Page(
+        "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>"
+            .to_owned(),
+    );
+    let completed = StoreFault::Page(
+        "<CompleteMultipartUploadResult><ETag>\"z-3\"</ETag></CompleteMultipartUploadResult>"
+            .to_owned(),
+    );
+    let piece = StoreFault::None;
+    store.script(&[
+        started.clone(),
+        piece.clone(),
+        StoreFault::Status(503, "SlowDown"),
+        piece.clone(),
+        piece.clone(),
+        StoreFault::Lost,
+        StoreFault::Status(404, "NoSuchUpload"),
+        StoreFault::None, // looked up: another object
+        started,
+        piece.clone(),
+        piece.clone(),
+        piece,
+        completed,
+    ]);
+    let info = bucket.upload("x", file.path()).unwrap();
+    assert_eq!((info.bytes, info.version.etag.as_deref()), (17 * 1024 * 1024, Some("\"z-3\"")));
+    assert_eq!(store.requests.lock().unwrap().len(), 13);
+    let absent = bucket.upload("x", std::path::Path::new("/no/part")).unwrap_err();
+    assert!(absent.to_string().starts_with("could not open /no/part"), "{absent}");
 }

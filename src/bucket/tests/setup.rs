@@ -1,5 +1,6 @@
 //! URLs, headers and refusals that follow from the URL, the settings and the environment.
 
+use super::fake_store::StoreFault;
 use super::*;
 
 const AWS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "SECRET")];
@@ -255,7 +256,7 @@ fn a_machine_without_credentials_is_noticed_soon() {
         ("abfss://c@acc.dfs.core.windows.net", &[], "169.254.169.254"),
         ("gs://lake", &[], "169.254.169.254"),
     ] {
-        for fault in [fake_store::StoreFault::Lost, fake_store::StoreFault::Status(404, "")] {
+        for fault in [StoreFault::Lost, StoreFault::Status(404, "")] {
             let (bucket, store) = open(url, &BucketSettings::default(), environment).unwrap();
             store.script(&[fault]);
             let error = bucket.get("x").unwrap_err();
@@ -269,4 +270,46 @@ fn a_machine_without_credentials_is_noticed_soon() {
             );
         }
     }
+}
+
+#[test]
+fn keys_of_a_pod_are_requested_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    std::fs::write(&token, "TOKEN").unwrap();
+    let environment = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::1:role/export"),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+    let issued = StoreFault::Page(
+        "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
+         <SessionToken>SESSION</SessionToken><SecretAccessKey>SECRET</SecretAccessKey>\
+         <Expiration>2999-01-01T00:00:00Z</Expiration><AccessKeyId>ASIA</AccessKeyId>\
+         </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+            .to_owned(),
+    );
+    let (bucket, store) = open("s3://lake", &BucketSettings::default(), &environment).unwrap();
+    store.script(&[StoreFault::Status(503, ""), issued, StoreFault::None]);
+    bucket.put("x", "1", When::Always).unwrap();
+    bucket.put("y", "1", When::Always).unwrap();
+    let requests = store.requests.lock().unwrap();
+    let hosts: Vec<&str> = requests.iter().map(|it| it.line.split('/').nth(2).unwrap()).collect();
+    let (sts, lake) = ("sts.eu-west-1.amazonaws.com", "lake.s3.eu-west-1.amazonaws.com");
+    assert_eq!(hosts, [sts, sts, lake, lake]);
+    assert_eq!(requests[2].headers["x-amz-security-token"], "SESSION");
+    drop(requests);
+
+    let (bucket, store) = open("s3://lake", &BucketSettings::default(), &environment).unwrap();
+    store.script(&[StoreFault::Status(403, "AccessDenied")]);
+    let error = bucket.get("x").unwrap_err().to_string();
+    assert!(
+        error.contains("no credentials from sts.eu-west-1.amazonaws.com: status 403 AccessDenied"),
+        "{error}"
+    );
+    std::fs::remove_file(&token).unwrap();
+    let (bucket, store) = open("s3://lake", &BucketSettings::default(), &environment).unwrap();
+    let error = bucket.get("x").unwrap_err();
+    assert!(error.to_string().contains("check the environment variables and files"), "{error}");
+    assert_eq!(store.requests.lock().unwrap().len(), 0);
 }
