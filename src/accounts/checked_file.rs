@@ -89,6 +89,9 @@ impl CheckedFile {
         format: ListFormat,
         column: Option<&str>,
     ) -> Result<Self, ListError> {
+        if format == ListFormat::Parquet {
+            file.complete()?;
+        }
         let compression = ListCompression::detect(file.peek(0)?);
         if format == ListFormat::Parquet {
             ensure_is_not_compressed(&file, compression)?;

@@ -10,12 +10,13 @@ use indicatif::HumanBytes;
 
 use super::encoding::Encoding;
 use super::zstd_frame::MAX_WINDOW_BYTES;
+use crate::bucket::BucketError;
 use crate::util::disk_error::advice;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::human::counted;
 use crate::util::visible::visible_path;
 
-/// Why an account list cannot be read. `list` is its path, or `standard input`.
+/// Why an account list cannot be read. `list` is its path, its URL, or `standard input`.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     #[error("account list {list} does not exist; correct `accounts.path`")]
@@ -36,6 +37,27 @@ pub enum ListError {
         "account list {list} has a file whose name does not show a format, {file}; set `accounts.format` to csv, tsv, txt, ndjson or parquet, or `accounts.path` to a glob that leaves it out, such as *.csv"
     )]
     UnknownFile { list: String, file: String },
+    #[error("account list {list} does not exist; correct `accounts.path`")]
+    MissingObject { list: String },
+    #[error(
+        "account list {list} is not an object, but there are objects below it; end `accounts.path` with / to read all of them"
+    )]
+    IsPrefix { list: String },
+    #[error(
+        "account list {list} has no object below it (names that start with _ or . are skipped); correct `accounts.path`"
+    )]
+    EmptyPrefix { list: String },
+    #[error(
+        "no object matches account list {list} (names that start with _ or . are skipped); correct `accounts.path`"
+    )]
+    NoObjectMatches { list: String },
+    #[error(
+        "object {object} of the account list was replaced or removed while the list was being read; when nothing writes to it, run again"
+    )]
+    ObjectChanged { object: String },
+    /// The object store.
+    #[error(transparent)]
+    Store(#[from] BucketError),
     #[error("account list {list} is txt, which has no columns; remove `accounts.column`")]
     NoColumns { list: String },
     #[error("account list {list} is not a valid glob: {reason}; correct `accounts.path`")]
@@ -66,8 +88,15 @@ pub enum ListError {
         "cannot start the thread that reads account list {list}; raise the process limit (ulimit -u, or the pids limit of the container)"
     )]
     Thread { list: String, source: io::Error },
-    #[error("cannot spool standard input to a file in {}; {}", directory.display(), advice(source))]
-    Spool { directory: PathBuf, source: io::Error },
+    #[error("cannot spool {list} to a file in {}; {}", directory.display(), advice(source))]
+    Spool { list: String, directory: PathBuf, source: io::Error },
+    #[error(
+        "account list {list} has {} to copy to a temporary file, and {} has {} free; make room there, or set `output.scratch` to a directory with more",
+        HumanBytes(*bytes),
+        directory.display(),
+        HumanBytes(*free)
+    )]
+    NoRoom { list: String, bytes: u64, directory: PathBuf, free: u64 },
     #[error(
         "cannot store the possible duplicates of account list {list} in a temporary file in {}; {}",
         directory.display(),
@@ -178,7 +207,9 @@ impl HasExitCode for ListError {
     /// The user can fix a list that cannot be used, but not a disk that does not take the program's own files.
     fn exit_code(&self) -> ExitCode {
         match self {
+            ListError::Store(error) => error.exit_code(),
             ListError::Spool { .. }
+            | ListError::NoRoom { .. }
             | ListError::Spill { .. }
             | ListError::Thread { .. }
             | ListError::Report { .. } => ExitCode::InternalOrDisk,

@@ -7,19 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
 use walkdir::{DirEntry, WalkDir};
 
 use super::error::ListError;
+use super::name_filter::NameFilter;
 use crate::util::paths::absolute;
 use crate::util::visible::visible_path;
-
-/// `*`, `?` and `[...]` match within one name; only `**` matches any number of directories.
-const OPTIONS: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: false,
-};
 
 /// The files below a directory, or those of them that match a glob.
 ///
@@ -31,43 +24,7 @@ pub struct FileSelection {
     path: PathBuf,
     /// The longest part of the path that exists.
     root: PathBuf,
-    glob: Option<Glob>,
-}
-
-/// The part of the path after the root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Glob {
-    whole: Pattern,
-    names: Vec<Pattern>,
-    /// Number of names before the first `**`.
-    fixed: usize,
-}
-
-impl Glob {
-    fn new(text: &str) -> Result<Self, glob::PatternError> {
-        let names: Vec<Pattern> = text.split('/').map(Pattern::new).collect::<Result<_, _>>()?;
-        let fixed = names.iter().position(|name| name.as_str() == "**").unwrap_or(names.len());
-        Ok(Self { whole: Pattern::new(text)?, names, fixed })
-    }
-
-    /// Whether files at or below the `depth`th name may match, as far as this name decides it.
-    fn allows(&self, depth: usize, name: &str) -> bool {
-        depth > self.fixed || self.names[depth - 1].matches_with(name, OPTIONS)
-    }
-
-    /// Whether a name that is usually skipped is meant.
-    fn names_hidden(&self, name: &str) -> bool {
-        self.names.iter().any(|pattern| {
-            pattern.as_str().starts_with(['_', '.'])
-                && pattern.as_str().chars().next() == name.chars().next()
-                && pattern.matches_with(name, OPTIONS)
-        })
-    }
-
-    /// Whether the path, or a directory above it, matches.
-    fn matches(&self, path: &Path) -> bool {
-        path.ancestors().any(|path| self.whole.matches_path_with(path, OPTIONS))
-    }
+    filter: NameFilter,
 }
 
 impl FileSelection {
@@ -77,7 +34,8 @@ impl FileSelection {
     /// If the path is not a valid glob.
     pub fn new(path: &Path) -> Result<Option<Self>, ListError> {
         if let Ok(metadata) = fs::metadata(path) {
-            let directory = Self { path: path.to_owned(), root: path.to_owned(), glob: None };
+            let (path, root) = (path.to_owned(), path.to_owned());
+            let directory = Self { path, root, filter: NameFilter::default() };
             return Ok(metadata.is_dir().then_some(directory));
         }
         let root = path.ancestors().skip(1).find(|ancestor| fs::metadata(ancestor).is_ok());
@@ -86,10 +44,10 @@ impl FileSelection {
         if !rest.contains(['*', '?', '[']) {
             return Ok(None);
         }
-        let glob = Glob::new(&rest)
-            .map_err(|error| ListError::Glob { list: visible_path(path), reason: error.msg })?;
+        let filter = NameFilter::of_glob(&rest)
+            .map_err(|reason| ListError::Glob { list: visible_path(path), reason })?;
         let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-        Ok(Some(Self { path: path.to_owned(), root: root.to_owned(), glob: Some(glob) }))
+        Ok(Some(Self { path: path.to_owned(), root: root.to_owned(), filter }))
     }
 
     /// The path as the job gives it.
@@ -121,9 +79,9 @@ impl FileSelection {
         }
         if files.is_empty() {
             let list = visible_path(&self.path);
-            return Err(match self.glob {
-                None => ListError::EmptyDirectory { list },
-                Some(_) => ListError::NoMatch { list },
+            return Err(match self.filter.has_glob() {
+                false => ListError::EmptyDirectory { list },
+                true => ListError::NoMatch { list },
             });
         }
         files.sort_unstable_by(|a, b| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
@@ -132,15 +90,13 @@ impl FileSelection {
 
     /// Whether a file with this path, which may not exist, is or would be one of them.
     pub fn includes(&self, path: &Path) -> bool {
-        absolute(path).strip_prefix(absolute(&self.root)).is_ok_and(|below| {
-            below.ancestors().all(|path| self.is_relevant(&self.root.join(path)))
-                && self.glob.as_ref().is_none_or(|glob| glob.matches(below))
-        })
+        absolute(path)
+            .strip_prefix(absolute(&self.root))
+            .is_ok_and(|below| self.filter.selects(below))
     }
 
     fn matches(&self, path: &Path) -> bool {
-        let below = path.strip_prefix(&self.root).unwrap_or(path);
-        self.glob.as_ref().is_none_or(|glob| glob.matches(below))
+        self.filter.matches(path.strip_prefix(&self.root).unwrap_or(path))
     }
 
     /// Whether `entry` is a directory whose files the list already has under another name. Links between directories
@@ -166,14 +122,7 @@ impl FileSelection {
 
     /// Whether the last name of a path below the root is not skipped.
     fn is_relevant(&self, path: &Path) -> bool {
-        let below = path.strip_prefix(&self.root).unwrap_or(path);
-        let depth = below.components().count();
-        let Some(name) = below.file_name().map(|name| name.to_string_lossy()) else { return true };
-        let is_hidden = name.starts_with(['_', '.']);
-        match &self.glob {
-            None => !is_hidden,
-            Some(glob) => glob.allows(depth, &name) && (!is_hidden || glob.names_hidden(&name)),
-        }
+        self.filter.is_relevant(path.strip_prefix(&self.root).unwrap_or(path))
     }
 }
 

@@ -1,7 +1,7 @@
-//! The files of a list that is a directory or a glob, opened one after the other.
+//! The files of a list that is a directory, a prefix of an object store or a glob, opened one after the other.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -12,38 +12,72 @@ use super::error::ListError;
 use super::file_records::FileRecords;
 use super::file_selection::FileSelection;
 use super::list_file::{Digesting, ListDigests, ListFile};
-use super::source::ListFormat;
+use super::object_spool::ObjectSpool;
+use super::source::{ListFormat, ListSource};
 use crate::util::hex::hex;
 use crate::util::visible::visible_path;
 
 /// The files as they were found when the list was opened; there is at least one.
 #[derive(Debug)]
-pub struct FileSet {
-    selection: FileSelection,
-    pub paths: Vec<PathBuf>,
-    /// Stored bytes of all files.
-    bytes: u64,
-    format: ListFormat,
-    column: Option<String>,
+pub enum SetFiles {
+    OnDisk { selection: FileSelection, paths: Vec<PathBuf> },
+    Objects(Arc<ObjectSpool>),
 }
 
-impl FileSet {
-    /// Finds the files. Their format is that of their names, unless `format` is set.
-    ///
+impl SetFiles {
     /// # Errors
-    /// If a directory cannot be read, there is not one file, or the files have different formats.
-    pub fn find(
-        selection: FileSelection,
-        format: Option<ListFormat>,
-        column: Option<String>,
-    ) -> Result<Self, ListError> {
+    /// If a directory cannot be read, or there is not one file.
+    pub fn find(selection: FileSelection) -> Result<Self, ListError> {
         let paths = selection.files()?;
-        let format = format.map_or_else(|| common_format(&selection, &paths), Ok)?;
-        if format == ListFormat::Txt && column.is_some() {
-            return Err(ListError::NoColumns { list: visible_path(selection.path()) });
+        Ok(Self::OnDisk { selection, paths })
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::OnDisk { paths, .. } => paths.len(),
+            Self::Objects(spool) => spool.count(),
         }
+    }
+
+    /// The list in messages.
+    fn list(&self) -> String {
+        match self {
+            Self::OnDisk { selection, .. } => visible_path(selection.path()),
+            Self::Objects(spool) => spool.list().to_owned(),
+        }
+    }
+
+    /// The path or the key of a file.
+    fn path(&self, index: usize) -> &Path {
+        match self {
+            Self::OnDisk { paths, .. } => &paths[index],
+            Self::Objects(spool) => Path::new(spool.key(index)),
+        }
+    }
+
+    /// A file in messages.
+    fn name(&self, index: usize) -> String {
+        match self {
+            Self::OnDisk { paths, .. } => visible_path(&paths[index]),
+            Self::Objects(spool) => spool.name(index),
+        }
+    }
+
+    fn open(&self, index: usize) -> Result<ListFile, ListError> {
+        match self {
+            Self::OnDisk { paths, .. } => ListFile::open(&paths[index]),
+            Self::Objects(spool) => Ok(spool.file(index)),
+        }
+    }
+
+    /// Stored bytes of all files.
+    fn bytes(&self) -> Result<u64, ListError> {
+        let paths = match self {
+            Self::OnDisk { paths, .. } => paths,
+            Self::Objects(spool) => return Ok(spool.all_bytes()),
+        };
         let mut bytes = 0;
-        for path in &paths {
+        for path in paths {
             let list = visible_path(path);
             let metadata = fs::metadata(path)
                 .map_err(|source| ListError::Open { list: list.clone(), source })?;
@@ -52,12 +86,51 @@ impl FileSet {
             }
             bytes += metadata.len();
         }
-        Ok(Self { selection, paths, bytes, format, column })
+        Ok(bytes)
     }
 
-    /// The path of the list in messages.
+    /// Whether no file was added or removed. What is in a store is read as it was found.
+    fn are_unchanged(&self) -> bool {
+        match self {
+            Self::OnDisk { selection, paths } => selection.files().ok().as_ref() == Some(paths),
+            Self::Objects(_) => true,
+        }
+    }
+}
+
+/// Files that have one format.
+#[derive(Debug)]
+pub struct FileSet {
+    files: SetFiles,
+    /// Stored bytes of all files.
+    bytes: u64,
+    format: ListFormat,
+    column: Option<String>,
+}
+
+impl FileSet {
+    /// The format of the files is that of their names, unless the list has one.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or the files have different formats.
+    pub fn new(files: SetFiles, source: &ListSource) -> Result<Self, ListError> {
+        let format = source.format.map_or_else(|| common_format(&files), Ok)?;
+        let column = source.column.clone();
+        if format == ListFormat::Txt && column.is_some() {
+            return Err(ListError::NoColumns { list: files.list() });
+        }
+        let bytes = files.bytes()?;
+        Ok(Self { files, bytes, format, column })
+    }
+
+    /// The list in messages.
     pub fn name(&self) -> String {
-        visible_path(self.selection.path())
+        self.files.list()
+    }
+
+    /// The number of files.
+    pub fn count(&self) -> usize {
+        self.files.count()
     }
 
     /// Approximate number of records, extrapolated from the first file that is not empty.
@@ -65,8 +138,8 @@ impl FileSet {
     /// # Errors
     /// If that file cannot be read as the list specifies.
     pub fn estimate_records(&self) -> Result<u64, ListError> {
-        for path in &self.paths {
-            let file = ListFile::open(path)?;
+        for index in 0..self.count() {
+            let file = self.files.open(index)?;
             if file.bytes > 0 {
                 let bytes = file.bytes;
                 let file = CheckedFile::new(file, self.format, self.column.as_deref())?;
@@ -84,22 +157,20 @@ impl FileSet {
 }
 
 /// The format of all files by their names.
-fn common_format(selection: &FileSelection, paths: &[PathBuf]) -> Result<ListFormat, ListError> {
-    let list = || visible_path(selection.path());
-    let format_of = |path: &PathBuf| {
-        ListFormat::from_path(path)
-            .ok_or_else(|| ListError::UnknownFile { list: list(), file: visible_path(path) })
+fn common_format(files: &SetFiles) -> Result<ListFormat, ListError> {
+    let format_of = |index: usize| {
+        ListFormat::from_path(files.path(index))
+            .ok_or_else(|| ListError::UnknownFile { list: files.list(), file: files.name(index) })
     };
-    let first = &paths[0];
-    let first_format = format_of(first)?;
-    for path in paths {
-        let format = format_of(path)?;
+    let first_format = format_of(0)?;
+    for index in 1..files.count() {
+        let format = format_of(index)?;
         if format != first_format {
             return Err(ListError::MixedFormats {
-                list: list(),
-                first: visible_path(first),
+                list: files.list(),
+                first: files.name(0),
                 first_format: first_format.name(),
-                second: visible_path(path),
+                second: files.name(index),
                 second_format: format.name(),
             });
         }
@@ -132,8 +203,7 @@ impl FileSequence {
     /// # Errors
     /// If it cannot be read as the list specifies.
     pub fn open_first(&mut self) -> Result<(FileRecords, u64), ListError> {
-        let path = &self.set.paths[self.current];
-        let file = ListFile::open(path).map_err(|error| match error {
+        let file = self.set.files.open(self.current).map_err(|error| match error {
             ListError::Missing { .. } | ListError::BrokenLink { .. } => self.set.changed(),
             error => error,
         })?;
@@ -163,7 +233,7 @@ impl FileSequence {
     }
 
     pub fn is_at_last(&self) -> bool {
-        self.current + 1 == self.set.paths.len()
+        self.current + 1 == self.set.count()
     }
 
     pub fn current_name(&self) -> Arc<str> {
@@ -183,7 +253,7 @@ impl FileSequence {
     /// # Errors
     /// If a file was added or removed since the list was opened.
     pub fn digests(&mut self, last: ListDigests) -> Result<ListDigests, ListError> {
-        if self.set.selection.files().ok().as_ref() != Some(&self.set.paths) {
+        if !self.set.files.are_unchanged() {
             return Err(self.set.changed());
         }
         let mut combined = self.combined.clone();
@@ -195,7 +265,7 @@ impl FileSequence {
     fn with_first_file(&self, error: ListError) -> ListError {
         match error {
             ListError::NoSuchColumn { list, column, columns, .. } if self.current > 0 => {
-                let first = visible_path(&self.set.paths[0]);
+                let first = self.set.files.name(0);
                 ListError::OtherColumns { list, column, columns, first }
             }
             error => error,

@@ -8,8 +8,10 @@ use super::checked_file::CheckedFile;
 use super::duplicates::{AccountHasher, Budget};
 use super::error::ListError;
 use super::file_selection::FileSelection;
-use super::file_set::{FileSequence, FileSet};
-use super::list_file::{Digesting, ListFile};
+use super::file_set::{FileSequence, FileSet, SetFiles};
+use super::list_file::{Digesting, ListFile, STDIN};
+use super::object_list::ObjectList;
+use super::object_spool::ObjectSpool;
 use super::records::Records;
 use super::source::{DuplicateRemoval, ListFormat, ListPath, ListSource};
 use crate::util::visible::visible_path;
@@ -20,6 +22,8 @@ pub struct AccountList {
     files: ListFiles,
     name: Arc<str>,
     estimated_accounts: u64,
+    /// The objects of a list in a store.
+    spool: Option<Arc<ObjectSpool>>,
     spool_directory: PathBuf,
     duplicates: DuplicateRemoval,
     budget: Budget,
@@ -51,8 +55,9 @@ impl AccountList {
                     Self::from_file(file, format.ok_or_else(unknown)?, source, spool_directory)
                 }
             },
+            ListPath::Objects(list) => Self::from_objects(list, source, spool_directory),
             ListPath::Stdin => {
-                let unknown = || ListError::UnknownFormat { list: "standard input".to_owned() };
+                let unknown = || ListError::UnknownFormat { list: STDIN.to_owned() };
                 let format = source.format.ok_or_else(unknown)?;
                 let file = ListFile::spool(&mut io::stdin().lock(), spool_directory)?;
                 Self::from_file(file, format, source, spool_directory)
@@ -71,6 +76,7 @@ impl AccountList {
             name: Arc::clone(&file.file.name),
             estimated_accounts: file.estimated_records,
             files: ListFiles::One(file),
+            spool: None,
             spool_directory: spool_directory.to_owned(),
             duplicates: source.duplicates,
             budget: Budget::new(source.memory_bytes),
@@ -78,16 +84,52 @@ impl AccountList {
         })
     }
 
+    fn from_objects(
+        list: &ObjectList,
+        source: &ListSource,
+        spool_directory: &Path,
+    ) -> Result<Self, ListError> {
+        Self::from_spool(list, ObjectSpool::open(list)?, source, spool_directory)
+    }
+
+    pub(super) fn from_spool(
+        list: &ObjectList,
+        spool: ObjectSpool,
+        source: &ListSource,
+        spool_directory: &Path,
+    ) -> Result<Self, ListError> {
+        let spool = Arc::new(spool);
+        let unknown = || ListError::UnknownFormat { list: spool.list().to_owned() };
+        let mut opened = if list.objects.filter().is_none() {
+            let format = source.format.or_else(|| ListFormat::from_path(list.objects.name()));
+            Self::from_file(spool.file(0), format.ok_or_else(unknown)?, source, spool_directory)?
+        } else {
+            let set = FileSet::new(SetFiles::Objects(Arc::clone(&spool)), source)?;
+            Self::from_set(set, source, spool_directory)?
+        };
+        opened.spool = Some(spool);
+        Ok(opened)
+    }
+
     fn from_selection(
         selection: FileSelection,
         source: &ListSource,
         spool_directory: &Path,
     ) -> Result<Self, ListError> {
-        let set = FileSet::find(selection, source.format, source.column.clone())?;
+        let set = FileSet::new(SetFiles::find(selection)?, source)?;
+        Self::from_set(set, source, spool_directory)
+    }
+
+    fn from_set(
+        set: FileSet,
+        source: &ListSource,
+        spool_directory: &Path,
+    ) -> Result<Self, ListError> {
         Ok(Self {
             name: set.name().into(),
             estimated_accounts: set.estimate_records()?,
             files: ListFiles::Several(Arc::new(set)),
+            spool: None,
             spool_directory: spool_directory.to_owned(),
             duplicates: source.duplicates,
             budget: Budget::new(source.memory_bytes),
@@ -104,8 +146,13 @@ impl AccountList {
     pub(super) fn files(&self) -> u64 {
         match &self.files {
             ListFiles::One(_) => 1,
-            ListFiles::Several(set) => set.paths.len() as u64,
+            ListFiles::Several(set) => set.count() as u64,
         }
+    }
+
+    /// The objects of a list in a store, which are copied to a temporary file.
+    pub fn spool(&self) -> Option<&ObjectSpool> {
+        self.spool.as_deref()
     }
 
     /// The name in messages.

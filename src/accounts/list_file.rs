@@ -1,5 +1,5 @@
 //! The stored bytes of a list and their digests. The file is opened once, so that a list replaced by a rename is still
-//! read as it was; standard input is spooled to disk. Sizes are in bytes.
+//! read as it was; standard input and objects of a store are spooled to disk. Sizes are in bytes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,9 +11,13 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::ListError;
+use super::object_spool::ObjectCopy;
 use crate::util::visible::visible_path;
 
-const COPY_BUFFER_BYTES: usize = 256 * 1024;
+pub const COPY_BUFFER_BYTES: usize = 256 * 1024;
+
+/// The name of standard input in messages.
+pub const STDIN: &str = "standard input";
 
 /// Digests that identify a list by its stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +37,20 @@ pub enum Digesting {
     Quick,
 }
 
-/// An open list: a regular file, or standard input spooled to a file without a name. Cheap to clone.
+/// An open list: a regular file, standard input spooled to a file without a name, or an object. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ListFile {
-    file: Arc<File>,
+    content: Content,
     /// The name in messages.
     pub name: Arc<str>,
     /// Size at the time of opening.
     pub bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    File(Arc<File>),
+    Object(ObjectCopy),
 }
 
 impl ListFile {
@@ -57,12 +67,16 @@ impl ListFile {
         }
         let file = File::open(path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
-        Ok(Self { file: Arc::new(file), name: list.into(), bytes })
+        Ok(Self { content: Content::File(Arc::new(file)), name: list.into(), bytes })
     }
 
     /// Copies `input` to a file in `directory` that has no name.
     pub fn spool(input: &mut dyn Read, directory: &Path) -> Result<Self, ListError> {
-        let unwritable = |source| ListError::Spool { directory: directory.to_owned(), source };
+        let unwritable = |source| ListError::Spool {
+            list: STDIN.to_owned(),
+            directory: directory.to_owned(),
+            source,
+        };
         let mut file = create_nameless(directory).map_err(unwritable)?;
         let mut buffer = vec![0; COPY_BUFFER_BYTES];
         let mut bytes = 0;
@@ -77,13 +91,29 @@ impl ListFile {
                 Err(source) => return Err(ListError::Stdin { source }),
             }
         }
-        Ok(Self { file: Arc::new(file), name: "standard input".into(), bytes })
+        Ok(Self { content: Content::File(Arc::new(file)), name: STDIN.into(), bytes })
+    }
+
+    pub fn of_object(object: ObjectCopy, name: String, bytes: u64) -> Self {
+        Self { content: Content::Object(object), name: name.into(), bytes }
+    }
+
+    /// Makes all of it available at once, since a format needs its end first.
+    pub fn complete(&self) -> Result<(), ListError> {
+        match &self.content {
+            Content::File(_) => Ok(()),
+            Content::Object(object) => object.complete(),
+        }
     }
 
     /// Reads at `offset` without moving any cursor; 0 only at the end.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         loop {
-            match self.file.read_at(buffer, offset) {
+            let result = match &self.content {
+                Content::File(file) => file.read_at(buffer, offset),
+                Content::Object(object) => object.read_at(buffer, offset),
+            };
+            match result {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -113,7 +143,9 @@ impl ListFile {
 
     /// A failure to read this list.
     pub fn read_error(&self, source: io::Error) -> ListError {
-        ListError::Read { list: self.name.to_string(), source }
+        source
+            .downcast::<ListError>()
+            .unwrap_or_else(|source| ListError::Read { list: self.name.to_string(), source })
     }
 }
 

@@ -124,7 +124,12 @@ impl Members {
     fn damage(&self, source: io::Error) -> ListError {
         let (list, compression) = (self.file.name.to_string(), self.compression.name());
         match source {
-            source if source.raw_os_error().is_some() => self.file.read_error(source),
+            source
+                if source.raw_os_error().is_some()
+                    || source.get_ref().is_some_and(|it| it.is::<ListError>()) =>
+            {
+                self.file.read_error(source)
+            }
             source if source.kind() == ErrorKind::UnexpectedEof => {
                 ListError::Truncated { list, compression }
             }

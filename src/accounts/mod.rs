@@ -1,8 +1,8 @@
 //! Account lists: files of 10 thousand to a billion accounts, read as a stream.
 //!
 //! ```text
-//!  file or spooled stdin ─► digests ─► gunzip / unzstd ─► blocks ═► lines ─► csv, tsv | txt | ndjson ─┐
-//!              └─────────── separate digests ──────────────────────────────► parquet ─────────────────┴─► records ─► scan, distinct
+//!  file, or spooled stdin or objects ─► digests ─► gunzip / unzstd ─► blocks ═► lines ─► csv, tsv | txt | ndjson ─┐
+//!              └─────────── separate digests ──────────────────────────────────────────► parquet ─────────────────┴─► records ─► scan, distinct
 //! ```
 //! Everything to the left of `═►` runs on its own thread, at most four blocks of 256 KiB ahead.
 //!
@@ -46,7 +46,11 @@ mod list;
 mod list_file;
 mod list_warnings;
 mod members;
+mod name_filter;
 mod ndjson;
+mod object_list;
+mod object_listing;
+mod object_spool;
 mod other_json;
 mod parquet;
 mod records;
@@ -65,6 +69,7 @@ pub use error::ListError;
 pub use file_selection::FileSelection;
 pub use list::AccountList;
 pub use list_warnings::{ListWarning, WarningKind};
+pub use object_list::{ObjectList, ObjectSelection};
 pub use records::{RecordPlace, RecordUnit};
 pub use scan::Scan;
 pub use source::{DuplicateRemoval, ListFormat, ListPath, ListSource};

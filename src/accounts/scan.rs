@@ -55,6 +55,9 @@ impl AccountList {
         on_invalid: &mut dyn FnMut(&InvalidAccount) -> io::Result<()>,
         on_progress: &mut dyn FnMut(u64),
     ) -> Result<Scan, ListError> {
+        if let Some(spool) = self.spool() {
+            spool.ensure_room_for_all()?;
+        }
         let mut records = self.records(Digesting::Full)?;
         let mut search = DuplicateSearch::new(self);
         let (mut valid, mut invalid) = (0, 0);

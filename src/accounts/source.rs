@@ -1,17 +1,35 @@
 //! Where an account list is and what it contains, as a job specifies it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::list_file::STDIN;
+use super::object_list::ObjectList;
 
 /// Where to read a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListPath {
     /// A file, a directory, or a glob.
     File(PathBuf),
+    /// Objects of a store, spooled to disk.
+    Objects(Box<ObjectList>),
     /// Standard input, spooled to disk.
     Stdin,
+}
+
+/// The name in messages.
+impl fmt::Display for ListPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListPath::File(path) => path.display().fmt(f),
+            ListPath::Objects(list) => list.objects.fmt(f),
+            ListPath::Stdin => f.write_str(STDIN),
+        }
+    }
 }
 
 /// Format of a list, independent of its compression.
@@ -98,4 +116,14 @@ pub struct ListSource {
 impl ListSource {
     /// Enough for 100 million accounts in one pass.
     pub const DEFAULT_MEMORY_BYTES: u64 = 128 * 1024 * 1024;
+
+    /// The same list for a command that a person waits for.
+    #[must_use]
+    pub fn with_limited_patience(&self, limit: Duration) -> ListSource {
+        let mut source = self.clone();
+        if let ListPath::Objects(list) = &mut source.path {
+            list.limit_patience(limit);
+        }
+        source
+    }
 }

@@ -28,6 +28,8 @@ pub struct RunContent {
     pub keys: BTreeMap<String, String>,
     /// The same as journals of version 1 recorded it.
     version_1: BTreeMap<String, String>,
+    /// The list in messages.
+    list: String,
 }
 
 /// An unfinished run cannot be resumed because it was started with another list or other settings.
@@ -58,7 +60,11 @@ impl RunContent {
         // Version 1 requested records that repeat the header, so ordinals would differ.
         let is_same_list = !scan.warnings.iter().any(|it| it.kind == WarningKind::RepeatedHeader);
         let list_of_version_1 = if is_same_list { &scan.sha256 } else { "" };
-        RunContent { keys: keys(job, &scan.sha256), version_1: version_1(job, list_of_version_1) }
+        RunContent {
+            keys: keys(job, &scan.sha256),
+            version_1: version_1(job, list_of_version_1),
+            list: job.accounts.path.to_string(),
+        }
     }
 
     /// Whether a run with this content resumes the run of the journal; if not, it starts over.
@@ -80,7 +86,7 @@ impl RunContent {
                     .map(|key| format!("{key} has changed"))
                     .collect()
             }
-            (Some(header), _) => differences(&header.content, &self.keys),
+            (Some(header), _) => differences(&header.content, &self.keys, &self.list),
             (None, _) => Vec::new(),
         };
         if changes.is_empty() {
@@ -107,7 +113,7 @@ pub fn changed_settings(job: &Job, run: &UnfinishedRun) -> Vec<String> {
     }
     let mut now = keys(job, "");
     now.insert(ACCOUNT_LIST.to_owned(), list.to_owned());
-    differences(content, &now)
+    differences(content, &now, &job.accounts.path.to_string())
 }
 
 fn keys(job: &Job, list_digest: &str) -> BTreeMap<String, String> {
@@ -208,14 +214,18 @@ fn changed_keys<'k>(
     keys.into_iter().filter(|key| before.get(*key) != now.get(*key)).map(String::as_str)
 }
 
-/// What has changed, in words.
-fn differences(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
+/// What has changed, in words; `list` is the account list.
+fn differences(
+    before: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+    list: &str,
+) -> Vec<String> {
     let value = |keys: &BTreeMap<String, String>, key: &str| {
         keys.get(key).filter(|value| *value != "null").map_or("not set".to_owned(), String::clone)
     };
     changed_keys(before, now)
         .flat_map(|key| match key {
-            ACCOUNT_LIST => vec!["the account list has changed".to_owned()],
+            ACCOUNT_LIST => vec![format!("account list {list} has changed")],
             COLUMNS => column_differences(before.get(key), now.get(key)),
             _ => vec![format!("{key} is {} and was {}", value(now, key), value(before, key))],
         })

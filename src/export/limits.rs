@@ -33,12 +33,8 @@ pub struct ListTotals {
 
 impl ListTotals {
     pub fn new(path: &ListPath, scan: &Scan) -> ListTotals {
-        let list = match path {
-            ListPath::File(path) => path.display().to_string(),
-            ListPath::Stdin => "standard input".to_owned(),
-        };
         ListTotals {
-            list,
+            list: path.to_string(),
             records: scan.valid + scan.invalid,
             invalid: scan.invalid,
             first_invalid: scan.first_invalid.as_ref().map(InvalidEntry::from),

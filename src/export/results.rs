@@ -80,6 +80,7 @@ impl ManifestSource {
             job: job.name.clone(),
             account_list: match &job.accounts.path {
                 ListPath::File(path) => absolute(path).display().to_string(),
+                ListPath::Objects(list) => list.objects.to_string(),
                 ListPath::Stdin => "-".to_owned(),
             },
             duplicate_removal: job.accounts.duplicates,

@@ -54,8 +54,9 @@ pub struct JobFile {
 #[schemars(extend("required" = ["path"]))]
 pub struct AccountsFile {
     /// The path of the account list, relative to the directory of this file: a file, a directory or a glob (*, ?, [...]
-    /// and **), of which names that start with _ or . are skipped; "-" reads standard input. {date} is
-    /// replaced by the run's date.
+    /// and **), of which names that start with _ or . are skipped; or the URL of an object, of a prefix (ends with /) or of
+    /// a glob (*) in an object store (s3://, gs://, az://, abfss:// or cos://), copied to output.scratch while it is read;
+    /// "-" reads standard input. {date} is replaced by the run's date.
     #[schemars(with = "String", length(min = 1))]
     pub path: Option<String>,
     /// Format of the list. Default: derived from the file name extension, .csv, .tsv, .txt, .ndjson (or .jsonl) or

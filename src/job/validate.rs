@@ -10,6 +10,7 @@ use super::file::JobFile;
 use super::sections::{accounts, api, columns, emulator, limits, metrics, output, retry, store};
 use super::values::required_text;
 use crate::accounts::{FileSelection, ListPath, ListSource};
+use crate::bucket::BucketUrl;
 use crate::job::OutputSettings;
 
 /// What validation needs besides the text of the job.
@@ -24,16 +25,18 @@ pub struct Context<'a> {
 pub fn job(file: &JobFile, context: &Context) -> Result<Job, KeyError> {
     let retry = retry::validate(&file.retry)?;
     let store = store::validate(&file.store)?;
+    let bucket = output::bucket(&file.output, &store, &retry, context)?;
+    let memory_bytes = limits::memory(&file.limits)?;
     let mut job = Job {
         name: name(file)?,
-        accounts: accounts::validate(&file.accounts, limits::memory(&file.limits)?, context)?,
+        accounts: accounts::validate(&file.accounts, memory_bytes, &bucket, context)?,
         api: api::validate(&file.api, context)?,
         columns: columns::validate(&file.columns)?,
-        output: output::validate(&file.output, &store, &retry, context)?,
+        output: output::validate(&file.output, bucket, context)?,
         dated_output: output::dated_path(&file.output, context),
         retry,
         limits: limits::validate(&file.limits)?,
-        store: store::validate(&file.store)?,
+        store,
         metrics: metrics::validate(&file.metrics, context)?,
         emulator: file.emulator.clone(),
     };
@@ -67,17 +70,32 @@ fn ensure_list_is_outside_the_snapshot(
     list: &ListSource,
     output: &OutputSettings,
 ) -> Result<(), KeyError> {
-    let ListPath::File(path) = &list.path else { return Ok(()) };
-    if path.starts_with(&output.path) {
+    let part = format!("part-00000.{}", output.part_extension());
+    let files = [&part, FAILED_ACCOUNTS];
+    let (is_inside, includes_snapshot) = match &list.path {
+        ListPath::Stdin => return Ok(()),
+        ListPath::File(path) => {
+            let selection = FileSelection::new(path).ok().flatten();
+            let includes = |name: &&str| {
+                selection.as_ref().is_some_and(|it| it.includes(&output.path.join(name)))
+            };
+            (path.starts_with(&output.path), files.iter().any(includes))
+        }
+        ListPath::Objects(list) => {
+            let objects = &list.objects;
+            let output =
+                output.path.to_str().and_then(|text| BucketUrl::parse(text).ok().flatten());
+            let Some(output) = output else { return Ok(()) };
+            let includes = |name: &&str| objects.includes(&output.join(name));
+            (objects.is_within(&output), files.iter().any(includes))
+        }
+    };
+    if is_inside {
         return Err(KeyError::new(
             "accounts.path",
             "is inside output.path, which the run replaces; copy the list to another directory",
         ));
     }
-    let part = format!("part-00000.{}", output.part_extension());
-    let includes_snapshot = FileSelection::new(path).ok().flatten().is_some_and(|selection| {
-        [&part, FAILED_ACCOUNTS].iter().any(|name| selection.includes(&output.path.join(name)))
-    });
     if includes_snapshot {
         return Err(KeyError::new(
             "accounts.path",

@@ -59,7 +59,7 @@ fn a_run_resumes_with_the_same_files_only() {
     ] {
         let kept = fs::read(directory.path("ids/dt=3/part-0.txt")).unwrap();
         change(&directory);
-        directory.export(&list).expect_code(2).expect_stderr(&["the account list has changed"]);
+        directory.export(&list).expect_code(2).expect_stderr(&["account list ids has changed"]);
         directory.write("ids/dt=3/part-0.txt", kept);
         let _ = fs::remove_file(directory.path("ids/dt=9/part-0.txt"));
     }

@@ -49,7 +49,7 @@ pub fn check(
 }
 
 fn check_job(job: &Job, date: Date, reporter: &mut Reporter, checklist: &mut Checklist<'_>) {
-    let reads_list = matches!(job.accounts.path, ListPath::File(_));
+    let reads_list = job.accounts.path != ListPath::Stdin;
     let mut preflight = Preflight::inspect(job, date, reads_list, reporter);
     let sig_source = preflight.access.sig_source.take();
     let findings = SubjectFindings { job, preflight: &preflight };

@@ -49,10 +49,14 @@ impl SubjectFindings<'_> {
     }
 
     fn accounts(&self) -> Option<Finding> {
-        let ListPath::File(path) = &self.job.accounts.path else {
-            return Some(Finding::skipped(
-                "are standard input, which is left to the export; the call asks for the administrator",
-            ));
+        let path = match &self.job.accounts.path {
+            ListPath::File(path) => relative_to_here(path),
+            ListPath::Objects(list) => list.objects.to_string(),
+            ListPath::Stdin => {
+                return Some(Finding::skipped(
+                    "are standard input, which is left to the export; the call asks for the administrator",
+                ));
+            }
         };
         let list = self.preflight.list.as_ref()?;
         let ListCounts { accounts_in_list, duplicates, invalid, .. } = list.counts;
@@ -69,8 +73,8 @@ impl SubjectFindings<'_> {
         // Without a valid account there is a problem that says so.
         let first = list.first.as_ref()?;
         let path = match list.counts.files {
-            1 => relative_to_here(path),
-            files => format!("{} ({} files)", relative_to_here(path), HumanCount(files)),
+            1 => path,
+            files => format!("{path} ({} files)", HumanCount(files)),
         };
         Some(Finding::passed(format!("{path} can be read: {counts}; its first is {first:?}")))
     }
@@ -131,7 +135,9 @@ impl SubjectFindings<'_> {
 
     fn of_list(&self, text: impl FnOnce(&Outlook) -> String) -> Finding {
         let reason = match self.job.accounts.path {
-            ListPath::File(_) => "the account list or the output path failed",
+            ListPath::File(_) | ListPath::Objects(_) => {
+                "the account list or the output path failed"
+            }
             ListPath::Stdin => "the account list is standard input",
         };
         let outlook = self.preflight.outlook.as_ref();

@@ -131,13 +131,14 @@ fn every_difference_is_named() {
             "the type of the column \"nick\" is \"bytes\" and was \"string\"",
         ),
     ] {
-        let changes = differences(&content(&[]), &content(&[replaced]));
+        let changes = differences(&content(&[]), &content(&[replaced]), "l");
         assert_eq!(changes.join(", "), expected);
     }
     let mut other_list = content(&[]);
     other_list.insert(ACCOUNT_LIST.to_owned(), json!("cd34").to_string());
-    assert_eq!(differences(&content(&[]), &other_list), ["the account list has changed"]);
-    assert!(differences(&content(&[]), &content(&[])).is_empty());
+    let changes = differences(&content(&[]), &other_list, "s3://lake/ids/");
+    assert_eq!(changes, ["account list s3://lake/ids/ has changed"]);
+    assert!(differences(&content(&[]), &content(&[]), "l").is_empty());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use tracing::warn;
 
 use self::call_counts::PreviewCalls;
 use self::warnings::{InvalidEntries, warnings};
+use super::counted_list::INTERACTIVE_PATIENCE;
 use super::service::{ServiceConnection, connect};
 use super::{open_files, secret};
 use crate::accounts::{AccountList, ListedAccount, RecordPlace};
@@ -37,9 +38,6 @@ use crate::util::failure::Failure;
 use crate::util::human::counted;
 use crate::util::human::duration_text;
 use crate::util::runtime::runtime;
-
-/// Shorter than that of a nightly run, since a person waits.
-const OUTAGE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The first rows of a job.
 pub struct Preview {
@@ -85,7 +83,8 @@ fn first_accounts(
     count: usize,
 ) -> Result<(Vec<ListedAccount>, Vec<RecordPlace>, InvalidEntries), Failure> {
     // Only standard input is spooled there, in a file without a name.
-    let list = AccountList::open(&job.accounts, &env::temp_dir());
+    let source = job.accounts.with_limited_patience(INTERACTIVE_PATIENCE);
+    let list = AccountList::open(&source, &env::temp_dir());
     let mut invalid = InvalidEntries::default();
     let accounts = list.and_then(|list| list.first_accounts(count, &mut |one| invalid.add(one)));
     let (accounts, places) = accounts?.into_iter().unzip();
@@ -98,7 +97,7 @@ fn collect(
     accounts: &[ListedAccount],
     observer: &mut dyn FnMut(Event),
 ) -> Result<CollectedRows, Failure> {
-    let patience = job.retry.outage_patience.min(OUTAGE_PATIENCE);
+    let patience = job.retry.outage_patience.min(INTERACTIVE_PATIENCE);
     let settings = RunSettings {
         columns: job.columns.clone(),
         tag_list: tag_list(job.columns.iter().map(|column| column.tag.as_str())),

@@ -32,11 +32,32 @@ pub const PARQUET_COMPRESSIONS: &[(&str, Compression)] = &[
 const CSV_COMPRESSIONS: &[(&str, Compression)] =
     &[("none", Compression::None), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
 
-/// `store` is the section of that name, and `retry` says how long an object store is waited for.
-pub fn validate(
+/// How object stores are used; `store` is the section of that name, and `retry` says how long one is waited for.
+pub fn bucket(
     file: &OutputFile,
     store: &BucketSettings,
     retry: &RetrySettings,
+    context: &Context,
+) -> Result<BucketOutput, KeyError> {
+    let scratch = match &file.scratch {
+        None => std::env::temp_dir(),
+        Some(text) => {
+            non_empty("output.scratch", text, "a directory on this machine")?;
+            path("output.scratch", text, context)?
+        }
+    };
+    let patience = Patience {
+        outage_patience: retry.outage_patience,
+        initial_backoff: retry.initial_backoff,
+        max_backoff: retry.max_backoff,
+    };
+    Ok(BucketOutput { bucket: store.clone(), patience, scratch })
+}
+
+/// `bucket` is unused if the path is that of a directory.
+pub fn validate(
+    file: &OutputFile,
+    bucket: BucketOutput,
     context: &Context,
 ) -> Result<OutputSettings, KeyError> {
     let text = file.path.as_deref().unwrap_or_default();
@@ -50,19 +71,7 @@ pub fn validate(
             "has no name between the bucket and the first partition; write one, such as \"s3://lake/profiles/dt={date}\"",
         ));
     }
-    let scratch = match &file.scratch {
-        None => std::env::temp_dir(),
-        Some(text) => {
-            non_empty("output.scratch", text, "a directory on this machine")?;
-            path("output.scratch", text, context)?
-        }
-    };
-    let patience = Patience {
-        outage_patience: retry.outage_patience,
-        initial_backoff: retry.initial_backoff,
-        max_backoff: retry.max_backoff,
-    };
-    let bucket = url.map(|_| BucketOutput { bucket: store.clone(), patience, scratch });
+    let bucket = url.map(|_| bucket);
     let format = keyword("output.format", file.format.as_ref(), Format::Parquet, FORMATS)?;
     Ok(OutputSettings {
         path: snapshot_path(file, context)?,

@@ -97,3 +97,65 @@ fn accounts_refused() {
     jobs/n.toml:7: accounts.duplicates: is not text; write one of its keywords in quotes
     "#);
 }
+
+#[test]
+fn lists_in_an_object_store() {
+    let load = |path: &str| load(FULL, &[&format!("accounts.path={path}"), "output.scratch=tmp"]);
+    let job = load("s3://lake/ids/dt={date}/").unwrap();
+    let ListPath::Objects(list) = &job.accounts.path else { panic!("{:?}", job.accounts.path) };
+    assert_eq!(list.objects.to_string(), "s3://lake/ids/dt=2026-11-22/");
+    assert_eq!(list.scratch, Path::new("jobs/tmp"));
+    assert_eq!(list.patience.outage_patience, job.retry.outage_patience);
+    for (path, expected) in [
+        ("s3://lake", None),
+        ("s3://lake/ids.csv/", None),
+        ("s3://lake/list.txt", Some("is set, but a txt list")),
+        ("s3://lake/ids/{day}.csv", Some("contains \"{day}\"")),
+        ("s3://lake/a.csv?sig=hunter2", Some("has a query or a fragment")),
+        ("s3://hunter2:{x}@lake/a.csv", Some("contains a user name or password")),
+        ("s3://lake/a**.csv", Some("is not a valid glob")),
+        ("file:///data/a.csv", Some("write the path without file://")),
+    ] {
+        match (load(path), expected) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expected)) => {
+                assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
+            }
+            (result, _) => panic!("{path}: {result:?}"),
+        }
+    }
+    let text = full_with("format = \"csv\"\n", "");
+    let error = super::load(&text, &["accounts.path=s3://lake/ids"]).unwrap_err();
+    assert!(error.contains("or end accounts.path with / to read every object below it"), "{error}");
+}
+
+#[test]
+fn a_list_in_the_prefix_of_the_output_is_refused() {
+    const INSIDE: &str = "accounts.path: is inside output.path, which the run replaces";
+    const INCLUDES: &str = "accounts.path: includes output.path, so that the snapshot would be";
+    for (list, output, expected) in [
+        ("s3://lake/out/a.csv", "s3://lake/out", INSIDE),
+        ("s3://lake/out/", "s3://lake/out", INSIDE),
+        ("s3://lake/out/_failed_accounts.tsv", "s3://lake/out/", INSIDE),
+        ("cos://lake-1250000000/out/a.csv", "s3://lake-1250000000/out", INSIDE),
+        ("s3://lake/", "s3://lake/out", INCLUDES),
+        ("s3://lake/o*", "s3://lake/out", INCLUDES),
+        ("s3://lake/*/_failed_accounts.tsv", "s3://lake/out", INCLUDES),
+        ("s3://lake/out2/", "s3://lake/out", ""),
+        ("s3://pond/", "s3://lake/out", ""),
+        ("s3://lake/_x/../a.csv", "s3://lake/out", "accounts.path: has the component .."),
+        ("s3://lake/", "s3://lake/_hidden/out", ""),
+        ("s3://lake/out/a.csv", "out", ""),
+        ("list.csv", "s3://lake/out", ""),
+    ] {
+        let keys = [format!("accounts.path={list}"), format!("output.path={output}")];
+        let result = load(FULL, &[&keys[0], &keys[1]]);
+        match expected {
+            "" => assert!(result.is_ok(), "{list} {output}: {result:?}"),
+            expected => {
+                let error = result.unwrap_err();
+                assert!(error.contains(expected), "{list} {output}: {error}");
+            }
+        }
+    }
+}

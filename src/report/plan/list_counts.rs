@@ -18,6 +18,9 @@ const SHOWN_CHARACTERS: usize = 60;
 pub struct ListCounts {
     /// Files of the list: 1, or those of a directory or a glob.
     pub files: u64,
+    /// Bytes of a list in an object store, which are copied to a temporary file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spooled: Option<SpooledBytes>,
     pub accounts_in_list: u64,
     /// Which duplicates are removed.
     pub duplicate_removal: DuplicateRemoval,
@@ -31,6 +34,13 @@ pub struct ListCounts {
     pub invalid: u64,
     /// The first [`SHOWN_INVALID`] of them.
     pub first_invalid: Vec<InvalidEntry>,
+}
+
+/// The room that a list takes on this machine while it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SpooledBytes {
+    pub bytes: u64,
+    pub directory: String,
 }
 
 impl ListCounts {

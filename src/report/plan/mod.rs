@@ -10,7 +10,7 @@ use std::path::Path;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
-pub use self::list_counts::{InvalidEntry, ListCounts, SHOWN_INVALID};
+pub use self::list_counts::{InvalidEntry, ListCounts, SHOWN_INVALID, SpooledBytes};
 pub use self::problem::{PlannedEffect, PlannedProblem};
 pub use self::resume::{RemainingWork, Resume, ResumeState};
 use super::size::{SizeEstimate, relative_to};
@@ -87,6 +87,10 @@ impl Plan {
         };
         let accounts = HumanCount(list.accounts_in_list);
         line("accounts", &format_args!("{accounts} in the list{in_files}"))?;
+        if let Some(SpooledBytes { bytes, directory }) = &list.spooled {
+            let directory = relative_to(here, directory);
+            line("spooled", &format_args!("{} in {directory}", HumanBytes(*bytes)))?;
+        }
         line("distinct", &list.distinct_text())?;
         line("duplicates", &list.duplicates_text())?;
         line("invalid", &HumanCount(list.invalid))?;

@@ -8,6 +8,7 @@ fn plan() -> Plan {
         date: "2026-11-22".to_owned(),
         snapshot: "/here/exports/dt=2026-11-22".to_owned(),
         account_list: ListCounts {
+            spooled: None,
             files: 1,
             accounts_in_list: 12_000,
             duplicate_removal: DuplicateRemoval::Exact,

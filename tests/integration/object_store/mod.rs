@@ -1,4 +1,5 @@
 //! Account lists from, and snapshots to, object stores.
 
+mod lists;
 mod scripts;
 mod stores;
