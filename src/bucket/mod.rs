@@ -41,5 +41,6 @@ pub use endpoint::parse_endpoint;
 pub use error::BucketError;
 pub use handle::Bucket;
 pub use objects::{Object, ObjectInfo, Put, Version, When};
+pub use reader::BucketReader;
 pub use settings::{BucketSettings, ChecksumKind, Patience};
-pub use url::BucketUrl;
+pub use url::{BucketUrl, Scheme};
