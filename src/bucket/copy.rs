@@ -24,9 +24,8 @@ pub async fn copy(session: SharedSession, from: String, to: String) -> Result<()
     match session.retries.run(&operation, copy).await {
         Ok(Attempted::Done(false)) => Ok(()),
         Ok(Attempted::Done(true)) => finish(&session, &to, &operation).await,
-        Ok(Attempted::Missing | Attempted::Conflict) => {
-            Err(BucketError::Missing { url: *operation.url })
-        }
+        Ok(Attempted::Missing) => Err(BucketError::Missing { url: *operation.url }),
+        Ok(Attempted::Conflict) => Err(BucketError::Changed { url: *operation.url }),
         Err(BucketError::Refused { code, .. }) if TOO_LONG.contains(&code.as_str()) => {
             copy_pieces(session, from, to).await
         }

@@ -43,7 +43,7 @@ const THROTTLED: [&str; 6] = [
 ];
 
 /// Codes of other failures that pass, with any status.
-const TRANSIENT: [&str; 7] = [
+const TRANSIENT: [&str; 12] = [
     "InternalError",
     "RequestTimeout",
     "ServiceUnavailable",
@@ -51,6 +51,21 @@ const TRANSIENT: [&str; 7] = [
     "ConditionalRequestConflict",
     "OperationAborted",
     "PathLock",
+    "PendingCopyOperation",
+    // The body was damaged on its way.
+    "BadDigest",
+    "IncompleteBody",
+    "Md5Mismatch",
+    "XAmzContentSHA256Mismatch",
+];
+
+/// Codes of credentials that are not accepted, with any status.
+const DENIED: [&str; 5] = [
+    "AccessDenied",
+    "AuthenticationFailed",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
 ];
 
 const EXPIRED: [&str; 4] =
@@ -165,7 +180,13 @@ fn of_response(
         301 | 302 | 307 | 308 => BucketError::WrongRegion { operation, region },
         404 => return StoreFault::Missing,
         304 | 409 | 412 => return StoreFault::Conflict,
-        _ if code == "AccessDenied" => BucketError::Denied { operation, reason },
+        _ if code == "RequestTimeTooSkewed" => BucketError::Refused {
+            operation,
+            code: code.to_owned(),
+            reason,
+            fix: "set the clock of this machine",
+        },
+        _ if DENIED.contains(&code) => BucketError::Denied { operation, reason },
         401 | 403 => BucketError::Denied { operation, reason },
         _ => BucketError::Refused {
             operation,

@@ -31,6 +31,8 @@ fn transient_faults_are_retried_until_the_request_succeeds() {
         StoreFault::Status(400, "RequestTimeout"),
         StoreFault::Status(409, "ConditionalRequestConflict"),
         StoreFault::Status(409, "OperationAborted"),
+        StoreFault::Status(409, "PendingCopyOperation"),
+        StoreFault::Status(400, "BadDigest"),
         StoreFault::Lost,
         StoreFault::Unanswered,
         SLOW_DOWN,
@@ -127,6 +129,14 @@ fn permanent_faults_are_not_retried() {
         (
             StoreFault::Status(404, ""),
             "could not write s3://lake/x: the bucket does not exist (status 404)",
+        ),
+        (
+            StoreFault::Status(400, "InvalidToken"),
+            "the object store does not allow to write s3://lake/x: status 400 InvalidToken",
+        ),
+        (
+            StoreFault::Status(403, "RequestTimeTooSkewed"),
+            "could not write s3://lake/x: status 403 RequestTimeTooSkewed: as scripted; set the clock",
         ),
         (
             StoreFault::Status(501, "NotImplemented"),

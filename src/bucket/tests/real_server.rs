@@ -154,7 +154,6 @@ fn wrong_bucket_and_wrong_key() {
     let absent = Bucket::open(&absent, &settings, PATIENCE).unwrap();
     // SeaweedFS creates a bucket for a write of an administrator.
     for error in [absent.get("x").unwrap_err(), absent.list("x").unwrap_err()] {
-        println!("{error}");
         assert!(
             matches!(error, BucketError::NoBucket { .. } | BucketError::Denied { .. }),
             "{error:?}"
