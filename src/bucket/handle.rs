@@ -77,7 +77,7 @@ impl Bucket {
         let health = Arc::new(Health::new(root.to_string()));
         let transport = Transport::new(network, health.clone());
         let stores = Setup { url, settings, environment, transport }.open()?;
-        let interrupted = watch::Sender::new(false);
+        let interrupted = watch::Sender::new(None);
         let searched = stores.searched.clone();
         let retries = Retries { health, patience, interrupted, searched };
         let session = Arc::new(Session { root, stores, retries });
@@ -181,7 +181,7 @@ impl Bucket {
 
     /// From now on nothing is retried: waits end with [`BucketError::Interrupted`].
     pub fn interrupt(&self) {
-        self.session.retries.interrupted.send_replace(true);
+        self.session.retries.interrupted.send_replace(Some(tokio::time::Instant::now()));
     }
 
     /// What the bucket is doing.

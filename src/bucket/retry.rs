@@ -1,11 +1,11 @@
 //! Repeats an operation until it succeeds, cannot succeed, or patience ends.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::Attempt;
 use super::error::{BucketError, Operation};
@@ -28,14 +28,20 @@ pub enum Attempted<T> {
 pub struct Retries {
     pub health: Arc<Health>,
     pub patience: Patience,
-    /// Whether the run was interrupted.
-    pub interrupted: watch::Sender<bool>,
+    /// When the run was interrupted.
+    pub interrupted: watch::Sender<Option<Instant>>,
     /// Where credentials were searched before those of the machine itself, if these remain.
     pub searched: Option<String>,
 }
 
 /// How long the machine may take to respond to the first request for its credentials: where it has none, nothing responds.
 const METADATA_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the requests that an interruption meets may take, all together.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// How long a request may take that starts later.
+const LATE_GRACE: Duration = Duration::from_secs(2);
 
 /// Longest time that an operation is repeated while others succeed, in units of the patience.
 const MAX_PATIENCE_FACTOR: u32 = 3;
@@ -53,7 +59,15 @@ impl Retries {
         let mut failures = Failures::default();
         loop {
             let notes = Attempt::default();
-            let fault = match notes.observe(attempt()).await {
+            let attempted = tokio::select! {
+                biased;
+                attempted = notes.observe(attempt()) => attempted,
+                () = self.grace_ends(Instant::now()) => {
+                    let reason = "no response before the run stopped".to_owned();
+                    return Err(BucketError::Interrupted { operation: operation.clone(), reason });
+                }
+            };
+            let fault = match attempted {
                 Ok(done) => {
                     self.health.note_success();
                     return Ok(Attempted::Done(done));
@@ -75,6 +89,16 @@ impl Retries {
                     self.wait(&mut failures, transient, operation).await?;
                 }
             }
+        }
+    }
+
+    /// Waits until a request that starts now has had its time after an interruption.
+    async fn grace_ends(&self, started: Instant) {
+        let mut interrupted = self.interrupted.subscribe();
+        let interrupted = interrupted.wait_for(Option::is_some).await.map(|at| *at);
+        match interrupted {
+            Ok(Some(at)) => sleep_until((at + GRACE).max(started + LATE_GRACE)).await,
+            _ => pending().await,
         }
     }
 
@@ -133,7 +157,7 @@ impl Retries {
         failures.count += 1;
         let operation = || operation.clone();
         let mut interrupted = self.interrupted.subscribe();
-        if *interrupted.borrow() {
+        if interrupted.borrow().is_some() {
             return Err(BucketError::Interrupted { operation: operation(), reason });
         }
         let silent_since = self.health.last_success().map_or(first, |last| last.max(first));
@@ -150,7 +174,7 @@ impl Retries {
         let wait = self.backoff(failures.count).max(retry_after.unwrap_or_default()).min(remaining);
         tokio::select! {
             () = sleep(wait) => {}
-            _ = interrupted.wait_for(|is_interrupted| *is_interrupted) => {
+            _ = interrupted.wait_for(Option::is_some) => {
                 return Err(BucketError::Interrupted { operation: operation(), reason });
             }
         }

@@ -59,7 +59,7 @@ pub async fn collect_in_memory<S: Service>(
         dispatcher.run().await?;
         Ok(dispatcher.sink)
     };
-    run_observed(context, || {}, collecting).await?
+    run_observed(context, None, collecting).await?
 }
 
 fn chunks_of(accounts: &[accounts::ListedAccount]) -> Vec<Chunk> {

@@ -184,6 +184,8 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
             elapsed: now,
             processed_before: settings.processed_before,
             is_outage: self.rate.outage.is_declared(),
+            // The observer knows it from events of the store.
+            is_store_unavailable: false,
         };
         self.emit(Event::Progress(progress));
     }

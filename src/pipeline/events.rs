@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use crate::pipeline::StopCause;
 use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::parts::CommittedPart;
+use crate::snapshot::store::StoreActivity;
 
 /// The progress of a round.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,6 +32,8 @@ pub struct Progress {
     pub processed_before: u64,
     /// Whether no call succeeds, so that calls are paused.
     pub is_outage: bool,
+    /// Whether no request to the object store of the snapshot succeeds.
+    pub is_store_unavailable: bool,
 }
 
 /// How a call ended.
@@ -58,6 +61,8 @@ pub enum Event {
     },
     /// Emitted several times a second.
     Progress(Progress),
+    /// Emitted every second while parts are written to an object store, also while that is all that the run waits for.
+    Store(StoreActivity),
     /// A part is complete and durable.
     PartCommitted(Box<CommittedPart>),
     /// The service throttles and accepts this share of the limit: the first time, or a considerably different share.

@@ -72,7 +72,9 @@ use crate::job::RetrySettings;
 use crate::snapshot::journal::Journal;
 use crate::snapshot::run_totals::RunTotals;
 use crate::snapshot::snapshot_writer::SnapshotWriter;
+use crate::snapshot::store::Store;
 use crate::table::Column;
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// The service, as a run uses it.
 pub trait Service: Send + Sync + 'static {
@@ -217,8 +219,7 @@ pub async fn run<S: Service>(
 ) -> Result<Journal, RunError> {
     let store = Arc::clone(target.writer.store());
     let channels = WorkerChannels::open(accounts, &settings, target, QueueCapacities::default())?;
-    let on_stop = move || store.interrupt();
-    run_with(channels, service, settings, context, on_stop).await
+    run_with(channels, service, settings, context, Some(store)).await
 }
 
 async fn run_with<S: Service>(
@@ -226,10 +227,10 @@ async fn run_with<S: Service>(
     service: Arc<S>,
     settings: RunSettings,
     context: RunContext<'_>,
-    on_stop: impl Fn(),
+    store: Option<Arc<dyn Store>>,
 ) -> Result<Journal, RunError> {
     let work = |context| dispatch(channels, service, settings, context);
-    run_observed(context, on_stop, work).await?
+    run_observed(context, store, work).await?
 }
 
 async fn dispatch<S: Service>(
@@ -247,8 +248,7 @@ async fn dispatch<S: Service>(
         let _ = dispatcher.sink.flush().await;
     }
     dispatcher.sink.close();
-    let written = writer.join().map_err(|_| RunError::Panicked)?;
-    let committed = committer.join().map_err(|_| RunError::Panicked)?;
+    let (written, committed) = joined(writer, committer).await?;
     // A committer that has stopped reports why, and stops the writer.
     let written = committed.and_then(|journal| written.map(|()| journal));
     while let Some(part) = dispatcher.sink.try_next_committed() {
@@ -257,10 +257,17 @@ async fn dispatch<S: Service>(
     dispatcher.emit_final_events();
     let totals = dispatcher.run_totals();
     let round_end = dispatcher.reader.end();
+    let requested_stop = dispatcher.stopping.or_else(|| dispatcher.context.stop.try_recv().ok());
     drop(dispatcher);
     // If the writer has stopped by itself, its own error is the cause.
     let mut journal = match ended {
-        Ok(()) | Err(RunError::WriterStopped) => written?,
+        Ok(()) | Err(RunError::WriterStopped) => match (written, requested_stop) {
+            // A store that could not be reached was not waited for any longer.
+            (Err(error), Some(cause)) if error.exit_code() == ExitCode::TryAgainLater => {
+                return Err(RunError::Stopped(cause));
+            }
+            (written, _) => written?,
+        },
         Err(error) => {
             if let Ok(mut journal) = written {
                 journal.set_totals(totals);
@@ -273,6 +280,18 @@ async fn dispatch<S: Service>(
     journal.set_totals(totals);
     journal.end_round(round_end.ok_or(RunError::WriterStopped)?)?;
     Ok(journal)
+}
+
+/// Waits for both threads, which may take as long as an upload, without keeping events from the observer.
+async fn joined<W: Send + 'static, C: Send + 'static>(
+    writer: JoinHandle<W>,
+    committer: JoinHandle<C>,
+) -> Result<(W, C), RunError> {
+    let joined = tokio::task::spawn_blocking(|| (writer.join(), committer.join())).await;
+    match joined {
+        Ok((Ok(written), Ok(committed))) => Ok((written, committed)),
+        _ => Err(RunError::Panicked),
+    }
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@
 mod calls;
 mod factory;
 mod gauges;
+mod store;
 
 use prometheus::{Registry, Result, TextEncoder};
 
 use self::calls::CallMetrics;
 use self::factory::{MetricFactory, PREFIX};
 use self::gauges::Gauges;
+use self::store::StoreGauges;
 use crate::pipeline::events::Event;
 use crate::report::summary::ResultSummary;
 use crate::snapshot::parts::CommittedPart;
@@ -34,6 +36,7 @@ pub struct RunMetrics {
     registry: Registry,
     calls: CallMetrics,
     gauges: Gauges,
+    store: StoreGauges,
 }
 
 /// The end of a run.
@@ -55,7 +58,8 @@ impl RunMetrics {
     pub fn new(job: &str) -> Result<RunMetrics> {
         let factory = MetricFactory::for_job(job)?;
         let (calls, gauges) = (CallMetrics::new(&factory)?, Gauges::new(&factory)?);
-        Ok(RunMetrics { registry: factory.0, calls, gauges })
+        let store = StoreGauges::new(&factory)?;
+        Ok(RunMetrics { registry: factory.0, calls, gauges, store })
     }
 
     pub fn set_run(&self, run_id: &str, date: &str) {
@@ -71,6 +75,7 @@ impl RunMetrics {
         self.calls.on(event);
         match event {
             Event::Progress(progress) => self.gauges.set_progress(progress),
+            Event::Store(activity) => self.store.set(activity),
             Event::PartCommitted(part) => self.gauges.add_part(part),
             Event::RoundEnded(calls) => self.gauges.set_calls(calls),
             _ => {}

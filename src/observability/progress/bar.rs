@@ -43,7 +43,9 @@ impl BarLine {
         if progress.awaiting_retry > 0 {
             pieces.push((5, format!("{} awaiting retry", HumanCount(progress.awaiting_retry))));
         }
-        if progress.is_outage {
+        if progress.is_store_unavailable {
+            pieces.push((1, "object store unavailable".to_owned()));
+        } else if progress.is_outage {
             pieces.push((1, "no call succeeds".to_owned()));
         } else if let Some(left) = time_left(progress) {
             pieces.push((1, format!("{} left", duration_text(left.as_secs_f64()))));
@@ -69,7 +71,7 @@ impl BarLine {
 /// The time that the rest takes at the average speed of this process; `None` before the first account, and during an outage.
 pub fn time_left(progress: &Progress) -> Option<Duration> {
     let processed = progress.processed.saturating_sub(progress.processed_before);
-    if processed == 0 || progress.is_outage {
+    if processed == 0 || progress.is_outage || progress.is_store_unavailable {
         return None;
     }
     let left = progress.accounts_to_request.saturating_sub(progress.processed) as f64;
@@ -117,6 +119,7 @@ mod tests {
         elapsed: Duration::from_secs(10),
         processed_before: 0,
         is_outage: false,
+        is_store_unavailable: false,
     };
 
     #[test]
@@ -129,6 +132,10 @@ mod tests {
         assert_eq!(time_left(&outage), None);
         let line = BarLine::progress(&outage, 80).text;
         assert!(line.ends_with("12 failed, no call succeeds"), "{line}");
+        let no_store = Progress { is_store_unavailable: true, ..PROGRESS };
+        assert_eq!(time_left(&no_store), None);
+        let line = BarLine::progress(&no_store, 80).text;
+        assert!(line.ends_with("12 failed, object store unavailable"), "{line}");
     }
 
     #[test]

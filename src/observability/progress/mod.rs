@@ -30,6 +30,7 @@ pub struct Reporter {
     status: StatusLine,
     scan_drawn_at: Option<Instant>,
     last_line_at: Duration,
+    latest: Progress,
     /// Time since the start of the first round, as of the latest progress event.
     now: Duration,
     /// When the latest round to end did so.
@@ -48,6 +49,7 @@ impl Reporter {
             status: StatusLine::default(),
             scan_drawn_at: None,
             last_line_at: Duration::ZERO,
+            latest: Progress::default(),
             now: Duration::ZERO,
             earlier_rounds: Duration::ZERO,
             retries: RetryBatchLog::default(),
@@ -74,7 +76,16 @@ impl Reporter {
     pub fn on(&mut self, event: Event) {
         match event {
             Event::CallEnded { .. } => {}
-            Event::Progress(progress) => self.progress(&progress),
+            Event::Progress(progress) => {
+                self.latest = Progress { is_store_unavailable: self.latest.is_store_unavailable, ..progress };
+                self.progress();
+            }
+            Event::Store(store) => {
+                if self.latest.is_store_unavailable != store.is_unavailable {
+                    self.latest.is_store_unavailable = store.is_unavailable;
+                    self.draw();
+                }
+            }
             Event::AccountsFailed { accounts, reason } => {
                 self.retries.add(accounts, 0, reason, self.now);
             }
@@ -132,7 +143,14 @@ impl Reporter {
         self.status.clear();
     }
 
-    fn progress(&mut self, progress: &Progress) {
+    fn draw(&self) {
+        if self.style == ProgressStyle::Bar {
+            self.status.show(|columns| BarLine::progress(&self.latest, columns));
+        }
+    }
+
+    fn progress(&mut self) {
+        let progress = self.latest;
         self.now = self.earlier_rounds + progress.elapsed;
         if let Some(batch) = self.retries.take_due(self.now) {
             log_retry_batch(&batch);
@@ -148,12 +166,12 @@ impl Reporter {
                         call_rate = progress.calls_in_last_second,
                         failed = progress.failed,
                         awaiting_retry = progress.awaiting_retry,
-                        eta_seconds = time_left(progress).map(|left| left.as_secs()),
+                        eta_seconds = time_left(&progress).map(|left| left.as_secs()),
                         "progress"
                     );
                 }
             }
-            ProgressStyle::Bar => self.status.show(|columns| BarLine::progress(progress, columns)),
+            ProgressStyle::Bar => self.draw(),
         }
     }
 }

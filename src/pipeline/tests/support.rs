@@ -174,7 +174,7 @@ pub fn run_scripted_with(
         while !channels.reader.has_read_all() {
             std::thread::yield_now();
         }
-        let result = run_with(channels, Arc::clone(&service), settings, run_context, || {}).await;
+        let result = run_with(channels, Arc::clone(&service), settings, run_context, None).await;
         let took = service.started.elapsed();
         (service, result, took)
     });

@@ -36,7 +36,7 @@ use self::journal::BucketJournal;
 use self::lease::Lease;
 use super::{
     JournalFile, LockState, LockedStore, Occupant, PartFilesError, ReadJournalError, ReplaceError,
-    Store, WorkDirectoryError,
+    Store, StoreActivity, WorkDirectoryError,
 };
 use crate::bucket::{Bucket, BucketError, BucketUrl};
 use crate::job::BucketOutput;
@@ -407,6 +407,17 @@ impl Store for BucketStore {
 
     fn create_staged_snapshot(&self) -> Result<(), DiskError> {
         create_directories(&self.scratch.join(STAGED_SNAPSHOT))
+    }
+
+    fn activity(&self) -> Option<StoreActivity> {
+        let state = self.bucket.state();
+        Some(StoreActivity {
+            requests: state.requests,
+            retries: state.retries,
+            throttled: state.throttled,
+            uploaded_bytes: state.uploaded_bytes,
+            is_unavailable: state.unavailable_since.is_some(),
+        })
     }
 
     fn interrupt(&self) {

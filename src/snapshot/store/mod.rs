@@ -55,6 +55,19 @@ pub enum LockState {
     Free,
 }
 
+/// The requests of this process to an object store, for progress and metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreActivity {
+    pub requests: u64,
+    /// Those that repeat a failed one.
+    pub retries: u64,
+    /// Those that the store refused because there were too many.
+    pub throttled: u64,
+    pub uploaded_bytes: u64,
+    /// Whether every request fails now.
+    pub is_unavailable: bool,
+}
+
 /// The held lock of a work directory.
 pub trait Lock: Debug + Send {
     /// Whether this run still holds it.
@@ -192,6 +205,11 @@ pub trait Store: Debug + Send + Sync {
 
     /// Creates an empty staged snapshot where there is none.
     fn create_staged_snapshot(&self) -> Result<(), DiskError>;
+
+    /// What the requests to an object store came to; `None` for a directory.
+    fn activity(&self) -> Option<StoreActivity> {
+        None
+    }
 
     /// Gives up waiting for a store that cannot be reached: the run stops.
     fn interrupt(&self) {}
