@@ -59,6 +59,11 @@ pub fn ensure_not_full(store: &dyn Store) -> Result<(), DiskSpaceError> {
     }
 }
 
+/// How many of so many rows are on the disk at once at most, where parts are uploaded.
+pub fn rows_on_disk(accounts_per_part: u64, rows: u64) -> u64 {
+    rows.min(accounts_per_part.saturating_mul(PARTS_ON_DISK))
+}
+
 /// What is still to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct SpaceNeeded<'n> {
@@ -77,11 +82,9 @@ impl SpaceNeeded<'_> {
         }
         let directory = store.scratch();
         if let Some(free) = free_bytes(directory) {
-            let rows = self.left.accounts_left;
-            let rows = if store.keeps_parts_on_disk() {
-                rows
-            } else {
-                rows.min(self.accounts_per_part.saturating_mul(PARTS_ON_DISK))
+            let rows = match store.keeps_parts_on_disk() {
+                true => self.left.accounts_left,
+                false => rows_on_disk(self.accounts_per_part, self.left.accounts_left),
             };
             self.compare(rows, free.saturating_add(self.removable_bytes), directory, problems);
         }

@@ -3,12 +3,13 @@
 use jiff::civil::Date;
 
 use super::counted_list::CountedList;
+use super::disk_space::rows_on_disk;
 use super::outlook::Outlook;
 use super::preflight::Preflight;
 use super::unfinished::work_left;
 use crate::job::{IfExists, Job};
 use crate::observability::progress::Reporter;
-use crate::report::plan::{Plan, minimum_seconds};
+use crate::report::plan::{Plan, PlannedScratch, minimum_seconds};
 use crate::report::size::SizeEstimate;
 use crate::snapshot::store::Occupant;
 use crate::util::disk_space::free_bytes;
@@ -30,10 +31,19 @@ pub fn plan(
     let (Some(store), Some(list), Some(outlook)) = (&access.store, list, outlook) else {
         return Err(problems.into_failure().unwrap_or_else(nothing_to_plan));
     };
+    let (requested, known) = (list.counts.accounts_to_request, outlook.known.clone());
     let mut plan = plan_of(job, date, list, outlook);
     // What cannot be read is among the problems.
     plan.snapshot_exists = store.occupant().is_ok_and(Occupant::may_be_replaced);
     plan.free_bytes = free_bytes(store.scratch());
+    plan.scratch = (!store.keeps_parts_on_disk()).then(|| PlannedScratch {
+        directory: store.scratch().display().to_string(),
+        expected_bytes: SizeEstimate::new(
+            rows_on_disk(job.output.accounts_per_part, requested),
+            known,
+        )
+        .expected_bytes,
+    });
     plan.run_at_work = access.active_run;
     plan.problems = problems.planned();
     let failure = problems.into_failure();
@@ -55,6 +65,7 @@ fn plan_of(job: &Job, date: Date, list: CountedList, outlook: Outlook) -> Plan {
         minimum_seconds: minimum_seconds(new_run.calls_left, job.api.calls_per_second),
         size: SizeEstimate::new(list.counts.accounts_to_request, outlook.known),
         free_bytes: None,
+        scratch: None,
         snapshot_exists: false,
         if_exists: match job.output.if_exists {
             IfExists::Replace => "replace",

@@ -1,5 +1,7 @@
 //! What an export would find and do before its first call, as `plan` and `check` report it.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 
 use super::counted_list::CountedList;
@@ -16,6 +18,9 @@ use crate::report::subject::Subject;
 use crate::snapshot::store::Store;
 use crate::snapshot::unfinished_run::find_damage;
 
+/// How long an inspection waits for an object store.
+const INSPECTION_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The findings of all steps; a step that was not possible has none.
 pub struct Preflight {
     pub access: Access,
@@ -29,6 +34,7 @@ impl Preflight {
     /// Reads everything that an export reads before its first call. Takes no lock and changes nothing. `reads_list` is off
     /// for a list that can be read only once.
     pub fn inspect(job: &Job, date: Date, reads_list: bool, reporter: &mut Reporter) -> Preflight {
+        let job = &impatient(job);
         let mut access = Access::inspect(job);
         let mut problems = std::mem::take(&mut access.problems);
         let store = access.store.clone();
@@ -66,6 +72,16 @@ impl Preflight {
         });
         Preflight { access, list, outlook, problems }
     }
+}
+
+/// The job of somebody who waits for the result of an inspection.
+fn impatient(job: &Job) -> Job {
+    let mut job = job.clone();
+    if let Some(bucket) = &mut job.output.bucket {
+        let patience = &mut bucket.patience.outage_patience;
+        *patience = INSPECTION_PATIENCE.min(*patience);
+    }
+    job
 }
 
 /// Whether the run of this date has published, and only its cleanup was interrupted. An error is one of the unfinished run.

@@ -60,6 +60,10 @@ pub async fn run_observed<W: Future<Output: Send> + Send + 'static>(
     while let Ok(batch) = batches.try_recv() {
         batch.into_iter().for_each(&mut *observer);
     }
-    observed.and_then(|store| store.activity()).into_iter().map(Event::Store).for_each(&mut *observer);
+    observed
+        .and_then(|store| store.activity())
+        .into_iter()
+        .map(Event::Store)
+        .for_each(&mut *observer);
     ended.map_err(|_| RunError::Panicked)
 }

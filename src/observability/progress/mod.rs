@@ -77,7 +77,8 @@ impl Reporter {
         match event {
             Event::CallEnded { .. } => {}
             Event::Progress(progress) => {
-                self.latest = Progress { is_store_unavailable: self.latest.is_store_unavailable, ..progress };
+                self.latest =
+                    Progress { is_store_unavailable: self.latest.is_store_unavailable, ..progress };
                 self.progress();
             }
             Event::Store(store) => {

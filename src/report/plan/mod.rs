@@ -15,6 +15,7 @@ pub use self::problem::{PlannedEffect, PlannedProblem};
 pub use self::resume::{RemainingWork, Resume, ResumeState};
 use super::size::{SizeEstimate, relative_to};
 use crate::util::human::{counted, duration_text};
+use crate::util::visible::visible;
 
 /// What an export would do. Keys of the JSON are only ever added.
 #[derive(Debug, Clone, Serialize)]
@@ -38,8 +39,11 @@ pub struct Plan {
     pub minimum_seconds: Option<f64>,
     #[serde(flatten)]
     pub size: SizeEstimate,
-    /// Free space at the output path; `None` where the system does not report it.
+    /// Free space for the parts; `None` where the system does not report it.
     pub free_bytes: Option<u64>,
+    /// What the parts take of it at most, where each is uploaded when it is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<PlannedScratch>,
     /// Whether something exists at the output path.
     pub snapshot_exists: bool,
     /// `replace` or `fail`.
@@ -53,6 +57,14 @@ pub struct Plan {
     pub refusal: Option<String>,
     /// The exit code of that problem; 0 if nothing is known that prevents publishing.
     pub exit_code: u8,
+}
+
+/// The directory for parts until they are uploaded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedScratch {
+    pub directory: String,
+    /// What the parts in it take at most.
+    pub expected_bytes: u64,
 }
 
 /// The minimum time of calls at a rate limit, to the millisecond; `None` without a limit.
@@ -129,7 +141,21 @@ impl Plan {
     }
 
     fn free_text(&self) -> String {
-        let needed = self.size.expected_bytes.saturating_sub(self.resume.bytes_committed);
+        let rest = self.size.expected_bytes.saturating_sub(self.resume.bytes_committed);
+        let needed = match &self.scratch {
+            Some(scratch) => scratch.expected_bytes.min(rest),
+            None => rest,
+        };
+        let free = self.free_bytes.map(HumanBytes);
+        if let (Some(scratch), Some(free)) = (&self.scratch, free)
+            && free.0 >= needed
+        {
+            let directory = visible(&scratch.directory);
+            let used = HumanBytes(needed);
+            return format!(
+                "{free} in {directory}, where parts take {used} until they are uploaded"
+            );
+        }
         match self.free_bytes {
             None => "unknown".to_owned(),
             Some(free) if free < needed => format!("{}, which is too little", HumanBytes(free)),

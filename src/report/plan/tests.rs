@@ -36,6 +36,7 @@ fn plan() -> Plan {
             size_basis_snapshot: None,
         },
         free_bytes: Some(500_000),
+        scratch: None,
         snapshot_exists: false,
         if_exists: "replace",
         resume: Resume::new_run(RemainingWork {
@@ -120,6 +121,9 @@ fn committed_parts_need_no_more_free_space() {
     let mut plan = plan();
     plan.resume.bytes_committed = 300_000;
     assert_eq!(plan.free_text(), "488.28 KiB");
+    plan.scratch = Some(PlannedScratch { directory: "/tmp/x".to_owned(), expected_bytes: 100_000 });
+    plan.resume.bytes_committed = 0;
+    insta::assert_snapshot!(plan.free_text(), @"488.28 KiB in /tmp/x, where parts take 97.66 KiB until they are uploaded");
     plan.free_bytes = None;
     assert_eq!(plan.free_text(), "unknown");
 }
