@@ -98,7 +98,6 @@ impl Known {
     }
 
     /// The rows, sorted by account.
-    #[allow(dead_code)] // Until exports to object stores are tested.
     pub fn rows(&self) -> Vec<&[Cell]> {
         self.rows.values().map(Vec::as_slice).collect()
     }

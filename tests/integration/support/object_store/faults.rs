@@ -21,6 +21,13 @@ pub enum Fault {
     HoldResponse,
 }
 
+impl Fault {
+    /// Whether the request waits for the test.
+    pub fn holds(self) -> bool {
+        matches!(self, Fault::Hold | Fault::HoldResponse)
+    }
+}
+
 /// 503 as S3 throttles.
 pub const SLOW_DOWN: Fault =
     Fault::Reply { status: "503 Slow Down", code: "SlowDown", retry_after: None };

@@ -14,7 +14,7 @@ use rustix::net::sockopt::set_socket_linger;
 
 use super::faults::{Fault, Release, Rule};
 use super::http::{Head, Operation, Request, read_response};
-use crate::support::wait_until;
+use crate::support::{HANGS_AFTER, wait_until};
 
 /// Bytes per second that pass, as a bucket of tokens of a tenth of a second.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ struct Shared {
     components: usize,
     state: Mutex<State>,
     released: Condvar,
+    held: Condvar,
 }
 
 impl FaultProxy {
@@ -57,8 +58,13 @@ impl FaultProxy {
     pub fn start(upstream: SocketAddr, components: usize) -> FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let shared =
-            Shared { upstream, components, state: Mutex::default(), released: Condvar::new() };
+        let shared = Shared {
+            upstream,
+            components,
+            state: Mutex::default(),
+            released: Condvar::new(),
+            held: Condvar::new(),
+        };
         let shared = Arc::new(shared);
         let served = Arc::clone(&shared);
         thread::spawn(move || {
@@ -119,10 +125,20 @@ impl FaultProxy {
         self.shared.state.lock().unwrap().held > 0
     }
 
-    /// Removes all rules, and ends the wait of all held requests.
+    /// Waits until a request is held or something is over, without keeping a processor busy.
+    pub fn wait_for_hold(&self, mut is_over: impl FnMut() -> bool) {
+        let mut state = self.shared.state.lock().unwrap();
+        let started = Instant::now();
+        while state.held == 0 && !is_over() {
+            assert!(started.elapsed() < HANGS_AFTER, "timeout while waiting for a held request");
+            (state, _) = self.shared.held.wait_timeout(state, Duration::from_millis(10)).unwrap();
+        }
+    }
+
+    /// Removes the rules that hold requests, and ends the wait of all held ones.
     pub fn release(&self, release: Release) {
         let mut state = self.shared.state.lock().unwrap();
-        state.rules.clear();
+        state.rules.retain(|rule| !rule.fault.holds());
         state.release = Some(release);
         self.shared.released.notify_all();
         drop(state);
@@ -164,8 +180,7 @@ impl Shared {
         let fault =
             state.rules.iter_mut().find_map(|rule| rule.applies(request).then_some(rule.fault));
         state.faults += u64::from(fault.is_some());
-        state.selected_to_hold +=
-            u64::from(matches!(fault, Some(Fault::Hold | Fault::HoldResponse)));
+        state.selected_to_hold += u64::from(fault.is_some_and(Fault::holds));
         fault
     }
 
@@ -214,6 +229,7 @@ impl Shared {
     fn hold(&self) -> Release {
         let mut state = self.state.lock().unwrap();
         state.held += 1;
+        self.held.notify_all();
         loop {
             if let Some(release) = state.release {
                 state.held -= 1;

@@ -38,7 +38,7 @@ pub fn texts_of(document: &str, element: &str) -> Vec<String> {
 
 /// A page of ListObjectsV2, of a few keys, so that every listing of a test has several pages.
 pub fn listing(objects: &BTreeMap<String, Object>, request: &Request) -> String {
-    const PAGE: usize = 7;
+    const PAGE: usize = 20;
     let parameter = |name| request.parameter(name).unwrap_or_default();
     let (prefix, delimiter) = (parameter("prefix"), parameter("delimiter"));
     let after = match parameter("continuation-token") {

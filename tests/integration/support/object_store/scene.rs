@@ -1,6 +1,6 @@
 //! An export to a bucket, with a scratch directory that is lost whenever the process ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use rustix::process::Signal;
@@ -13,7 +13,7 @@ use super::{Bucket, Kind};
 use crate::support::emulator::SECRET_VARIABLE;
 use crate::support::scenario::{JOB, accounts};
 use crate::support::stops::with_faults;
-use crate::support::{EmulatorServer, Found, Known, Output, Running, TestDir, wait_until};
+use crate::support::{EmulatorServer, Found, Known, Output, Running, TestDir};
 
 /// Where the snapshot is published, below the prefix of the bucket.
 pub const OUTPUT: &str = "profiles/dt=2026-11-22";
@@ -50,7 +50,9 @@ impl Scene {
             "output = {{ path = \"{}\", scratch = \"scratch\", accounts_per_part = 200 }}",
             bucket.url(OUTPUT)
         );
-        let job = JOB.replace("output = { path = \"out\", accounts_per_part = 600 }", &output)
+        // Without a limit, a resumed run does not wait for the end of the second in which the earlier one made its calls.
+        let job = JOB.replace("calls_per_second = 10_000", "calls_per_second = 0");
+        let job = job.replace("output = { path = \"out\", accounts_per_part = 600 }", &output)
             + &format!("\n[emulator.faults]{ACCOUNT_FAULTS}\n{}", bucket.section());
         assert!(job.contains(&output));
         let directory = TestDir::with_job(&job, accounts(count));
@@ -87,7 +89,7 @@ impl Scene {
     pub fn kill_at(&self, rule: Rule, release: Release) -> bool {
         self.bucket.proxy.inject(rule);
         let mut run = self.start(&[]);
-        wait_until("the held request", || self.bucket.proxy.is_holding() || run.has_ended());
+        self.wait_until_held(&mut run);
         run.kill();
         self.bucket.proxy.release(release);
         let (output, status) = run.end_with_status();
@@ -98,6 +100,23 @@ impl Scene {
         false
     }
 
+    /// Waits until a request is held, or the run has ended.
+    pub fn wait_until_held(&self, run: &mut Running) {
+        self.bucket.proxy.wait_for_hold(|| run.has_ended());
+    }
+
+    /// Replaces the account list.
+    pub fn set_accounts(&mut self, accounts: impl IntoIterator<Item = String>) {
+        self.directory.accounts("accounts.txt", accounts);
+        self.known = Known::of_directory(&self.directory, &[]);
+    }
+
+    /// The parts of the same export to a local directory.
+    pub fn local_parts(&self) -> BTreeMap<String, Vec<u8>> {
+        self.export(&["--set", "output.path=local"]).expect_code(0);
+        self.directory.snapshot("local").part_bytes()
+    }
+
     /// The keys below the work prefix.
     pub fn work(&self) -> BTreeSet<String> {
         let keys = self.bucket.keys().into_iter();
@@ -105,11 +124,16 @@ impl Scene {
             .collect()
     }
 
-    /// Number of journal entries of parts.
-    pub fn committed_parts(&self) -> usize {
+    /// The staged names of the parts that the journal names.
+    pub fn committed_parts(&self) -> Vec<String> {
         let entries = self.work().into_iter().filter(|key| key.starts_with("journal/"));
         let texts = entries.filter_map(|key| self.bucket.get(&format!("{WORK}/{key}")));
-        texts.filter(|text| String::from_utf8_lossy(text).contains("\"entry\":\"part\"")).count()
+        let values = texts.map(|text| serde_json::from_slice::<Value>(&text).unwrap());
+        let parts = values.filter(|entry| entry["entry"] == "part");
+        parts
+            .map(|entry| entry["file"].as_str().unwrap().replace('.', "~"))
+            .map(|name| format!("snapshot/.{name}.unpublished"))
+            .collect()
     }
 
     /// The manifest of the published snapshot.
@@ -132,7 +156,7 @@ impl Scene {
 
     /// [`Scene::published`] while the work prefix is in use.
     #[track_caller]
-    pub fn published_beside_work(&self, about: &str) -> Found {
+    fn published_beside_work(&self, about: &str) -> Found {
         let Some(mut manifest) = self.manifest() else {
             let keys = self.bucket.keys_with(OUTPUT);
             let keys: Vec<_> =
@@ -141,19 +165,13 @@ impl Scene {
             return Found::Nothing;
         };
         let copy = TestDir::new();
+        for (name, bytes) in self.parts_of_manifest(about) {
+            copy.write(&format!("out/{name}"), bytes);
+        }
         let mut names = BTreeSet::new();
         for part in manifest["parts"].as_array_mut().unwrap() {
             let name = part["file"].as_str().unwrap().to_owned();
-            let bytes = self.bucket.get(&format!("{OUTPUT}/{name}"));
-            let bytes = bytes.unwrap_or_else(|| panic!("{about}: {name} is missing"));
-            let digest: String =
-                Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(part["sha256"], digest, "{about}: {name}");
-            // part-00000-RUN-ATTEMPT.parquet
-            let (number, extension) = (&name[..10], &name[name.find('.').unwrap()..]);
-            let plain = format!("{number}{extension}");
-            copy.write(&format!("out/{plain}"), bytes);
-            part["file"] = plain.into();
+            part["file"] = plain_name(&name).into();
             names.insert(name);
         }
         copy.write("out/_manifest.json", manifest.to_string());
@@ -169,8 +187,29 @@ impl Scene {
         copy.found()
     }
 
+    /// The parts that the manifest names, with the names of a local snapshot; fails the test unless each has its digest.
+    #[track_caller]
+    pub fn parts_of_manifest(&self, about: &str) -> BTreeMap<String, Vec<u8>> {
+        let manifest = self.manifest().unwrap_or_else(|| panic!("{about}: no manifest"));
+        let part = |part: &Value| {
+            let name = part["file"].as_str().unwrap();
+            let bytes = self.bucket.get(&format!("{OUTPUT}/{name}"));
+            let bytes = bytes.unwrap_or_else(|| panic!("{about}: {name} is missing"));
+            let digest: String =
+                Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(part["sha256"], digest, "{about}: {name}");
+            (plain_name(name), bytes)
+        };
+        manifest["parts"].as_array().unwrap().iter().map(part).collect()
+    }
+
     /// Deletes everything of this test.
     pub fn clear(&self) {
         self.bucket.keys().iter().for_each(|key| self.bucket.delete(key));
     }
+}
+
+/// The name of `part-00000-RUN-ATTEMPT.parquet` in a local snapshot.
+fn plain_name(name: &str) -> String {
+    format!("{}{}", &name[..10], &name[name.find('.').unwrap()..])
 }

@@ -15,8 +15,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use object_store::ObjectStoreExt;
+use object_store::path::Path as ObjectPath;
 use sha2::Sha256;
 
+use super::{Kind, client};
 use crate::support::wait_until;
 
 /// The program `weed` of SeaweedFS.
@@ -119,6 +122,12 @@ fn start_seaweedfs(weed: &Path) -> Server {
     });
     // 403: the gateway has its identities.
     wait_until("SeaweedFS", || response(server.address, &probe(server.address)).contains(" 403 "));
+    // Creates the bucket.
+    let (client, key) =
+        (client(Kind::SeaweedFs, server.address, None), ObjectPath::from("created"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(client.put(&key, "".into())).unwrap();
+    runtime.block_on(client.delete(&key)).unwrap();
     server
 }
 
