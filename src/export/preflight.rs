@@ -8,7 +8,7 @@ use super::counted_list::CountedList;
 use super::inspect::{Access, Environment};
 use super::limits::{ListTotals, ensure_list_is_exportable};
 use super::outlook::Outlook;
-use super::problem::Problems;
+use super::problem::{Effect, Problems};
 use super::resume::published_run;
 use super::unfinished::{Findings, RunSource};
 use super::warning::Warning;
@@ -38,7 +38,10 @@ impl Preflight {
         let mut access = Access::inspect(job);
         let mut problems = std::mem::take(&mut access.problems);
         let store = access.store.clone();
-        let store = store.as_deref();
+        let is_refused = |(_, effect): (usize, &Effect)| matches!(effect, Effect::Refuses(_));
+        // Every further request to a bucket that refuses one would only repeat the problem.
+        let is_out_of_reach = problems.of(Subject::Output).any(is_refused);
+        let store = store.as_deref().filter(|it| it.keeps_parts_on_disk() || !is_out_of_reach);
         // An export that only has to clean up looks no further.
         let has_published = store.is_some_and(|store| has_published(store, date));
         let environment = store.filter(|_| !has_published);

@@ -4,6 +4,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::finding::{Finding, Moment};
 use crate::accounts::{DuplicateRemoval, ListPath};
+use crate::export::disk_space::rows_on_disk;
 use crate::export::outlook::Outlook;
 use crate::export::preflight::Preflight;
 use crate::export::problem::Effect;
@@ -146,11 +147,16 @@ impl SubjectFindings<'_> {
 
     fn disk(&self, outlook: &Outlook) -> String {
         let rows = outlook.resume.left.map_or(0, |left| left.accounts_left);
+        let store = self.preflight.access.store.as_ref();
+        let scratch = store.filter(|store| !store.keeps_parts_on_disk());
+        let rows = scratch.map_or(rows, |_| rows_on_disk(self.job.output.accounts_per_part, rows));
         let needed = SizeEstimate::new(rows, outlook.known.clone()).expected_bytes;
-        let free =
-            self.preflight.access.store.as_ref().and_then(|store| free_bytes(store.scratch()));
+        let free = store.and_then(|store| free_bytes(store.scratch()));
         let free = free.map_or_else(|| "unknown".to_owned(), |free| HumanBytes(free).to_string());
-        format!("about {} needed, {free} free", HumanBytes(needed))
+        let place = scratch.map_or_else(String::new, |store| {
+            format!(" in {}, where parts are until they are uploaded", store.scratch().display())
+        });
+        format!("about {} needed, {free} free{place}", HumanBytes(needed))
     }
 
     fn time(&self, outlook: &Outlook) -> String {

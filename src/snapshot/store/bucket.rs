@@ -22,12 +22,12 @@ mod publication;
 mod scratch;
 mod trial;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::warn;
 
@@ -38,7 +38,7 @@ use super::{
     JournalFile, LockState, LockedStore, Occupant, PartFilesError, ReadJournalError, ReplaceError,
     Store, StoreActivity, WorkDirectoryError,
 };
-use crate::bucket::{Bucket, BucketError, BucketUrl};
+use crate::bucket::{Bucket, BucketError, BucketUrl, ObjectInfo};
 use crate::job::BucketOutput;
 use crate::snapshot::layout::{
     INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, MANIFEST_FILE, STAGED_SNAPSHOT,
@@ -72,6 +72,8 @@ pub struct BucketStore {
     is_lost: Arc<AtomicBool>,
     /// The number of the next entry of the journal.
     next_entry: Arc<AtomicU64>,
+    /// The journal as this process has read it; dropped when it changes.
+    cached_journal: Arc<Mutex<Option<Vec<u8>>>>,
 }
 
 impl BucketStore {
@@ -118,6 +120,7 @@ impl BucketStore {
             identity: Arc::new(ProcessIdentity::of_this_process()),
             is_lost: Arc::new(AtomicBool::new(false)),
             next_entry: Arc::new(AtomicU64::new(0)),
+            cached_journal: Arc::new(Mutex::new(None)),
         })
     }
 
@@ -159,6 +162,10 @@ impl BucketStore {
         }
         info.etag = object.version.etag;
         fs::remove_file(&file).map_err(DiskError::on("remove", &file))
+    }
+
+    fn cache_journal(&self, journal: Option<Vec<u8>>) {
+        *self.cached_journal.lock().unwrap_or_else(PoisonError::into_inner) = journal;
     }
 
     /// The error of a run whose work prefix another one uses by now.
@@ -207,6 +214,7 @@ impl Store for BucketStore {
 
     fn lock(&self) -> Result<LockedStore, WorkDirectoryError> {
         let (lease, has_taken_over) = Lease::take(self)?;
+        self.cache_journal(None);
         let prepared = scratch::create(&self.scratch).and_then(|()| {
             let journal = self.journal_keys()?;
             let last = journal.last().and_then(|key| journal::number(key));
@@ -337,20 +345,21 @@ impl Store for BucketStore {
     }
 
     fn are_intact(&self, files: &[(String, &FileInfo)]) -> Result<Vec<bool>, DiskError> {
-        let keys: Vec<String> = files.iter().map(|(key, _)| self.work_key(key)).collect();
-        let found = on(self.bucket.head_all(&keys))?;
-        let is_intact =
-            |((key, info), found): (&(String, &FileInfo), _)| -> Result<bool, DiskError> {
-                if BucketStore::is_in_scratch(key) {
-                    return Ok(FileInfo::of(&self.scratch.join(key))? == **info);
-                }
-                let Some(found): Option<crate::bucket::ObjectInfo> = found else {
-                    return Ok(false);
-                };
-                let is_same = info.etag.is_none() || found.version.etag == info.etag;
-                Ok(found.bytes == info.bytes && is_same)
+        // One list for all of them, instead of a request for each.
+        let objects = on(self.bucket.list(self.work.key()))?;
+        let objects: HashMap<&str, &ObjectInfo> =
+            objects.iter().map(|object| (object.key.as_str(), object)).collect();
+        let is_intact = |(key, info): &(String, &FileInfo)| {
+            if BucketStore::is_in_scratch(key) {
+                return Ok(FileInfo::of(&self.scratch.join(key))? == **info);
+            }
+            let is_same = |found: &&ObjectInfo| {
+                let is_same_version = info.etag.is_none() || found.version.etag == info.etag;
+                found.bytes == info.bytes && is_same_version
             };
-        files.iter().zip(found).map(is_intact).collect()
+            Ok(objects.get(self.work_key(key).as_str()).is_some_and(is_same))
+        };
+        files.iter().map(is_intact).collect()
     }
 
     fn remove_uncommitted(&self, keep: &HashSet<String>) -> Result<(), PartFilesError> {
@@ -366,7 +375,13 @@ impl Store for BucketStore {
     }
 
     fn read_journal(&self) -> Result<Option<Vec<u8>>, ReadJournalError> {
-        Ok(journal::read(self)?)
+        let cached = self.cached_journal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if cached.is_some() {
+            return Ok(cached);
+        }
+        let journal = journal::read(self)?;
+        self.cache_journal(journal.clone());
+        Ok(journal)
     }
 
     fn create_journal(&self) -> Result<Box<dyn JournalFile>, DiskError> {
@@ -393,6 +408,7 @@ impl Store for BucketStore {
             key if key.starts_with(JOURNAL_PREFIX) => keep.contains(&JOURNAL_FILE),
             key => keep.contains(&key),
         };
+        self.cache_journal(None);
         let keys = self.own_keys()?.into_iter().filter(|key| !is_kept(key));
         // A plan is never left without the files that completing it takes.
         let (plans, keys): (Vec<_>, Vec<_>) = keys.partition(|key| publication::is_plan(key));

@@ -32,6 +32,7 @@ impl JournalFile for BucketJournal {
         if store.is_lost.load(Ordering::Relaxed) {
             return Err(store.taken_over());
         }
+        store.cache_journal(None);
         let key = key(store.next_entry.load(Ordering::Relaxed));
         let hit =
             |name| failpoint::hit(name).map_err(DiskError::on("write", &store.root.join(&key)));

@@ -8,7 +8,8 @@ use crate::util::exit_code::ExitCode;
 /// Returns what a run should be warned about.
 pub fn try_all(store: &BucketStore) -> Result<Vec<String>, DiskError> {
     let key = store.work_key(&format!("check-{}", store.identity.attempt));
-    let copy = format!("{key}-copy");
+    // At the output path, where readers take a name that starts with an underscore for hidden.
+    let copy = store.output_key(&format!("_check-{}", store.identity.attempt));
     let tried = try_with(store, &key, &copy);
     let removed = on(store.bucket.delete_all(vec![key.clone(), copy]));
     let warnings = tried?;
@@ -39,9 +40,10 @@ fn try_with(store: &BucketStore, key: &str, copy: &str) -> Result<Vec<String>, D
     }
     on(bucket.put_in_pieces(key, "written in pieces by im-profiles check"))?;
     on(bucket.copy_all(&[(key.to_owned(), copy.to_owned())]))?;
-    let listed = on(bucket.list(store.work.key()))?;
-    if ![key, copy].iter().all(|key| listed.iter().any(|object| object.key == *key)) {
-        return Err(wrong(store, "does not list an object that was written"));
+    for (prefix, key) in [(store.work.key(), key), (store.output.key(), copy)] {
+        if !on(bucket.list(prefix))?.iter().any(|object| object.key == key) {
+            return Err(wrong(store, "does not list an object that was written"));
+        }
     }
     let not_exclusive = format!(
         "the store of {} does not support conditional writes, so two runs at once are not always detected; make sure that only one runs at a time",
