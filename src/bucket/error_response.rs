@@ -29,7 +29,8 @@ pub fn error_response(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> E
     let message = element(&body, "Message")
         .or_else(|| in_json("message"))
         .or_else(|| in_json("error_description"))
-        .unwrap_or_default();
+        .unwrap_or_default()
+        .trim_end_matches('.');
     let reason = status.canonical_reason().unwrap_or("unknown status");
     let text = match (code, message) {
         ("", "") => format!("status {} {reason}", status.as_u16()),

@@ -166,7 +166,7 @@ fn error(status: u16, code: &str) -> HttpResponse {
     if code.is_empty() {
         return response(status, "");
     }
-    response(status, &format!("<Error><Code>{code}</Code><Message>as scripted</Message></Error>"))
+    response(status, &format!("<Error><Code>{code}</Code><Message>as scripted.</Message></Error>"))
 }
 
 impl HttpService for FakeStore {
