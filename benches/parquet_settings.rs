@@ -1,7 +1,6 @@
 //! Measures time and size of Parquet settings with the same rows: `cargo bench --bench parquet_settings`.
 //!
-//! `snapshot::parts::parquet_writer` has the chosen settings, `docs/performance.md` the results. All are measured with the
-//! encoder of the crate `parquet`, whose pages are up to twice as large as their limit.
+//! `snapshot::parts::parquet_writer` has the chosen settings, `docs/performance.md` the results.
 
 #![allow(clippy::unwrap_used)] // A failed setup is the failure report.
 #![allow(clippy::print_stdout)] // The table is the result.
@@ -52,7 +51,7 @@ fn main() {
 
 fn settings(first_rows: &RecordBatch) -> Vec<(String, WriterProperties)> {
     let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap());
-    let of = |codec| properties(codec, first_rows).set_data_page_size_limit(126 * 1024);
+    let of = |codec| properties(codec, first_rows);
     let base = || of(zstd(1));
     let for_free_texts =
         |set: fn(WriterPropertiesBuilder, ColumnPath) -> WriterPropertiesBuilder| {

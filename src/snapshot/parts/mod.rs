@@ -1,13 +1,11 @@
 //! The parts of the table: from rows to committed files.
 
-mod column_encoder;
 pub mod csv_writer;
 mod dictionary_estimate;
 pub mod file_writer;
 pub mod parquet_writer;
 pub mod part_builder;
 pub mod row_buffer;
-mod row_groups;
 
 use std::ops::Range;
 

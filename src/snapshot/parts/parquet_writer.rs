@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
 use arrow_select::concat::concat_batches;
+use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-use super::column_encoder::PageCompressor;
 use super::dictionary_estimate::dictionary_pays;
 use super::file_writer::{PartError, encode_error};
-use super::row_groups::RowGroups;
 use crate::job::Compression;
 use crate::table::rows::{ACCOUNT_COLUMN, value_bytes};
 use crate::util::staged_file::StagedFile;
@@ -24,9 +23,9 @@ const ROWS_PER_ROW_GROUP: usize = 250_000;
 /// The largest dictionary of a column. Where the first rows show that it would be larger, the column has none.
 const DICTIONARY_BYTES: usize = 1024 * 1024;
 
-/// A page ends with so many bytes before compression. Below 256 KiB, zstd looks for shorter repetitions, so texts become smaller
-/// than in pages of the usual 1 MiB, and a page stays in the cache of a core.
-const PAGE_BYTES: usize = 240 * 1024;
+/// Bytes of a page before compression, at least: the rows of an encoding step may double them. Below 256 KiB, zstd looks for
+/// shorter repetitions, so texts become smaller than in pages of the usual 1 MiB, and a page stays in the cache of a core.
+const PAGE_BYTES: usize = 126 * 1024;
 
 /// The writer of the file, in the form of the Parquet format: `NAME version VERSION (build HASH)`. Spark, Hive and Flink
 /// warn about every file of another form.
@@ -77,24 +76,15 @@ pub fn properties(codec: Codec, first_rows: &RecordBatch) -> WriterPropertiesBui
     settings
 }
 
-fn codec(compression: Compression) -> Codec {
-    match compression {
-        Compression::None => Codec::UNCOMPRESSED,
-        Compression::Snappy => Codec::SNAPPY,
-        Compression::Gzip => Codec::GZIP(GzipLevel::default()),
-        Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
-    }
-}
-
 /// Writes one Parquet file.
 #[derive(Debug)]
 pub struct ParquetPartWriter {
     path: PathBuf,
     schema: SchemaRef,
-    compression: Compression,
+    codec: Codec,
     /// Until the first rows have shown which settings fit them.
     file: Option<StagedFile>,
-    row_groups: Option<RowGroups<StagedFile>>,
+    writer: Option<ArrowWriter<StagedFile>>,
     collected: Vec<RecordBatch>,
     collected_rows: usize,
     collected_bytes: usize,
@@ -107,12 +97,18 @@ impl ParquetPartWriter {
         schema: &SchemaRef,
         compression: Compression,
     ) -> ParquetPartWriter {
+        let codec = match compression {
+            Compression::None => Codec::UNCOMPRESSED,
+            Compression::Snappy => Codec::SNAPPY,
+            Compression::Gzip => Codec::GZIP(GzipLevel::default()),
+            Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
+        };
         ParquetPartWriter {
             path: file.path().to_owned(),
             schema: schema.clone(),
-            compression,
+            codec,
             file: Some(file),
-            row_groups: None,
+            writer: None,
             collected: Vec::new(),
             collected_rows: 0,
             collected_bytes: 0,
@@ -127,52 +123,48 @@ impl ParquetPartWriter {
         if self.collected_rows < ROWS_PER_BATCH && self.collected_bytes < BATCH_BYTES {
             return Ok(());
         }
-        self.encode_collected()
+        self.encode_collected()?;
+        let in_progress = self.writer.as_ref().map_or(0, ArrowWriter::in_progress_size);
+        if in_progress < ROW_GROUP_BYTES { Ok(()) } else { self.flush() }
     }
 
     /// Ends the current row group.
     pub fn flush(&mut self) -> Result<(), PartError> {
         self.encode_collected()?;
-        let flushed = self.row_groups.as_mut().map_or(Ok(()), RowGroups::flush);
+        let flushed = self.writer.as_mut().map_or(Ok(()), ArrowWriter::flush);
         flushed.map_err(encode_error(&self.path))
     }
 
     /// Completes the file.
     pub fn finish(mut self) -> Result<StagedFile, PartError> {
         self.encode_collected()?;
-        let started = self.row_groups(&[]).map(drop);
-        started.map_err(encode_error(&self.path))?;
+        if self.file.is_some() {
+            self.encode(&RecordBatch::new_empty(self.schema.clone()))?;
+        }
         let failed = || ParquetError::General("the file could not be started".to_owned());
-        let file = self.row_groups.ok_or_else(failed).and_then(RowGroups::finish);
+        let file = self.writer.ok_or_else(failed).and_then(ArrowWriter::into_inner);
         file.map_err(encode_error(&self.path))
     }
 
     fn encode_collected(&mut self) -> Result<(), PartError> {
-        let collected = std::mem::take(&mut self.collected);
-        (self.collected_rows, self.collected_bytes) = (0, 0);
-        if collected.is_empty() {
+        if self.collected.is_empty() {
             return Ok(());
         }
-        let row_groups = self.row_groups(&collected);
-        let written = row_groups.and_then(|row_groups| row_groups.write(&collected));
-        written.map_err(encode_error(&self.path))
+        let rows =
+            concat_batches(&self.schema, &self.collected).map_err(encode_error(&self.path))?;
+        self.collected.clear();
+        (self.collected_rows, self.collected_bytes) = (0, 0);
+        self.encode(&rows)
     }
 
-    /// The row groups of the file, which starts with these rows if it has none.
-    fn row_groups(
-        &mut self,
-        rows: &[RecordBatch],
-    ) -> Result<&mut RowGroups<StagedFile>, ParquetError> {
+    fn encode(&mut self, rows: &RecordBatch) -> Result<(), PartError> {
         if let Some(file) = self.file.take() {
-            let (codec, compressor) =
-                (codec(self.compression), PageCompressor::new(self.compression)?);
-            let settings = properties(codec, &concat_batches(&self.schema, rows)?).build();
-            let row_groups =
-                RowGroups::new(file, &self.schema, settings, compressor, ROW_GROUP_BYTES)?;
-            self.row_groups = Some(row_groups);
+            let settings = properties(self.codec, rows).build();
+            let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(settings));
+            self.writer = Some(writer.map_err(encode_error(&self.path))?);
         }
-        let failed = || ParquetError::General("the file could not be started".to_owned());
-        self.row_groups.as_mut().ok_or_else(failed)
+        let encoded = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(rows));
+        encoded.map_err(encode_error(&self.path))
     }
 }
 
