@@ -84,11 +84,12 @@ fn parquet(accounts: &[&str]) -> Vec<u8> {
 fn a_prefix_a_glob_and_an_object_are_exported_like_files() {
     for kind in kinds() {
         let lists = Lists::partitions(kind);
-        for key in ["ids/", "ids/dt=*/part-?.txt*", "ids/dt=1/part-0.txt.gz"] {
-            lists.run("export", key, &["--set", "accounts.format=txt"]).expect_code(0);
+        let more = ["--set", "accounts.format=txt", "--set", "limits.max_shrink=off"];
+        for key in ["ids/", "ids/dt=*/part-*.txt*", "ids/dt=1/part-0.txt.gz"] {
+            lists.run("export", key, &more).expect_code(0);
             let local = lists.directory.snapshot("out");
             let (manifest, parts) = (local.manifest(), local.part_bytes());
-            lists.run_on("export", key, &["--set", "accounts.format=txt"]).expect_code(0);
+            lists.run_on("export", key, &more).expect_code(0);
             let remote = lists.directory.snapshot("out");
             assert_eq!(remote.part_bytes(), parts, "{kind:?} {key}");
             let list = &remote.manifest()["account_list"];
@@ -134,7 +135,7 @@ fn plan_shows_what_is_copied() {
     assert!(plan.contains("  spooled       6 B in scratch\n"), "{plan}");
     let json = lists.run_on("plan", "ids/", &["--json"]).expect_code(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["account_list"]["spooled"]["bytes"], 6);
+    assert_eq!(json["spooled"]["bytes"], 6);
     let json = lists.run("plan", "accounts.txt", &["--json"]).expect_code(0).stdout;
     assert!(!json.contains("spooled"), "{json}");
 }
@@ -150,7 +151,8 @@ fn many_objects_are_read_once_each_in_the_order_of_their_keys() {
     lists.run_on("export", "ids/", &[]).expect_code(0);
     assert_eq!(lists.directory.snapshot("out").part_bytes(), local);
     assert_eq!(lists.bucket.proxy.count(Operation::Get, "*"), 300);
-    assert_eq!(lists.bucket.proxy.count(Operation::List, "*"), 1);
+    // One listing, in pages of 20 keys.
+    assert_eq!(lists.bucket.proxy.count(Operation::List, "*"), 300 / 20);
 }
 
 #[test]
@@ -275,7 +277,8 @@ fn a_store_that_refuses_or_does_not_respond_ends_the_command() {
         (denied, 2, "the object store does not allow to "),
         (region, 2, "the bucket is in another region"),
         (Fault::Reset, 75, "the object store has been unavailable for"),
-        (SLOW_DOWN, 75, "the object store has throttled its requests for"),
+        // The response to a look-up has no code, so that it may as well be an outage.
+        (SLOW_DOWN, 75, "the object store has "),
     ] {
         for key in ["ids/", "ids/a.txt"] {
             let lists = Lists::new(Kind::Memory);

@@ -103,6 +103,36 @@ fn errors_of_the_store_do_not_carry_secrets() {
     ensure_secretless(&scene, &output);
 }
 
+/// Each request has a shared access signature in its URL.
+#[test]
+fn a_shared_access_signature_is_in_no_output() {
+    for fault in [None, Some(INTERNAL_ERROR), Some(Fault::Reset), Some(Fault::DropResponse)] {
+        let mut scene = Scene::new(Kind::Memory, 300);
+        let section = scene.bucket.section();
+        let endpoint = section.split('"').find(|text| text.starts_with("http")).unwrap().to_owned();
+        if let Some(fault) = fault {
+            scene.bucket.proxy.inject(Rule::new(fault));
+        }
+        let token = format!(
+            "sv=2024-11-04&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00%3A00%3A00Z&sig={SECRET}%3D"
+        );
+        scene.directory = (scene.directory)
+            .env("AZURE_STORAGE_ACCOUNT_NAME", "profilestest")
+            .env("AZURE_STORAGE_SAS_TOKEN", &token)
+            .env("RUST_LOG", "trace");
+        let job = fs::read_to_string(scene.directory.path("job.toml")).unwrap();
+        let job =
+            job.replace(&section, &format!("[store]\nendpoint = \"{endpoint}/profilestest\"\n"));
+        scene.directory.write("job.toml", job.replace("s3://", "az://"));
+        let arguments = ["-v", "--set", "retry.outage_patience=100ms"];
+        let output = scene.export(&arguments);
+        // The store in memory speaks another protocol.
+        assert_ne!(output.code, Some(0), "{output}");
+        assert!(scene.bucket.proxy.requests() > 0, "{output}");
+        ensure_secretless(&scene, &output);
+    }
+}
+
 #[test]
 fn secrets_in_the_job_are_refused_without_being_printed() {
     let scene = Scene::new(Kind::Memory, 300);

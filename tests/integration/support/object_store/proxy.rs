@@ -14,6 +14,7 @@ use rustix::net::sockopt::set_socket_linger;
 
 use super::faults::{Fault, Release, Rule};
 use super::http::{Head, Operation, Request, read_response};
+use super::s3_xml::error;
 use crate::support::{HANGS_AFTER, wait_until};
 
 /// Bytes per second that pass, as a bucket of tokens of a tenth of a second.
@@ -186,7 +187,13 @@ impl Shared {
 
     fn fail(&self, fault: Fault, request: &Request, client: &TcpStream) -> io::Result<()> {
         match fault {
-            Fault::Reply { status, code, retry_after } => reply(client, status, code, retry_after),
+            Fault::Reply { status, code, retry_after } => {
+                let body = match request.operation {
+                    Operation::Head => String::new(),
+                    _ => error(code),
+                };
+                reply(client, status, retry_after, &body)
+            }
             Fault::Reset => {
                 set_socket_linger(client, Some(Duration::ZERO))?;
                 Err(io::ErrorKind::ConnectionReset.into())
@@ -281,19 +288,17 @@ impl Shared {
     }
 }
 
-/// Sends an error as S3 formats it.
 fn reply(
     mut client: &TcpStream,
     status: &str,
-    code: &str,
     retry_after: Option<u32>,
+    body: &str,
 ) -> io::Result<()> {
-    let body = format!("<Error><Code>{code}</Code><Message>of the proxy</Message></Error>");
+    let length = body.len();
     let retry_after =
         retry_after.map_or(String::new(), |seconds| format!("Retry-After: {seconds}\r\n"));
     write!(
         client,
-        "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n{retry_after}\r\n{body}",
-        body.len()
+        "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n{retry_after}\r\n{body}"
     )
 }

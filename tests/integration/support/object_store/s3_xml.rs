@@ -7,7 +7,7 @@ use super::memory_s3::Object;
 
 /// An error document.
 pub fn error(code: &str) -> String {
-    format!("<Error><Code>{code}</Code><Message>of the server in memory</Message></Error>")
+    format!("<Error><Code>{code}</Code><Message>of the tests</Message></Error>")
 }
 
 /// A text as the content of an element.
