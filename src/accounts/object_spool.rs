@@ -248,7 +248,7 @@ impl ObjectCopy {
     /// Copies all of it, and everything before it.
     ///
     /// # Errors
-    /// If there is no room for it, or it cannot be read.
+    /// If the directory has too little room, or the object cannot be read.
     pub fn complete(&self) -> Result<(), ListError> {
         let end = self.spool.objects[self.index].end();
         self.spool.ensure_room(end)?;
