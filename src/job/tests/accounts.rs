@@ -109,7 +109,6 @@ fn lists_in_an_object_store() {
     for (path, expected) in [
         ("s3://lake", None),
         ("s3://lake/ids.csv/", None),
-        ("s3://lake/list.txt", Some("is set, but a txt list")),
         ("s3://lake/ids/{day}.csv", Some("contains \"{day}\"")),
         ("s3://lake/a.csv?sig=hunter2", Some("has a query or a fragment")),
         ("s3://hunter2:{x}@lake/a.csv", Some("contains a user name or password")),
