@@ -33,7 +33,7 @@ fn kill_and_run_again(kind: Kind, kills: u64) {
         // A request that was on its way arrives after the process has ended, or never.
         let release = if random.bool() { Release::Forward } else { Release::Discard };
         // A resumed run makes more requests than an undisturbed one, since it verifies what is there.
-        let skip = random.u64(..requests * 2);
+        let skip = random.u64(..requests * 3 / 2);
         history.push((fault, release, skip));
         if scene.kill_at(Rule::new(fault).skip(skip), release) {
             killed += 1;

@@ -1,5 +1,6 @@
 //! Account lists from, and snapshots to, object stores.
 
+mod crash;
 mod damage;
 mod faults;
 mod foreign;
