@@ -81,12 +81,7 @@ impl Reporter {
                     Progress { is_store_unavailable: self.latest.is_store_unavailable, ..progress };
                 self.progress();
             }
-            Event::Store(store) => {
-                if self.latest.is_store_unavailable != store.is_unavailable {
-                    self.latest.is_store_unavailable = store.is_unavailable;
-                    self.draw();
-                }
-            }
+            Event::Store(store) => self.show_store(store.is_unavailable),
             Event::AccountsFailed { accounts, reason } => {
                 self.retries.add(accounts, 0, reason, self.now);
             }
@@ -136,6 +131,13 @@ impl Reporter {
                 }
             }
             other => log_event(other),
+        }
+    }
+
+    fn show_store(&mut self, is_unavailable: bool) {
+        if self.latest.is_store_unavailable != is_unavailable {
+            self.latest.is_store_unavailable = is_unavailable;
+            self.draw();
         }
     }
 
