@@ -30,7 +30,7 @@ mod session;
 mod settings;
 mod stores;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod transport;
 mod upload;
 mod url;

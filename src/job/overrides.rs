@@ -55,11 +55,11 @@ fn parse_one(argument: &str) -> Result<Override, JobError> {
 }
 
 fn shown_argument(key: &KeyPath, text: &str) -> String {
-    // The part before the @ of a URL may hold a password.
-    let has_user_in_url = text.contains("://") && text.contains('@');
+    // The part before the @ of a URL may hold a password, its query a signature.
+    let may_hold_credentials = text.contains("://") && text.contains(['@', '?']);
     if secret::may_hold_a_secret(&key.to_string())
         || secret::may_hold_a_secret(text)
-        || has_user_in_url
+        || may_hold_credentials
     {
         return format!("{key}=(not shown)");
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
+use percent_encoding::percent_decode_str;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
@@ -68,7 +69,8 @@ impl FakeStore {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(axum::body::Body::new(body), usize::MAX).await.unwrap();
-        let name = parts.uri.path().trim_start_matches("/lake").trim_start_matches('/').to_owned();
+        let name = parts.uri.path().trim_start_matches("/lake").trim_start_matches('/');
+        let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
         let line = format!("{} {}", parts.method, parts.uri);
         let headers = parts.headers.clone();
         self.requests.lock().unwrap().push(SeenRequest { line, headers });
@@ -102,8 +104,44 @@ impl FakeStore {
             StoreFault::None | StoreFault::Unanswered => {}
         }
         let header = |name: &str| parts.headers.get(name).and_then(|it| it.to_str().ok());
-        let result = self.execute(&parts.method, &name, &header, body.to_vec());
+        let query = percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8_lossy();
+        let result = if query.contains("list-type=2") {
+            self.list(&query)
+        } else if query.starts_with("delete") {
+            self.delete(&String::from_utf8_lossy(&body))
+        } else {
+            self.execute(&parts.method, &name, &header, body.to_vec())
+        };
         if is_unanswered { lost() } else { Ok(result) }
+    }
+
+    /// The first page of a list, which has everything.
+    fn list(&self, query: &str) -> HttpResponse {
+        let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix="));
+        let objects = self.objects.lock().unwrap();
+        let below = objects.iter().filter(|(key, _)| key.starts_with(prefix.unwrap_or_default()));
+        let contents: String = below
+            .map(|(key, content)| {
+                format!(
+                    "<Contents><Key>{key}</Key><Size>{}</Size><LastModified>2026-11-26T00:00:00.000Z</LastModified><ETag>{}</ETag></Contents>",
+                    content.len(),
+                    etag(content)
+                )
+            })
+            .collect();
+        response(200, &format!("<ListBucketResult>{contents}</ListBucketResult>"))
+    }
+
+    fn delete(&self, request: &str) -> HttpResponse {
+        let mut objects = self.objects.lock().unwrap();
+        let keys = request.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+        let deleted: String = keys
+            .map(|key| {
+                objects.remove(key);
+                format!("<Deleted><Key>{key}</Key></Deleted>")
+            })
+            .collect();
+        response(200, &format!("<DeleteResult>{deleted}</DeleteResult>"))
     }
 
     fn execute<'h>(
@@ -115,12 +153,11 @@ impl FakeStore {
     ) -> HttpResponse {
         let mut objects = self.objects.lock().unwrap();
         let found = objects.get(name).cloned();
-        let etag = |content: &[u8]| {
-            format!("\"{:x}-{}\"", xxhash_rust::xxh3::xxh3_64(content), content.len())
-        };
         if method == Method::PUT {
             if let Some(from) = header("x-amz-copy-source") {
-                let Some(content) = objects.get(from.trim_start_matches("lake/")).cloned() else {
+                let from = percent_decode_str(from).decode_utf8_lossy();
+                let from = from.trim_start_matches('/').trim_start_matches("lake/");
+                let Some(content) = objects.get(from).cloned() else {
                     return error(404, "NoSuchKey");
                 };
                 objects.insert(name.to_owned(), content);
@@ -154,6 +191,10 @@ impl FakeStore {
         headers.insert("last-modified", "Thu, 26 Nov 2026 00:00:00 GMT".parse().unwrap());
         response
     }
+}
+
+fn etag(content: &[u8]) -> String {
+    format!("\"{:x}-{}\"", xxhash_rust::xxh3::xxh3_64(content), content.len())
 }
 
 fn response(status: u16, body: &str) -> HttpResponse {

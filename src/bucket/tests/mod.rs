@@ -1,6 +1,6 @@
 //! Operations of a bucket.
 
-mod fake_store;
+pub mod fake_store;
 mod faults;
 mod real_server;
 mod setup;
@@ -15,7 +15,7 @@ use super::environment::StoreEnvironment;
 use super::handle::Parts;
 use super::*;
 
-const PATIENCE: Patience = Patience {
+pub const PATIENCE: Patience = Patience {
     outage_patience: Duration::from_secs(20),
     initial_backoff: Duration::from_millis(100),
     max_backoff: Duration::from_secs(1),
@@ -47,7 +47,7 @@ fn fake_parts() -> (Parts, Arc<FakeStore>) {
 }
 
 /// A bucket of such a store.
-fn fake_bucket(url: &str) -> (Bucket, Arc<FakeStore>) {
+pub fn fake_bucket(url: &str) -> (Bucket, Arc<FakeStore>) {
     let (parts, store) = fake_parts();
     let settings = BucketSettings::default();
     let bucket = Bucket::assemble(&parse(url), &settings, PATIENCE, &environment(), parts).unwrap();

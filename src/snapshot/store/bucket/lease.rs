@@ -108,7 +108,7 @@ impl Drop for Lease {
 }
 
 /// Takes the lease; returns its version, and whether an earlier run had left it.
-fn take(
+pub fn take(
     store: &BucketStore,
     sleep: &mut dyn FnMut(Duration),
 ) -> Result<(Version, bool), WorkDirectoryError> {

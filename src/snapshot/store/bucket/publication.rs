@@ -32,7 +32,7 @@ const PLAN_PREFIX: &str = "publish-";
 
 /// What a run publishes, and what it replaces.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Plan {
+struct PublicationPlan {
     run_id: String,
     /// The names of the parts.
     parts: Vec<String>,
@@ -78,7 +78,7 @@ pub fn publish(store: &BucketStore, publication: &Publication<'_>) -> Result<(),
         // A name from outside must not lead elsewhere.
         parts.map(|part| part.file).filter(|name| !name.contains('/')).collect()
     });
-    let plan = Plan {
+    let plan = PublicationPlan {
         run_id: manifest.run.id.clone(),
         parts: manifest.parts.iter().map(|part| part.file.clone()).collect(),
         replaced: previous.map(|previous| previous.version),
@@ -100,7 +100,7 @@ pub fn publish(store: &BucketStore, publication: &Publication<'_>) -> Result<(),
 pub fn roll_forward(store: &BucketStore) -> Result<(), DiskError> {
     for key in plan_keys(store)? {
         let Some(object) = on(store.bucket.get(&store.work_key(&key)))? else { continue };
-        let Ok(plan) = serde_json::from_slice::<Plan>(&object.content) else {
+        let Ok(plan) = serde_json::from_slice::<PublicationPlan>(&object.content) else {
             warn!(key, "removed a plan to publish that is damaged");
             store.delete([key])?;
             continue;
@@ -127,7 +127,7 @@ pub fn roll_forward(store: &BucketStore) -> Result<(), DiskError> {
 }
 
 /// The first file of an unpublished plan that neither the work prefix nor the output path has.
-fn first_missing(store: &BucketStore, plan: &Plan) -> Result<Option<String>, DiskError> {
+fn first_missing(store: &BucketStore, plan: &PublicationPlan) -> Result<Option<String>, DiskError> {
     if published_run(store)?.as_deref() == Some(&*plan.run_id) {
         return Ok(None);
     }
@@ -141,11 +141,15 @@ fn first_missing(store: &BucketStore, plan: &Plan) -> Result<Option<String>, Dis
 
 fn published_run(store: &BucketStore) -> Result<Option<String>, DiskError> {
     let object = on(store.bucket.get(&store.output_key(MANIFEST_FILE)))?;
-    let manifest = object.and_then(|it| serde_json::from_slice::<Manifest>(&it.content).ok());
-    Ok(manifest.map(|manifest| manifest.run.id))
+    Ok(object.and_then(|object| run_of(&object.content)))
 }
 
-fn execute(store: &BucketStore, plan: &Plan) -> Result<(), ReplaceError> {
+/// The id of the run that wrote a manifest.
+fn run_of(manifest: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Manifest>(manifest).ok().map(|manifest| manifest.run.id)
+}
+
+fn execute(store: &BucketStore, plan: &PublicationPlan) -> Result<(), ReplaceError> {
     if published_run(store)?.as_deref() != Some(&*plan.run_id) {
         if store.is_lost.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(store.taken_over().into());
@@ -178,11 +182,15 @@ fn copy<'n>(store: &BucketStore, names: impl Iterator<Item = &'n str>) -> Result
 }
 
 /// Writes the manifest over the one that the plan replaces, and over no other.
-fn commit(store: &BucketStore, plan: &Plan) -> Result<(), ReplaceError> {
+fn commit(store: &BucketStore, plan: &PublicationPlan) -> Result<(), ReplaceError> {
     let staged = store.work_key(&staged_file(MANIFEST_FILE));
     let Some(manifest) = on(store.bucket.get(&staged))? else {
         return Err(super::not_found(&store.root.join(staged_file(MANIFEST_FILE))).into());
     };
+    let run = run_of(&manifest.content);
+    if run.as_deref() != Some(&*plan.run_id) {
+        return Err(store.taken_over().into());
+    }
     let when = plan.replaced.clone().map_or(When::Absent, When::Unchanged);
     match on(store.bucket.put(&store.output_key(MANIFEST_FILE), manifest.content, when))? {
         Put::Stored(_) => Ok(()),
@@ -190,7 +198,7 @@ fn commit(store: &BucketStore, plan: &Plan) -> Result<(), ReplaceError> {
     }
 }
 
-fn symlink_manifest(store: &BucketStore, plan: &Plan) -> String {
+fn symlink_manifest(store: &BucketStore, plan: &PublicationPlan) -> String {
     plan.parts.iter().map(|name| format!("{}\n", store.output.join(name))).collect()
 }
 
