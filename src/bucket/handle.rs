@@ -185,7 +185,6 @@ impl Bucket {
     }
 
     /// What the bucket is doing.
-    #[allow(dead_code, reason = "for progress and metrics")]
     pub fn state(&self) -> BucketState {
         self.session.retries.health.state()
     }

@@ -37,12 +37,16 @@ impl Health {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    #[allow(dead_code, reason = "for progress and metrics")]
     pub fn state(&self) -> BucketState {
         self.with(|status| BucketState {
             unavailable_since: status.failing_since.map(Instant::into_std),
             ..status.state.clone()
         })
+    }
+
+    /// Since when every attempt fails; `None` after a success.
+    pub fn failing_since(&self) -> Option<Instant> {
+        self.with(|status| status.failing_since)
     }
 
     pub fn last_success(&self) -> Option<Instant> {

@@ -37,6 +37,9 @@ pub struct Retries {
 /// How long the machine may take to respond to the first request for its credentials: where it has none, nothing responds.
 const METADATA_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a request may take whatever is left of the patience.
+const LAST_CHANCE: Duration = Duration::from_secs(5);
+
 /// How long the requests that an interruption meets may take, all together.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -62,6 +65,11 @@ impl Retries {
             let attempted = tokio::select! {
                 biased;
                 attempted = notes.observe(attempt()) => attempted,
+                () = self.patience_ends() => {
+                    let reason = "no response in time".to_owned();
+                    let after = self.patience.outage_patience;
+                    return Err(BucketError::Unavailable { operation: operation.clone(), reason, after });
+                }
                 () = self.grace_ends(Instant::now()) => {
                     let reason = "no response before the run stopped".to_owned();
                     return Err(BucketError::Interrupted { operation: operation.clone(), reason });
@@ -89,6 +97,17 @@ impl Retries {
                     self.wait(&mut failures, transient, operation).await?;
                 }
             }
+        }
+    }
+
+    /// Waits until a request that starts now has had its time while all before it failed; for ever where none did.
+    async fn patience_ends(&self) {
+        match self.health.failing_since() {
+            Some(since) => {
+                let end = since + self.patience.outage_patience;
+                sleep_until(end.max(Instant::now() + LAST_CHANCE)).await;
+            }
+            None => pending().await,
         }
     }
 
@@ -160,7 +179,8 @@ impl Retries {
         if interrupted.borrow().is_some() {
             return Err(BucketError::Interrupted { operation: operation(), reason });
         }
-        let silent_since = self.health.last_success().map_or(first, |last| last.max(first));
+        // An operation that follows one whose patience has ended does not begin to wait again.
+        let silent_since = self.health.failing_since().unwrap_or(first);
         let patience = self.patience.outage_patience;
         let end = (silent_since + patience).min(first + patience * MAX_PATIENCE_FACTOR);
         let remaining = end.saturating_duration_since(now);

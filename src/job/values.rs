@@ -151,6 +151,9 @@ pub fn reject_url(key: &str, text: &str) -> Result<(), KeyError> {
     }
 }
 
+/// The schemes of URLs of object stores.
+const BUCKET_SCHEMES: [&str; 5] = ["s3", "gs", "az", "abfss", "cos"];
+
 /// The URL of an object store; `None` for a path of this machine.
 ///
 /// # Errors
@@ -158,7 +161,16 @@ pub fn reject_url(key: &str, text: &str) -> Result<(), KeyError> {
 pub fn bucket_url(key: &str, text: &str) -> Result<Option<BucketUrl>, KeyError> {
     match BucketUrl::parse(text) {
         Ok(Some(url)) => Ok(Some(url)),
-        Ok(None) => reject_url(key, text).map(|()| None),
+        Ok(None) => {
+            let scheme = text.split_once(":/").map(|(scheme, _)| scheme);
+            match scheme.filter(|scheme| BUCKET_SCHEMES.contains(scheme)) {
+                Some(scheme) if !text.contains("://") => Err(KeyError::new(
+                    key,
+                    format!("starts with {scheme}:/, which is not a URL; write {scheme}://"),
+                )),
+                _ => reject_url(key, text).map(|()| None),
+            }
+        }
         Err(error) => Err(KeyError::new(key, error.to_string())),
     }
 }

@@ -1,6 +1,7 @@
 //! S3, and stores that speak its protocol.
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
+use reqwest::Url;
 
 use super::{Setup, Stores, bucket_endpoint, no_retries, options};
 use crate::bucket::aws_profile::{AwsProfile, ProfileError};
@@ -170,17 +171,30 @@ fn endpoint(setup: &Setup, of_profile: Option<&str>, region: &str) -> Result<Str
         .or(of_profile.map(|text| ("endpoint_url of the AWS profile", text)));
     let path_style = setup.settings.path_style;
     if let Some(endpoint) = &setup.settings.endpoint {
-        return Ok(bucket_endpoint(endpoint, bucket, path_style.unwrap_or(true)));
+        return with_bucket(setup, endpoint);
     }
     if let Some((name, text)) = of_environment {
         let endpoint = parse_endpoint(text).map_err(|problem| {
             let (problem, fix) = problem.split_once("; ").unwrap_or((&problem, "correct it"));
             setup.unsupported(format!("{name} {problem}"), fix)
         })?;
-        return Ok(bucket_endpoint(&endpoint, bucket, path_style.unwrap_or(true)));
+        return with_bucket(setup, &endpoint);
     }
     let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     let endpoint = format!("https://s3.{region}.{suffix}");
     // The certificate covers one label before the host.
     Ok(bucket_endpoint(&endpoint, bucket, path_style.unwrap_or(bucket.contains('.'))))
+}
+
+/// An endpoint that was configured, with the bucket in it.
+fn with_bucket(setup: &Setup, endpoint: &str) -> Result<String, BucketError> {
+    let is_path_style = setup.settings.path_style.unwrap_or(true);
+    let has_labels = Url::parse(endpoint).is_ok_and(|url| url.domain().is_some());
+    if !is_path_style && !has_labels {
+        return Err(setup.unsupported(
+            "store.path_style = false puts the bucket before the host, and the endpoint is an address",
+            "set store.path_style = true",
+        ));
+    }
+    Ok(bucket_endpoint(endpoint, setup.url.bucket(), is_path_style))
 }

@@ -21,6 +21,7 @@ fn output_refused() {
         (path, "\"s3:///exports\""),
         (path, "\"s3://bucket/exports/../other\""),
         (path, "\"hdfs://host/exports\""),
+        (path, "\"s3:/bucket/exports\""),
         (path, "\" abfss+x://user:secret@host/\""),
         (path, "\"file:///exports\""),
         (path, "\"account={date}\""),
@@ -48,6 +49,7 @@ fn output_refused() {
     jobs/n.toml:28: output.path: has no bucket; write s3://BUCKET/PREFIX
     jobs/n.toml:28: output.path: has the component ..; write the key without it
     jobs/n.toml:28: output.path: is a URL (hdfs://...) of a kind that is not supported; write a local path, or a URL that starts with s3://, gs://, az://, abfss:// or cos://
+    jobs/n.toml:28: output.path: starts with s3:/, which is not a URL; write s3://
     jobs/n.toml:28: output.path: is a URL (abfss+x://...) of a kind that is not supported; write a local path, or a URL that starts with s3://, gs://, az://, abfss:// or cos://
     jobs/n.toml:28: output.path: is a file:// URL; write the path without file://
     jobs/n.toml:28: output.path: has the partition "account={date}", but the first column of every table is account; write another key
@@ -112,7 +114,7 @@ fn urls_are_refused_wherever_a_path_is_written() {
         let error = load(FULL, &[&format!("{key}=s3://bucket/x.prom")]).unwrap_err();
         assert!(error.contains("is a URL (s3://...)"), "{error}");
     }
-    for path in ["s3:/x", "://x", "1s3://x", "a b://x"] {
+    for path in ["x:/y", "://x", "1s3://x", "a b://x"] {
         load(FULL, &[&format!("output.path={path}")]).unwrap();
     }
     let error = Job::load(Path::new("https://user:hunter2@host/n.toml"), &[], date(2026, 11, 22));

@@ -15,6 +15,8 @@
 //!   publish-1a2b3c4d.json                  from here on, the run is only completed
 //! ```
 
+mod access;
+mod holding;
 mod identity;
 mod journal;
 mod lease;
@@ -23,14 +25,14 @@ mod scratch;
 mod trial;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing::warn;
-
+use self::access::{not_found, on, remote, url};
+use self::holding::Holding;
 use self::identity::{HolderState, ProcessIdentity};
 use self::journal::BucketJournal;
 use self::lease::Lease;
@@ -38,17 +40,15 @@ use super::{
     JournalFile, LockState, LockedStore, Occupant, PartFilesError, ReadJournalError, ReplaceError,
     Store, StoreActivity, WorkDirectoryError,
 };
-use crate::bucket::{Bucket, BucketError, BucketUrl, ObjectInfo};
+use crate::bucket::{Bucket, BucketUrl, ObjectInfo};
 use crate::job::BucketOutput;
 use crate::snapshot::layout::{
-    INVALID_ACCOUNTS_FILE, JOURNAL_FILE, LOCK_FILE, MANIFEST_FILE, STAGED_SNAPSHOT,
-    work_directory_name,
+    JOURNAL_FILE, LOCK_FILE, MANIFEST_FILE, STAGED_SNAPSHOT, work_directory_name,
 };
 use crate::snapshot::manifest::{Manifest, ManifestError};
 use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::publish::Publication;
-use crate::util::disk_error::{DiskError, RemoteError};
-use crate::util::exit_code::ExitCode;
+use crate::util::disk_error::DiskError;
 use crate::util::staged_file::{FileInfo, StagedFile, create_directories};
 
 /// The lease in the work prefix.
@@ -68,8 +68,7 @@ pub struct BucketStore {
     scratch: PathBuf,
     settings: BucketOutput,
     identity: Arc<ProcessIdentity>,
-    /// Whether another run has taken over the lease.
-    is_lost: Arc<AtomicBool>,
+    holding: Arc<Holding>,
     /// The number of the next entry of the journal.
     next_entry: Arc<AtomicU64>,
     /// The journal as this process has read it; dropped when it changes.
@@ -118,68 +117,10 @@ impl BucketStore {
             output_path,
             settings: settings.clone(),
             identity: Arc::new(ProcessIdentity::of_this_process()),
-            is_lost: Arc::new(AtomicBool::new(false)),
+            holding: Arc::default(),
             next_entry: Arc::new(AtomicU64::new(0)),
             cached_journal: Arc::new(Mutex::new(None)),
         })
-    }
-
-    /// The full key of a key of the work prefix.
-    fn work_key(&self, key: &str) -> String {
-        self.work.join(key).key().to_owned()
-    }
-
-    /// The full key of a published file.
-    fn output_key(&self, name: &str) -> String {
-        self.output.join(name).key().to_owned()
-    }
-
-    /// The keys in the work prefix, relative to it. Those of other partitions are not among them.
-    fn own_keys(&self) -> Result<Vec<String>, DiskError> {
-        let prefix = format!("{}/", self.work.key());
-        let objects = on(self.bucket.list(self.work.key()))?;
-        let keys = objects.into_iter().filter_map(|object| {
-            let key = object.key.strip_prefix(&prefix)?.to_owned();
-            let directory = key.split_once('/').map(|(directory, _)| directory);
-            let is_own = directory.is_none_or(|it| it == STAGED_SNAPSHOT || it == JOURNAL_PREFIX);
-            is_own.then_some(key)
-        });
-        Ok(keys.collect())
-    }
-
-    fn delete(&self, keys: impl IntoIterator<Item = String>) -> Result<(), DiskError> {
-        let keys = keys.into_iter().map(|key| self.work_key(&key)).collect();
-        on(self.bucket.delete_all(keys))
-    }
-
-    /// Uploads a file of the scratch directory under its key, and removes it there.
-    fn upload(&self, key: &str, info: &mut FileInfo) -> Result<(), DiskError> {
-        let file = self.scratch.join(key);
-        let object = on(self.bucket.upload(&self.work_key(key), &file))?;
-        if object.bytes != info.bytes {
-            let changed = io::Error::new(io::ErrorKind::InvalidData, "it was changed");
-            return Err(DiskError::on("upload", &file)(changed));
-        }
-        info.etag = object.version.etag;
-        fs::remove_file(&file).map_err(DiskError::on("remove", &file))
-    }
-
-    fn cache_journal(&self, journal: Option<Vec<u8>>) {
-        *self.cached_journal.lock().unwrap_or_else(PoisonError::into_inner) = journal;
-    }
-
-    /// The error of a run whose work prefix another one uses by now.
-    fn taken_over(&self) -> DiskError {
-        let text = format!(
-            "another run has taken over {}, since this one did not renew its lease for a minute; let that run complete, or run the same command again when it has ended",
-            self.root.display()
-        );
-        DiskError::remote(RemoteError::with_code(text, ExitCode::TryAgainLater))
-    }
-
-    fn is_in_scratch(key: &str) -> bool {
-        // Every process writes it again from the list.
-        key == INVALID_ACCOUNTS_FILE
     }
 }
 
@@ -324,9 +265,6 @@ impl Store for BucketStore {
             (failed, &mut part.failed_lines),
             (rejected, &mut part.rejected_lines),
         ] {
-            if self.is_lost.load(Ordering::Relaxed) {
-                return Err(self.taken_over());
-            }
             self.upload(&key, info)?;
         }
         Ok(())
@@ -439,28 +377,6 @@ impl Store for BucketStore {
     fn interrupt(&self) {
         self.bucket.interrupt();
     }
-}
-
-/// For messages of requests: the error names the object and the fix.
-fn on<T>(result: Result<T, BucketError>) -> Result<T, DiskError> {
-    result.map_err(|error| remote(&error))
-}
-
-fn remote(error: &BucketError) -> DiskError {
-    DiskError::remote(RemoteError::new(error))
-}
-
-fn not_found(path: &Path) -> DiskError {
-    DiskError::on("read", path)(io::ErrorKind::NotFound.into())
-}
-
-/// The URL that a path of the job is, which validation has parsed before.
-fn url(path: &Path) -> Result<BucketUrl, WorkDirectoryError> {
-    let url = path.to_str().and_then(|text| BucketUrl::parse(text).ok().flatten());
-    url.ok_or_else(|| {
-        warn!(path = %path.display(), "not the URL of an object store");
-        WorkDirectoryError::NoName(path.to_owned())
-    })
 }
 
 #[cfg(test)]

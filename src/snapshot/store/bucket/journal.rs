@@ -3,7 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{BucketStore, JOURNAL_PREFIX, on};
+use super::access::on;
+use super::{BucketStore, JOURNAL_PREFIX};
 use crate::bucket::{Put, When};
 use crate::snapshot::store::JournalFile;
 use crate::util::disk_error::DiskError;
@@ -29,14 +30,12 @@ impl BucketJournal {
 impl JournalFile for BucketJournal {
     fn append(&mut self, entry: &str) -> Result<(), DiskError> {
         let store = &self.store;
-        if store.is_lost.load(Ordering::Relaxed) {
-            return Err(store.taken_over());
-        }
         store.cache_journal(None);
         let key = key(store.next_entry.load(Ordering::Relaxed));
         let hit =
             |name| failpoint::hit(name).map_err(DiskError::on("write", &store.root.join(&key)));
         hit("journal:append")?;
+        store.ensure_held()?;
         match on(store.bucket.put(&store.work_key(&key), entry.to_owned(), When::Absent))? {
             Put::Stored(_) => {}
             Put::Refused => return Err(store.taken_over()),

@@ -4,8 +4,6 @@
 //! for [`SILENCE`], by the clock of that run, or at once if its holder was a process of this machine that is gone. A holder
 //! that was only slow finds out at its next renewal or entry of the journal, whichever comes first, and stops.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -13,8 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
+use super::access::on;
 use super::identity::{HolderState, ProcessIdentity};
-use super::{BucketStore, LEASE_KEY, on, scratch};
+use super::{BucketStore, LEASE_KEY, holding, scratch};
 use crate::bucket::{Object, Put, Version, When};
 use crate::snapshot::store::{Lock, WorkDirectoryError};
 use crate::util::disk_error::DiskError;
@@ -86,12 +85,12 @@ impl Lease {
 
 impl Lock for Lease {
     fn is_held(&self) -> Result<bool, DiskError> {
-        if self.store.is_lost.load(Ordering::Relaxed) {
-            return Ok(false);
+        // Not what is known without a request: publishing starts here.
+        self.store.holding.confirm(None);
+        match self.store.ensure_held() {
+            Err(_) if self.store.holding.is_lost() => Ok(false),
+            held => held.map(|()| true),
         }
-        let lease = on(self.store.bucket.get(&self.store.work_key(LEASE_KEY)))?;
-        let holder = lease.and_then(|lease| holder(&lease.content));
-        Ok(holder.is_some_and(|holder| holder == *self.store.identity))
     }
 
     fn remove(mut self: Box<Self>) -> Result<(), DiskError> {
@@ -117,7 +116,9 @@ pub fn take(
     let mut has_taken_over = false;
     let mut when = When::Absent;
     loop {
+        let now = holding::now();
         if let Put::Stored(version) = on(store.bucket.put(&key, content.clone(), when))? {
+            store.holding.confirm(now);
             return Ok((version, has_taken_over));
         }
         when = match on(store.bucket.get(&key))? {
@@ -167,17 +168,17 @@ fn wait_for_silence(
 /// Renews the lease until it is released or lost.
 fn renew(store: &BucketStore, mut version: Version, stop: &mpsc::Receiver<()>) {
     let key = store.work_key(LEASE_KEY);
-    let is_lost: &Arc<AtomicBool> = &store.is_lost;
     let mut renewals = 0;
     while stop.recv_timeout(RENEWAL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
         renewals += 1;
         let content = LeaseContent { holder: (*store.identity).clone(), renewals };
+        let now = holding::now();
         match store.bucket.put(&key, content.to_json(), When::Unchanged(version.clone())) {
-            Ok(Put::Stored(renewed)) => version = renewed,
-            Ok(Put::Refused) => {
-                is_lost.store(true, Ordering::Relaxed);
-                return;
+            Ok(Put::Stored(renewed)) => {
+                version = renewed;
+                store.holding.confirm(now);
             }
+            Ok(Put::Refused) => return store.holding.lose(),
             Err(error) => {
                 let reason = error.to_string();
                 warn!(reason, "the lease was not renewed; another run may take it over");

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::{BucketStore, on};
+use super::BucketStore;
+use super::access::{not_found, on};
 use crate::bucket::{Put, Version, When};
 use crate::snapshot::layout::{
     FAILED_ACCOUNTS_FILE, MANIFEST_FILE, REJECTED_VALUES_FILE, REPORT_FILE, SUCCESS_MARKER,
@@ -151,9 +152,6 @@ fn run_of(manifest: &[u8]) -> Option<String> {
 
 fn execute(store: &BucketStore, plan: &PublicationPlan) -> Result<(), ReplaceError> {
     if published_run(store)?.as_deref() != Some(&*plan.run_id) {
-        if store.is_lost.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(store.taken_over().into());
-        }
         on(store.bucket.delete_all(vec![store.output_key(SUCCESS_MARKER)]))?;
         hit(store, "publish:unmarked")?;
         copy(store, plan.parts.iter().map(String::as_str))?;
@@ -185,7 +183,7 @@ fn copy<'n>(store: &BucketStore, names: impl Iterator<Item = &'n str>) -> Result
 fn commit(store: &BucketStore, plan: &PublicationPlan) -> Result<(), ReplaceError> {
     let staged = store.work_key(&staged_file(MANIFEST_FILE));
     let Some(manifest) = on(store.bucket.get(&staged))? else {
-        return Err(super::not_found(&store.root.join(staged_file(MANIFEST_FILE))).into());
+        return Err(not_found(&store.root.join(staged_file(MANIFEST_FILE))).into());
     };
     let run = run_of(&manifest.content);
     if run.as_deref() != Some(&*plan.run_id) {
@@ -206,6 +204,8 @@ fn put(store: &BucketStore, name: &str, content: String) -> Result<(), DiskError
     on(store.bucket.put(&store.output_key(name), content, When::Always)).map(drop)
 }
 
+/// Verifies between two steps that no other run has taken over.
 fn hit(store: &BucketStore, name: &'static str) -> Result<(), DiskError> {
-    failpoint::hit(name).map_err(DiskError::on("publish", &store.output_path))
+    failpoint::hit(name).map_err(DiskError::on("publish", &store.output_path))?;
+    store.ensure_held()
 }

@@ -9,6 +9,7 @@ use crate::bucket::tests::{PATIENCE, fake_bucket};
 use crate::bucket::{BucketSettings, Put, When};
 use crate::snapshot::layout::staged_file;
 use crate::snapshot::store::{Lock, write_file};
+use crate::util::exit_code::{ExitCode, HasExitCode};
 
 const OUTPUT: &str = "s3://lake/t/profiles/dt=2026-11-22";
 
@@ -37,6 +38,7 @@ impl Scene {
             identity.host = host.to_owned();
             store.identity = Arc::new(identity);
             scratch::create(&store.scratch).unwrap();
+            store.holding.confirm(holding::now());
             store
         };
         let (store, other) = (process("a", "pod-a"), process("b", "pod-b"));
@@ -130,7 +132,6 @@ fn an_entry_of_the_journal_is_never_written_twice() {
     of_other.append("second\n").unwrap();
     let error = journal.append("also second\n").unwrap_err();
     assert!(error.to_string().starts_with("another run has taken over s3://lake/"), "{error}");
-    use crate::util::exit_code::HasExitCode;
     assert_eq!(error.exit_code(), ExitCode::TryAgainLater);
     let expected = b"{\"entry\":\"begin\"}\nsecond\n".to_vec();
     assert_eq!(scene.other.read_journal().unwrap(), Some(expected));

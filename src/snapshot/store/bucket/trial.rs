@@ -1,6 +1,7 @@
 //! Tries everything that a run does in a bucket, with one small object, and leaves nothing behind.
 
-use super::{BucketStore, on};
+use super::BucketStore;
+use super::access::on;
 use crate::bucket::{Put, Version, When};
 use crate::util::disk_error::{DiskError, RemoteError};
 use crate::util::exit_code::ExitCode;
