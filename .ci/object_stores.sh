@@ -8,6 +8,8 @@ quietly "$stores/python/bin/python" -m pip install --retries 3 --requirement .ci
 "$stores/python/bin/ruff" check --quiet --no-cache tests/object_stores
 "$stores/python/bin/ruff" format --check --quiet --no-cache tests/object_stores
 
+# Node.js has certificates of its own; those of the system may have more.
+export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
 command -v npm > /dev/null || install_packages nodejs npm
 azurite=azurite@3.37.0
 # Renamed once it is complete, so that an interrupted installation is repeated.

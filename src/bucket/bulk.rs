@@ -20,13 +20,16 @@ impl Bucket {
         })
     }
 
-    /// Whether nothing is below `prefix/`. Reads one page of the list.
-    pub fn is_empty(&self, prefix: &str) -> Result<bool, BucketError> {
+    /// The names below `prefix/`, of the first page of the list.
+    pub fn first_names(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
         let prefix = prefix.trim_end_matches('/').to_owned();
         self.run("list", |session| async move {
             let page = session.page(&prefix, None, None).await?;
+            let below = format!("{prefix}/");
+            let objects = page.result.objects.iter();
             // The object of the prefix itself is the mark of a directory.
-            Ok(page.result.objects.iter().all(|object| object.location.as_ref() == prefix))
+            let names = objects.filter_map(|object| object.location.as_ref().strip_prefix(&below));
+            Ok(names.map(str::to_owned).collect())
         })
     }
 

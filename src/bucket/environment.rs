@@ -36,6 +36,16 @@ impl StoreEnvironment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 
+    /// The first variable of an object store whose value no header or URL may have, such as one with a line break.
+    pub fn first_unprintable(&self) -> Option<&str> {
+        const PREFIXES: [&str; 4] = ["AWS_", "AZURE_", "GOOGLE_", "TENCENTCLOUD_"];
+        let is_unprintable = |value: &str| value.trim().chars().any(char::is_control);
+        let of_stores = self.variables.iter().filter(|(name, value)| {
+            PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && is_unprintable(value)
+        });
+        of_stores.map(|(name, _)| name.as_str()).min()
+    }
+
     /// The first of several variables that is set.
     pub fn first(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.get(name))

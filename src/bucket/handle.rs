@@ -55,6 +55,12 @@ impl Bucket {
                 fix: "check the system's certificates, or SSL_CERT_FILE".to_owned(),
             })?;
         let environment = &StoreEnvironment::of_process();
+        if let Some(name) = environment.first_unprintable() {
+            return Err(BucketError::Unsupported {
+                problem: format!("{name} contains a line break or another control character"),
+                fix: "set it to the value alone".to_owned(),
+            });
+        }
         Bucket::assemble(
             url,
             settings,

@@ -185,7 +185,7 @@ impl Retries {
         let end = (silent_since + patience).min(first + patience * MAX_PATIENCE_FACTOR);
         let remaining = end.saturating_duration_since(now);
         if remaining.is_zero() || retry_after.is_some_and(|wait| wait > remaining) {
-            let after = now - first;
+            let after = now - silent_since.min(first);
             return Err(match is_throttled {
                 true => BucketError::Throttled { operation: operation(), reason, after },
                 false => BucketError::Unavailable { operation: operation(), reason, after },

@@ -176,7 +176,7 @@ impl WorkerChannels {
         let (block_sender, blocks) = mpsc::channel::<Vec<Chunk>>(capacities.prefetched_blocks);
         let (message_sender, messages) = writer_channel(capacities.writer_messages);
         // No more parts are ever open, so the writer never waits here for a dispatcher that waits for it.
-        let (committed_sender, committed) = mpsc::channel(OPEN_PARTS);
+        let (committed_sender, committed_parts) = mpsc::channel(OPEN_PARTS);
         let accounts_per_part = settings.accounts_per_part;
         let has_earlier_parts = !settings.committed.is_empty();
         let digests = SharedDigests::default();
@@ -191,11 +191,16 @@ impl WorkerChannels {
         let target = PartWriter { writer, digests, complete };
         let writer = spawn_named("writer", move || write_parts(target, messages))?;
         let totals_of_parts = totals.clone();
-        let target =
-            PartCommitter { store, journal, totals: totals_of_parts, committed: committed_sender };
+        let (of_sink, committed) = (Arc::clone(&store), committed_sender);
+        let target = PartCommitter { store, journal, totals: totals_of_parts, committed };
         let committer = spawn_named("committer", move || commit_parts(target, complete_parts))?;
-        let sink =
-            SnapshotSink::new(message_sender, committed, accounts_per_part, has_earlier_parts);
+        let sink = SnapshotSink::new(
+            message_sender,
+            committed_parts,
+            of_sink,
+            accounts_per_part,
+            has_earlier_parts,
+        );
         let reader = ListReader::new(blocks, reader);
         Ok(WorkerChannels { reader, sink, writer, committer, totals })
     }

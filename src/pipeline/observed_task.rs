@@ -13,7 +13,7 @@ use tokio::time::interval;
 
 use super::events::{Event, EventSender};
 use super::{RunContext, RunError, StopCause};
-use crate::snapshot::store::Store;
+use crate::snapshot::store::{LeaseState, Store};
 
 /// How often a store is observed.
 const STORE_INTERVAL: Duration = Duration::from_secs(1);
@@ -52,7 +52,11 @@ pub async fn run_observed<W: Future<Output: Send> + Send + 'static>(
                 let _ = stop_sender.try_send(cause);
             }
             _ = look.tick(), if observed.is_some() => {
-                observed.and_then(|store| store.activity()).into_iter().map(Event::Store).for_each(&mut *observer);
+                let activity = observed.and_then(|store| store.activity());
+                if activity.is_some_and(|activity| activity.lease == LeaseState::Lost) {
+                    let _ = stop_sender.try_send(StopCause::TakenOver);
+                }
+                activity.into_iter().map(Event::Store).for_each(&mut *observer);
             }
             ended = &mut task => break ended,
         }

@@ -53,6 +53,11 @@ pub trait Sink {
         true
     }
 
+    /// Whether calls may be made at all.
+    fn may_call(&self) -> bool {
+        true
+    }
+
     /// The chunk of the list that starts with this ordinal is requested.
     fn start(&mut self, _first_ordinal: u64) {}
 

@@ -24,6 +24,7 @@ pub struct SnapshotSink {
     unsent: Vec<(SinkMessage, u32)>,
     unsent_kib: u32,
     parts: PartTracker,
+    store: Arc<dyn Store>,
     /// Whether an earlier process has committed parts.
     has_earlier_parts: bool,
 }
@@ -33,6 +34,7 @@ impl SnapshotSink {
     pub fn new(
         writer: WriterSender,
         committed: mpsc::Receiver<CommittedPart>,
+        store: Arc<dyn Store>,
         accounts_per_part: u64,
         has_earlier_parts: bool,
     ) -> SnapshotSink {
@@ -43,6 +45,7 @@ impl SnapshotSink {
             unsent: Vec::new(),
             unsent_kib: 0,
             parts,
+            store,
             has_earlier_parts,
         }
     }
@@ -82,6 +85,10 @@ impl Sink for SnapshotSink {
 
     fn can_start(&self, first_ordinal: u64) -> bool {
         self.parts.can_start(first_ordinal)
+    }
+
+    fn may_call(&self) -> bool {
+        self.store.may_call()
     }
 
     fn start(&mut self, first_ordinal: u64) {

@@ -12,6 +12,9 @@ use super::rate::Gate;
 use super::rate::limiter::Departure;
 use super::sink::Sink;
 
+/// How often the sink is looked at again that allows no calls.
+const LEASE_INTERVAL: Duration = Duration::from_secs(1);
+
 impl<S: Service, K: Sink> Dispatcher<S, K> {
     /// Starts every call that may be made now; returns when to try again if only time decides that.
     pub fn start_calls(&mut self) -> Result<Option<Duration>, RunError> {
@@ -22,6 +25,9 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
             }
             if self.stopping.is_some() || self.calls.len() >= self.settings.max_in_flight {
                 return Ok(None);
+            }
+            if !self.sink.may_call() {
+                return Ok(Some(now + LEASE_INTERVAL));
             }
             let gate = self.rate.gate(now, self.calls.len());
             match gate {

@@ -17,6 +17,8 @@ pub enum StopCause {
     Terminate,
     /// The end of `limits.deadline`, which is so long.
     Deadline(Duration),
+    /// Another run has taken over the lease of the object store.
+    TakenOver,
 }
 
 impl StopCause {
@@ -25,7 +27,7 @@ impl StopCause {
             StopCause::HangUp => ExitCode::HungUp,
             StopCause::Interrupt => ExitCode::Interrupted,
             StopCause::Terminate => ExitCode::Terminated,
-            StopCause::Deadline(_) => ExitCode::TryAgainLater,
+            StopCause::Deadline(_) | StopCause::TakenOver => ExitCode::TryAgainLater,
         }
     }
 
@@ -36,6 +38,7 @@ impl StopCause {
             StopCause::Interrupt => "SIGINT",
             StopCause::Terminate => "SIGTERM",
             StopCause::Deadline(_) => "limits.deadline",
+            StopCause::TakenOver => "lease",
         }
     }
 }
@@ -47,6 +50,9 @@ impl fmt::Display for StopCause {
                 f,
                 "limits.deadline ({}) was reached before the export was complete; raise it, or let later runs complete the export",
                 duration_text(deadline.as_secs_f64())
+            ),
+            StopCause::TakenOver => f.write_str(
+                "another run has taken over, since this one did not renew its lease for a minute; let that run complete, or run the same command again when it has ended",
             ),
             signal => write!(f, "stopped by {}", signal.name()),
         }

@@ -74,6 +74,20 @@ pub fn part_file(index: u64, suffix: &str, extension: &str) -> String {
     format!("{PART_PREFIX}{index:05}{suffix}.{extension}")
 }
 
+/// Whether a name is that of a part in an object store, such as `part-00000-1a2b3c4d-5e6f7a8b.parquet`.
+pub fn is_uploaded_part(name: &str) -> bool {
+    let Some(name) = name.strip_prefix(PART_PREFIX) else { return false };
+    let stem = name.split('.').next().unwrap_or_default();
+    let is_hex = |text: &str| text.len() == 8 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    let mut pieces = stem.split('-');
+    let number = pieces.next().unwrap_or_default();
+    number.len() >= 5
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && [pieces.next(), pieces.next()].iter().all(|piece| piece.is_some_and(is_hex))
+        && pieces.next().is_none()
+        && name.contains('.')
+}
+
 /// What differs between the names of the files of two parts: `00000` for `part-00000.parquet`.
 fn part_name(file: &str) -> &str {
     let name = file.split('.').next().unwrap_or_default();
@@ -158,6 +172,12 @@ mod tests {
                 staged.starts_with('.') && !staged.contains(".parquet") && !staged.contains(".csv"),
                 "{staged}"
             );
+        }
+        assert!(is_uploaded_part("part-00000-1a2b3c4d-5e6f7a8b.csv.gz"));
+        for other in
+            ["part-00000.csv", "part-00000-1a2b3c4d-5e6f7a8b", "_SUCCESS", "a/part-0-1-2.x"]
+        {
+            assert!(!is_uploaded_part(other), "{other}");
         }
         assert_eq!(staged_name("part-00000.csv.zst"), ".part-00000~csv~zst.unpublished");
         for other in ["part-00000.csv", ".part-00000~csv.unpublished.staged", ".hidden"] {

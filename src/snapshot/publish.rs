@@ -90,6 +90,9 @@ pub fn publish(
     let store = &**work.store();
     let hit = |name| failpoint::hit(name).map_err(DiskError::on("publish", work.output_path()));
     hit("publish:start")?;
+    if !work.is_locked()? {
+        return Err(PublishError::LockLost(work.root().to_owned()));
+    }
     // Also the parts of this process: hours may have passed, and only a read proves that they are intact.
     verify_parts(store, &committed.parts)?;
     let invalid_lines = [(INVALID_ACCOUNTS_FILE.to_owned(), &committed.invalid_lines)];

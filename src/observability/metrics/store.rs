@@ -27,7 +27,7 @@ impl StoreGauges {
     }
 
     pub fn set(&self, activity: &StoreActivity) {
-        let StoreActivity { requests, retries, throttled, uploaded_bytes, is_unavailable } =
+        let StoreActivity { requests, retries, throttled, uploaded_bytes, is_unavailable, .. } =
             *activity;
         self.requests.set(requests as f64);
         self.retries.set(retries as f64);

@@ -16,6 +16,7 @@ pub use self::status_line::LogWriter;
 use self::status_line::StatusLine;
 pub use self::terminal::{OutputStyle, ProgressChoice, ProgressStyle, TerminalInfo, resolve};
 use crate::pipeline::events::{Event, Progress};
+use crate::snapshot::store::{LeaseState, StoreActivity};
 
 /// Time between two plain lines.
 const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -31,6 +32,8 @@ pub struct Reporter {
     scan_drawn_at: Option<Instant>,
     last_line_at: Duration,
     latest: Progress,
+    /// Whether the lease of an object store allows calls.
+    may_call: bool,
     /// Time since the start of the first round, as of the latest progress event.
     now: Duration,
     /// When the latest round to end did so.
@@ -50,6 +53,7 @@ impl Reporter {
             scan_drawn_at: None,
             last_line_at: Duration::ZERO,
             latest: Progress::default(),
+            may_call: true,
             now: Duration::ZERO,
             earlier_rounds: Duration::ZERO,
             retries: RetryBatchLog::default(),
@@ -81,7 +85,7 @@ impl Reporter {
                     Progress { is_store_unavailable: self.latest.is_store_unavailable, ..progress };
                 self.progress();
             }
-            Event::Store(store) => self.show_store(store.is_unavailable),
+            Event::Store(store) => self.show_store(&store),
             Event::AccountsFailed { accounts, reason } => {
                 self.retries.add(accounts, 0, reason, self.now);
             }
@@ -134,9 +138,18 @@ impl Reporter {
         }
     }
 
-    fn show_store(&mut self, is_unavailable: bool) {
-        if self.latest.is_store_unavailable != is_unavailable {
-            self.latest.is_store_unavailable = is_unavailable;
+    fn show_store(&mut self, store: &StoreActivity) {
+        let may_call = store.lease == LeaseState::Held;
+        match (self.may_call, may_call) {
+            (true, false) => {
+                warn!("the lease of the object store was not renewed for 40 s, calls paused")
+            }
+            (false, true) => info!("lease of the object store renewed, calls resumed"),
+            _ => {}
+        }
+        self.may_call = may_call;
+        if self.latest.is_store_unavailable != store.is_unavailable {
+            self.latest.is_store_unavailable = store.is_unavailable;
             self.draw();
         }
     }

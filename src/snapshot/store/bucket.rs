@@ -43,7 +43,7 @@ use super::{
 use crate::bucket::{Bucket, BucketUrl, ObjectInfo};
 use crate::job::BucketOutput;
 use crate::snapshot::layout::{
-    JOURNAL_FILE, LOCK_FILE, MANIFEST_FILE, STAGED_SNAPSHOT, work_directory_name,
+    JOURNAL_FILE, LOCK_FILE, MANIFEST_FILE, STAGED_SNAPSHOT, is_uploaded_part, work_directory_name,
 };
 use crate::snapshot::manifest::{Manifest, ManifestError};
 use crate::snapshot::parts::CommittedPart;
@@ -199,9 +199,10 @@ impl Store for BucketStore {
         if self.has_snapshot()? {
             return Ok(Occupant::Snapshot);
         }
-        let is_empty = on(self.bucket.is_empty(self.output.key()))?;
-        // A stopped run may have copied parts, which the next one completes.
-        if is_empty || publication::is_started(self)? {
+        // A run that was stopped, or a check, may have left them.
+        let is_own = |name: &String| is_uploaded_part(name) || name.starts_with(trial::PREFIX);
+        let names = on(self.bucket.first_names(self.output.key()))?;
+        if names.iter().all(is_own) || publication::is_started(self)? {
             return Ok(Occupant::Nothing);
         }
         Ok(Occupant::SomethingElse)
@@ -227,7 +228,7 @@ impl Store for BucketStore {
 
     fn ensure_usable(&self) -> Result<(), WorkDirectoryError> {
         // Shows whether the bucket exists and can be read.
-        on(self.bucket.is_empty(self.output.key()))?;
+        on(self.bucket.first_names(self.output.key()))?;
         scratch::ensure_usable(&self.scratch)?;
         Ok(())
     }
@@ -371,7 +372,12 @@ impl Store for BucketStore {
             throttled: state.throttled,
             uploaded_bytes: state.uploaded_bytes,
             is_unavailable: state.unavailable_since.is_some(),
+            lease: self.holding.look(),
         })
+    }
+
+    fn may_call(&self) -> bool {
+        self.holding.may_call()
     }
 
     fn interrupt(&self) {

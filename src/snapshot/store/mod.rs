@@ -55,6 +55,17 @@ pub enum LockState {
     Free,
 }
 
+/// What a run knows of its lease of an object store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LeaseState {
+    #[default]
+    Held,
+    /// It was not renewed for so long that another run may soon take it over and make calls.
+    AtRisk,
+    /// Another run has taken it over.
+    Lost,
+}
+
 /// The requests of this process to an object store, for progress and metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreActivity {
@@ -66,6 +77,7 @@ pub struct StoreActivity {
     pub uploaded_bytes: u64,
     /// Whether every request fails now.
     pub is_unavailable: bool,
+    pub lease: LeaseState,
 }
 
 /// The held lock of a work directory.
@@ -209,6 +221,11 @@ pub trait Store: Debug + Send + Sync {
     /// What the requests to an object store came to; `None` for a directory.
     fn activity(&self) -> Option<StoreActivity> {
         None
+    }
+
+    /// Whether calls may be made: no other run can have taken over. As of the latest [`Store::activity`].
+    fn may_call(&self) -> bool {
+        true
     }
 
     /// Gives up waiting for a store that cannot be reached: the run stops.

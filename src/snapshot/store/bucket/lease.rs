@@ -76,7 +76,8 @@ impl Lease {
     }
 
     fn release(&mut self) -> Result<(), DiskError> {
-        if !std::mem::replace(&mut self.is_released, true) && self.is_held()? {
+        if !std::mem::replace(&mut self.is_released, true) && !self.store.holding.is_lost() {
+            self.is_held()?;
             self.store.delete([LEASE_KEY.to_owned()])?;
         }
         Ok(())
@@ -87,10 +88,7 @@ impl Lock for Lease {
     fn is_held(&self) -> Result<bool, DiskError> {
         // Not what is known without a request: publishing starts here.
         self.store.holding.confirm(None);
-        match self.store.ensure_held() {
-            Err(_) if self.store.holding.is_lost() => Ok(false),
-            held => held.map(|()| true),
-        }
+        self.store.ensure_held().map(|()| true)
     }
 
     fn remove(mut self: Box<Self>) -> Result<(), DiskError> {

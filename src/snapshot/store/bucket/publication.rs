@@ -8,16 +8,17 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::BucketStore;
 use super::access::{not_found, on};
+use super::{BucketStore, trial};
 use crate::bucket::{Put, Version, When};
 use crate::snapshot::layout::{
     FAILED_ACCOUNTS_FILE, MANIFEST_FILE, REJECTED_VALUES_FILE, REPORT_FILE, SUCCESS_MARKER,
-    staged_file,
+    is_uploaded_part, staged_file,
 };
 use crate::snapshot::manifest::Manifest;
 use crate::snapshot::publish::Publication;
-use crate::snapshot::store::ReplaceError;
+use crate::snapshot::store::{ReplaceError, Store};
+use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::util::disk_error::{DiskError, RemoteError};
 use crate::util::exit_code::ExitCode;
 use crate::util::failpoint;
@@ -76,8 +77,8 @@ pub fn publish(store: &BucketStore, publication: &Publication<'_>) -> Result<(),
     let replaced_files = previous.as_ref().map_or_else(Vec::new, |previous| {
         let manifest: Option<Manifest> = serde_json::from_slice(&previous.content).ok();
         let parts = manifest.into_iter().flat_map(|manifest| manifest.parts);
-        // A name from outside must not lead elsewhere.
-        parts.map(|part| part.file).filter(|name| !name.contains('/')).collect()
+        // A manifest from outside must not name anything else.
+        parts.map(|part| part.file).filter(|name| is_uploaded_part(name)).collect()
     });
     let plan = PublicationPlan {
         run_id: manifest.run.id.clone(),
@@ -99,9 +100,17 @@ pub fn publish(store: &BucketStore, publication: &Publication<'_>) -> Result<(),
 
 /// Completes what a stopped run has started to publish. Its work prefix stays.
 pub fn roll_forward(store: &BucketStore) -> Result<(), DiskError> {
-    for key in plan_keys(store)? {
+    let keys = plan_keys(store)?;
+    if keys.is_empty() {
+        return complete_without_plan(store);
+    }
+    for key in keys {
         let Some(object) = on(store.bucket.get(&store.work_key(&key)))? else { continue };
-        let Ok(plan) = serde_json::from_slice::<PublicationPlan>(&object.content) else {
+        let plan: Option<PublicationPlan> = serde_json::from_slice(&object.content).ok();
+        let is_plan = |plan: &PublicationPlan| {
+            plan.parts.iter().chain(&plan.replaced_files).all(|name| is_uploaded_part(name))
+        };
+        let Some(plan) = plan.filter(is_plan) else {
             warn!(key, "removed a plan to publish that is damaged");
             store.delete([key])?;
             continue;
@@ -112,19 +121,38 @@ pub fn roll_forward(store: &BucketStore) -> Result<(), DiskError> {
             store.delete([key])?;
             continue;
         }
-        info!(stopped_run_id = plan.run_id, "completing the publication of a stopped run");
-        match execute(store, &plan) {
-            Ok(()) => {}
-            Err(ReplaceError::Disk(error)) => return Err(error),
-            Err(error) => {
-                return Err(DiskError::remote(RemoteError::with_code(
-                    error.to_string(),
-                    ExitCode::BadUsage,
-                )));
-            }
-        }
+        run_plan(store, &plan)?;
     }
     Ok(())
+}
+
+/// Completes a plan.
+fn run_plan(store: &BucketStore, plan: &PublicationPlan) -> Result<(), DiskError> {
+    info!(stopped_run_id = plan.run_id, "completing the publication of a stopped run");
+    match execute(store, plan) {
+        Ok(()) => Ok(()),
+        Err(ReplaceError::Disk(error)) => Err(error),
+        Err(error) => {
+            let error = RemoteError::with_code(error.to_string(), ExitCode::BadUsage);
+            Err(DiskError::remote(error))
+        }
+    }
+}
+
+/// Completes a publication whose manifest is written and whose plan was removed by somebody.
+fn complete_without_plan(store: &BucketStore) -> Result<(), DiskError> {
+    let Ok(Some(run)) = UnfinishedRun::read(store) else { return Ok(()) };
+    let Ok(Some(manifest)) = store.manifest() else { return Ok(()) };
+    let is_published = manifest.run.id == run.checkpoint.header.run_id;
+    let staged = store.work_key(&staged_file(REPORT_FILE));
+    let is_complete = || Ok(on(store.bucket.head(&store.output_key(SUCCESS_MARKER)))?.is_some());
+    if !is_published || is_complete()? || on(store.bucket.head(&staged))?.is_none() {
+        return Ok(());
+    }
+    let parts = manifest.parts.into_iter().map(|part| part.file).collect();
+    let plan =
+        PublicationPlan { run_id: manifest.run.id, parts, replaced: None, replaced_files: vec![] };
+    run_plan(store, &plan)
 }
 
 /// The first file of an unpublished plan that neither the work prefix nor the output path has.
@@ -163,13 +191,24 @@ fn execute(store: &BucketStore, plan: &PublicationPlan) -> Result<(), ReplaceErr
     hit(store, "publish:sidecars")?;
     put(store, SYMLINK_MANIFEST, symlink_manifest(store, plan))?;
     hit(store, "publish:symlinks")?;
-    let published: HashSet<&String> = plan.parts.iter().collect();
-    let replaced = plan.replaced_files.iter().filter(|name| !published.contains(name));
-    let replaced = replaced.map(|name| store.output_key(name)).collect();
-    on(store.bucket.delete_all(replaced))?;
+    remove_other_parts(store, plan)?;
     hit(store, "publish:replaced")?;
     put(store, SUCCESS_MARKER, String::new())?;
     Ok(hit(store, "publish:marked")?)
+}
+
+/// Removes the parts of the previous snapshot, and those of publications that were never completed.
+fn remove_other_parts(store: &BucketStore, plan: &PublicationPlan) -> Result<(), DiskError> {
+    let prefix = store.output_key("");
+    let prefix = format!("{}/", prefix.trim_end_matches('/'));
+    let published: HashSet<&str> = plan.parts.iter().map(String::as_str).collect();
+    let is_other = |name: &str| {
+        (is_uploaded_part(name) || name.starts_with(trial::PREFIX)) && !published.contains(name)
+    };
+    let objects = on(store.bucket.list(store.output.key()))?;
+    let keys = objects.into_iter().map(|object| object.key);
+    let other = keys.filter(|key| key.strip_prefix(&prefix).is_some_and(is_other)).collect();
+    on(store.bucket.delete_all(other))
 }
 
 /// Copies staged files to their published names.

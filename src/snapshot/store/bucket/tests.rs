@@ -7,6 +7,8 @@ use super::*;
 use crate::bucket::tests::fake_store::FakeStore;
 use crate::bucket::tests::{PATIENCE, fake_bucket};
 use crate::bucket::{BucketSettings, Put, When};
+use crate::snapshot::checkpoint::RunHeader;
+use crate::snapshot::journal::{Journal, VERSION};
 use crate::snapshot::layout::staged_file;
 use crate::snapshot::store::{Lock, write_file};
 use crate::util::exit_code::{ExitCode, HasExitCode};
@@ -117,7 +119,7 @@ fn a_dropped_lease_is_released_but_not_that_of_another_run() {
     assert_eq!(scene.keys(), [""; 0]);
     let (lease, _) = Lease::take(&scene.store).unwrap();
     lease::take(&scene.other, &mut |_| {}).unwrap();
-    assert!(!lease.is_held().unwrap());
+    assert!(lease.is_held().is_err());
     drop(lease);
     assert_eq!(scene.keys().len(), 1);
 }
@@ -154,10 +156,16 @@ fn a_replaced_journal_starts_with_its_header_whatever_is_left_of_the_earlier_one
 #[test]
 fn a_publication_replaces_the_files_of_the_earlier_manifest_only() {
     let scene = Scene::new();
-    for (run, part) in [("aaaaaaaa1", "part-00000-a.csv"), ("bbbbbbbb1", "part-00000-b.csv")] {
+    for (run, part) in [
+        ("aaaaaaaa1", "part-00000-aaaaaaaa-00000001.csv"),
+        ("bbbbbbbb1", "part-00000-bbbbbbbb-00000002.csv"),
+    ] {
         let manifest = stage(&scene.store, run, part);
         let foreign = scene.store.output_key("part-of-somebody.csv");
         scene.store.bucket.put(&foreign, "x", When::Always).unwrap();
+        // What a publication left that was never completed.
+        let orphan = scene.store.output_key("part-00007-cccccccc-00000003.csv");
+        scene.store.bucket.put(&orphan, "x", When::Always).unwrap();
         scene.store.publish(&Publication { manifest: &manifest }).unwrap();
     }
     let published: Vec<String> =
@@ -169,30 +177,68 @@ fn a_publication_replaces_the_files_of_the_earlier_manifest_only() {
     _rejected_values.tsv
     _report.html
     _symlink_format_manifest/manifest
-    part-00000-b.csv
+    part-00000-bbbbbbbb-00000002.csv
     part-of-somebody.csv
     ");
     let objects = scene.objects.objects.lock().unwrap();
     let symlinks = &objects["t/profiles/dt=2026-11-22/_symlink_format_manifest/manifest"];
     assert_eq!(
         String::from_utf8_lossy(symlinks),
-        "s3://lake/t/profiles/dt=2026-11-22/part-00000-b.csv\n"
+        "s3://lake/t/profiles/dt=2026-11-22/part-00000-bbbbbbbb-00000002.csv\n"
     );
+}
+
+#[test]
+fn what_a_stopped_run_or_a_check_left_at_the_output_path_is_not_foreign() {
+    let scene = Scene::new();
+    let put = |name: &str| {
+        let key = scene.store.output_key(name);
+        scene.store.bucket.put(&key, "x", When::Always).unwrap();
+    };
+    put("part-00007-cccccccc-00000003.csv");
+    put("_check-00000001");
+    assert_eq!(scene.store.occupant().unwrap(), Occupant::Nothing);
+    put("part-00000.csv");
+    assert_eq!(scene.store.occupant().unwrap(), Occupant::SomethingElse);
+}
+
+#[test]
+fn a_publication_without_its_plan_is_completed() {
+    let scene = Scene::new();
+    let manifest = stage(&scene.store, "aaaaaaaa1", "part-00000-aaaaaaaa-00000001.csv");
+    scene.store.publish(&Publication { manifest: &manifest }).unwrap();
+    let header = RunHeader {
+        version: VERSION,
+        run_id: "aaaaaaaa1".to_owned(),
+        date: "2026-11-22".to_owned(),
+        started_at: String::new(),
+        content: Default::default(),
+    };
+    Journal::create(&scene.store, header).unwrap();
+    for name in ["_SUCCESS", "_report.html"] {
+        scene.store.bucket.delete_all(vec![scene.store.output_key(name)]).unwrap();
+    }
+    scene.store.delete(["publish-aaaaaaaa.json".to_owned()]).unwrap();
+    publication::roll_forward(&scene.store).unwrap();
+    for name in ["_SUCCESS", "_report.html"] {
+        let found = scene.store.bucket.head(&scene.store.output_key(name)).unwrap();
+        assert!(found.is_some(), "{name}");
+    }
 }
 
 #[test]
 fn a_publication_does_not_replace_a_snapshot_that_it_has_not_seen() {
     let scene = Scene::new();
-    let manifest = stage(&scene.store, "aaaaaaaa1", "part-00000-a.csv");
+    let manifest = stage(&scene.store, "aaaaaaaa1", "part-00000-aaaaaaaa-00000001.csv");
     let key = scene.store.work_key("publish-aaaaaaaa.json");
-    let plan = r#"{"run_id":"aaaaaaaa1","parts":["part-00000-a.csv"],"replaced":null,"replaced_files":[]}"#;
+    let plan = r#"{"run_id":"aaaaaaaa1","parts":["part-00000-aaaaaaaa-00000001.csv"],"replaced":null,"replaced_files":[]}"#;
     scene.store.bucket.put(&key, plan, When::Always).unwrap();
-    let other = stage(&scene.other, "bbbbbbbb1", "part-00000-b.csv");
+    let other = stage(&scene.other, "bbbbbbbb1", "part-00000-bbbbbbbb-00000002.csv");
     scene.other.publish(&Publication { manifest: &other }).unwrap();
     // The other one has overwritten the staged manifest.
     let error = publication::roll_forward(&scene.store).unwrap_err().to_string();
     assert!(error.starts_with("another run has taken over s3://lake/"), "{error}");
-    stage(&scene.store, "aaaaaaaa1", "part-00000-a.csv");
+    stage(&scene.store, "aaaaaaaa1", "part-00000-aaaaaaaa-00000001.csv");
     let error = publication::roll_forward(&scene.store).unwrap_err().to_string();
     assert!(error.starts_with("another run has published s3://lake/"), "{error}");
     assert_eq!(scene.store.manifest().unwrap().unwrap().run.id, other.run.id);

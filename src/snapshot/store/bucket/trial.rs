@@ -6,11 +6,13 @@ use crate::bucket::{Put, Version, When};
 use crate::util::disk_error::{DiskError, RemoteError};
 use crate::util::exit_code::ExitCode;
 
+/// Starts the name of the object at the output path, which readers take for hidden.
+pub const PREFIX: &str = "_check-";
+
 /// Returns what a run should be warned about.
 pub fn try_all(store: &BucketStore) -> Result<Vec<String>, DiskError> {
     let key = store.work_key(&format!("check-{}", store.identity.attempt));
-    // At the output path, where readers take a name that starts with an underscore for hidden.
-    let copy = store.output_key(&format!("_check-{}", store.identity.attempt));
+    let copy = store.output_key(&format!("{PREFIX}{}", store.identity.attempt));
     let tried = try_with(store, &key, &copy);
     let removed = on(store.bucket.delete_all(vec![key.clone(), copy]));
     let warnings = tried?;
