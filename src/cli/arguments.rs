@@ -53,9 +53,9 @@ pub enum Command {
         long_about = "Report what an export of a job would do, without any call
 
 Reads the job and the whole account list, inspects the output path, and prints accounts, calls, parts, the \
-minimum time, the size on disk, and what is left of an unfinished run. Opens no connection, needs no secret, takes \
-no lock and writes nothing to disk, so it can run beside an export. Exits with the code with which an export would \
-refuse.",
+minimum time, the size on disk, and what is left of an unfinished run. Needs no secret of the service, takes no lock \
+and changes nothing, so it can run beside an export. A list or a snapshot in a bucket is read from there. Exits with \
+the code with which an export would refuse.",
         after_help = "Example:\n  im-profiles plan jobs/nightly.toml --date 2026-11-22"
     )]
     Plan(PlanArgs),
