@@ -86,6 +86,7 @@ pub fn is_uploaded_part(name: &str) -> bool {
         && [pieces.next(), pieces.next()].iter().all(|piece| piece.is_some_and(is_hex))
         && pieces.next().is_none()
         && name.contains('.')
+        && !name.contains('/')
 }
 
 /// What differs between the names of the files of two parts: `00000` for `part-00000.parquet`.
@@ -174,9 +175,12 @@ mod tests {
             );
         }
         assert!(is_uploaded_part("part-00000-1a2b3c4d-5e6f7a8b.csv.gz"));
-        for other in
-            ["part-00000.csv", "part-00000-1a2b3c4d-5e6f7a8b", "_SUCCESS", "a/part-0-1-2.x"]
-        {
+        for other in [
+            "part-00000.csv",
+            "part-00000-1a2b3c4d-5e6f7a8b",
+            "_SUCCESS",
+            "part-00000-1a2b3c4d-5e6f7a8b.csv/x",
+        ] {
             assert!(!is_uploaded_part(other), "{other}");
         }
         assert_eq!(staged_name("part-00000.csv.zst"), ".part-00000~csv~zst.unpublished");
