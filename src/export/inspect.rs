@@ -27,7 +27,6 @@ use crate::util::failure::{Failure, chain};
 #[derive(Debug, Clone)]
 pub struct OutputTarget {
     pub path: PathBuf,
-    pub table_root: PathBuf,
     pub if_exists: IfExists,
     /// Where the snapshots of other dates are; none when the path has no date.
     pub dated_path: Option<DatedPath>,
@@ -39,7 +38,6 @@ impl OutputTarget {
     fn new(job: &Job) -> OutputTarget {
         OutputTarget {
             path: job.output.path.clone(),
-            table_root: job.output.table_root.clone(),
             if_exists: job.output.if_exists,
             dated_path: job.dated_output.clone(),
             compares_rows: job.limits.max_shrink != Limit::Off,

@@ -22,7 +22,7 @@ pub fn known_rows(job: &Job, store: &dyn Store, committed: &[CommittedPart]) -> 
         .or_else(|| {
             siblings(store)
                 .iter()
-                .find_map(|path| of_snapshot(job, &*store.at(path, &job.output.table_root).ok()?))
+                .find_map(|path| of_snapshot(job, &*store.snapshot_at(path).ok()?))
         })
         .unwrap_or_else(|| assumed_row(&job.columns, &job.output))
 }

@@ -86,7 +86,7 @@ fn snapshot_of_another_date(
 ) -> Result<Option<PreviousSnapshot>, PreviousSnapshotError> {
     let Some(dated_path) = &target.dated_path else { return Ok(None) };
     for path in dated_path.others(store.names_in(dated_path.directory())?) {
-        let Ok(store) = store.at(&path, &target.table_root) else { continue };
+        let Ok(store) = store.snapshot_at(&path) else { continue };
         if !store.has_snapshot()? {
             continue;
         }

@@ -190,6 +190,11 @@ impl Store for BucketStore {
         Ok(Arc::new(BucketStore::in_bucket(bucket, output_path, table_root, &self.settings)?))
     }
 
+    fn snapshot_at(&self, output_path: &Path) -> Result<Arc<dyn Store>, WorkDirectoryError> {
+        let (output, output_path) = (url(output_path)?, output_path.to_owned());
+        Ok(Arc::new(BucketStore { output, output_path, ..self.clone() }))
+    }
+
     fn names_in(&self, directory: &Path) -> Result<Vec<String>, DiskError> {
         let prefix = url(directory).map_err(|_| not_found(directory))?;
         on(self.bucket.list_directory(prefix.key()))

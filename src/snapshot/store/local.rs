@@ -86,6 +86,10 @@ impl Store for LocalStore {
         Ok(Arc::new(LocalStore::new(output_path, table_root)?))
     }
 
+    fn snapshot_at(&self, output_path: &Path) -> Result<Arc<dyn Store>, WorkDirectoryError> {
+        Ok(Arc::new(LocalStore { output_path: output_path.to_owned(), ..self.clone() }))
+    }
+
     fn names_in(&self, directory: &Path) -> Result<Vec<String>, DiskError> {
         let entries = match fs::read_dir(directory) {
             Err(error) if is_absent(&error) => return Ok(Vec::new()),

@@ -139,6 +139,9 @@ pub trait Store: Debug + Send + Sync {
         table_root: &Path,
     ) -> Result<Arc<dyn Store>, WorkDirectoryError>;
 
+    /// The same store with another path, only to look at the snapshot there.
+    fn snapshot_at(&self, output_path: &Path) -> Result<Arc<dyn Store>, WorkDirectoryError>;
+
     /// The names in a directory; none if it does not exist.
     fn names_in(&self, directory: &Path) -> Result<Vec<String>, DiskError>;
 
