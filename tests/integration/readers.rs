@@ -409,7 +409,10 @@ fn output_that_can_never_be_replaced_is_refused() {
             "unmounted",
             "unmounted is a symbolic link to volume/exports, and the directory volume does not exist; create it, or correct the link",
         ),
-        ("s3://bucket/exports", "output.path: is a URL (s3://...), which is not supported yet"),
+        (
+            "hdfs://host/exports",
+            "output.path: is a URL (hdfs://...) of a kind that is not supported",
+        ),
     ];
     if Path::new("/proc/self").exists() {
         refused.push(("/proc", "output.path /proc is a mount point, which a snapshot cannot replace; publish to a directory inside it, such as /proc/exports"));
