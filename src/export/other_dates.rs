@@ -7,8 +7,7 @@ use super::resume_command::{overrides_list, resume_command_of_other_date};
 use super::warning::Warning;
 use crate::job::Job;
 use crate::snapshot::layout::snapshot_name;
-use crate::snapshot::store::LockState;
-use crate::snapshot::store::Store;
+use crate::snapshot::store::{LockState, Store};
 use crate::snapshot::unfinished_run::UnfinishedRun;
 use crate::util::paths::absolute;
 

@@ -1,10 +1,8 @@
 //! What an export would find and do before its first call, as `plan` and `check` report it.
 
-use std::time::Duration;
-
 use jiff::civil::Date;
 
-use super::counted_list::CountedList;
+use super::counted_list::{CountedList, INTERACTIVE_PATIENCE};
 use super::inspect::{Access, Environment};
 use super::limits::{ListTotals, ensure_list_is_exportable};
 use super::outlook::Outlook;
@@ -17,9 +15,6 @@ use crate::observability::progress::Reporter;
 use crate::report::subject::Subject;
 use crate::snapshot::store::Store;
 use crate::snapshot::unfinished_run::find_damage;
-
-/// How long an inspection waits for an object store.
-const INSPECTION_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The findings of all steps; a step that was not possible has none.
 pub struct Preflight {
@@ -82,7 +77,7 @@ fn impatient(job: &Job) -> Job {
     let mut job = job.clone();
     if let Some(bucket) = &mut job.output.bucket {
         let patience = &mut bucket.patience.outage_patience;
-        *patience = INSPECTION_PATIENCE.min(*patience);
+        *patience = INTERACTIVE_PATIENCE.min(*patience);
     }
     job
 }

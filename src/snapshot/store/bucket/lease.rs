@@ -2,7 +2,7 @@
 //!
 //! It is an object that its holder replaces every [`RENEWAL_INTERVAL`]. Another run takes it over once it has not changed
 //! for [`SILENCE`], by the clock of that run, or at once if its holder was a process of this machine that is gone. A holder
-//! that was only slow finds out at its next renewal or entry of the journal, whichever comes first, and stops.
+//! that was only slow finds out before its next upload, deletion or step of publishing, and stops.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;

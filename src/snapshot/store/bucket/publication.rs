@@ -32,7 +32,7 @@ const SIDECARS: [&str; 3] = [FAILED_ACCOUNTS_FILE, REJECTED_VALUES_FILE, REPORT_
 /// How the names of plans start.
 const PLAN_PREFIX: &str = "publish-";
 
-/// What a run publishes, and what it replaces.
+/// What a run publishes, and over which manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct PublicationPlan {
     run_id: String,
@@ -40,8 +40,6 @@ struct PublicationPlan {
     parts: Vec<String>,
     /// The version of the manifest that is replaced; `None` if there is none.
     replaced: Option<Version>,
-    /// The names of the files of the previous snapshot.
-    replaced_files: Vec<String>,
 }
 
 /// The first characters of a run's id, which are part of names.
@@ -74,17 +72,10 @@ pub fn is_started(store: &BucketStore) -> Result<bool, DiskError> {
 pub fn publish(store: &BucketStore, publication: &Publication<'_>) -> Result<(), ReplaceError> {
     let manifest = publication.manifest;
     let previous = on(store.bucket.get(&store.output_key(MANIFEST_FILE)))?;
-    let replaced_files = previous.as_ref().map_or_else(Vec::new, |previous| {
-        let manifest: Option<Manifest> = serde_json::from_slice(&previous.content).ok();
-        let parts = manifest.into_iter().flat_map(|manifest| manifest.parts);
-        // A manifest from outside must not name anything else.
-        parts.map(|part| part.file).filter(|name| is_uploaded_part(name)).collect()
-    });
     let plan = PublicationPlan {
         run_id: manifest.run.id.clone(),
         parts: manifest.parts.iter().map(|part| part.file.clone()).collect(),
         replaced: previous.map(|previous| previous.version),
-        replaced_files,
     };
     hit(store, "publish:plan")?;
     let key = store.work_key(&plan_key(&plan.run_id));
@@ -107,9 +98,8 @@ pub fn roll_forward(store: &BucketStore) -> Result<(), DiskError> {
     for key in keys {
         let Some(object) = on(store.bucket.get(&store.work_key(&key)))? else { continue };
         let plan: Option<PublicationPlan> = serde_json::from_slice(&object.content).ok();
-        let is_plan = |plan: &PublicationPlan| {
-            plan.parts.iter().chain(&plan.replaced_files).all(|name| is_uploaded_part(name))
-        };
+        // A plan from outside must not name anything else.
+        let is_plan = |plan: &PublicationPlan| plan.parts.iter().all(|name| is_uploaded_part(name));
         let Some(plan) = plan.filter(is_plan) else {
             warn!(key, "removed a plan to publish that is damaged");
             store.delete([key])?;
@@ -150,9 +140,7 @@ fn complete_without_plan(store: &BucketStore) -> Result<(), DiskError> {
         return Ok(());
     }
     let parts = manifest.parts.into_iter().map(|part| part.file).collect();
-    let plan =
-        PublicationPlan { run_id: manifest.run.id, parts, replaced: None, replaced_files: vec![] };
-    run_plan(store, &plan)
+    run_plan(store, &PublicationPlan { run_id: manifest.run.id, parts, replaced: None })
 }
 
 /// The first file of an unpublished plan that neither the work prefix nor the output path has.

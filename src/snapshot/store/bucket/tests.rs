@@ -231,7 +231,8 @@ fn a_publication_does_not_replace_a_snapshot_that_it_has_not_seen() {
     let scene = Scene::new();
     let manifest = stage(&scene.store, "aaaaaaaa1", "part-00000-aaaaaaaa-00000001.csv");
     let key = scene.store.work_key("publish-aaaaaaaa.json");
-    let plan = r#"{"run_id":"aaaaaaaa1","parts":["part-00000-aaaaaaaa-00000001.csv"],"replaced":null,"replaced_files":[]}"#;
+    let plan =
+        r#"{"run_id":"aaaaaaaa1","parts":["part-00000-aaaaaaaa-00000001.csv"],"replaced":null}"#;
     scene.store.bucket.put(&key, plan, When::Always).unwrap();
     let other = stage(&scene.other, "bbbbbbbb1", "part-00000-bbbbbbbb-00000002.csv");
     scene.other.publish(&Publication { manifest: &other }).unwrap();
