@@ -7,6 +7,7 @@ use rustls::CertificateError;
 
 use super::proxy::Proxy;
 use super::transport::{CertificateProblem, TransportFailure};
+use crate::util::connection_problem::connection_problem;
 
 /// The destination of a call, without its URL, which contains the UserSig.
 #[derive(Debug)]
@@ -94,16 +95,7 @@ fn plain_problem(cause: &(dyn Error + 'static)) -> Option<String> {
             reason => format!("the host name could not be looked up ({reason})"),
         });
     }
-    let problem = match cause.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused",
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => "connection reset",
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => "connection closed",
-        io::ErrorKind::TimedOut => "connection timed out",
-        io::ErrorKind::HostUnreachable => "no route to the host",
-        io::ErrorKind::NetworkUnreachable => "network unreachable",
-        _ => return None,
-    };
-    Some(problem.to_owned())
+    connection_problem(cause).map(str::to_owned)
 }
 
 /// The host that a connection step involves.

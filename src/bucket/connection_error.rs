@@ -1,12 +1,12 @@
 //! Why a request got no response, in plain words.
 
 use std::error::Error;
-use std::io;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
 use super::attempt::RequestFailureKind;
 use super::response_text::sanitize;
+use crate::util::connection_problem::connection_problem;
 
 /// Why a request got no response, without its URL.
 pub fn connection_failure(error: &HttpError) -> RequestFailureKind {
@@ -49,14 +49,5 @@ fn plain_problem(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some((_, reason)) = text.split_once("failed to lookup address information: ") {
         return Some(format!("the host name could not be looked up ({})", sanitize(reason)));
     }
-    let problem = match cause.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused",
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => "connection reset",
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => "connection closed",
-        io::ErrorKind::TimedOut => "connection timed out",
-        io::ErrorKind::HostUnreachable => "no route to the host",
-        io::ErrorKind::NetworkUnreachable => "network unreachable",
-        _ => return None,
-    };
-    Some(problem.to_owned())
+    connection_problem(cause).map(str::to_owned)
 }

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod background_server;
+pub mod connection_problem;
 pub mod disk_error;
 pub mod disk_space;
 pub mod exit_code;
