@@ -17,7 +17,7 @@ mod api; // UserSig, regions, request and response, error codes, one call
 mod bucket; // object stores
 mod cli; // the command line
 pub mod emulator; // an emulator of the service on this machine
-mod export; // the service behind export, plan, check and preview
+mod export; // the service behind export, plan, check, preview and stream
 pub mod internals; // for the benches, the fuzz targets and the tests of this repository
 pub mod job; // the job file, as written → as validated
 mod observability; // log lines, progress, metrics

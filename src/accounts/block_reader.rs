@@ -3,14 +3,16 @@
 //! blocks. Sizes are in bytes.
 
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::decompress::Input;
 use super::error::ListError;
-use super::list_file::{ListDigests, ListFile};
+use super::list_file::{ListDigests, read_error};
 
 /// Maximum length of a line in memory.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
@@ -76,8 +78,10 @@ enum BlockMessage {
 
 /// Receives blocks from the thread that reads them. After this is dropped, the thread ends with its current block.
 pub struct Blocks {
-    file: ListFile,
+    name: Arc<str>,
     received: Receiver<Result<BlockMessage, ListError>>,
+    /// Received while waiting for it.
+    early: Option<Result<BlockMessage, ListError>>,
     spent: Sender<Vec<u8>>,
     end: Option<ListDigests>,
 }
@@ -85,15 +89,27 @@ pub struct Blocks {
 impl Blocks {
     /// Starts the thread.
     pub fn open(input: Input) -> Result<Self, ListError> {
-        let file = input.file().clone();
+        let name = Arc::clone(input.name());
         let (sender, received) = sync_channel(READ_AHEAD_BLOCKS);
         let (spent, reusable) = channel();
         let reader = BlockReader { input, rest: Vec::new() };
         thread::Builder::new()
             .name("list blocks".to_owned())
             .spawn(move || reader.send_all(&sender, &reusable))
-            .map_err(|source| ListError::Thread { list: file.name.to_string(), source })?;
-        Ok(Self { file, received, spent, end: None })
+            .map_err(|source| ListError::Thread { list: name.to_string(), source })?;
+        Ok(Self { name, received, early: None, spent, end: None })
+    }
+
+    /// Waits until [`Self::next`] returns at once, at most so long; false if it does not by then.
+    pub fn is_ready(&mut self, wait: Duration) -> bool {
+        if self.early.is_none() && self.end.is_none() {
+            match self.received.recv_timeout(wait) {
+                Ok(message) => self.early = Some(message),
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => {}
+            }
+        }
+        true
     }
 
     /// Replaces `block`, which has been consumed, with the next one; false at the end of the list.
@@ -104,16 +120,22 @@ impl Blocks {
         let spent = std::mem::take(block).content.into_bytes();
         // Sending fails only after the thread has ended.
         drop(self.spent.send(spent));
-        let gone = |_| self.file.read_error(io::Error::other("the thread that reads it has ended"));
-        match self.received.recv().map_err(gone)?? {
+        let gone =
+            |_| read_error(&self.name, io::Error::other("the thread that reads it has ended"));
+        let message = match self.early.take() {
+            Some(message) => message,
+            None => self.received.recv().map_err(gone)?,
+        };
+        match message? {
             BlockMessage::Block(next) => *block = next,
             BlockMessage::End(digests) => self.end = Some(digests),
         }
         Ok(self.end.is_none())
     }
 
-    pub fn file(&self) -> &ListFile {
-        &self.file
+    /// The name of the list in messages.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// Digests of the stored bytes; `None` before the end of the list.
@@ -157,19 +179,22 @@ impl BlockReader {
         }))
     }
 
-    /// Fills `block` up to a line end, or to the end of the list.
+    /// Fills `block` up to a line end, or to the end of the list. Of a live input it takes the lines that are there.
     fn fill(&mut self, block: &mut Vec<u8>) -> Result<(), ListError> {
         let mut filled = self.rest.len();
         block.resize(filled.max(BLOCK_BYTES), 0);
         block[..filled].copy_from_slice(&self.rest);
         self.rest.clear();
         loop {
-            if filled == block.len() {
-                if let Some(line_end) = last_line_end(block) {
-                    self.rest.extend_from_slice(&block[line_end + 1..]);
-                    block.truncate(line_end + 1);
-                    return Ok(());
-                }
+            let is_full = filled == block.len();
+            if (is_full || self.input.is_live())
+                && let Some(line_end) = last_line_end(&block[..filled])
+            {
+                self.rest.extend_from_slice(&block[line_end + 1..filled]);
+                block.truncate(line_end + 1);
+                return Ok(());
+            }
+            if is_full {
                 if filled > MAX_LINE_BYTES {
                     let ends_with_cr = block.last() == Some(&b'\r');
                     block.truncate(MAX_LINE_BYTES + 1);

@@ -24,11 +24,8 @@ pub fn find_csv_column(
 ) -> Result<(usize, String), ListError> {
     let lines = Lines::open(Input::open(file, compression, Digesting::Quick)?)?;
     let (names, _) = CsvRecords::open(lines, separator, 0)?;
-    if let [header] = names.as_slice()
-        && header.contains([',', ';', '\t', '|'])
-        && column != Some(header)
-    {
-        let (list, header) = (file.name.to_string(), header.chars().take(80).collect::<String>());
+    if let Some(header) = header_of_another_separator(&names, column) {
+        let list = file.name.to_string();
         let (expected, remedy) = match separator {
             b'\t' if header.contains(',') => ("tabs", "set `accounts.format` to csv"),
             b'\t' => ("tabs", "export it with tabs"),
@@ -42,6 +39,13 @@ pub fn find_csv_column(
         if is_utf8 { error } else { not_utf8(file, sample) }
     })?;
     Ok((position, names[position].clone()))
+}
+
+/// The start of the header if it is not separated into `names`, and `column` does not name it as a whole.
+pub fn header_of_another_separator(names: &[String], column: Option<&str>) -> Option<String> {
+    let [header] = names else { return None };
+    let is_unsplit = header.contains([',', ';', '\t', '|']) && column != Some(header);
+    is_unsplit.then(|| header.chars().take(80).collect())
 }
 
 /// The error for a list whose accounts, of which `text` is a sample, are not UTF-8.
@@ -107,8 +111,26 @@ pub fn ensure_is_text(
     if let Some(encoding) = utf16_or_utf32(sample) {
         return Err(ListError::WideEncoding { list: file.name.to_string(), encoding });
     }
+    let parquet = is_parquet.then_some(OtherKind {
+        kind: "a Parquet file",
+        remedy: "set `accounts.format` to parquet",
+    });
+    let Some(OtherKind { kind, remedy }) = parquet.or_else(|| other_kind(sample)) else {
+        return Ok(());
+    };
+    let remedy = remedy.to_owned();
+    Err(ListError::OtherKind { list: file.name.to_string(), kind, format: format.name(), remedy })
+}
+
+/// A kind of file that is not text.
+pub struct OtherKind {
+    pub kind: &'static str,
+    pub remedy: &'static str,
+}
+
+/// The kind of a file that starts with `sample`, decompressed, if it is not text.
+pub fn other_kind(sample: &[u8]) -> Option<OtherKind> {
     let (kind, remedy) = match sample {
-        _ if is_parquet => ("a Parquet file", "set `accounts.format` to parquet"),
         [b'P', b'K', 3, 4, ..] => {
             ("a zip archive or Excel workbook", "extract it, or save the sheet as CSV UTF-8")
         }
@@ -121,8 +143,7 @@ pub fn ensure_is_text(
         [0x1f, 0x8b, 8, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             ("compressed twice", "compress it only once")
         }
-        _ => return Ok(()),
+        _ => return None,
     };
-    let remedy = remedy.to_owned();
-    Err(ListError::OtherKind { list: file.name.to_string(), kind, format: format.name(), remedy })
+    Some(OtherKind { kind, remedy })
 }

@@ -21,6 +21,7 @@ pub struct CsvRecords {
     header: Fields,
     /// The header as a line without quotes.
     header_line: Vec<u8>,
+    keeps_repeated_headers: bool,
     /// The number of records skipped because they repeat the header, and the line of the first.
     repeated_headers: Option<(u64, u64)>,
     /// The current record if it has quotes; it may span lines.
@@ -43,13 +44,14 @@ impl CsvRecords {
             column,
             header: Fields::default(),
             header_line: Vec::new(),
+            keeps_repeated_headers: false,
             repeated_headers: None,
             quoted: Fields::default(),
             is_quoted: false,
             line: 0,
         };
         if !records.next_record()? {
-            return Err(ListError::NoHeader { list: records.lines.file().name.to_string() });
+            return Err(ListError::NoHeader { list: records.lines.name().to_string() });
         }
         if !records.is_quoted {
             records.quoted.clear();
@@ -62,12 +64,22 @@ impl CsvRecords {
         Ok((names, records))
     }
 
+    /// Reads the accounts from another column.
+    pub fn with_column(self, column: usize) -> Self {
+        Self { column, ..self }
+    }
+
+    /// Returns records that repeat the header like all others.
+    pub fn keeping_repeated_headers(self) -> Self {
+        Self { keeps_repeated_headers: true, ..self }
+    }
+
     /// Advances to the next record; false at the end of the list. Skips records that repeat the header, as in
     /// concatenated files.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ListError> {
         while self.next_record()? {
-            if !self.repeats_header() {
+            if self.keeps_repeated_headers || !self.repeats_header() {
                 return Ok(true);
             }
             self.repeated_headers.get_or_insert((0, self.line)).0 += 1;
@@ -155,7 +167,7 @@ impl CsvRecords {
         while !self.quoted.take_line(self.lines.line(), self.separator) {
             if !self.lines.advance()? {
                 return Err(ListError::OpenQuote {
-                    list: self.lines.file().name.to_string(),
+                    list: self.lines.name().to_string(),
                     line: self.line,
                 });
             }
@@ -168,7 +180,7 @@ impl CsvRecords {
     }
 
     fn too_long(&self) -> ListError {
-        ListError::RecordTooLong { list: self.lines.file().name.to_string(), line: self.line }
+        ListError::RecordTooLong { list: self.lines.name().to_string(), line: self.line }
     }
 }
 

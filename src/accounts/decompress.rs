@@ -1,9 +1,10 @@
-//! The content of a list: its stored bytes, digested and decompressed while reading.
+//! The content of a list: its stored bytes, digested and decompressed while reading, or the bytes of a pipe as they come.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
+use std::sync::Arc;
 
 use super::error::ListError;
-use super::list_file::{Digesting, DigestingReader, ListDigests, ListFile};
+use super::list_file::{Digesting, DigestingReader, ListDigests, ListFile, STDIN, read_error};
 use super::members::Members;
 
 const COMPRESSED_BUFFER_BYTES: usize = 128 * 1024;
@@ -43,13 +44,14 @@ impl ListCompression {
 
 /// The decompressed bytes of a list, with the digests of the stored ones.
 pub struct Input {
-    file: ListFile,
+    name: Arc<str>,
     decoder: Decoder,
 }
 
 enum Decoder {
     Plain(DigestingReader),
     Compressed(Members),
+    Live(Box<dyn Read + Send>),
 }
 
 impl Input {
@@ -66,18 +68,35 @@ impl Input {
                 Decoder::Compressed(Members::new(file.clone(), compression, stored))
             }
         };
-        Ok(Self { file: file.clone(), decoder })
+        Ok(Self { name: Arc::clone(&file.name), decoder })
     }
 
-    pub fn file(&self) -> &ListFile {
-        &self.file
+    /// Standard input, which is read once, as it comes, without a digest.
+    pub fn live(pipe: Box<dyn Read + Send>) -> Self {
+        Self { name: STDIN.into(), decoder: Decoder::Live(pipe) }
+    }
+
+    /// Whether what has been read is wanted before the rest is there.
+    pub fn is_live(&self) -> bool {
+        matches!(self.decoder, Decoder::Live(_))
+    }
+
+    /// The name in messages.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// Like [`Read::read`]: 0 only at the end.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ListError> {
         match &mut self.decoder {
-            Decoder::Plain(raw) => raw.read(buffer).map_err(|error| self.file.read_error(error)),
+            Decoder::Plain(raw) => raw.read(buffer).map_err(|error| read_error(&self.name, error)),
             Decoder::Compressed(members) => members.read(buffer),
+            Decoder::Live(pipe) => loop {
+                match pipe.read(buffer) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    result => return result.map_err(|source| ListError::Stdin { source }),
+                }
+            },
         }
     }
 
@@ -86,14 +105,16 @@ impl Input {
         match &self.decoder {
             Decoder::Plain(raw) => raw.position,
             Decoder::Compressed(members) => members.stored_position(),
+            Decoder::Live(_) => 0,
         }
     }
 
-    /// Reads the rest and returns the digests of all stored bytes.
+    /// Reads the rest and returns the digests of all stored bytes; a live input has none.
     pub fn digests(&mut self) -> Result<ListDigests, ListError> {
         match &mut self.decoder {
             Decoder::Plain(raw) => raw.digests(),
             Decoder::Compressed(members) => members.digests(),
+            Decoder::Live(_) => Ok(ListDigests { sha256: None, xxh3: 0 }),
         }
     }
 }

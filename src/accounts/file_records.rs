@@ -1,5 +1,7 @@
 //! Reads the records of one file of any format: [`FileRecords::advance`], then [`FileRecords::record`].
 
+use std::time::Duration;
+
 use super::csv::CsvRecords;
 use super::error::ListError;
 use super::lines::Lines;
@@ -23,6 +25,15 @@ impl FileRecords {
         match self {
             Self::Parquet(_) => RecordUnit::Row,
             Self::Csv(_) | Self::Txt(_) | Self::Ndjson(_) => RecordUnit::Line,
+        }
+    }
+
+    /// Waits until [`Self::advance`] returns without waiting for input, at most so long; false if it does not by then. A
+    /// quoted field may still end in a later block.
+    pub fn is_ready(&mut self, wait: Duration) -> bool {
+        match self.source() {
+            Source::Lines(lines) => lines.is_ready(wait),
+            Source::Rows(_) => true,
         }
     }
 

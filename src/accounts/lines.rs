@@ -4,13 +4,15 @@
 //! single CR, which are nearly all of them, are searched for LF only.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
 
 use memchr::{memchr, memchr2};
 
 use super::block_reader::{Block, BlockContent, Blocks, MAX_LINE_BYTES};
 use super::decompress::Input;
 use super::error::ListError;
-use super::list_file::{ListDigests, ListFile};
+use super::list_file::ListDigests;
 use super::records::RawAccount;
 use crate::util::swar::{first_marked, marks};
 
@@ -105,8 +107,19 @@ impl Lines {
         self.end < self.next
     }
 
-    pub fn file(&self) -> &ListFile {
-        self.blocks.file()
+    /// The name of the list in messages.
+    pub fn name(&self) -> &Arc<str> {
+        self.blocks.name()
+    }
+
+    /// The lines that are there and not read yet, of which the first may be truncated.
+    pub fn buffered(&self) -> &[u8] {
+        &self.block.content.bytes()[self.next..]
+    }
+
+    /// Waits until [`Self::advance`] returns at once, at most so long; false if it does not by then.
+    pub fn is_ready(&mut self, wait: Duration) -> bool {
+        !is_blank(self.buffered()) || self.blocks.is_ready(wait)
     }
 
     /// Number of stored bytes from which the lines up to the end of the block were read.

@@ -143,10 +143,15 @@ impl ListFile {
 
     /// A failure to read this list.
     pub fn read_error(&self, source: io::Error) -> ListError {
-        source
-            .downcast::<ListError>()
-            .unwrap_or_else(|source| ListError::Read { list: self.name.to_string(), source })
+        read_error(&self.name, source)
     }
+}
+
+/// A failure to read the list with this name.
+pub fn read_error(list: &str, source: io::Error) -> ListError {
+    source
+        .downcast::<ListError>()
+        .unwrap_or_else(|source| ListError::Read { list: list.to_owned(), source })
 }
 
 /// Creates a file without a name in `directory`. It disappears with its last handle, even if the process is killed.

@@ -53,6 +53,7 @@ mod object_listing;
 mod object_spool;
 mod other_json;
 mod parquet;
+mod record_stream;
 mod records;
 mod scan;
 mod source;
@@ -61,15 +62,16 @@ mod tests;
 mod txt;
 mod zstd_frame;
 
-#[cfg(test)]
-pub use account_rules::InvalidReason;
-pub use account_rules::{AccountName, InvalidAccount, MAX_ACCOUNT_BYTES};
+pub use account_rules::{AccountName, InvalidAccount, InvalidReason, MAX_ACCOUNT_BYTES};
 pub use distinct::{DistinctAccounts, ListedAccount};
 pub use error::ListError;
 pub use file_selection::FileSelection;
 pub use list::AccountList;
 pub use list_warnings::{ListWarning, WarningKind};
 pub use object_list::{ObjectList, ObjectSelection};
-pub use records::{RecordPlace, RecordUnit};
+pub use record_stream::{RecordFormat, RecordSettings, RecordStream, RecordStreamError};
+#[cfg(test)]
+pub use records::RawAccount;
+pub use records::{Record, RecordPlace, RecordUnit};
 pub use scan::Scan;
 pub use source::{DuplicateRemoval, ListFormat, ListPath, ListSource};

@@ -10,7 +10,10 @@ use jiff::SpanRelativeTo;
 use jiff::civil::Date;
 use jiff::fmt::friendly::SpanParser;
 
+use crate::accounts::RecordFormat;
+use crate::export::stream::RateShare;
 use crate::observability::{LogFormat, ProgressChoice};
+use crate::pipeline::stream::OutputFormat;
 
 /// Turns a list of accounts into one table of Tencent Cloud IM profiles.
 #[derive(Debug, Parser)]
@@ -29,7 +32,8 @@ Example:
 Exit codes:
   0 published · 1 internal or disk error · 2 bad usage, job or list, or a damaged unfinished run
   3 too many accounts failed or no rows, not published · 4 refused by the service
-  75 stopped by an outage or a deadline, or another run is writing · 129/130/143 stopped by SIGHUP/SIGINT/SIGTERM"
+  75 stopped by an outage or a deadline, or another run is writing · 129/130/143 stopped by SIGHUP/SIGINT/SIGTERM
+  141 the reader of standard output closed it early"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -74,6 +78,20 @@ to find those at fault. Leaves nothing on disk. Exits with the code that an expo
         after_help = "Example:\n  im-profiles preview jobs/nightly.toml -n 5 --set api.emulator=true"
     )]
     Preview(PreviewArgs),
+    /// Read accounts from standard input and write their rows to standard output
+    #[command(
+        long_about = "Read accounts from standard input and write their rows to standard output
+
+For engines and pipes: every record comes back exactly once, in any order, as account, the job's columns, outcome \
+(exported, not_found, internal_error, rejected, no_answer or invalid_account), error_code, error_info and attempts. \
+Memory is bounded, a slow reader slows down the calls, and nothing is written to disk. The job needs neither \
+[output] nor accounts.path; its limits on failed accounts and [metrics] are not used.",
+        after_help = "Examples:\n  im-profiles stream jobs/nightly.toml --input csv --output csv < accounts.csv > rows.csv\n  \
+                      im-profiles stream jobs/nightly.toml --rate-share 1/4 < accounts.arrows > rows.arrows\n  \
+                      im-profiles stream jobs/sample.toml --input txt --output ndjson\n\n\
+                      Exit code 0 means that every record has a row; 141 that the reader of standard output closed it before."
+    )]
+    Stream(StreamArgs),
     /// Serve an emulator of the service on this machine
     #[command(
         after_help = "Example:\n  im-profiles emulate --listen 127.0.0.1:8080 --faults faults.toml"
@@ -150,6 +168,25 @@ pub struct PreviewArgs {
     /// Print one JSON object per row instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `stream`.
+#[derive(Debug, Args)]
+pub struct StreamArgs {
+    /// The job file (TOML)
+    pub job: PathBuf,
+    /// Format of the records; their column or key is accounts.column [default: account]
+    #[arg(long, value_enum, default_value_t = RecordFormat::Arrow, value_name = "FORMAT")]
+    pub input: RecordFormat,
+    /// Format of the rows
+    #[arg(long, value_enum, default_value_t = OutputFormat::Arrow, value_name = "FORMAT")]
+    pub output: OutputFormat,
+    /// Share of api.calls_per_second that this process uses, for several processes at once
+    #[arg(long, value_name = "K/N", default_value_t = RateShare::WHOLE)]
+    pub rate_share: RateShare,
+    /// Write the schema of the rows alone, as an Arrow IPC stream, without any call
+    #[arg(long)]
+    pub print_schema: bool,
 }
 
 /// Arguments of `usersig`.

@@ -82,7 +82,7 @@ impl Access {
         }
         let sig_source = problems.keep(Subject::Secret, secret::read(&job.api.secret));
         let given_usersig = sig_source.as_ref().and_then(|source| {
-            problems.keep(Subject::Secret, GivenUserSig::of(job, source)).flatten()
+            problems.keep(Subject::Secret, GivenUserSig::of(&job.api, source)).flatten()
         });
         if let Some(warning) = secret::exposure(&job.api.secret) {
             problems.warn(Subject::Secret, warning);

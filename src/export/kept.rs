@@ -108,15 +108,7 @@ pub fn interrupted(
     command: &ResumeCommand,
 ) -> Failure {
     let code = error.exit_code();
-    let mut text = match (error, usersig) {
-        (RunError::Refused(failure), Some(usersig)) => match usersig.remedy(failure) {
-            Some(remedy) => {
-                visible(&format!("the service refused the call: {failure}; {remedy}")).into_owned()
-            }
-            None => chain(error),
-        },
-        _ => chain(error),
-    };
+    let mut text = text_of(error, usersig);
     let is_stop = code.is_resumable();
     let is_resumable =
         is_stop || matches!(code, ExitCode::InternalOrDisk | ExitCode::RefusedByService);
@@ -127,6 +119,22 @@ pub fn interrupted(
         }
     }
     Failure::new(code, text)
+}
+
+/// What happened and how to fix it.
+pub fn text_of(error: &RunError, usersig: Option<&ReadyUserSig>) -> String {
+    let remedy = match (error, usersig) {
+        (RunError::Refused(failure), Some(usersig)) => {
+            usersig.remedy(failure).map(|remedy| (failure, remedy))
+        }
+        _ => None,
+    };
+    match remedy {
+        Some((failure, remedy)) => {
+            visible(&format!("the service refused the call: {failure}; {remedy}")).into_owned()
+        }
+        None => chain(error),
+    }
 }
 
 /// The failure of a run that was stopped before its first call.

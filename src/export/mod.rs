@@ -1,4 +1,4 @@
-//! The service behind `export`, `plan`, `check` and `preview`.
+//! The service behind `export`, `plan`, `check`, `preview` and `stream`.
 //!
 //! ```text
 //!  Job ─► prepare ─────────► run_rounds ─────────► publish ─► Outcome
@@ -40,6 +40,7 @@ pub mod secret;
 mod service;
 mod stale_work;
 mod stop;
+pub mod stream;
 pub mod telemetry;
 mod textfile;
 mod time_limits;

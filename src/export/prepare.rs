@@ -92,7 +92,7 @@ pub fn prepare(
     let may_call_from = work.had_earlier_run().then(|| Instant::now() + SECOND_WITH_MARGIN);
     let Some(work) = claim(work, options, telemetry)? else { return Ok(None) };
     let runtime = runtime()?;
-    let mut stop = {
+    let (_, mut stop) = {
         let _guard = runtime.enter();
         let elapsed = options.started.elapsed();
         stop_requests(job.limits.deadline.map(|deadline| {
@@ -112,7 +112,7 @@ pub fn prepare(
         };
         let input = runtime.block_on(check.run(telemetry, &mut stop))?;
         inspect_outlook(&job, &work, &input.scan, previous.as_ref(), (options, given_usersig))?;
-        let service = connect(&job, sig_source)?;
+        let service = connect(&job.api, &job.emulator, sig_source)?;
         Ok((previous, input, service))
     });
     let (previous, input, service) = match read {

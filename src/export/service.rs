@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::in_process_emulator::InProcessEmulator;
 use crate::api::client::{Client, ClientSettings};
 use crate::api::signer::{SigSource, Signer};
-use crate::job::{Job, Target};
+use crate::emulator;
+use crate::job::{ApiSettings, Target};
 use crate::util::failure::Failure;
 
 /// A client, and the emulator that it calls, which stops when this value is dropped.
@@ -16,12 +17,15 @@ pub struct ServiceConnection {
 }
 
 /// Starts the emulator if the job uses it, and sets up the client. No call is made yet.
-pub fn connect(job: &Job, sig_source: SigSource) -> Result<ServiceConnection, Failure> {
-    let api = &job.api;
+pub fn connect(
+    api: &ApiSettings,
+    emulator: &emulator::Settings,
+    sig_source: SigSource,
+) -> Result<ServiceConnection, Failure> {
     let (endpoint, emulator) = match &api.target {
         Target::Endpoint(endpoint) => (endpoint.clone(), None),
         Target::Emulator => {
-            let emulator = InProcessEmulator::start(job.emulator.clone())?;
+            let emulator = InProcessEmulator::start(emulator.clone())?;
             (emulator.endpoint(), Some(emulator))
         }
     };

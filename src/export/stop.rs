@@ -16,11 +16,14 @@ pub struct Deadline {
     pub time_left: Duration,
 }
 
-/// Listens for SIGHUP, SIGINT, SIGTERM and the end of the deadline; delivers what asks the run to stop.
+/// Listens for SIGHUP, SIGINT, SIGTERM and the end of the deadline; delivers what asks the run to stop. The sender is for
+/// other causes.
 ///
 /// SIGHUP and SIGINT stay ignored if they are when the program starts: `nohup` ignores the first, a shell that starts a
 /// background job the second.
-pub fn stop_requests(deadline: Option<Deadline>) -> Result<mpsc::Receiver<StopCause>, SystemError> {
+pub fn stop_requests(
+    deadline: Option<Deadline>,
+) -> Result<(mpsc::Sender<StopCause>, mpsc::Receiver<StopCause>), SystemError> {
     let ignored = fs::read_to_string("/proc/self/status").map_or(0, |text| ignored_signals(&text));
     let listen = |kind: SignalKind| signal(kind).map_err(SystemError::on("listen for signals"));
     let unless_ignored = |kind: SignalKind| match ignored >> (kind.as_raw_value() - 1) & 1 {
@@ -32,6 +35,7 @@ pub fn stop_requests(deadline: Option<Deadline>) -> Result<mpsc::Receiver<StopCa
     let mut terminated = Some(listen(SignalKind::terminate())?);
     // The first lets calls in flight end, the second does not; a third is not received.
     let (sender, receiver) = mpsc::channel(2);
+    let others = sender.clone();
     tokio::spawn(async move {
         let mut deadline = deadline;
         loop {
@@ -56,7 +60,7 @@ pub fn stop_requests(deadline: Option<Deadline>) -> Result<mpsc::Receiver<StopCa
             }
         }
     });
-    Ok(receiver)
+    Ok((others, receiver))
 }
 
 /// Waits for the signal; forever if it is ignored.

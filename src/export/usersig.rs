@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::signer::SigSource;
 use crate::api::usersig::{SigError, UserSig, decode};
-use crate::job::{Job, SecretSource};
+use crate::job::{ApiSettings, SecretSource};
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::human::duration_text;
 
@@ -54,10 +54,10 @@ impl GivenUserSig {
     ///
     /// # Errors
     /// Whatever the service would refuse at any time.
-    pub fn of(job: &Job, source: &SigSource) -> Result<Option<GivenUserSig>, UserSigError> {
-        match (&job.api.secret, source) {
+    pub fn of(api: &ApiSettings, source: &SigSource) -> Result<Option<GivenUserSig>, UserSigError> {
+        match (&api.secret, source) {
             (SecretSource::UserSigEnv(variable), SigSource::Ready(sig)) => {
-                read(variable, sig, job.api.sdkappid, &job.api.identifier).map(Some)
+                read(variable, sig, api.sdkappid, &api.identifier).map(Some)
             }
             _ => Ok(None),
         }

@@ -21,6 +21,7 @@ mod sections;
 mod settings;
 mod size;
 mod source;
+mod stream_job;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -30,6 +31,9 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
+use error::KeyError;
+use file::JobFile;
+
 pub use dated_path::DatedPath;
 pub use error::JobError;
 pub use limit::Limit;
@@ -38,6 +42,7 @@ pub(crate) use schema::json_schema;
 pub(crate) use secret::looks_like_a_secret;
 pub(crate) use sections::{DEFAULT_IDENTIFIER, load_emulator_settings};
 pub use settings::{ApiSettings, Limits, MetricsSettings, RetrySettings, SecretSource, Target};
+pub use stream_job::StreamJob;
 
 use crate::accounts::ListSource;
 use crate::bucket::BucketSettings;
@@ -92,16 +97,27 @@ impl Job {
         overrides: &[String],
         date: Date,
     ) -> Result<Job, JobError> {
-        let mut table = source::parse(path, text)?;
-        let overrides = overrides::parse(overrides)?;
-        let directory = path.parent().unwrap_or(Path::new(""));
-        overrides::apply(&overrides, &mut table)
-            .and_then(|()| secret::reject_inline_secrets(&table))
-            .and_then(|()| values::reject_control_characters(&table))
-            .and_then(|()| file::JobFile::from_table(table))
-            .and_then(|file| validate::job(&file, &validate::Context { directory, date }))
-            .map_err(|error| {
-                JobError::of_key(locate::find(path, text, &overrides, &error.key), error)
-            })
+        validated(path, text, overrides, |file, directory| {
+            validate::job(file, &validate::Context { directory, date })
+        })
     }
+}
+
+/// Parses the text of the job at `path`, applies the overrides, and validates the result; `validate` receives the job
+/// file's directory as well.
+fn validated<T>(
+    path: &Path,
+    text: &str,
+    overrides: &[String],
+    validate: impl FnOnce(&JobFile, &Path) -> Result<T, KeyError>,
+) -> Result<T, JobError> {
+    let mut table = source::parse(path, text)?;
+    let overrides = overrides::parse(overrides)?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    overrides::apply(&overrides, &mut table)
+        .and_then(|()| secret::reject_inline_secrets(&table))
+        .and_then(|()| values::reject_control_characters(&table))
+        .and_then(|()| JobFile::from_table(table))
+        .and_then(|file| validate(&file, directory))
+        .map_err(|error| JobError::of_key(locate::find(path, text, &overrides, &error.key), error))
 }

@@ -50,7 +50,7 @@ pub fn job(file: &JobFile, context: &Context) -> Result<Job, KeyError> {
 
 pub const MAX_NAME_CHARS: usize = 100;
 
-fn name(file: &JobFile) -> Result<String, KeyError> {
+pub fn name(file: &JobFile) -> Result<String, KeyError> {
     let name =
         required_text("name", file.name.as_ref(), "a name for the run, such as \"nightly\"")?;
     if name.chars().count() > MAX_NAME_CHARS {

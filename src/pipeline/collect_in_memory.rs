@@ -30,8 +30,8 @@ pub struct CollectedRows {
 impl Sink for CollectedRows {
     fn push(&mut self, message: SinkMessage) {
         let (rows, failed, rejected) = match message {
-            SinkMessage::First(first) => (first.rows, first.failed, first.rejected),
-            SinkMessage::Late(late) => (late.rows, late.failed, late.rejected),
+            SinkMessage::First { result, .. } => (result.rows, result.failed, result.rejected),
+            SinkMessage::Late { result, .. } => (result.rows, result.failed, result.rejected),
             SinkMessage::LateFailure(failed) => return self.failed.push(failed),
             SinkMessage::EndOfRound(_) => return,
         };

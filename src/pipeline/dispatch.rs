@@ -109,11 +109,14 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
                     Some(block) => self.work.prefetch(block),
                     None => self.list_ended(),
                 },
-                part = self.sink.next_committed() => {
-                    self.emit(Event::PartCommitted(Box::new(part?)));
+                part = self.sink.next_progress() => {
+                    if let Some(part) = part? {
+                        self.emit(Event::PartCommitted(Box::new(part)));
+                    }
                 }
                 _ = progress.tick() => {
                     self.emit_progress();
+                    self.sink.tick();
                     has_ticked = true;
                 }
                 Some(cause) = self.context.stop.recv() => self.stop(cause)?,
@@ -191,7 +194,8 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
     }
 
     fn stop(&mut self, cause: StopCause) -> Result<(), RunError> {
-        if self.stopping.replace(cause).is_some() {
+        // Nobody would receive the rows of the calls in flight.
+        if self.stopping.replace(cause).is_some() || cause == StopCause::OutputClosed {
             return Err(RunError::Stopped(cause));
         }
         let in_flight = self.calls.len();

@@ -10,6 +10,7 @@ use super::stop_cause::StopCause;
 use crate::api::outcome::CallFailure;
 use crate::snapshot::journal::JournalError;
 use crate::snapshot::parts::PartError;
+use crate::util::disk_error::SystemError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
 use crate::util::human::{counted, duration_text};
 use crate::util::timestamp::rfc3339_seconds;
@@ -81,6 +82,16 @@ pub enum RunError {
     /// The rows of a response could not be built.
     #[error("the rows of a response could not be built, which is a bug; report it")]
     Rows(#[source] ArrowError),
+    /// Standard output could not be written.
+    #[error(transparent)]
+    Output(SystemError),
+    /// The rows of a stream are not one for each record.
+    #[error(
+        "{read} were read from standard input and {written} written, which is a bug; do not use the rows, and report it",
+        read = counted(*.read, "record"),
+        written = counted(*.written, "row")
+    )]
+    NotConserved { read: u64, written: u64 },
     /// The operating system refused a thread.
     #[error("could not start a thread; raise the process limit (ulimit -u, pids of the container)")]
     Thread(#[source] std::io::Error),
@@ -114,6 +125,7 @@ impl HasExitCode for RunError {
         match self {
             RunError::Source(SourceError::List(error)) => error.exit_code(),
             RunError::Source(SourceError::Failed(error)) => error.exit_code(),
+            RunError::Source(SourceError::Records(error)) => error.exit_code(),
             RunError::Source(SourceError::TooLong { .. } | SourceError::OtherList { .. }) => {
                 ExitCode::BadUsage
             }
@@ -124,7 +136,9 @@ impl HasExitCode for RunError {
             | RunError::Unreachable(_) => ExitCode::TryAgainLater,
             RunError::Stopped(cause) => cause.exit_code(),
             RunError::Part(error) => error.exit_code(),
-            RunError::Rows(_)
+            RunError::Output(error) => error.exit_code(),
+            RunError::NotConserved { .. }
+            | RunError::Rows(_)
             | RunError::Thread(_)
             | RunError::WriterStopped
             | RunError::Panicked => ExitCode::InternalOrDisk,

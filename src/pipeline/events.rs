@@ -36,6 +36,13 @@ pub struct Progress {
     pub is_store_unavailable: bool,
 }
 
+impl Progress {
+    /// Whether accounts are still read of which nobody knows how many will come, as in a stream.
+    pub fn is_open_ended(&self) -> bool {
+        self.accounts_to_request == 0
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CallOutcome {

@@ -38,6 +38,7 @@ pub mod source;
 mod start_calls;
 mod stats;
 mod stop_cause;
+pub mod stream;
 mod work_queue;
 mod writer_channel;
 

@@ -111,7 +111,8 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
             let rows = self.processor.no_rows().map_err(RunError::Rows)?;
             let (rejected, failed) = (Vec::new(), Vec::new());
             let ordinals = chunk.ordinals();
-            self.push(SinkMessage::First(ChunkResult { ordinals, rows, rejected, failed }));
+            let result = ChunkResult { ordinals, rows, rejected, failed };
+            self.push(SinkMessage::First { result, row_ordinals: Vec::new() });
         }
         Ok(())
     }

@@ -81,6 +81,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
         let ProcessedResponse {
             rows,
             ordinals,
+            attempts,
             rejected,
             failed,
             to_retry,
@@ -94,8 +95,14 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
             self.history.rejected_in_a_row = 0;
         }
         self.push(match first_ordinals {
-            Some(ordinals) => SinkMessage::First(ChunkResult { ordinals, rows, rejected, failed }),
-            None => SinkMessage::Late(RetryResult { ordinals, rows, rejected, failed }),
+            Some(chunk) => SinkMessage::First {
+                result: ChunkResult { ordinals: chunk, rows, rejected, failed },
+                row_ordinals: ordinals,
+            },
+            None => SinkMessage::Late {
+                result: RetryResult { ordinals, rows, rejected, failed },
+                attempts,
+            },
         });
         self.report_accounts_to_retry(&to_retry);
         self.retry_undecided(to_retry, accounts, now);

@@ -46,6 +46,8 @@ pub struct ProcessedResponse {
     pub rows: RecordBatch,
     /// The ordinal of each row.
     pub ordinals: Vec<u64>,
+    /// The attempts of each row, this one included.
+    pub attempts: Vec<u32>,
     /// Values that do not fit their column.
     pub rejected: Vec<RejectedValue>,
     /// Accounts that will have no row.
@@ -130,8 +132,9 @@ impl ResponseProcessor {
             return Err(ChunkError::Failed(Box::new(call)));
         }
         let response = &interpretation.response;
-        let ordinals = Vec::with_capacity(chunk.accounts.len());
-        let mut sorted = SortedAccounts { ordinals, ..SortedAccounts::default() };
+        let accounts = chunk.accounts.len();
+        let (ordinals, attempts) = (Vec::with_capacity(accounts), Vec::with_capacity(accounts));
+        let mut sorted = SortedAccounts { ordinals, attempts, ..SortedAccounts::default() };
         for (account, outcome) in chunk.accounts.iter().zip(&interpretation.outcomes) {
             match *outcome {
                 AccountOutcome::Row(index) => {
@@ -151,10 +154,19 @@ impl ResponseProcessor {
                 }
             }
         }
-        let SortedAccounts { ordinals, rejected, failed, to_retry, to_split } = sorted;
+        let SortedAccounts { ordinals, attempts, rejected, failed, to_retry, to_split } = sorted;
         let was_not_utf8 = interpretation.was_not_utf8;
         let rows = self.rows.finish().map_err(ChunkError::Bug)?;
-        Ok(ProcessedResponse { rows, ordinals, rejected, failed, to_retry, to_split, was_not_utf8 })
+        Ok(ProcessedResponse {
+            rows,
+            ordinals,
+            attempts,
+            rejected,
+            failed,
+            to_retry,
+            to_split,
+            was_not_utf8,
+        })
     }
 
     /// Adds the row of an account; retries the account instead while its values are in doubt and it has attempts left.
@@ -207,6 +219,7 @@ impl ResponseProcessor {
             rejected.push(reject(&column.tag, column.column_type.name(), value));
         });
         sorted.ordinals.push(account.ordinal);
+        sorted.attempts.push(account.attempts + 1);
     }
 }
 
@@ -226,6 +239,7 @@ fn values_in_doubt(conflicts: &[TagValue<'_>], damaged: &[TagValue<'_>]) -> Opti
 #[derive(Debug, Default)]
 struct SortedAccounts {
     ordinals: Vec<u64>,
+    attempts: Vec<u32>,
     rejected: Vec<RejectedValue>,
     failed: Vec<FailedAccount>,
     to_retry: Vec<(Account, Reason)>,

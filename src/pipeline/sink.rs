@@ -1,5 +1,5 @@
-//! Where the rows of a run go: a snapshot ([`SnapshotSink`](super::snapshot_sink::SnapshotSink)) or memory
-//! ([`CollectedRows`](super::collect_in_memory::CollectedRows)).
+//! Where the rows of a run go: a snapshot ([`SnapshotSink`](super::snapshot_sink::SnapshotSink)), memory
+//! ([`CollectedRows`](super::collect_in_memory::CollectedRows)) or a stream ([`StreamSink`](super::stream::sink::StreamSink)).
 
 use std::future::{Future, pending};
 
@@ -12,9 +12,17 @@ use crate::table::rows::value_bytes;
 /// What a run passes to its sink.
 pub enum SinkMessage {
     /// The first response to a chunk of the list.
-    First(ChunkResult),
+    First {
+        result: ChunkResult,
+        /// The ordinal of each row.
+        row_ordinals: Vec<u64>,
+    },
     /// The response to retried accounts.
-    Late(RetryResult),
+    Late {
+        result: RetryResult,
+        /// The attempts of each row, the successful one included.
+        attempts: Vec<u32>,
+    },
     /// An account that has failed for good.
     LateFailure(FailedAccount),
     /// The list has ended after so many accounts.
@@ -25,8 +33,8 @@ impl SinkMessage {
     /// The size of its rows, in KiB.
     pub fn rows_kib(&self) -> u32 {
         let rows = match self {
-            SinkMessage::First(first) => &first.rows,
-            SinkMessage::Late(late) => &late.rows,
+            SinkMessage::First { result, .. } => &result.rows,
+            SinkMessage::Late { result, .. } => &result.rows,
             SinkMessage::LateFailure(_) | SinkMessage::EndOfRound(_) => return 0,
         };
         u32::try_from(value_bytes(rows) / 1024).unwrap_or(u32::MAX)
@@ -64,12 +72,16 @@ pub trait Sink {
     /// The list has ended after so many accounts.
     fn end_round(&mut self, _accounts: u64) {}
 
-    /// The next part that is committed. Cancel-safe.
-    fn next_committed(&mut self) -> impl Future<Output = Result<CommittedPart, RunError>> {
+    /// Time passes while no message may come.
+    fn tick(&mut self) {}
+
+    /// The next part that is committed, or `None` when buffered messages were passed on, so that more calls may be
+    /// possible. Cancel-safe.
+    fn next_progress(&mut self) -> impl Future<Output = Result<Option<CommittedPart>, RunError>> {
         pending()
     }
 
-    /// Whether all that was pushed is committed.
+    /// Whether all that was pushed is committed, or passed on by a sink without parts.
     fn is_complete(&self) -> bool {
         true
     }

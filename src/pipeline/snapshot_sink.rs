@@ -18,7 +18,7 @@ use crate::snapshot::store::Store;
 
 /// The dispatcher's end of the writer thread.
 pub struct SnapshotSink {
-    writer: Option<WriterSender>,
+    writer: Option<WriterSender<SinkMessage>>,
     committed: mpsc::Receiver<CommittedPart>,
     /// With the KiB of their rows.
     unsent: Vec<(SinkMessage, u32)>,
@@ -32,7 +32,7 @@ pub struct SnapshotSink {
 impl SnapshotSink {
     /// A sink that sends to `writer` and gets its `committed` parts.
     pub fn new(
-        writer: WriterSender,
+        writer: WriterSender<SinkMessage>,
         committed: mpsc::Receiver<CommittedPart>,
         store: Arc<dyn Store>,
         accounts_per_part: u64,
@@ -103,10 +103,10 @@ impl Sink for SnapshotSink {
         self.push(SinkMessage::EndOfRound(accounts));
     }
 
-    async fn next_committed(&mut self) -> Result<CommittedPart, RunError> {
+    async fn next_progress(&mut self) -> Result<Option<CommittedPart>, RunError> {
         let part = self.committed.recv().await.ok_or(RunError::WriterStopped)?;
         self.parts.commit();
-        Ok(part)
+        Ok(Some(part))
     }
 
     fn is_complete(&self) -> bool {
@@ -125,13 +125,13 @@ pub struct PartWriter {
 /// Writes messages until the channel closes.
 pub fn write_parts(
     target: PartWriter,
-    mut messages: mpsc::Receiver<QueuedMessage>,
+    mut messages: mpsc::Receiver<QueuedMessage<SinkMessage>>,
 ) -> Result<(), RunError> {
     let PartWriter { mut writer, digests, complete } = target;
     while let Some(queued) = messages.blocking_recv() {
         let parts = match queued.message {
-            SinkMessage::First(result) => Vec::from_iter(writer.add_chunk(result)?),
-            SinkMessage::Late(result) => writer.add_retry(result)?,
+            SinkMessage::First { result, .. } => Vec::from_iter(writer.add_chunk(result)?),
+            SinkMessage::Late { result, .. } => writer.add_retry(result)?,
             SinkMessage::LateFailure(failed) => Vec::from_iter(writer.add_late_failure(failed)?),
             SinkMessage::EndOfRound(accounts) => Vec::from_iter(writer.end_of_list(accounts)?),
         };

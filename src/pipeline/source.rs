@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::accounts::{AccountName, DistinctAccounts, ListError};
+use crate::accounts::{AccountName, DistinctAccounts, ListError, RecordStreamError};
 use crate::snapshot::sidecars::{FailedLine, FailedLinesError, read_failed_lines};
 use crate::snapshot::store::Store;
 
@@ -23,6 +23,9 @@ pub enum SourceError {
     /// The failed accounts.
     #[error(transparent)]
     Failed(#[from] FailedLinesError),
+    /// The records of a stream.
+    #[error(transparent)]
+    Records(#[from] RecordStreamError),
     /// An entry that no run can have written.
     #[error(
         "the failed accounts of an earlier run contain one of {bytes} bytes, longer than an account can be; start over with --restart"

@@ -65,8 +65,8 @@ impl RunStats {
     /// Rows and failed accounts go to the sink.
     pub fn record_output(&mut self, message: &SinkMessage) {
         let (rows, failed) = match message {
-            SinkMessage::First(first) => (first.rows.num_rows(), first.failed.len()),
-            SinkMessage::Late(late) => (late.rows.num_rows(), late.failed.len()),
+            SinkMessage::First { result, .. } => (result.rows.num_rows(), result.failed.len()),
+            SinkMessage::Late { result, .. } => (result.rows.num_rows(), result.failed.len()),
             SinkMessage::LateFailure(_) => (0, 1),
             SinkMessage::EndOfRound(_) => (0, 0),
         };

@@ -19,6 +19,8 @@ pub enum StopCause {
     Deadline(Duration),
     /// Another run has taken over the lease of the object store.
     TakenOver,
+    /// The reader of standard output has closed it.
+    OutputClosed,
 }
 
 impl StopCause {
@@ -28,6 +30,7 @@ impl StopCause {
             StopCause::Interrupt => ExitCode::Interrupted,
             StopCause::Terminate => ExitCode::Terminated,
             StopCause::Deadline(_) | StopCause::TakenOver => ExitCode::TryAgainLater,
+            StopCause::OutputClosed => ExitCode::OutputClosed,
         }
     }
 
@@ -39,6 +42,7 @@ impl StopCause {
             StopCause::Terminate => "SIGTERM",
             StopCause::Deadline(_) => "limits.deadline",
             StopCause::TakenOver => "lease",
+            StopCause::OutputClosed => "standard output",
         }
     }
 }
@@ -54,6 +58,7 @@ impl fmt::Display for StopCause {
             StopCause::TakenOver => f.write_str(
                 "another run has taken over, since this one did not renew its lease for a minute; let that run complete, or run the same command again when it has ended",
             ),
+            StopCause::OutputClosed => f.write_str("the reader of standard output has closed it"),
             signal => write!(f, "stopped by {}", signal.name()),
         }
     }

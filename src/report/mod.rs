@@ -1,7 +1,6 @@
 //! Reports for people and scripts: summary, plan, check, preview table, HTML report.
 
 pub mod accepted_rate;
-pub mod cells;
 pub mod check;
 pub mod column_totals;
 pub mod html;

@@ -163,6 +163,7 @@ pub fn status_of(code: ExitCode) -> &'static str {
         ExitCode::TryAgainLater => "try_again_later",
         ExitCode::HungUp => "hung_up",
         ExitCode::Interrupted => "interrupted",
+        ExitCode::OutputClosed => "output_closed",
         ExitCode::Terminated => "terminated",
     }
 }

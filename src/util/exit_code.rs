@@ -25,13 +25,15 @@ pub enum ExitCode {
     HungUp,
     /// Stopped by SIGINT; the same command resumes.
     Interrupted,
+    /// The reader of standard output closed it before all rows were written, as with `head`.
+    OutputClosed,
     /// Stopped by SIGTERM; the same command resumes.
     Terminated,
 }
 
 impl ExitCode {
     /// All exit codes, by ascending number.
-    pub const ALL: [ExitCode; 9] = [
+    pub const ALL: [ExitCode; 10] = [
         ExitCode::Published,
         ExitCode::InternalOrDisk,
         ExitCode::BadUsage,
@@ -40,6 +42,7 @@ impl ExitCode {
         ExitCode::TryAgainLater,
         ExitCode::HungUp,
         ExitCode::Interrupted,
+        ExitCode::OutputClosed,
         ExitCode::Terminated,
     ];
 
@@ -54,6 +57,7 @@ impl ExitCode {
             ExitCode::TryAgainLater => 75,
             ExitCode::HungUp => 129,
             ExitCode::Interrupted => 130,
+            ExitCode::OutputClosed => 141,
             ExitCode::Terminated => 143,
         }
     }
@@ -73,6 +77,9 @@ impl ExitCode {
             }
             ExitCode::HungUp => "stopped by SIGHUP, run again to resume",
             ExitCode::Interrupted => "stopped by SIGINT, run again to resume",
+            ExitCode::OutputClosed => {
+                "the reader of standard output closed it before all rows were written"
+            }
             ExitCode::Terminated => "stopped by SIGTERM, run again to resume",
         }
     }
@@ -129,7 +136,7 @@ mod tests {
     #[test]
     fn numbers_are_those_of_the_contract() {
         let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 75, 129, 130, 143]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 75, 129, 130, 141, 143]);
     }
 
     #[test]

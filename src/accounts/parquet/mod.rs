@@ -5,7 +5,7 @@
 //! because the crate limits neither loops over a damaged footer nor the memory for a page. The crate decodes the values.
 
 mod batch;
-mod caught_panic;
+pub(super) mod caught_panic;
 mod checks;
 mod codec;
 mod column_type;

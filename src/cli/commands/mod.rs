@@ -9,6 +9,7 @@ mod plan;
 mod preview;
 mod print;
 mod schema;
+mod stream;
 mod usersig;
 
 use std::io::{self, IsTerminal, Write};
@@ -48,6 +49,7 @@ pub fn run(cli: &Cli) -> ExitCode {
             Command::Plan(args) => plan::plan(args, flags, &mut reporter),
             Command::Check(args) => check::check(args, flags, &mut reporter),
             Command::Preview(args) => preview::preview(args, flags, &mut reporter),
+            Command::Stream(args) => stream::stream(args, flags, &mut reporter),
             Command::Emulate(args) => emulate::emulate(args),
             Command::Usersig(args) => usersig::usersig(args, flags),
             Command::Schema => schema::schema(),

@@ -12,8 +12,8 @@ use crate::export::load_job;
 use crate::export::preview::{Preview, preview as preview_export};
 use crate::observability::LogFormat;
 use crate::observability::progress::Reporter;
-use crate::report::cells::{are_numbers, ndjson, texts};
 use crate::report::table::{TableColumn, table};
+use crate::table::cells::{are_numbers, ndjson, texts};
 use crate::util::failure::Failure;
 
 /// Width of the table without a terminal.

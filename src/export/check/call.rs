@@ -24,7 +24,7 @@ pub fn check_service(
     sig_source: SigSource,
     account: &str,
 ) -> Result<[Finding; 3], Failure> {
-    let connection = connect(job, sig_source)?;
+    let connection = connect(&job.api, &job.emulator, sig_source)?;
     let runtime = runtime()?;
     let probe = runtime.block_on(probe_service(job, &connection.client, account, Timestamp::now));
     let service = match &job.api.target {

@@ -60,7 +60,7 @@ pub fn preview(job: &Job, count: usize, reporter: &mut Reporter) -> Result<Previ
     if accounts.is_empty() {
         warn!("the account list contains no valid account");
     }
-    let service = connect(job, sig_source)?;
+    let service = connect(&job.api, &job.emulator, sig_source)?;
     let mut calls = PreviewCalls::default();
     let collected = collect(job, &service, &accounts, &mut |event| {
         calls.add(&event);

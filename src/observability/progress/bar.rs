@@ -32,10 +32,15 @@ impl BarLine {
     /// The progress of a run in at most `columns` columns; the least important pieces are left out first.
     pub fn progress(progress: &Progress, columns: usize) -> BarLine {
         let percent = percent(progress);
-        // In display order, each with its priority; 0 is the most important.
-        let mut pieces = vec![(0, format!("{percent}%"))];
         let all = counted(progress.accounts_to_request, "account");
-        pieces.push((4, format!("{}/{all}", HumanCount(progress.processed))));
+        // In display order, each with its priority; 0 is the most important.
+        let mut pieces = match progress.is_open_ended() {
+            true => vec![(0, counted(progress.processed, "account"))],
+            false => vec![
+                (0, format!("{percent}%")),
+                (4, format!("{}/{all}", HumanCount(progress.processed))),
+            ],
+        };
         pieces.push((3, format!("{} calls/s", progress.calls_in_last_second)));
         if progress.failed > 0 {
             pieces.push((2, format!("{} failed", HumanCount(progress.failed))));
@@ -53,7 +58,7 @@ impl BarLine {
         let reserved = if columns >= BAR_FROM_COLUMNS { MIN_BAR_COLUMNS + 1 } else { 0 };
         let text = join_fitting(pieces, columns - reserved);
         let bar_columns = match columns.saturating_sub(text.width() + 1).min(MAX_BAR_COLUMNS) {
-            too_few if too_few < MIN_BAR_COLUMNS => 0,
+            too_few if too_few < MIN_BAR_COLUMNS || progress.is_open_ended() => 0,
             columns => columns,
         };
         BarLine { bar_columns, percent, text: truncate(&text, columns, "") }
@@ -71,7 +76,11 @@ impl BarLine {
 /// The time that the rest takes at the average speed of this process; `None` before the first account, and during an outage.
 pub fn time_left(progress: &Progress) -> Option<Duration> {
     let processed = progress.processed.saturating_sub(progress.processed_before);
-    if processed == 0 || progress.is_outage || progress.is_store_unavailable {
+    if processed == 0
+        || progress.is_open_ended()
+        || progress.is_outage
+        || progress.is_store_unavailable
+    {
         return None;
     }
     let left = progress.accounts_to_request.saturating_sub(progress.processed) as f64;

@@ -178,7 +178,8 @@ impl Reporter {
                     self.last_line_at = self.now;
                     info!(
                         accounts = progress.processed,
-                        accounts_to_request = progress.accounts_to_request,
+                        accounts_to_request =
+                            (!progress.is_open_ended()).then_some(progress.accounts_to_request),
                         call_rate = progress.calls_in_last_second,
                         failed = progress.failed,
                         awaiting_retry = progress.awaiting_retry,

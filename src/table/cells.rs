@@ -1,7 +1,7 @@
-//! Rows of a snapshot as text and as JSON (pure).
+//! Rows as text and as JSON (pure).
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Int64Type, UInt32Type, UInt64Type};
+use arrow_array::types::{Date32Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use serde_json::Value;
@@ -29,6 +29,7 @@ fn json_of(column: &ArrayRef, row: usize) -> Value {
         return Value::Null;
     }
     match column.data_type() {
+        DataType::Int32 => column.as_primitive::<Int32Type>().value(row).into(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).into(),
         DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).into(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).into(),
@@ -54,6 +55,7 @@ fn text_of(column: &ArrayRef, row: usize) -> String {
         DataType::Binary => {
             String::from_utf8_lossy(column.as_binary::<i32>().value(row)).into_owned()
         }
+        DataType::Int32 => column.as_primitive::<Int32Type>().value(row).to_string(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).to_string(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
