@@ -25,6 +25,10 @@ ci:
 loaders:
     .ci/loaders
 
+# Build the Spark package and run its tests, or those that pytest selects: just spark -k limit
+spark *ARGUMENTS:
+    .ci/spark {{ ARGUMENTS }}
+
 # Compare whole exports with the least their steps cost; just bench parts, just bench parquet_settings
 bench NAME='export':
     cargo bench --bench {{ NAME }}

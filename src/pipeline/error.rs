@@ -50,7 +50,7 @@ pub enum RunError {
         last_failure: Box<CallFailure>,
         /// Failed calls since the last success.
         calls: u64,
-        /// Time since the first of them.
+        /// Time since the last success.
         elapsed: Duration,
         /// When that was.
         since: Timestamp,

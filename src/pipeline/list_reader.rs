@@ -13,7 +13,6 @@ use crate::snapshot::checkpoint::RoundEnd;
 pub struct ListReader {
     running: Option<ReaderThread>,
     end: Option<RoundEnd>,
-    is_live: bool,
 }
 
 struct ReaderThread {
@@ -27,27 +26,17 @@ impl ListReader {
         blocks: mpsc::Receiver<Vec<Chunk>>,
         thread: JoinHandle<Result<RoundEnd, SourceError>>,
     ) -> ListReader {
-        ListReader { running: Some(ReaderThread { blocks, thread }), end: None, is_live: false }
-    }
-
-    /// The list comes from somebody who may pause.
-    pub fn live(self) -> ListReader {
-        ListReader { is_live: true, ..self }
+        ListReader { running: Some(ReaderThread { blocks, thread }), end: None }
     }
 
     /// A list that has already been read.
     pub fn ended(end: RoundEnd) -> ListReader {
-        ListReader { running: None, end: Some(end), is_live: false }
+        ListReader { running: None, end: Some(end) }
     }
 
     /// The totals, once the whole list has been received.
     pub fn end(&self) -> Option<RoundEnd> {
         self.end
-    }
-
-    /// Whether no further block may come for long.
-    pub fn may_pause(&self) -> bool {
-        self.end.is_some() || self.is_live
     }
 
     /// The next block if it is there already.

@@ -13,8 +13,7 @@ mod throttling;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-pub use self::scripted_service::{ScriptedResponse, ScriptedService, body_of, ok};
-pub use self::support::run_settings;
+use self::scripted_service::*;
 use self::support::*;
 use super::*;
 use crate::api::transport::TransportFailure;
