@@ -50,7 +50,7 @@ pub enum RunError {
         last_failure: Box<CallFailure>,
         /// Failed calls since the last success.
         calls: u64,
-        /// Time since the last success.
+        /// Time since the first of them.
         elapsed: Duration,
         /// When that was.
         since: Timestamp,

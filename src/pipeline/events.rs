@@ -9,10 +9,14 @@ use crate::pipeline::call_stats::CallStats;
 use crate::snapshot::parts::CommittedPart;
 use crate::snapshot::store::StoreActivity;
 
+/// The number of accounts to come in a stream.
+pub const UNKNOWN_ACCOUNTS: u64 = u64::MAX;
+
 /// The progress of a round.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
-    /// Accounts of the round; until the list has been read, duplicates are included.
+    /// Accounts of the round; until the list has been read, duplicates are included. [`UNKNOWN_ACCOUNTS`] until a stream
+    /// has been read.
     pub accounts_to_request: u64,
     /// Accounts that have a row or have failed for good.
     pub processed: u64,
@@ -39,7 +43,7 @@ pub struct Progress {
 impl Progress {
     /// Whether accounts are still read of which nobody knows how many will come, as in a stream.
     pub fn is_open_ended(&self) -> bool {
-        self.accounts_to_request == 0
+        self.accounts_to_request == UNKNOWN_ACCOUNTS
     }
 }
 

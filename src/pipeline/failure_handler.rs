@@ -98,7 +98,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
 
     /// What is left of `retry.outage_patience`.
     pub fn patience_left(&self, now: Duration) -> Duration {
-        self.settings.retry.outage_patience.saturating_sub(self.history.since_success(now))
+        self.settings.retry.outage_patience.saturating_sub(self.history.failing_for(now))
     }
 
     fn renew_signature(&mut self, failure: &CallFailure) -> bool {
@@ -207,7 +207,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
                     deadline,
                     last_failure: Box::new(failure.clone()),
                     calls: self.history.failed_calls,
-                    since: self.last_success_at(now),
+                    since: self.failing_since(now),
                     paused_until: self.paused_until(now),
                 }
             }
@@ -220,16 +220,16 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
             paused_until: self.paused_until(now),
             last_failure: Box::new(last_failure),
             calls: self.history.failed_calls,
-            elapsed: self.history.since_success(now),
-            since: self.last_success_at(now),
+            elapsed: self.history.failing_for(now),
+            since: self.failing_since(now),
             patience: self.settings.retry.outage_patience,
         }
     }
 
-    /// The time of the last success, or of the start of the round.
-    fn last_success_at(&self, now: Duration) -> Timestamp {
+    /// The time of the first call that has failed since the last success.
+    fn failing_since(&self, now: Duration) -> Timestamp {
         let wall_clock = (self.context.wall_clock)();
-        wall_clock.checked_sub(self.history.since_success(now)).unwrap_or(wall_clock)
+        wall_clock.checked_sub(self.history.failing_for(now)).unwrap_or(wall_clock)
     }
 
     fn paused_until(&self, now: Duration) -> Option<Timestamp> {

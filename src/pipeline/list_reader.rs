@@ -13,6 +13,7 @@ use crate::snapshot::checkpoint::RoundEnd;
 pub struct ListReader {
     running: Option<ReaderThread>,
     end: Option<RoundEnd>,
+    is_live: bool,
 }
 
 struct ReaderThread {
@@ -26,17 +27,27 @@ impl ListReader {
         blocks: mpsc::Receiver<Vec<Chunk>>,
         thread: JoinHandle<Result<RoundEnd, SourceError>>,
     ) -> ListReader {
-        ListReader { running: Some(ReaderThread { blocks, thread }), end: None }
+        ListReader { running: Some(ReaderThread { blocks, thread }), end: None, is_live: false }
+    }
+
+    /// The list comes from somebody who may pause.
+    pub fn live(self) -> ListReader {
+        ListReader { is_live: true, ..self }
     }
 
     /// A list that has already been read.
     pub fn ended(end: RoundEnd) -> ListReader {
-        ListReader { running: None, end: Some(end) }
+        ListReader { running: None, end: Some(end), is_live: false }
     }
 
     /// The totals, once the whole list has been received.
     pub fn end(&self) -> Option<RoundEnd> {
         self.end
+    }
+
+    /// Whether no further block may come for long.
+    pub fn may_pause(&self) -> bool {
+        self.end.is_some() || self.is_live
     }
 
     /// The next block if it is there already.

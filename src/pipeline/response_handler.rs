@@ -37,7 +37,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
         let context =
             CallContext { called_at, ended_at: now, sig_generation, named_pause, is_probe };
         if let Err(ChunkError::Failed(call)) = &processed {
-            self.history.record_failure(&call.failure, now, named_pause);
+            self.history.record_failure(&call.failure, (called_at, now), named_pause);
             self.keep_named_pause(&call.failure, &context);
         }
         let outcome = call_outcome(&processed);
@@ -56,7 +56,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
             Err(ChunkError::Failed(call)) => self.call_failed(*call, context),
             Ok(_) if is_probe => self.end_outage(now),
             Ok(response) => {
-                self.history.record_success(now);
+                self.history.record_success();
                 self.report_renewal();
                 let held_back = self.rate.outage.call_succeeded();
                 self.record_attempts(held_back, now)?;

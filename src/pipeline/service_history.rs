@@ -8,7 +8,10 @@ use crate::api::outcome::CallFailure;
 /// The state that the failure policy needs beyond the failed call.
 #[derive(Debug, Default)]
 pub struct ServiceHistory {
-    last_success_at: Option<Duration>,
+    has_succeeded: bool,
+    /// When the first call was made that has failed since the last success. The time before it may have passed without
+    /// any call, such as while a stream was idle.
+    failing_since: Option<Duration>,
     /// An account that has a row: a probe for it fails only if the service does.
     pub responsive_account: Option<Account>,
     /// Whether the UserSig has been renewed since the last success.
@@ -29,8 +32,9 @@ pub struct ServiceHistory {
 
 impl ServiceHistory {
     /// A call has succeeded.
-    pub fn record_success(&mut self, now: Duration) {
-        self.last_success_at = Some(now);
+    pub fn record_success(&mut self) {
+        self.has_succeeded = true;
+        self.failing_since = None;
         self.was_renewed = false;
         self.was_locked = false;
         self.failed_calls = 0;
@@ -38,13 +42,14 @@ impl ServiceHistory {
         self.paused_until = None;
     }
 
-    /// A call has failed; the service names a pause.
+    /// A call made at `called_at` has failed at `now`; the service names a pause.
     pub fn record_failure(
         &mut self,
         failure: &CallFailure,
-        now: Duration,
+        (called_at, now): (Duration, Duration),
         named_pause: Option<Duration>,
     ) {
+        self.failing_since.get_or_insert(called_at);
         self.failed_calls += 1;
         self.last_failure = Some(failure.clone());
         self.paused_until = self.paused_until.max(named_pause.map(|pause| now + pause));
@@ -52,11 +57,11 @@ impl ServiceHistory {
 
     /// Whether any call has succeeded.
     pub fn has_succeeded(&self) -> bool {
-        self.last_success_at.is_some()
+        self.has_succeeded
     }
 
-    /// Time since the last success, or since the start of the run.
-    pub fn since_success(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.last_success_at.unwrap_or_default())
+    /// How long calls have failed, none having succeeded.
+    pub fn failing_for(&self, now: Duration) -> Duration {
+        self.failing_since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 }

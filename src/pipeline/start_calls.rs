@@ -57,7 +57,7 @@ impl<S: Service, K: Sink> Dispatcher<S, K> {
 
     /// If no other work is left, counts an attempt for the calls held back; returns whether there were any.
     fn retry_last_held_back(&mut self, now: Duration) -> Result<bool, RunError> {
-        if self.reader.end().is_none() || !self.is_idle() || self.work.has_retries() {
+        if !self.reader.may_pause() || !self.is_idle() || self.work.has_retries() {
             return Ok(false);
         }
         let calls = self.rate.outage.take_held_back();

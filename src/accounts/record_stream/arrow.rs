@@ -92,6 +92,10 @@ impl ArrowRecords {
     pub fn is_ready(&mut self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         while !self.has_row() && !self.has_ended && self.early_error.is_none() {
+            if !self.buffer.is_empty() {
+                self.early_error = self.decode_buffer().err();
+                continue;
+            }
             match self.reads.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(read) => self.early_error = self.decode(read).err(),
                 Err(RecvTimeoutError::Timeout) => return false,

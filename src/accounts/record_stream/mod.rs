@@ -186,34 +186,43 @@ fn position_of(wanted: Option<&str>, names: &[String]) -> Result<usize, ListErro
 
 /// Refuses other formats, in which every line would be an invalid account. `start` is what was read first, at least a line.
 fn ensure_is_text(start: &[u8], format: RecordFormat) -> Result<(), RecordStreamError> {
-    let list = || STDIN.to_owned();
-    if let Some(encoding) = utf16_or_utf32(start) {
-        return Err(ListError::WideEncoding { list: list(), encoding }.into());
+    let list = STDIN.to_owned();
+    if let Some((kind, remedy)) = kind_that_is_not_text(start) {
+        let (format, remedy) = (format.name(), remedy.to_owned());
+        return Err(ListError::OtherKind { list, kind, format, remedy }.into());
     }
-    let head = start.first_chunk().copied().unwrap_or_default();
-    let other = match (ListCompression::detect(head), start) {
-        (ListCompression::Gzip, _) => {
-            ("a gzip file", "decompress it on the way: zcat LIST | im-profiles stream JOB")
+    match utf16_or_utf32(start) {
+        Some(encoding) => Err(ListError::WideEncoding { list, encoding }.into()),
+        None => Ok(()),
+    }
+}
+
+/// The kind of other content, and how to fix it.
+fn kind_that_is_not_text(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    const WRITE_TEXT: &str = "write its accounts as Arrow, csv, txt or ndjson";
+    match ListCompression::detect(start.first_chunk().copied().unwrap_or_default()) {
+        ListCompression::Gzip => {
+            return Some((
+                "a gzip file",
+                "decompress it on the way: zcat LIST | im-profiles stream JOB",
+            ));
         }
-        (ListCompression::Zstd, _) => {
-            ("a zstd file", "decompress it on the way: zstdcat LIST | im-profiles stream JOB")
+        ListCompression::Zstd => {
+            return Some((
+                "a zstd file",
+                "decompress it on the way: zstdcat LIST | im-profiles stream JOB",
+            ));
         }
-        (_, [b'P', b'A', b'R', b'1', ..]) => {
-            ("a Parquet file", "write its accounts as Arrow, csv, txt or ndjson")
+        ListCompression::Plain => {}
+    }
+    match start {
+        [b'P', b'A', b'R', b'1', ..] => Some(("a Parquet file", WRITE_TEXT)),
+        [0xff, 0xff, 0xff, 0xff, ..] => Some(("an Arrow stream", "use --input arrow")),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => {
+            Some(("an Arrow file", "write it as an Arrow stream and use --input arrow"))
         }
-        (_, [0xff, 0xff, 0xff, 0xff, ..]) => ("an Arrow stream", "use --input arrow"),
-        (_, [b'A', b'R', b'R', b'O', b'W', b'1', ..]) => {
-            ("an Arrow file", "write it as an Arrow stream and use --input arrow")
-        }
-        _ => match other_kind(start) {
-            Some(OtherKind { kind, .. }) => {
-                (kind, "write its accounts as Arrow, csv, txt or ndjson")
-            }
-            None => return Ok(()),
-        },
-    };
-    let (kind, remedy) = (other.0, other.1.to_owned());
-    Err(ListError::OtherKind { list: list(), kind, format: format.name(), remedy }.into())
+        _ => other_kind(start).map(|OtherKind { kind, .. }| (kind, WRITE_TEXT)),
+    }
 }
 
 /// Refuses NDJSON whose first object does not have the key: it is a mistake in the job rather than in the record.

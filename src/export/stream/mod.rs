@@ -24,7 +24,7 @@ use crate::api::client::Client;
 use crate::api::request::tag_list;
 use crate::job::StreamJob;
 use crate::observability::progress::Reporter;
-use crate::pipeline::events::Event;
+use crate::pipeline::events::{Event, UNKNOWN_ACCOUNTS};
 use crate::pipeline::stream::{OutputFormat, StreamCounts, StreamEnds, run_stream, schema_message};
 use crate::pipeline::{RunContext, RunError, RunSettings};
 use crate::snapshot::run_totals::RunTotals;
@@ -151,7 +151,7 @@ fn settings(job: &StreamJob, calls_per_second: u32) -> RunSettings {
         retry: job.retry.clone(),
         // A stream has no parts, and its length is not known.
         accounts_per_part: u64::MAX,
-        accounts_to_request: 0,
+        accounts_to_request: UNKNOWN_ACCOUNTS,
         committed: BTreeMap::new(),
         has_rows: false,
         processed_before: 0,

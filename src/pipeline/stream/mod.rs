@@ -106,7 +106,7 @@ impl StreamChannels {
         let encoder = format.encoder(&columns, calls_per_second_of_app).map_err(RunError::Rows)?;
         let writer = RowWriter { output, encoder, columns, repeats, counts };
         let writer = spawn_named("row-writer", move || write_rows(writer, received))?;
-        let reader = ListReader::new(chunks, reader);
+        let reader = ListReader::new(chunks, reader).live();
         Ok(StreamChannels { reader, sink: StreamSink::new(messages), writer })
     }
 }

@@ -13,7 +13,8 @@ mod throttling;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use self::scripted_service::*;
+pub use self::scripted_service::{ScriptedResponse, ScriptedService, body_of, ok};
+pub use self::support::run_settings;
 use self::support::*;
 use super::*;
 use crate::api::transport::TransportFailure;
