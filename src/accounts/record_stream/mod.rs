@@ -74,7 +74,7 @@ pub struct RecordSettings {
 /// A reader of records: [`RecordStream::advance`], then [`RecordStream::record`].
 pub enum RecordStream {
     Text(FileRecords),
-    Arrow(Box<ArrowRecords>),
+    Arrow(ArrowRecords),
 }
 
 impl RecordStream {
@@ -90,8 +90,7 @@ impl RecordStream {
         let column = column.as_deref();
         match format {
             RecordFormat::Arrow => {
-                let records = ArrowRecords::open(pipe, column, *max_batch_bytes)?;
-                Ok(Self::Arrow(Box::new(records)))
+                Ok(Self::Arrow(ArrowRecords::open(pipe, column, *max_batch_bytes)?))
             }
             format => {
                 let lines = Lines::open(Input::live(Box::new(pipe)))?;

@@ -29,7 +29,7 @@ pub enum OutputFormat {
 
 /// Turns batches into bytes.
 pub enum Encoder {
-    Arrow { writer: StreamWriter<Vec<u8>>, schema: SchemaRef },
+    Arrow { writer: Box<StreamWriter<Vec<u8>>>, schema: SchemaRef },
     Csv(String),
     Ndjson(String),
 }
@@ -40,7 +40,7 @@ impl OutputFormat {
         Ok(match self {
             OutputFormat::Arrow => {
                 let schema = Arc::new(described(engine_schema(columns), calls_per_second));
-                let writer = StreamWriter::try_new(Vec::new(), &schema)?;
+                let writer = Box::new(StreamWriter::try_new(Vec::new(), &schema)?);
                 Encoder::Arrow { writer, schema }
             }
             OutputFormat::Csv => {
