@@ -181,9 +181,10 @@ pub struct StreamArgs {
     /// Format of the rows
     #[arg(long, value_enum, default_value_t = OutputFormat::Arrow, value_name = "FORMAT")]
     pub output: OutputFormat,
-    /// Share of api.calls_per_second that this process uses, for several processes at once
-    #[arg(long, value_name = "K/N", default_value_t = RateShare::WHOLE)]
-    pub rate_share: RateShare,
+    /// Share of api.calls_per_second that this process uses, for several at once or one after the other: it makes its first
+    /// call a second after its start [default: all, at once]
+    #[arg(long, value_name = "K/N")]
+    pub rate_share: Option<RateShare>,
     /// Write the schema of the rows alone, as an Arrow IPC stream, without any call
     #[arg(long)]
     pub print_schema: bool,

@@ -10,11 +10,12 @@ use crate::util::nearest::nearest;
 use crate::util::visible::{is_invisible, visible};
 
 /// Each command with the names that other tools give to it.
-const SYNONYMS: [(&str, &[&str]); 6] = [
+const SYNONYMS: [(&str, &[&str]); 7] = [
     ("export", &["run", "start", "sync", "extract", "resume", "publish"]),
     ("plan", &["dry-run", "dryrun", "estimate", "explain"]),
     ("check", &["validate", "test", "test-connection", "doctor", "lint", "verify"]),
     ("preview", &["show", "head", "sample", "peek", "show-rows"]),
+    ("stream", &["pipe", "filter", "stdin", "map"]),
     ("emulate", &["serve", "server", "mock", "simulate"]),
     ("usersig", &["sign", "sig", "token", "inspect"]),
 ];

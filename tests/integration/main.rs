@@ -39,6 +39,7 @@ mod schema;
 mod secrets;
 mod signals;
 mod stops;
+mod stream;
 mod structure;
 mod support;
 mod syscalls;

@@ -16,14 +16,15 @@ pub fn failure_of(
 ) -> Result<(), Failure> {
     let (read, written) = (counts.read(), counts.written());
     let code = error.exit_code();
-    let progress = format!("{} of {} read have a row", written, counted(read, "record"));
+    let progress =
+        format!("wrote {} for {} read", counted(written, "row"), counted(read, "record"));
     let text = match &error {
         RunError::Stopped(StopCause::OutputClosed) if read == written => return Ok(()),
         RunError::Stopped(StopCause::OutputClosed) => format!(
-            "the reader of standard output closed it too early: {progress}; read it to its end, or write fewer records to standard input"
+            "the reader of standard output closed it too early ({progress}); read it to its end, or write fewer records to standard input"
         ),
         RunError::Stopped(StopCause::Deadline(deadline)) => format!(
-            "limits.deadline ({}) was reached before the records ended: {progress}; raise it, or write fewer records to standard input",
+            "limits.deadline ({}) was reached before the records ended ({progress}); raise it, or write fewer records to standard input",
             duration_text(deadline.as_secs_f64())
         ),
         RunError::NotConserved { .. } | RunError::Source(_) => text_of(&error, usersig),

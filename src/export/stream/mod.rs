@@ -25,6 +25,7 @@ use crate::api::request::tag_list;
 use crate::job::StreamJob;
 use crate::observability::progress::Reporter;
 use crate::pipeline::events::{Event, UNKNOWN_ACCOUNTS};
+use crate::pipeline::rate::limiter::SECOND_WITH_MARGIN;
 use crate::pipeline::stream::{OutputFormat, StreamCounts, StreamEnds, run_stream, schema_message};
 use crate::pipeline::{RunContext, RunError, RunSettings};
 use crate::snapshot::run_totals::RunTotals;
@@ -37,8 +38,8 @@ use crate::util::runtime::runtime;
 pub struct StreamOptions {
     pub input: RecordFormat,
     pub output: OutputFormat,
-    /// This process's share of the limit of the app.
-    pub share: RateShare,
+    /// This process's share of the limit of the app; all of it, and no others, without it.
+    pub share: Option<RateShare>,
     /// The start of the process, from which `limits.deadline` counts.
     pub started: Instant,
 }
@@ -62,7 +63,8 @@ pub fn stream(
     reporter: &mut Reporter,
 ) -> Result<(), Failure> {
     ensure_not_terminal(options.input, options.output)?;
-    let calls_per_second = options.share.of(job.api.calls_per_second)?;
+    let limit = job.api.calls_per_second;
+    let calls_per_second = options.share.map_or(Ok(limit), |share| share.of(limit))?;
     let sig_source = secret::read(&job.api.secret)?;
     let given_usersig = GivenUserSig::of(&job.api, &sig_source)?;
     if let Some(usersig) = given_usersig {
@@ -136,17 +138,20 @@ fn run(
         observer,
         stop: &mut stop,
     };
-    runtime.block_on(run_stream(client, settings(job, calls_per_second), ends, context))
+    let mut settings = settings(job, calls_per_second);
+    if options.share.is_some() && calls_per_second > 0 {
+        // A process whose share this one takes over may have made calls just now.
+        settings.first_call_delay = SECOND_WITH_MARGIN;
+    }
+    runtime.block_on(run_stream(client, settings, ends, context))
 }
 
 fn settings(job: &StreamJob, calls_per_second: u32) -> RunSettings {
-    // A process that this one follows may have made a call just now.
-    let interval = 1.0 / f64::from(calls_per_second);
     RunSettings {
         columns: job.columns.clone(),
         tag_list: tag_list(job.columns.iter().map(|column| column.tag.as_str())),
         calls_per_second,
-        first_call_delay: Duration::try_from_secs_f64(interval).unwrap_or_default(),
+        first_call_delay: Duration::ZERO,
         max_in_flight: job.api.max_in_flight,
         retry: job.retry.clone(),
         // A stream has no parts, and its length is not known.

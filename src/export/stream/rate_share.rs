@@ -29,9 +29,6 @@ impl HasExitCode for ShareTooSmall {
 }
 
 impl RateShare {
-    /// All of it.
-    pub const WHOLE: RateShare = RateShare { shares: 1, all: 1 };
-
     /// This share of a limit, rounded down, so that all shares together are within it; 0 means unlimited.
     pub fn of(self, calls_per_second: u32) -> Result<u32, ShareTooSmall> {
         let share = u64::from(calls_per_second) * u64::from(self.shares) / u64::from(self.all);
