@@ -19,6 +19,7 @@ mod writer;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -38,6 +39,9 @@ use super::{RunContext, RunError, RunSettings, Service, StopCause, spawn_named};
 use crate::accounts::{RecordStream, RecordStreamError};
 use crate::util::disk_error::SystemError;
 use crate::util::exit_code::{ExitCode, HasExitCode};
+
+/// How long a reader may take for the rows that are left when a stream ends before its records.
+const READER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens the records; called on the thread that reads them, because it waits for the first ones.
 pub type OpenRecords = dyn FnOnce() -> Result<RecordStream, RecordStreamError> + Send;
@@ -140,10 +144,17 @@ async fn stream<S: Service>(
         let joined = tokio::task::spawn_blocking(|| writer.join()).await;
         joined.ok().and_then(Result::ok).ok_or(RunError::Panicked)?
     };
-    // A reader of standard output that is stalled holds up the rows that are left, but not the end of the process.
+    // A reader of standard output that stands still holds up the rows that are left, but not the end of the process.
+    let patience = async {
+        match ended {
+            Ok(()) => std::future::pending().await,
+            Err(_) => tokio::time::sleep(READER_PATIENCE).await,
+        }
+    };
     let written = tokio::select! {
         written = finish => written,
         Some(cause) = context.stop.recv() => Err(RunError::Stopped(cause)),
+        () = patience => Ok(()),
     };
     match ended {
         // If the writer has stopped by itself, its own error is the cause.
