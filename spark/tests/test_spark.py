@@ -34,9 +34,9 @@ latency_ms = 10
 response_jitter_ms = 20
 """
 
-# Calls of a second may arrive within less of it, because the processors of a test are busy. A copy of a task would
-# exceed this all the same.
-SHORT_SECOND = 0.9
+# Calls that leave within a second may arrive within less of it, since the processors of a test are busy: by a quarter of a
+# second when everything is measured at once. A copy of one of two tasks exceeds the limit in any case.
+SHORT_SECOND = 0.75
 
 Rows = list[tuple[Any, ...]]
 
@@ -82,7 +82,7 @@ def test_rows_equal_those_of_export_and_the_limit_is_kept(spark: SparkSession, t
         expected, expected_failed = exported(service, service.job(), count)
     assert rows_of(succeeded, columns) == expected
     assert rows_of(failed, ["account", "outcome"]) == expected_failed
-    assert {outcome for _, outcome in expected_failed} == {"rejected", "internal_error"}
+    assert {outcome for _, outcome in expected_failed} == {"not_found", "rejected", "internal_error"}
 
 
 @pytest.mark.parametrize("parallelism", [1, 8])
