@@ -11,30 +11,64 @@ from receiver import SECRET, SECRET_VARIABLE, Receiver, receiver
 os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
+SETTINGS: dict[str, bool | float | int | str | None] = {
+    f"spark.executorEnv.{SECRET_VARIABLE}": SECRET,
+    "spark.driver.memory": "1g",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.ui.enabled": "false",
+}
 
-def start_session(**settings: str) -> SparkSession:
-    """Starts a session with two executors of one core each, the smallest cluster."""
-    for master in ("local-cluster[2,1,1024]", "local[4]"):
-        builder = SparkSession.builder.master(master).config(f"spark.executorEnv.{SECRET_VARIABLE}", SECRET)
-        fixed = {"spark.ui.enabled": "false", "spark.driver.memory": "1g", "spark.sql.shuffle.partitions": "4"}
-        for key, value in {**fixed, **settings}.items():
-            builder = builder.config(key, value)
-        try:
-            session = builder.getOrCreate()
-        except Exception as error:
-            print(f"{master} cannot start: {error}", file=sys.stderr)
-            os.environ[SECRET_VARIABLE] = SECRET
-            continue
-        session.sparkContext.setLogLevel("ERROR")
-        return session
-    pytest.fail("Spark cannot start")
+
+class Cluster:
+    """The session of the tests. A process has one at a time."""
+
+    def __init__(self) -> None:
+        self._master = ""
+        self._session: SparkSession | None = None
+
+    def session(self, master: str) -> SparkSession:
+        """Returns the session with a master, or one without a cluster where none can start."""
+        if self._session is None or self._master != master:
+            self.stop()
+            self._master = master
+            try:
+                self._session = _start(master)
+            except Exception as error:
+                print(f"{master} cannot start: {error}", file=sys.stderr)
+                # There are no executors to give it to.
+                os.environ[SECRET_VARIABLE] = SECRET
+                self._session = _start("local[4]")
+        return self._session
+
+    def stop(self) -> None:
+        if self._session is not None:
+            self._session.stop()
+            self._session = None
+
+
+def _start(master: str) -> SparkSession:
+    session = SparkSession.builder.master(master).config(map=SETTINGS).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
-    session = start_session()
-    yield session
-    session.stop()
+def cluster() -> Iterator[Cluster]:
+    started = Cluster()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def spark(cluster: Cluster) -> SparkSession:
+    """A cluster of two executors with a core each: two tasks leave no core free."""
+    return cluster.session("local-cluster[2,1,1024]")
+
+
+@pytest.fixture
+def roomy_spark(cluster: Cluster) -> SparkSession:
+    """A cluster of two executors with two cores each."""
+    return cluster.session("local-cluster[2,2,1024]")
 
 
 @pytest.fixture

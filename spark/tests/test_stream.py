@@ -62,6 +62,16 @@ def test_table_without_rows_makes_no_call(service: Receiver) -> None:
     assert service.calls() == 0
 
 
+def test_table_may_be_a_single_large_batch(service: Receiver) -> None:
+    # The program refuses larger batches.
+    job = read_job(service.job(), overrides={"limits.memory": "32MiB"})
+    names = [f"{number:0200}" for number in range(200_000)]
+    table = pa.table({"account": names, "unused": names}).slice(7)
+    rows = fetch_table(table, job)
+    assert set(rows["outcome"].to_pylist()) == {"invalid_account"}
+    assert sorted(rows["account"].to_pylist()) == names[7:]
+
+
 def test_column_must_exist(service: Receiver) -> None:
     with pytest.raises(ValueError, match="the table has no column account; it has a, b"):
         fetch_table(pa.table({"a": ["u"], "b": ["u"]}), service.job())

@@ -16,6 +16,9 @@ from im_profiles_spark._job import Job, error_of, failure
 # Longer lines of the program are cut, so that its log needs little memory whatever it writes.
 _LONGEST_LINE = 64 * 1024
 
+# Accounts in a batch that the program reads. A table may be a single batch, and those of Spark may have any size.
+_LARGEST_BATCH = 10_000
+
 
 def stream(job: Job, batches: Iterator[pa.RecordBatch], share: str | None) -> Iterator[pa.RecordBatch]:
     """Yields the rows of the accounts in ``batches``, which have one column, as the program writes them.
@@ -96,11 +99,10 @@ class _Feeder:
         with contextlib.suppress(BrokenPipeError), self._stdin:
             writer = None
             while (batch := self._next()) is not None:
-                if batch.num_rows == 0:
-                    continue
                 if writer is None:
                     writer = pa.ipc.new_stream(self._stdin, batch.schema)
-                writer.write_batch(batch)
+                for first in range(0, batch.num_rows, _LARGEST_BATCH):
+                    writer.write_batch(batch.slice(first, _LARGEST_BATCH))
                 # Accounts do not wait for more of them.
                 self._stdin.flush()
                 self.accounts += batch.num_rows
