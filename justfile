@@ -25,6 +25,10 @@ ci:
 loaders:
     .ci/loaders
 
+# Run the examples of docs/engines.md
+engines:
+    .ci/engines
+
 # Build the Spark package and run its tests, or those that pytest selects: just spark -k limit
 spark *ARGUMENTS:
     .ci/spark {{ ARGUMENTS }}

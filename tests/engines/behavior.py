@@ -1,0 +1,113 @@
+"""What docs/engines.md says of failures and of readers that leave. Runs in the directory of an example."""
+
+import contextlib
+import gc
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+STREAM = ["im-profiles", "stream", "nightly.toml", "--progress", "none", "--quiet"]
+SCHEMA = pa.schema({"account": pa.string()})
+
+
+def _many() -> Iterator[pa.RecordBatch]:
+    for start in range(0, 10_000_000, 1_000):
+        yield pa.record_batch({"account": [str(number) for number in range(start, start + 1_000)]})
+
+
+def _broken() -> Iterator[pa.RecordBatch]:
+    yield pa.record_batch({"account": ["alice"]})
+    raise BrokenPipeError("the source has failed")
+
+
+def _stream(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+    # A block of the document, which the test has written to this directory.
+    from stream_profiles import stream_profiles
+
+    return stream_profiles(pa.RecordBatchReader.from_batches(SCHEMA, batches), "nightly.toml")
+
+
+def _children() -> str:
+    return "".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+
+
+def reader_that_leaves_ends_the_program() -> None:
+    rows = _stream(_many())
+    assert rows.read_next_batch().num_rows > 0
+    assert _children()
+    del rows
+    gc.collect()
+    assert not _children(), _children()
+
+
+def failed_source_fails_the_rows() -> None:
+    rows = _stream(_broken())
+    with contextlib.suppress(BrokenPipeError):
+        rows.read_all()
+        raise AssertionError("the rows of a broken source are complete")
+
+
+def stream_without_accounts_has_no_rows() -> None:
+    rows = _stream(iter([]))
+    assert rows.read_all().num_rows == 0
+    assert [field.name for field in rows.schema][-4:] == ["outcome", "error_code", "error_info", "attempts"]
+
+
+def arrow_reader_does_not_notice_a_failed_run() -> None:
+    with subprocess.Popen(STREAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout and process.stderr
+        writer = pa.ipc.new_stream(process.stdin, SCHEMA)
+        writer.write_batch(pa.record_batch({"account": ["alice"]}))
+        process.stdin.flush()
+        rows = pa.ipc.open_stream(process.stdout)
+        # Latency: the account does not wait for more.
+        assert rows.read_next_batch().num_rows == 1
+        process.send_signal(signal.SIGTERM)
+        assert rows.read_all().num_rows == 0
+        assert process.stderr.read().splitlines()[-1].startswith(b"error: stopped by SIGTERM")
+        assert process.wait() == 143
+
+
+def closed_pipe_is_141() -> None:
+    script = f"seq 1000000 | {' '.join(STREAM)} --input txt --output csv | head -n 2; echo ${{PIPESTATUS[1]}}"
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("account,nick,"), lines
+    assert lines[-1] == "141", (lines, result.stderr)
+    assert result.stderr.startswith("error: the reader of standard output closed it too early "), result.stderr
+
+
+def schema_needs_no_secret() -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    output = subprocess.run([*STREAM, "--print-schema"], env=environment, stdout=subprocess.PIPE, check=True).stdout
+    schema = pa.ipc.open_stream(output).schema
+    kinds = [f"{field.name} {field.type}{'' if field.nullable else ' not null'}" for field in schema]
+    assert kinds == [
+        "account string",
+        "nick string",
+        "birth_day date32[day]",
+        "coins int64",
+        "points decimal128(20, 0)",
+        "token binary",
+        "outcome string not null",
+        "error_code int64",
+        "error_info string",
+        "attempts int32 not null",
+    ], kinds
+    assert schema.metadata.keys() == {b"im_profiles.version", b"im_profiles.calls_per_second"}
+
+
+for check in (
+    reader_that_leaves_ends_the_program,
+    failed_source_fails_the_rows,
+    stream_without_accounts_has_no_rows,
+    arrow_reader_does_not_notice_a_failed_run,
+    closed_pipe_is_141,
+    schema_needs_no_secret,
+):
+    check()
+    print(f"passed  {check.__name__}", flush=True)
