@@ -277,6 +277,17 @@ def test_apps_are_fetched_by_one_task_each(spark: SparkSession, tmp_path: Path) 
         assert game.most_calls_within(SHORT_SECOND) <= 100
 
 
+def test_large_arrow_types_of_spark_are_supported(spark: SparkSession, service: Receiver) -> None:
+    setting = "spark.sql.execution.arrow.useLargeVarTypes"
+    table = spark.createDataFrame([("u1", "game")], "account string, app string")
+    spark.conf.set(setting, "true")
+    try:
+        rows = [fetch_profiles(table, service.job()), fetch_profiles_by_app(table, {"game": service.job()})]
+        assert [row.outcome for frame in rows for row in frame.collect()] == ["exported"] * 2
+    finally:
+        spark.conf.unset(setting)
+
+
 def test_jobs_of_apps_must_match(spark: SparkSession, service: Receiver) -> None:
     table = spark.createDataFrame([("u1", "game")], "account string, app string")
     job = service.job("first.toml")

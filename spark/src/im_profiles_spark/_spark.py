@@ -127,10 +127,11 @@ def fetch_profiles_by_app(
     if not jobs:
         raise ValueError("jobs is empty; write one job per app")
     read = {name: as_job(job) for name, job in jobs.items()}
-    (first, columns), *others = ((name, schema(job)) for name, job in read.items())
+    (one, first), *others = read.items()
+    columns = schema(first)
     for name, other in others:
-        if other != columns:
-            raise ValueError(f"the jobs of {first} and {name} have other columns than each other; use the same ones")
+        if other.arrow_schema != first.arrow_schema:
+            raise ValueError(f"the jobs of {one} and {name} have other columns than each other; use the same ones")
     if app in columns.fieldNames():
         raise ValueError(f"the jobs have a column {app}, the name of the column of the app; rename either")
     _refuse_speculation(df.sparkSession)
@@ -139,16 +140,25 @@ def fetch_profiles_by_app(
     accounts = _accounts(df, column, df[app].alias(app))
     groups = accounts.repartition(20 * len(read) if partitions is None else partitions, app).groupBy(app)
     result = StructType([StructField(app, StringType()), *columns])
+    arrow = _as_spark_expects(pa.schema([pa.field(app, pa.string()), *first.arrow_schema]), df.sparkSession)
 
     def fetch(key: tuple[pa.Scalar, ...], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from im_profiles_spark._task import run_app
 
-        return run_app(read, app, key[0].as_py(), batches)
+        return run_app(read, key[0].as_py(), batches, arrow)
 
     def fetch_at_once(key: tuple[pa.Scalar, ...], table: pa.Table) -> pa.Table:
         return pa.Table.from_batches(fetch(key, iter(table.to_batches())))
 
     return groups.applyInArrow(fetch if _has_iterators(df) else fetch_at_once, result)
+
+
+def _as_spark_expects(schema: pa.Schema, session: SparkSession) -> pa.Schema:
+    """Returns the Arrow types of a result of applyInArrow, which must be exact."""
+    if not _is_on(session, "spark.sql.execution.arrow.useLargeVarTypes"):
+        return schema
+    large = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
+    return pa.schema([field.with_type(large.get(field.type, field.type)) for field in schema])
 
 
 def _has_iterators(df: DataFrame) -> bool:

@@ -24,16 +24,16 @@ def run_partition(job: Job, parallelism: int, batches: Iterator[pa.RecordBatch])
 
 
 def run_app(
-    jobs: Mapping[str, Job], key: str, app: str | None, batches: Iterator[pa.RecordBatch]
+    jobs: Mapping[str, Job], app: str | None, batches: Iterator[pa.RecordBatch], result: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of all accounts of an app, at its full rate, after a column named ``key`` with the app."""
+    """Yields the rows of all accounts of an app, at its full rate, after a column with the app."""
     job = None if app is None else jobs.get(app)
     if job is None:
         raise ValueError(f"there is no job for the app {app!r}; add it to jobs, or filter its accounts out")
     accounts = (batch.select([ACCOUNT]) for batch in batches)
     for rows in _run(job, accounts, rate_share(0, 1, job.calls_per_second)):
         columns = [pa.repeat(app, rows.num_rows), *rows.columns]
-        yield pa.RecordBatch.from_arrays(columns, [key, *rows.schema.names])
+        yield pa.RecordBatch.from_arrays(columns, result.names).cast(result)
 
 
 def _run(job: Job, batches: Iterator[pa.RecordBatch], share: str | None) -> Iterator[pa.RecordBatch]:
