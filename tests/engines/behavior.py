@@ -2,6 +2,8 @@
 
 import contextlib
 import gc
+import io
+import json
 import os
 import signal
 import subprocess
@@ -81,6 +83,23 @@ def closed_pipe_is_141() -> None:
     assert result.stderr.startswith("error: the reader of standard output closed it too early "), result.stderr
 
 
+def _accounts(form: str, text: bytes) -> list[str | None]:
+    command = [*STREAM, "--input", form, "--output", "ndjson"]
+    output = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True).stdout
+    return sorted((json.loads(line)["account"] for line in output.splitlines()), key=str)
+
+
+def records_are_as_documented() -> None:
+    assert _accounts("csv", b'account\na\n\naccount\n""\n') == ["", "a", "account"]
+    assert _accounts("ndjson", b'{"account":null}\n{"account":""}\n\n{"account":7}\n') == ["", "7", None]
+    assert _accounts("txt", b"") == []
+    stream = io.BytesIO()
+    with pa.ipc.new_stream(stream, SCHEMA) as writer:
+        writer.write_batch(pa.record_batch({"account": ["a", None]}))
+        without_end = stream.getvalue()
+    assert _accounts("arrow", without_end) == _accounts("arrow", stream.getvalue()) == [None, "a"]
+
+
 def schema_needs_no_secret() -> None:
     environment = {"PATH": os.environ["PATH"]}
     output = subprocess.run([*STREAM, "--print-schema"], env=environment, stdout=subprocess.PIPE, check=True).stdout
@@ -107,6 +126,7 @@ for check in (
     stream_without_accounts_has_no_rows,
     arrow_reader_does_not_notice_a_failed_run,
     closed_pipe_is_141,
+    records_are_as_documented,
     schema_needs_no_secret,
 ):
     check()
