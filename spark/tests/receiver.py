@@ -61,7 +61,9 @@ class Receiver:
             f'name = "spark"\n[api]\nbase_url = "{self.url}"\n{source}\n'
             + "".join(f"{key} = {value}\n" for key, value in keys.items())
             + "".join(tables)
-            + '[retry]\nmax_attempts = 3\ninitial_backoff = "50ms"\n[limits]\nmax_failed = "off"\n'
+            # Enough attempts that chance decides no outcome.
+            + '[retry]\nmax_attempts = 10\ninitial_backoff = "50ms"\nmax_backoff = "200ms"\n'
+            + '[limits]\nmax_failed = "off"\n'
         )
         return path
 
