@@ -1,12 +1,12 @@
 """What docs/engines.md says of failures and of readers that leave. Runs in the directory of an example."""
 
 import contextlib
-import gc
 import io
 import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def _broken() -> Iterator[pa.RecordBatch]:
     raise BrokenPipeError("the source has failed")
 
 
-def _stream(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+def _stream(batches: Iterator[pa.RecordBatch]) -> contextlib.AbstractContextManager[pa.RecordBatchReader]:
     # A block of the document, which the test has written to this directory.
     from stream_profiles import stream_profiles
 
@@ -38,24 +38,38 @@ def _children() -> str:
 
 
 def reader_that_leaves_ends_the_program() -> None:
-    rows = _stream(_many())
-    assert rows.read_next_batch().num_rows > 0
-    assert _children()
-    del rows
-    gc.collect()
+    with _stream(_many()) as rows:
+        assert rows.read_next_batch().num_rows > 0
+        assert _children()
     assert not _children(), _children()
 
 
+def error_of_the_caller_ends_program_and_interpreter() -> None:
+    result = subprocess.run(
+        [sys.executable, __file__, "error_of_the_caller"],
+        # Otherwise it would wait forever.
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1 and "the disk is full" in result.stderr, result
+
+
+def error_of_the_caller() -> None:
+    with _stream(_many()) as rows:
+        rows.read_next_batch()
+        raise RuntimeError("the disk is full")
+
+
 def failed_source_fails_the_rows() -> None:
-    rows = _stream(_broken())
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError), _stream(_broken()) as rows:
         rows.read_all()
         raise AssertionError("the rows of a broken source are complete")
 
 
 def stream_without_accounts_has_no_rows() -> None:
-    rows = _stream(iter([]))
-    assert rows.read_all().num_rows == 0
+    with _stream(iter([])) as rows:
+        assert rows.read_all().num_rows == 0
     assert [field.name for field in rows.schema][-4:] == ["outcome", "error_code", "error_info", "attempts"]
 
 
@@ -120,14 +134,19 @@ def schema_needs_no_secret() -> None:
     assert schema.metadata.keys() == {b"im_profiles.version", b"im_profiles.calls_per_second"}
 
 
-for check in (
+CHECKS = (
     reader_that_leaves_ends_the_program,
+    error_of_the_caller_ends_program_and_interpreter,
     failed_source_fails_the_rows,
     stream_without_accounts_has_no_rows,
     arrow_reader_does_not_notice_a_failed_run,
     closed_pipe_is_141,
     records_are_as_documented,
     schema_needs_no_secret,
-):
+)
+
+if sys.argv[1:] == ["error_of_the_caller"]:
+    error_of_the_caller()
+for check in CHECKS:
     check()
     print(f"passed  {check.__name__}", flush=True)
