@@ -131,7 +131,10 @@ def _work_directory() -> Path:
         from pyspark import SparkFiles, TaskContext
 
         if TaskContext.get() is not None:
-            return Path(SparkFiles.getRootDirectory())
+            # Relative to the executor's, which need not be writable in a container.
+            directory = Path(SparkFiles.getRootDirectory()).resolve()
+            if os.access(directory, os.W_OK):
+                return directory
     return Path(_temporary_directory().name)
 
 
