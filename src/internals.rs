@@ -3,7 +3,8 @@
 //! They are not part of the library's interface and change without notice.
 
 pub use crate::accounts::{
-    AccountList, AccountName, DuplicateRemoval, ListFormat, ListPath, ListSource, MAX_ACCOUNT_BYTES,
+    AccountList, AccountName, DuplicateRemoval, ListFormat, ListPath, ListSource,
+    MAX_ACCOUNT_BYTES, RecordFormat, RecordSettings, RecordStream,
 };
 pub use crate::api::error_codes::{Class, ErrorCodeRule, RULES};
 pub use crate::api::reconcile::reconcile;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,11 +41,23 @@ pub struct FinishedProcess {
 /// at the end.
 pub fn run(cores: Cores, command: &mut Command) -> FinishedProcess {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let (mut process, mut child) = run_attended(cores, command, |_| {});
+    child.stdout.take().unwrap().read_to_string(&mut process.stdout).unwrap();
+    process
+}
+
+/// Runs a command on the measured core until it exits; `attend` takes its output meanwhile. A failure ends the benchmark.
+pub fn run_attended(
+    cores: Cores,
+    command: &mut Command,
+    attend: impl FnOnce(&mut Child),
+) -> (FinishedProcess, Child) {
     let started_at = Instant::now();
     let mut child = cores.spawn_measured(command).unwrap();
     let pid = Pid::from_child(&child);
     let (finished, until_finished) = mpsc::channel::<()>();
     let watched = thread::spawn(move || watch(pid, &until_finished));
+    attend(&mut child);
     // It stays a zombie until its CPU time has been read.
     waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
     let wall_seconds = started_at.elapsed().as_secs_f64();
@@ -54,10 +66,8 @@ pub fn run(cores: Cores, command: &mut Command) -> FinishedProcess {
     let (peak_rss_bytes, voluntary_switches) = watched.join().unwrap();
     let status = child.wait().unwrap();
     assert!(status.success(), "{command:?} finished with {status}");
-    let mut stdout = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
     let usage = Usage { cpu_seconds, voluntary_switches, wall_seconds, peak_rss_bytes };
-    FinishedProcess { usage, stdout, started_at }
+    (FinishedProcess { usage, stdout: String::new(), started_at }, child)
 }
 
 /// Fields 14 and 15 of proc(5) `stat`, in ticks. The second field may contain any text, up to the last parenthesis.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::bench::Bench;
 use crate::child::{self, Usage};
 
-const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
+pub const SECRET_VARIABLE: &str = "IM_SECRET_KEY";
 
 /// What to export, and the expected result.
 pub struct Export<'a> {
@@ -83,7 +83,8 @@ impl Export<'_> {
         );
     }
 
-    fn job(&self, out: &Path) -> String {
+    /// The job that exports to `out`.
+    pub fn job(&self, out: &Path) -> String {
         let (list, base_url, settings) = (self.list.display(), self.base_url, self.settings);
         let columns: String =
             self.tags.iter().map(|tag| format!("[[columns]]\ntag = '{tag}'\n")).collect();

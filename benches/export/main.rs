@@ -28,6 +28,7 @@ mod rendered_profiles;
 #[path = "../../tests/integration/support/answer.rs"]
 mod responses;
 mod start;
+mod stream;
 mod table;
 mod template;
 mod workload;

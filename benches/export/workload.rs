@@ -1,4 +1,4 @@
-//! Measures the export without a rate limit, beside its floor and beside another program.
+//! Measures the export without a rate limit, beside a stream of the same accounts, its floor and another program.
 
 use im_profiles::internals::standard_tags;
 
@@ -11,6 +11,7 @@ use crate::floor;
 use crate::options::{Options, Step};
 use crate::peer::PeerExport;
 use crate::responses::FIVE_TAGS;
+use crate::stream;
 use crate::table::{self, median, mib, nothing, two_decimals, whole};
 
 /// Rows for the encoding floor: a part at the default size.
@@ -20,6 +21,7 @@ const ENCODED_ACCOUNTS: u64 = 250_000;
 #[derive(Default)]
 struct Rounds {
     export: Vec<Usage>,
+    stream: Vec<Usage>,
     peer: Vec<Usage>,
     receive_hyper: Vec<Usage>,
     receive_reqwest: Vec<Usage>,
@@ -60,6 +62,7 @@ impl Rounds {
         self.peak_calls_per_second =
             self.peak_calls_per_second.max(exported.calls.peak_calls_per_second);
         self.export.push(exported.usage);
+        self.stream.push(stream::run(bench, &export));
         let peer = PeerExport {
             list: &list,
             base_url,
@@ -82,7 +85,7 @@ impl Rounds {
         let row = |name: &str, runs: &[Usage]| row(name, runs, &floors, options.accounts);
         let mut export = row("export", &self.export);
         *export.last_mut().unwrap() = whole(self.peak_calls_per_second as f64);
-        let mut rows = vec![export];
+        let mut rows = vec![export, row("stream, Arrow in and out", &self.stream)];
         if !self.peer.is_empty() {
             rows.push(row("peer", &self.peer));
         }

@@ -90,6 +90,9 @@ impl ArrowRecords {
 
     /// Waits until [`Self::advance`] returns at once, at most so long; false if it does not by then.
     pub fn is_ready(&mut self, wait: Duration) -> bool {
+        if self.has_row() {
+            return true;
+        }
         let until = Instant::now() + wait;
         while !self.has_row() && !self.has_ended && self.early_error.is_none() {
             if !self.buffer.is_empty() {

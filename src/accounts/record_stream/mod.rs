@@ -73,7 +73,9 @@ pub struct RecordSettings {
 
 /// A reader of records: [`RecordStream::advance`], then [`RecordStream::record`].
 pub enum RecordStream {
+    /// Lines of text, in one of its formats.
     Text(FileRecords),
+    /// Rows of record batches.
     Arrow(ArrowRecords),
 }
 
@@ -81,7 +83,7 @@ impl RecordStream {
     /// Reads the first bytes and checks them.
     ///
     /// # Errors
-    /// If they do not have the format, or there is no such column.
+    /// If they do not have the format, or lack the column.
     pub fn open(
         settings: &RecordSettings,
         pipe: impl Read + Send + 'static,

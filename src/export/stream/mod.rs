@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use tracing::info;
 
 use self::failure::failure_of;
-use self::output::{ensure_not_terminal, standard_input, standard_output, watch};
+use self::output::{StandardStream, ensure_not_terminal, watch};
 pub use self::rate_share::RateShare;
 use super::service::connect;
 use super::stop::{Deadline, stop_requests};
@@ -107,8 +107,8 @@ fn run(
     counts: Arc<StreamCounts>,
     observer: &mut dyn FnMut(Event),
 ) -> Result<(), RunError> {
-    let output = standard_output().map_err(RunError::Output)?;
-    let input = standard_input().map_err(RunError::Output)?;
+    let output = StandardStream::output().map_err(RunError::Output)?;
+    let input = StandardStream::input().map_err(RunError::Output)?;
     let (stop_sender, mut stop) = {
         let _guard = runtime.enter();
         let elapsed = options.started.elapsed();
@@ -118,7 +118,7 @@ fn run(
         });
         stop_requests(deadline).map_err(RunError::Output)?
     };
-    let watched = standard_output().and_then(|output| watch(output, stop_sender));
+    let watched = StandardStream::output().and_then(|output| watch(output, stop_sender));
     watched.map_err(RunError::Output)?;
     let records = RecordSettings {
         format: options.input,

@@ -1,7 +1,7 @@
 //! Standard input and output of a stream.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::thread;
 
@@ -46,22 +46,61 @@ pub fn ensure_not_terminal(input: RecordFormat, output: OutputFormat) -> Result<
     Ok(())
 }
 
-/// Standard input without a buffer: it is read in large pieces.
-pub fn standard_input() -> Result<File, SystemError> {
-    let handle = io::stdin().as_fd().try_clone_to_owned();
-    handle.map(File::from).map_err(SystemError::on("open standard input"))
+/// A standard stream without a buffer: it is read and written in large pieces. Programs that share it may have made it
+/// non-blocking; it blocks all the same.
+#[derive(Debug)]
+pub struct StandardStream(File);
+
+impl StandardStream {
+    pub fn input() -> Result<StandardStream, SystemError> {
+        let handle = io::stdin().as_fd().try_clone_to_owned();
+        let stream = handle.map(|handle| StandardStream(handle.into()));
+        stream.map_err(SystemError::on("open standard input"))
+    }
+
+    pub fn output() -> Result<StandardStream, SystemError> {
+        let handle = io::stdout().as_fd().try_clone_to_owned();
+        let stream = handle.map(|handle| StandardStream(handle.into()));
+        stream.map_err(SystemError::on("open standard output"))
+    }
+
+    /// Repeats `work` whenever the stream is ready for it again.
+    fn blocking<T>(
+        &mut self,
+        readiness: PollFlags,
+        mut work: impl FnMut(&mut File) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match work(&mut self.0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&self.0, readiness)], None)?;
+                }
+                result => return result,
+            }
+        }
+    }
 }
 
-/// Standard output without a buffer: it is written in whole batches.
-pub fn standard_output() -> Result<File, SystemError> {
-    let handle = io::stdout().as_fd().try_clone_to_owned();
-    handle.map(File::from).map_err(SystemError::on("open standard output"))
+impl Read for StandardStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.blocking(PollFlags::IN, |file| file.read(buffer))
+    }
+}
+
+impl Write for StandardStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.blocking(PollFlags::OUT, |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Requests a stop when the reader of `output` closes it, also while nothing is written.
-pub fn watch(output: File, stop: mpsc::Sender<StopCause>) -> Result<(), SystemError> {
+pub fn watch(output: StandardStream, stop: mpsc::Sender<StopCause>) -> Result<(), SystemError> {
     let watch = move || {
-        if is_closed_by_reader(&output) {
+        if is_closed_by_reader(&output.0) {
             // The run may have ended.
             let _ = stop.try_send(StopCause::OutputClosed);
         }

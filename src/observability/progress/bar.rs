@@ -116,6 +116,7 @@ fn join_fitting(pieces: Vec<(u8, String)>, columns: usize) -> String {
 mod tests {
     use super::super::status_line::tests::shown;
     use super::*;
+    use crate::pipeline::events::UNKNOWN_ACCOUNTS;
 
     const PROGRESS: Progress = Progress {
         accounts_to_request: 40_000,
@@ -166,17 +167,25 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_shows_what_is_done_without_a_bar() {
+        let stream = Progress { accounts_to_request: UNKNOWN_ACCOUNTS, ..PROGRESS };
+        let line = shown(BarLine::progress(&stream, 80), 80);
+        assert_eq!(line, "10,000 accounts, 199 calls/s, 12 failed, 3 awaiting retry");
+        assert_eq!(time_left(&stream), None);
+    }
+
+    #[test]
     fn no_line_is_wider_than_the_window() {
         let many = Progress {
-            accounts_to_request: u64::MAX,
+            accounts_to_request: u64::MAX - 1,
             processed: u64::MAX / 3,
             failed: u64::MAX,
             awaiting_retry: u64::MAX,
             ..PROGRESS
         };
-        let none = Progress::default();
+        let stream = Progress { accounts_to_request: UNKNOWN_ACCOUNTS, ..many };
         for columns in 0..250 {
-            for progress in [PROGRESS, many, none] {
+            for progress in [PROGRESS, many, stream, Progress::default()] {
                 let line = shown(BarLine::progress(&progress, columns), columns);
                 assert!(line.width() <= columns, "{columns}: {line}");
             }

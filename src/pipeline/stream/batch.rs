@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{Int32Builder, Int64Builder, StringBuilder};
-use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat;
 
 use crate::snapshot::sidecars::{Category, FailedAccount};
 use crate::table::Column;
 use crate::table::rows::value_bytes;
-use crate::table::stream_rows::stream_schema;
+use crate::table::stream_rows::{OUTCOME_COLUMNS, stream_schema};
 
 /// Rows of a batch.
 pub const MAX_BATCH_ROWS: usize = 4096;
@@ -133,10 +133,9 @@ impl BatchBuilder {
         let rows = std::mem::take(&mut self.rows);
         (self.exported, self.bytes) = (0, 0);
         let mut columns = Vec::with_capacity(self.schema.fields().len());
-        let of_job = self.schema.fields().len() - 4;
-        let accounts: ArrayRef = Arc::new(
-            failed.iter().map(|it| it.account.as_deref()).collect::<arrow_array::StringArray>(),
-        );
+        let of_job = self.schema.fields().len() - OUTCOME_COLUMNS.len();
+        let accounts = failed.iter().map(|record| record.account.as_deref());
+        let accounts: ArrayRef = Arc::new(StringArray::from_iter(accounts));
         for (position, field) in self.schema.fields().iter().take(of_job).enumerate() {
             let rest = match position {
                 0 => ArrayRef::clone(&accounts),

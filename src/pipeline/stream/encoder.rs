@@ -28,7 +28,7 @@ pub enum OutputFormat {
 }
 
 /// Turns batches into bytes.
-pub enum Encoder {
+pub enum RowEncoder {
     Arrow { writer: Box<StreamWriter<Vec<u8>>>, schema: SchemaRef },
     Csv(String),
     Ndjson(String),
@@ -36,32 +36,36 @@ pub enum Encoder {
 
 impl OutputFormat {
     /// Starts with what precedes the rows.
-    pub fn encoder(self, columns: &[Column], calls_per_second: u32) -> Result<Encoder, ArrowError> {
+    pub fn encoder(
+        self,
+        columns: &[Column],
+        calls_per_second: u32,
+    ) -> Result<RowEncoder, ArrowError> {
         Ok(match self {
             OutputFormat::Arrow => {
                 let schema = Arc::new(described(engine_schema(columns), calls_per_second));
                 let writer = Box::new(StreamWriter::try_new(Vec::new(), &schema)?);
-                Encoder::Arrow { writer, schema }
+                RowEncoder::Arrow { writer, schema }
             }
             OutputFormat::Csv => {
                 let mut lines = String::new();
                 push_header(&mut lines, &stream_schema(columns));
-                Encoder::Csv(lines)
+                RowEncoder::Csv(lines)
             }
-            OutputFormat::Ndjson => Encoder::Ndjson(String::new()),
+            OutputFormat::Ndjson => RowEncoder::Ndjson(String::new()),
         })
     }
 }
 
-impl Encoder {
+impl RowEncoder {
     /// Adds a batch.
     pub fn add(&mut self, rows: &RecordBatch) -> Result<(), ArrowError> {
         match self {
-            Encoder::Arrow { writer, schema } => {
+            RowEncoder::Arrow { writer, schema } => {
                 writer.write(&engine_rows(rows, SchemaRef::clone(schema))?)?;
             }
-            Encoder::Csv(lines) => push_rows(lines, rows),
-            Encoder::Ndjson(lines) => lines.push_str(&ndjson(rows)),
+            RowEncoder::Csv(lines) => push_rows(lines, rows),
+            RowEncoder::Ndjson(lines) => lines.push_str(&ndjson(rows)),
         }
         Ok(())
     }
@@ -69,23 +73,23 @@ impl Encoder {
     /// Adds what follows the last row.
     pub fn finish(&mut self) -> Result<(), ArrowError> {
         match self {
-            Encoder::Arrow { writer, .. } => writer.finish(),
-            Encoder::Csv(_) | Encoder::Ndjson(_) => Ok(()),
+            RowEncoder::Arrow { writer, .. } => writer.finish(),
+            RowEncoder::Csv(_) | RowEncoder::Ndjson(_) => Ok(()),
         }
     }
 
     /// What was added since [`Self::clear`].
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Encoder::Arrow { writer, .. } => writer.get_ref(),
-            Encoder::Csv(lines) | Encoder::Ndjson(lines) => lines.as_bytes(),
+            RowEncoder::Arrow { writer, .. } => writer.get_ref(),
+            RowEncoder::Csv(lines) | RowEncoder::Ndjson(lines) => lines.as_bytes(),
         }
     }
 
     pub fn clear(&mut self) {
         match self {
-            Encoder::Arrow { writer, .. } => writer.get_mut().clear(),
-            Encoder::Csv(lines) | Encoder::Ndjson(lines) => lines.clear(),
+            RowEncoder::Arrow { writer, .. } => writer.get_mut().clear(),
+            RowEncoder::Csv(lines) | RowEncoder::Ndjson(lines) => lines.clear(),
         }
     }
 }

@@ -46,8 +46,9 @@ pub fn read_records(
     let mut records = records()?;
     let mut collected = Collected::new(&target);
     loop {
-        if let Some(until) = collected.since.map(|since| since + LINGER)
-            && !records.is_ready(until.saturating_duration_since(Instant::now()))
+        if let Some(since) = collected.since
+            && !records.is_ready(Duration::ZERO)
+            && !records.is_ready(LINGER.saturating_sub(since.elapsed()))
             && collected.send().is_break()
         {
             break;
@@ -94,9 +95,10 @@ impl<'t> Collected<'t> {
         self.since.get_or_insert_with(Instant::now);
         self.records += 1;
         let record = records.record();
-        let account = record.account().map(AccountName::from);
-        match account {
-            Ok(Ok(name)) => {
+        let bytes = record.raw.bytes().len();
+        let name = |text| AccountName::from(text).map_err(|_| InvalidReason::TooLong { bytes });
+        match record.account().and_then(name) {
+            Ok(name) => {
                 self.chunk.add(name, record.line);
                 if !self.chunk.is_full() {
                     return ControlFlow::Continue(());
@@ -108,15 +110,6 @@ impl<'t> Collected<'t> {
                     true => self.send(),
                     false => ControlFlow::Continue(()),
                 }
-            }
-            // Names have been checked to be short enough.
-            Ok(Err(_)) => {
-                let bytes = record.raw.bytes().len();
-                self.add_failed(not_account(
-                    record,
-                    InvalidReason::TooLong { bytes },
-                    records.unit(),
-                ))
             }
             Err(reason) => self.add_failed(not_account(record, reason, records.unit())),
         }
@@ -165,16 +158,17 @@ impl<'t> Collected<'t> {
 /// A record that is not an account.
 fn not_account(record: Record<'_>, reason: InvalidReason, unit: RecordUnit) -> FailedRecord {
     let text = String::from_utf8_lossy(record.raw.bytes()).into_owned();
-    let (account, error_info) = match reason {
-        InvalidReason::Null => (None, format!("{unit} {} {reason}", record.line)),
-        InvalidReason::NotAnObject | InvalidReason::NoKey | InvalidReason::NotTextOrNumber => {
+    let place = || format!("{unit} {} {reason}", record.line);
+    let (account, error_info) = match record.fault {
+        None => (Some(text), reason.to_string()),
+        Some(InvalidReason::Null) => (None, place()),
+        Some(_) => {
             let mut shown: String = text.chars().take(SHOWN_RECORD_CHARS).collect();
             if shown.len() < text.len() {
                 shown.push('…');
             }
-            (None, format!("{unit} {} {reason}: {shown}", record.line))
+            (None, format!("{}: {shown}", place()))
         }
-        reason => (Some(text), reason.to_string()),
     };
     FailedRecord {
         account,
@@ -191,7 +185,12 @@ mod tests {
     use crate::accounts::RawAccount;
 
     fn failed(bytes: &[u8], reason: InvalidReason) -> (Option<String>, String) {
-        let record = Record { line: 7, raw: RawAccount::Bytes(bytes), fault: Some(reason) };
+        let fault = Some(reason).filter(|reason| match reason {
+            InvalidReason::NotUtf8 => bytes.starts_with(b"{"),
+            InvalidReason::Null | InvalidReason::NotAnObject => true,
+            _ => false,
+        });
+        let record = Record { line: 7, raw: RawAccount::Bytes(bytes), fault };
         let FailedRecord { account, error_info, .. } =
             not_account(record, reason, RecordUnit::Line);
         (account, error_info)
@@ -207,6 +206,8 @@ mod tests {
         assert_eq!(failed(b"", InvalidReason::Empty), (text(""), "is empty".to_owned()));
         let expected = (text("a\u{fffd}"), "is not UTF-8".to_owned());
         assert_eq!(failed(b"a\xff", InvalidReason::NotUtf8), expected);
+        let expected = (None, "line 7 is not UTF-8: {\u{fffd}".to_owned());
+        assert_eq!(failed(b"{\xff", InvalidReason::NotUtf8), expected);
         let expected = (None, "line 7 has null in place of the account".to_owned());
         assert_eq!(failed(b"", InvalidReason::Null), expected);
         let expected = (None, format!("line 7 is not a JSON object: {}…", "x".repeat(200)));

@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use proptest::prelude::*;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -53,9 +54,23 @@ fn stream_to(
     output: impl Write + Send + 'static,
     script: impl Fn(u64, Duration, &[String]) -> ScriptedResponse + Send + Sync + 'static,
 ) -> Ended {
+    stream_from(RecordFormat::Txt, input, output, script)
+}
+
+/// The records of a format, without a column of the job.
+fn records_of(format: RecordFormat) -> RecordSettings {
+    RecordSettings { format, column: None, max_batch_bytes: 1 << 20 }
+}
+
+fn stream_from(
+    format: RecordFormat,
+    input: impl io::Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    script: impl Fn(u64, Duration, &[String]) -> ScriptedResponse + Send + Sync + 'static,
+) -> Ended {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let counts = Arc::new(StreamCounts::default());
-    let records = RecordSettings { format: RecordFormat::Txt, column: None, max_batch_bytes: 0 };
+    let records = records_of(format);
     let ends = StreamEnds {
         records: Box::new(move || RecordStream::open(&records, input)),
         output: Box::new(output),
@@ -328,4 +343,77 @@ fn a_record_has_its_row_before_the_next_one_is_there() {
     let names: Vec<Value> = written.rows().iter().map(|row| row["account"].clone()).collect();
     assert_eq!(names, ["first", "second", "third"]);
     assert_eq!(written.rows()[1]["attempts"], 2);
+}
+
+/// The account of each record, or `None` where there is none; an error if the content is refused.
+fn accounts_of(
+    format: RecordFormat,
+    bytes: &[u8],
+) -> Result<Vec<Option<String>>, RecordStreamError> {
+    let mut records = RecordStream::open(&records_of(format), Cursor::new(bytes.to_vec()))?;
+    let mut accounts = Vec::new();
+    while records.advance()? {
+        let record = records.record();
+        let text = String::from_utf8_lossy(record.raw.bytes()).into_owned();
+        accounts.push(record.fault.is_none().then_some(text));
+    }
+    Ok(accounts)
+}
+
+fn any_content() -> impl Strategy<Value = (RecordFormat, Vec<u8>)> {
+    use RecordFormat::{Arrow, Csv, Ndjson, Tsv, Txt};
+    let format = prop::sample::select(vec![Arrow, Csv, Tsv, Txt, Ndjson]);
+    let words = prop::sample::select(vec![
+        "account\n",
+        "a",
+        "b",
+        "@TLS#",
+        "\n",
+        "\r\n",
+        ",",
+        "\t",
+        "\"",
+        " ",
+        "{\"account\":\"a\"}\n",
+        "{\"account\":null}\n",
+        "[1]\n",
+        "0123456789012345678901234567890123",
+    ]);
+    let piece = prop_oneof![
+        9 => words.prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 1..4),
+    ];
+    let content = prop::collection::vec(piece, 0..80).prop_map(|pieces| pieces.concat());
+    (format, content, any::<bool>()).prop_map(|(format, content, has_header)| {
+        let header = if has_header { b"account\n".to_vec() } else { Vec::new() };
+        (format, [header, content].concat())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_record_of_any_bytes_has_one_row_or_the_bytes_are_refused((format, bytes) in any_content()) {
+        let written = Written::default();
+        let expected = accounts_of(format, &bytes);
+        let ended = stream_from(format, Cursor::new(bytes), written.clone(), |number, _, accounts| {
+            match number % 3 {
+                0 => ScriptedResponse::Codes(vec![(accounts[0].clone(), 40006)]),
+                1 => ScriptedResponse::Codes(accounts.iter().take(1).map(|it| (it.clone(), 40003)).collect()),
+                _ => ok(),
+            }
+        });
+        match expected {
+            Err(_) => prop_assert!(matches!(ended.result, Err(RunError::Source(_))), "{:?}", ended.result),
+            Ok(mut expected) => {
+                prop_assert!(ended.result.is_ok(), "{:?}", ended.result);
+                let mut accounts: Vec<Option<String>> =
+                    written.rows().iter().map(|row| row["account"].as_str().map(str::to_owned)).collect();
+                accounts.sort();
+                expected.sort();
+                prop_assert_eq!(accounts, expected);
+            }
+        }
+    }
 }

@@ -8,9 +8,10 @@ use arrow_select::take::take_record_batch;
 use tokio::sync::mpsc;
 
 use super::batch::{BatchBuilder, FailedRecord, MAX_BATCH_BYTES, MAX_BATCH_ROWS};
-use super::encoder::Encoder;
+use super::encoder::RowEncoder;
 use super::sink::StreamMessage;
 use super::{OutputError, SharedRepeats, StreamCounts};
+use crate::api::service_text::sanitize_and_truncate;
 use crate::pipeline::RunError;
 use crate::pipeline::sink::SinkMessage;
 use crate::pipeline::writer_channel::QueuedMessage;
@@ -22,7 +23,7 @@ use crate::table::rows::value_bytes;
 /// What the writer thread needs.
 pub struct RowWriter {
     pub output: Box<dyn Write + Send>,
-    pub encoder: Encoder,
+    pub encoder: RowEncoder,
     pub columns: Vec<Column>,
     pub repeats: SharedRepeats,
     pub counts: Arc<StreamCounts>,
@@ -164,6 +165,7 @@ fn notes_on(ordinals: &[u64], rejected: Vec<RejectedValue>) -> Vec<Option<String
     let mut notes = vec![None; ordinals.len()];
     for RejectedValue { ordinal, tag, expected_type, value, .. } in rejected {
         let Ok(row) = ordinals.binary_search(&ordinal) else { continue };
+        let value = sanitize_and_truncate(&value);
         let note = format!("the value of {tag} is not of type {expected_type}: {value:?}");
         notes[row] = match notes[row].take() {
             None => Some(note),

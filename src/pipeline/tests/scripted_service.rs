@@ -1,5 +1,6 @@
 //! A service that responds by a script.
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::*;
@@ -102,10 +103,11 @@ pub fn body_of(accounts: &[String], codes: &[(String, i64)]) -> String {
     let items: Vec<String> = accounts
         .iter()
         .map(|account| match codes.get(account.as_str()) {
-            Some(code) => format!(r#"{{"To_Account":"{account}","ResultCode":{code}}}"#),
-            None => format!(
-                r#"{{"To_Account":"{account}","ProfileItem":[{{"Tag":"Tag_Profile_IM_Nick","Value":"n-{account}"}}],"ResultCode":0}}"#
-            ),
+            Some(code) => json!({ "To_Account": account, "ResultCode": code }).to_string(),
+            None => {
+                let nick = json!({ "Tag": "Tag_Profile_IM_Nick", "Value": format!("n-{account}") });
+                json!({ "To_Account": account, "ProfileItem": [nick], "ResultCode": 0 }).to_string()
+            }
         })
         .collect();
     format!(r#"{{"UserProfileItem":[{}],"ActionStatus":"OK","ErrorCode":0}}"#, items.join(","))
