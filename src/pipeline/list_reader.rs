@@ -14,6 +14,8 @@ pub struct ListReader {
     running: Option<ReaderThread>,
     end: Option<RoundEnd>,
     is_live: bool,
+    /// Why a live list has ended early.
+    error: Option<SourceError>,
 }
 
 struct ReaderThread {
@@ -27,7 +29,12 @@ impl ListReader {
         blocks: mpsc::Receiver<Vec<Chunk>>,
         thread: JoinHandle<Result<RoundEnd, SourceError>>,
     ) -> ListReader {
-        ListReader { running: Some(ReaderThread { blocks, thread }), end: None, is_live: false }
+        ListReader {
+            running: Some(ReaderThread { blocks, thread }),
+            end: None,
+            is_live: false,
+            error: None,
+        }
     }
 
     /// The list comes from somebody who may pause.
@@ -37,12 +44,17 @@ impl ListReader {
 
     /// A list that has already been read.
     pub fn ended(end: RoundEnd) -> ListReader {
-        ListReader { running: None, end: Some(end), is_live: false }
+        ListReader { running: None, end: Some(end), is_live: false, error: None }
     }
 
     /// The totals, once the whole list has been received.
     pub fn end(&self) -> Option<RoundEnd> {
         self.end
+    }
+
+    /// Why a live list has ended early, once all of it has been received.
+    pub fn take_error(&mut self) -> Option<SourceError> {
+        self.error.take()
     }
 
     /// Whether no further block may come for long.
@@ -63,7 +75,16 @@ impl ListReader {
             return Ok(Some(block));
         }
         if let Some(running) = self.running.take() {
-            self.end = Some(running.thread.join().map_err(|_| RunError::Panicked)??);
+            let ended = running.thread.join().map_err(|_| RunError::Panicked)?;
+            let end = match ended {
+                Err(error) if self.is_live => {
+                    // What came before it is requested first.
+                    self.error = Some(error);
+                    RoundEnd { accounts: 0, duplicates: 0 }
+                }
+                ended => ended?,
+            };
+            self.end = Some(end);
         }
         Ok(None)
     }

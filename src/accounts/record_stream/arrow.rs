@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
+use arrow_ipc::{Endianness, root_as_message};
 use arrow_schema::{ArrowError, Schema};
 
 use super::arrow_column::{AccountColumn, unsuitable_kind};
@@ -152,16 +153,20 @@ impl ArrowRecords {
         if !head.starts_with(&STREAM_MAGIC) {
             return Err(RecordStreamError::NotArrow { remedy: remedy_for(&head) });
         }
+        let mut start = head.clone();
         self.buffer = Buffer::from_vec(head);
         loop {
-            if let Some(batch) = self.next_batch()? {
-                return Ok(Some(batch));
-            }
-            if self.decoder.schema().is_some() {
-                return Ok(None);
+            let batch = self.next_batch()?;
+            if batch.is_some() || self.decoder.schema().is_some() {
+                ensure_is_little_endian(&start)?;
+                return Ok(batch);
             }
             match self.reads.recv() {
-                Ok(read) => self.buffer = Buffer::from_vec(read?),
+                Ok(read) => {
+                    let read = read?;
+                    start.extend_from_slice(&read);
+                    self.buffer = Buffer::from_vec(read);
+                }
                 Err(_) => return self.end().and(Err(RecordStreamError::NoSchema)),
             }
         }
@@ -200,7 +205,7 @@ impl ArrowRecords {
                 Ok(batch)
             }
             Ok(_) => Err(RecordStreamError::BatchTooLarge { max_bytes }),
-            Err(error) => Err(RecordStreamError::Damaged { source: error.into() }),
+            Err(error) => Err(refusal_of(error)),
         }
     }
 
@@ -214,6 +219,28 @@ impl ArrowRecords {
     fn end(&mut self) -> Result<(), RecordStreamError> {
         self.has_ended = true;
         self.decoder.finish().map_err(|_| RecordStreamError::Truncated)
+    }
+}
+
+/// Why the library cannot decode a message.
+fn refusal_of(error: ArrowError) -> RecordStreamError {
+    // It has no other sign of a compression that it was built without.
+    let text = error.to_string();
+    match text.contains("lz4") || text.contains("zstd") {
+        true => RecordStreamError::Compressed,
+        false => RecordStreamError::Damaged { source: error.into() },
+    }
+}
+
+/// Refuses a stream whose schema, in its first message, says that numbers start with their highest byte: the library would
+/// take them for the others.
+fn ensure_is_little_endian(start: &[u8]) -> Result<(), RecordStreamError> {
+    let schema =
+        start.get(2 * STREAM_MAGIC.len()..).and_then(|message| root_as_message(message).ok());
+    let schema = schema.and_then(|message| message.header_as_schema());
+    match schema.is_some_and(|schema| schema.endianness() == Endianness::Big) {
+        true => Err(RecordStreamError::BigEndian),
+        false => Ok(()),
     }
 }
 

@@ -16,6 +16,14 @@ pub enum RecordStreamError {
         "standard input is empty, but an Arrow stream starts with its schema; check the command that writes to it"
     )]
     NoSchema,
+    #[error(
+        "standard input is empty lines, but csv and tsv start with a line of column names; use --input txt if there is none"
+    )]
+    NoHeader,
+    #[error("standard input is an Arrow stream with compressed buffers; write it uncompressed")]
+    Compressed,
+    #[error("standard input is a big-endian Arrow stream; write it on a little-endian machine")]
+    BigEndian,
     #[error("standard input is not an Arrow stream; {remedy}")]
     NotArrow { remedy: &'static str },
     #[error(

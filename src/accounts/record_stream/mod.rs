@@ -65,7 +65,7 @@ impl RecordFormat {
 pub struct RecordSettings {
     /// Its format.
     pub format: RecordFormat,
-    /// The column or key that holds the account; [`DEFAULT_COLUMN`], or the only column, without it.
+    /// The column or key that holds the account; [`DEFAULT_COLUMN`] without it.
     pub column: Option<String>,
     /// The largest record batch of Arrow, in bytes.
     pub max_batch_bytes: u64,
@@ -162,7 +162,10 @@ fn csv_records(
     column: Option<&str>,
 ) -> Result<CsvRecords, RecordStreamError> {
     let separator = if format == RecordFormat::Tsv { b'\t' } else { b',' };
-    let (names, records) = CsvRecords::open(lines, separator, 0)?;
+    let (names, records) = match CsvRecords::open(lines, separator, 0) {
+        Err(ListError::NoHeader { .. }) => return Err(RecordStreamError::NoHeader),
+        opened => opened?,
+    };
     if let Some(header) = header_of_another_separator(&names, column) {
         let (expected, remedy) = match separator {
             b'\t' if header.contains(',') => ("tabs", "use --input csv"),
@@ -178,11 +181,9 @@ fn csv_records(
     Ok(records.with_column(position).keeping_repeated_headers())
 }
 
-/// Position of the column that holds the account.
+/// Position of the column that holds the account. A column of another name may be the first record of CSV without a header.
 fn position_of(wanted: Option<&str>, names: &[String]) -> Result<usize, ListError> {
-    let has_default = || names.iter().any(|name| name == DEFAULT_COLUMN);
-    let wanted = wanted.or_else(|| has_default().then_some(DEFAULT_COLUMN));
-    find_column(STDIN, wanted, names)
+    find_column(STDIN, Some(wanted.unwrap_or(DEFAULT_COLUMN)), names)
 }
 
 /// Refuses other formats, in which every line would be an invalid account. `start` is what was read first, at least a line.

@@ -17,9 +17,9 @@ pub fn stream(args: &StreamArgs, flags: &Flags, reporter: &mut Reporter) -> Resu
     let today = || Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let date = flags.date.unwrap_or_else(today);
     let job = StreamJob::load(&args.job, &flags.overrides, date)?;
-    if args.print_schema {
-        return print(stream::schema(&job)?);
-    }
     let (input, output, share) = (args.input, args.output, args.rate_share);
+    if args.print_schema {
+        return print(stream::schema(&job, share)?);
+    }
     stream::stream(&job, StreamOptions { input, output, share, started }, reporter)
 }

@@ -3,6 +3,7 @@
 use crate::export::kept::{ReadyUserSig, text_of};
 use crate::pipeline::stream::StreamCounts;
 use crate::pipeline::{RunError, StopCause};
+use crate::util::disk_error::RUN_AGAIN;
 use crate::util::exit_code::HasExitCode;
 use crate::util::failure::Failure;
 use crate::util::human::{counted, duration_text};
@@ -27,8 +28,13 @@ pub fn failure_of(
             "limits.deadline ({}) was reached before the records ended ({progress}); raise it, or write fewer records to standard input",
             duration_text(deadline.as_secs_f64())
         ),
-        RunError::NotConserved { .. } | RunError::Source(_) => text_of(&error, usersig),
-        error => format!("{}; {progress}", text_of(error, usersig)),
+        RunError::NotConserved { .. } => text_of(&error, usersig),
+        error => {
+            let text = text_of(error, usersig);
+            // There is nothing to resume.
+            let text = text.trim_end_matches(", or let later runs complete the export");
+            format!("{}; {progress}", text.trim_end_matches(RUN_AGAIN))
+        }
     };
     Err(Failure::new(code, text))
 }

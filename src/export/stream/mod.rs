@@ -47,8 +47,10 @@ pub struct StreamOptions {
 /// The Arrow IPC stream of the schema alone.
 ///
 /// # Errors
-/// When the library cannot encode it: a bug.
-pub fn schema(job: &StreamJob) -> Result<Vec<u8>, Failure> {
+/// If a stream would refuse the share, or standard output is a terminal.
+pub fn schema(job: &StreamJob, share: Option<RateShare>) -> Result<Vec<u8>, Failure> {
+    ensure_not_terminal(RecordFormat::Txt, OutputFormat::Arrow)?;
+    share.map_or(Ok(0), |share| share.of(job.api.calls_per_second))?;
     let message = schema_message(&job.columns, job.api.calls_per_second);
     Ok(message.map_err(RunError::Rows)?)
 }

@@ -136,7 +136,10 @@ async fn stream<S: Service>(
 ) -> Result<(), RunError> {
     let StreamChannels { reader, sink, writer } = channels;
     let mut dispatcher = Dispatcher::new(service, settings, reader, sink, context);
-    let ended = dispatcher.run().await;
+    let ended = match dispatcher.run().await {
+        Ok(()) => dispatcher.reader.take_error().map_or(Ok(()), |error| Err(error.into())),
+        ended => ended,
+    };
     dispatcher.emit_final_events();
     let Dispatcher { sink, mut context, .. } = dispatcher;
     let finish = async {

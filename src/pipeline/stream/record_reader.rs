@@ -53,8 +53,10 @@ pub fn read_records(
         {
             break;
         }
-        if !records.advance()? {
+        let advanced = records.advance();
+        if !matches!(advanced, Ok(true)) {
             let _ = collected.send();
+            advanced?;
             break;
         }
         if collected.add(&records).is_break() {
