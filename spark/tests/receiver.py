@@ -77,6 +77,16 @@ class Receiver:
         """Returns the number of calls of any kind that arrived."""
         return sum(command["calls"] for command in self.stats()["commands"].values())
 
+    def has_kept(self, calls_per_second: int) -> bool:
+        """Returns whether the calls were within a limit.
+
+        A call arrives later than it leaves, by a time that varies by tens of milliseconds on a busy machine, so the
+        calls of more than a second may arrive within one. A shorter window shows bursts, a longer one a rate that is
+        too high.
+        """
+        is_burst = self.most_calls_within(0.75) > calls_per_second
+        return not is_burst and self.most_calls_within(3) <= 3 * calls_per_second * 1.05
+
     def most_calls_within(self, seconds: float) -> int:
         """Returns the number of calls in the fullest window of a length."""
         first, most = 0, 0
