@@ -33,7 +33,10 @@ pub fn failure_of(
             let text = text_of(error, usersig);
             // There is nothing to resume.
             let text = text.trim_end_matches(", or let later runs complete the export");
-            format!("{}; {progress}", text.trim_end_matches(RUN_AGAIN))
+            match read {
+                0 => text.to_owned(),
+                _ => format!("{}; {progress}", text.trim_end_matches(RUN_AGAIN)),
+            }
         }
     };
     Err(Failure::new(code, text))
