@@ -139,7 +139,7 @@ def test_killed_program_is_the_exception(service: Receiver) -> None:
 
 
 def test_input_is_not_read_ahead(service: Receiver) -> None:
-    """If no row is taken, the program stops reading, and so does whoever feeds it."""
+    """If no row is taken, neither the program nor its feeder reads on."""
     supplied = 0
 
     def count() -> Iterator[pa.RecordBatch]:

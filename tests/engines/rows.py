@@ -83,7 +83,7 @@ def read(connection: duckdb.DuckDBPyConnection, table: str) -> Counter[Row]:
 
 
 def _comparable(row: Row) -> Row:
-    """Without the attempts of exported rows: an emulator fails once for an account, whoever requests it."""
+    """Without the attempts of exported rows: an emulator fails once for an account, to any caller."""
     *cells, outcome, code, info, attempts = row
     points = cells[4]
     cells[4] = None if points is None else int(points)

@@ -73,7 +73,7 @@ def _read(stdout: IO[bytes]) -> Generator[pa.RecordBatch, None, int]:
 
 
 class _Feeder:
-    """Writes accounts to the program on a thread, and keeps the error of whoever supplies them."""
+    """Writes accounts to the program on a thread, and keeps the error of their supplier."""
 
     def __init__(self, child: "subprocess.Popen[bytes]", stdin: IO[bytes], batches: Iterator[pa.RecordBatch]) -> None:
         self.accounts = 0

@@ -38,7 +38,6 @@ use super::writer_channel::writer_channel;
 use super::{RunContext, RunError, RunSettings, Service, StopCause, spawn_named};
 use crate::accounts::{RecordStream, RecordStreamError};
 use crate::util::disk_error::SystemError;
-use crate::util::exit_code::{ExitCode, HasExitCode};
 
 /// How long a reader may take for the rows that are left when a stream ends before its records.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
@@ -58,29 +57,10 @@ pub struct StreamEnds {
 }
 
 /// Standard output cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum OutputError {
-    #[error("the reader of standard output has closed it")]
-    Closed,
-    #[error(transparent)]
-    System(#[from] SystemError),
-}
-
-impl OutputError {
-    fn new(error: io::Error) -> OutputError {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => OutputError::Closed,
-            _ => OutputError::System(SystemError::on("write standard output")(error)),
-        }
-    }
-}
-
-impl HasExitCode for OutputError {
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            OutputError::Closed => ExitCode::OutputClosed,
-            OutputError::System(error) => error.exit_code(),
-        }
+fn output_error(error: io::Error) -> RunError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => RunError::Stopped(StopCause::OutputClosed),
+        _ => RunError::Output(SystemError::on("write standard output")(error)),
     }
 }
 
@@ -163,15 +143,6 @@ async fn stream<S: Service>(
         // If the writer has stopped by itself, its own error is the cause.
         Ok(()) | Err(RunError::WriterStopped) => written,
         Err(error) => Err(error),
-    }
-}
-
-impl From<OutputError> for RunError {
-    fn from(error: OutputError) -> RunError {
-        match error {
-            OutputError::Closed => RunError::Stopped(StopCause::OutputClosed),
-            OutputError::System(error) => RunError::Output(error),
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::batch::{BatchBuilder, FailedRecord, MAX_BATCH_BYTES, MAX_BATCH_ROWS};
 use super::encoder::RowEncoder;
 use super::sink::StreamMessage;
-use super::{OutputError, SharedRepeats, StreamCounts};
+use super::{SharedRepeats, StreamCounts, output_error};
 use crate::api::service_text::sanitize_and_truncate;
 use crate::pipeline::RunError;
 use crate::pipeline::sink::SinkMessage;
@@ -151,10 +151,7 @@ impl RowBatches {
 
     fn write_encoded(&mut self) -> Result<(), RunError> {
         let RowWriter { output, encoder, .. } = &mut self.writer;
-        output
-            .write_all(encoder.bytes())
-            .and_then(|()| output.flush())
-            .map_err(OutputError::new)?;
+        output.write_all(encoder.bytes()).and_then(|()| output.flush()).map_err(output_error)?;
         encoder.clear();
         Ok(())
     }
