@@ -104,13 +104,17 @@ pub fn load_job(
     overrides: &[String],
     date: Option<Date>,
 ) -> Result<(Job, Date), Failure> {
-    let today = || Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let date = date.unwrap_or_else(today);
+    let date = date_or_today(date);
     let job = Job::load(path, overrides, date)?;
     if let Target::Endpoint(endpoint) = &job.api.target {
         Proxies::from_environment(endpoint)?;
     }
     Ok((job, date))
+}
+
+/// The run's logical date: `date`, else today in UTC.
+pub fn date_or_today(date: Option<Date>) -> Date {
+    date.unwrap_or_else(|| Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date())
 }
 
 /// Runs a job until its snapshot is published or the run fails.

@@ -95,10 +95,7 @@ pub fn prepare(
     let (_, mut stop) = {
         let _guard = runtime.enter();
         let elapsed = options.started.elapsed();
-        stop_requests(job.limits.deadline.map(|deadline| {
-            let time_left = deadline.saturating_sub(elapsed);
-            Deadline { deadline, time_left }
-        }))?
+        stop_requests(job.limits.deadline.map(|deadline| Deadline::after(deadline, elapsed)))?
     };
     let read = start(&job, &work, problems, telemetry).and_then(|previous| {
         if is_restored {

@@ -16,6 +16,13 @@ pub struct Deadline {
     pub time_left: Duration,
 }
 
+impl Deadline {
+    /// What is left of `deadline` when so much has passed.
+    pub fn after(deadline: Duration, elapsed: Duration) -> Deadline {
+        Deadline { deadline, time_left: deadline.saturating_sub(elapsed) }
+    }
+}
+
 /// Listens for SIGHUP, SIGINT, SIGTERM and the end of the deadline; delivers what asks the run to stop. The sender is for
 /// other causes.
 ///

@@ -84,7 +84,7 @@ impl ArrowRecords {
             records.column = account_column(&schema, wanted)?;
         }
         if let Some(batch) = first_batch {
-            records.start_batch(&batch)?;
+            records.start_batch(&batch);
         }
         Ok(records)
     }
@@ -178,19 +178,14 @@ impl ArrowRecords {
     }
 
     fn decode_buffer(&mut self) -> Result<(), RecordStreamError> {
-        match self.next_batch()? {
-            Some(batch) => self.start_batch(&batch),
-            None => Ok(()),
+        if let Some(batch) = self.next_batch()? {
+            self.start_batch(&batch);
         }
+        Ok(())
     }
 
     /// Decodes the buffer up to the next batch.
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, RecordStreamError> {
-        if self.has_ended {
-            // What follows the end of the stream is not a part of it.
-            self.buffer = Buffer::from_vec(Vec::<u8>::new());
-            return Ok(None);
-        }
         let before = self.buffer.len();
         let (decoder, buffer) = (&mut self.decoder, &mut self.buffer);
         let decoded = catch(|| decoder.decode(buffer))
@@ -209,11 +204,10 @@ impl ArrowRecords {
         }
     }
 
-    fn start_batch(&mut self, batch: &RecordBatch) -> Result<(), RecordStreamError> {
+    fn start_batch(&mut self, batch: &RecordBatch) {
         // The library checks each batch against the schema.
         self.batch = AccountColumn::new(batch.column(self.column));
         self.next_in_batch = 0;
-        Ok(())
     }
 
     fn end(&mut self) -> Result<(), RecordStreamError> {

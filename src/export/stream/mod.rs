@@ -114,10 +114,7 @@ fn run(
     let (stop_sender, mut stop) = {
         let _guard = runtime.enter();
         let elapsed = options.started.elapsed();
-        let deadline = job.deadline.map(|deadline| {
-            let time_left = deadline.saturating_sub(elapsed);
-            Deadline { deadline, time_left }
-        });
+        let deadline = job.deadline.map(|deadline| Deadline::after(deadline, elapsed));
         stop_requests(deadline).map_err(RunError::Output)?
     };
     let watched = StandardStream::output().and_then(|output| watch(output, stop_sender));
